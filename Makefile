@@ -1,0 +1,37 @@
+# The two commands of a fresh machine are `make demo` and `make test`. VENV=path puts the environment elsewhere.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+# One stamp per (environment, checkout): an environment shared by two checkouts is pointed at the right one.
+STAMP = $(VENV)/.installed$(subst /,-,$(CURDIR))
+
+.PHONY: setup demo test test-slow lint types check clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	rm -f $(VENV)/.installed*
+	touch $@
+
+demo: setup
+	PYTHON=$(BIN)/python sh scripts/demo.sh
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+check: lint types test
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist
