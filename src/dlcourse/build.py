@@ -1,0 +1,127 @@
+"""From a config node to the object it describes."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from dlcourse.errors import UserError
+
+# A checkpoint carries its config, and a stranger's checkpoint must not be able to name `os.system`.
+ALLOWED_PACKAGES = (
+    "dlcourse.data",
+    "dlcourse.losses",
+    "dlcourse.models",
+    "dlcourse.runner",
+    "dlcourse.sampling",
+    "dlcourse.schedules",
+    "dlcourse.tasks",
+    "torch.nn",
+    "torch.optim",
+)
+
+
+def build(config: Any, key: str = "") -> Any:
+    """Turn a config node into objects, depth first.
+
+    A mapping with `_target_: package.Name` becomes `Name(**the other entries)`; with `_partial_: true` it becomes
+    a factory that awaits its remaining arguments. Other mappings and lists are walked, everything else is itself.
+
+    Args:
+        config: plain Python data (dict, list, str, numbers, None).
+        key: where the node stands in the whole config, for messages.
+
+    Raises:
+        UserError: a target outside ALLOWED_PACKAGES or not found, an unknown or missing argument, or a
+            constructor that refuses a value (its ValueError or OSError, with the key in front).
+    """
+    if isinstance(config, list):
+        return [build(item, f"{key}[{index}]") for index, item in enumerate(config)]
+    if not isinstance(config, dict):
+        return config
+    arguments = {
+        name: build(node, f"{key}.{name}" if key else name)
+        for name, node in config.items()
+        if name not in ("_target_", "_partial_")
+    }
+    if "_target_" not in config:
+        return arguments
+    target = locate(config["_target_"], key)
+    is_partial = config.get("_partial_", False)
+    check_arguments(target, arguments, key, is_partial)
+    factory = partial(construct, target, key, **arguments)
+    return factory if is_partial else factory()
+
+
+def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Call `target` and put the config key in front of its objection to a value."""
+    try:
+        return target(*args, **kwargs)
+    except (ValueError, OSError, TypeError) as error:
+        raise UserError(f"{key}: {error}") from error
+
+
+def locate(path: Any, key: str) -> Callable[..., Any]:
+    """The class or function of a dotted `path`, provided that it is *defined* in an allowed package.
+
+    Checking where the object was defined closes the detour `dlcourse.data.images.os.system`.
+    """
+    if not isinstance(path, str) or not is_allowed(path):
+        raise UserError(f"{key}._target_: {path!r} is refused; allowed are {', '.join(ALLOWED_PACKAGES)}")
+    module_name, _, name = path.rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"{key}._target_: there is no {path}") from error
+    if not callable(target) or not is_allowed(getattr(target, "__module__", None) or ""):
+        raise UserError(f"{key}._target_: {path} is not a class or function of an allowed package")
+    return target
+
+
+def is_allowed(path: str) -> bool:
+    """Whether a dotted path lies inside one of ALLOWED_PACKAGES."""
+    return any(path == package or path.startswith(package + ".") for package in ALLOWED_PACKAGES)
+
+
+def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, is_partial: bool) -> None:
+    """Raise UserError if `target` does not take `arguments`, before anything runs."""
+    signature = inspect.signature(target)
+    try:
+        (signature.bind_partial if is_partial else signature.bind)(**arguments)
+    except TypeError as error:
+        accepted = ", ".join(signature.parameters)
+        name = getattr(target, "__qualname__", str(target))
+        raise UserError(f"{key}: {name}: {error} (it takes: {accepted})") from error
+    if target.__module__.startswith("dlcourse."):
+        hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+        for argument, value in arguments.items():
+            hint = hints.get(argument, Any)
+            if not fits(value, hint):
+                raise UserError(f"{key}.{argument} must be {describe(hint)}, got {value!r}")
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a YAML value fits a constructor's annotation, as far as YAML's own kinds go.
+
+    A whole number is a valid float; a truth value is no number. Objects that `build` made are not looked at.
+    """
+    if not isinstance(value, int | float | str | list | dict | None):
+        return True
+    if get_origin(hint) in (Union, UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(fits(item, get_args(hint)[0]) for item in value)
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(fits(item, get_args(hint)[1]) for item in value.values())
+    if hint is None or hint is NoneType:
+        return value is None
+    if isinstance(value, bool):
+        return hint in (bool, Any)
+    return {float: isinstance(value, int | float), Any: True}.get(hint, type(value) is hint)
+
+
+def describe(hint: Any) -> str:
+    """An annotation as a reader of YAML would put it."""
+    return str(hint.__name__ if isinstance(hint, type) and not get_args(hint) else hint).replace("None", "null")

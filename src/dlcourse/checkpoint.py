@@ -1,0 +1,126 @@
+"""Checkpoints: {step, config, state}, written whole or not at all, read without running anything from the file."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcourse.errors import UserError
+
+STEP_FILE = re.compile(r"step_(\d+)\.pt")
+KEYS = {"step", "config", "state"}
+
+
+def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically: whoever opens `path` sees the old file or the whole new one.
+
+    Args:
+        path: the file; its folder must exist.
+        step: updates done.
+        config: the resolved config, plain data.
+        state: name -> state_dict.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save({"step": step, "config": config, "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU with `weights_only=True`: tensors and plain data, never code.
+
+    Returns:
+        {"step": int, "config": dict, "state": dict}.
+
+    Raises:
+        UserError: the file is missing, cut short, or no checkpoint of dlcourse.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such checkpoint") from None
+    except Exception as error:  # a hostile or broken file fails in any of pickle's and zip's ways
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"{path}: not a whole checkpoint of dlcourse ({reason})") from error
+    if not isinstance(saved, dict) or saved.keys() != KEYS:
+        raise UserError(f"{path}: not a checkpoint of dlcourse (its entries are not {sorted(KEYS)})")
+    return saved
+
+
+def path_for(run_dir: Path, step: int) -> Path:
+    """Where the checkpoint after `step` updates belongs: checkpoints/step_0001000.pt."""
+    return run_dir / "checkpoints" / f"step_{step:07d}.pt"
+
+
+def all_of(run_dir: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    found = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
+    return sorted(found, key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """The step in the name of a checkpoint file."""
+    return int(path.stem.removeprefix("step_"))
+
+
+def newest(run_or_file: Path) -> Path:
+    """The file itself, or the newest checkpoint of a run folder.
+
+    Raises:
+        UserError: nothing there, or a folder without checkpoints.
+    """
+    if run_or_file.is_file():
+        return run_or_file
+    if not run_or_file.exists():
+        raise UserError(f"{run_or_file}: no such run folder or checkpoint file")
+    found = all_of(run_or_file)
+    if not found:
+        raise UserError(f"{run_or_file}: not a run with a checkpoint (no checkpoints/step_*.pt in it)")
+    return found[-1]
+
+
+def prune(run_dir: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints of a run."""
+    for path in all_of(run_dir)[:-keep]:
+        path.unlink()
+
+
+def refuse_other_model(saved: dict[str, Any], config: dict[str, Any], path: Path) -> None:
+    """Raise UserError naming both values where the `model` of a saved config differs from that of `config`."""
+    theirs, ours = flatten(saved["model"]), flatten(config["model"])
+    differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
+    if differing:
+        pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
+        raise UserError(f"{path}: a checkpoint of another model: {pairs}")
+
+
+def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
+    """Give each of `parts` (name -> object with load_state_dict) its saved state.
+
+    Raises:
+        UserError: the checkpoint lacks a part or a part does not fit.
+    """
+    missing = parts.keys() - saved["state"].keys()
+    if missing:
+        raise UserError(f"{path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(saved["state"][name])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
+
+
+def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for name, value in node.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,21 @@
+"""Exponential moving average of a network's weights."""
+
+import torch
+from torch import nn
+
+
+def decay_for_half_life(batch_size: int, half_life: float) -> float:
+    """The decay per step, 0.5^(batch_size / half_life), that halves an old weight's share after `half_life` images.
+
+    Counting in images makes the average the same whatever the batch size (StyleGAN: 10 000 images, Karras et al.
+    2018, appendix A.1 in this form).
+    """
+    return 0.5 ** (batch_size / half_life)
+
+
+@torch.no_grad()
+def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """avg <- decay * avg + (1 - decay) * theta for parameters; buffers are state, not weights, and are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    for target, source in zip(average.buffers(), model.buffers(), strict=True):
+        target.copy_(source)

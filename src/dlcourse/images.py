@@ -1,0 +1,88 @@
+"""Pictures between files, Pillow and tensors."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+BACKGROUND = (255, 255, 255)  # what shows through transparent pixels
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """Read any picture file as 8-bit RGB: upright by its EXIF tag, transparency laid on white, 16 bit scaled to 8.
+
+    Raises:
+        ValueError: no such file, no picture, cut short, or too large to be opened safely.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                return to_rgb(ImageOps.exif_transpose(file))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path}: is a folder, not a picture") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"{path}: not a picture that Pillow can read") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: refused as too large ({error})") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ValueError(f"{path}: a broken picture ({error})") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An image of any mode as RGB; transparent pixels are composited on BACKGROUND, not just uncovered."""
+    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips it to white
+        grey = np.clip(np.asarray(image, dtype=np.float64) / 257.0, 0, 255)
+        image = Image.fromarray(grey.round().astype(np.uint8))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, (*BACKGROUND, 255)), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def resize_longest_side(image: Image.Image, longest_side: int) -> Image.Image:
+    """Scale to `longest_side` pixels on the longer side; the aspect ratio is kept."""
+    factor = longest_side / max(image.size)
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """RGB picture -> float (3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.array(image, dtype=np.float32) / 255.0).permute(2, 0, 1).contiguous()
+
+
+def to_picture(image: Tensor) -> Image.Image:
+    """(3, H, W) in [0, 1] -> RGB picture; clamped and rounded, not truncated."""
+    pixels = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.Image:
+    """Pictures in rows of `columns`, each with its label beneath.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1]; small ones are enlarged by a whole factor so that labels can be read.
+        labels: N strings.
+    """
+    tile = max(images.shape[-2:])
+    factor = max(1, math.ceil(96 / tile))
+    font_size = max(11, tile * factor // 12)
+    font = ImageFont.load_default(font_size)
+    width, height = images.shape[-1] * factor, images.shape[-2] * factor
+    caption = round(font_size * 1.6)
+    rows = math.ceil(len(images) / columns)
+    grid = Image.new("RGB", (columns * (width + 4) + 4, rows * (height + caption) + 4), "white")
+    draw = ImageDraw.Draw(grid)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        left, top = 4 + index % columns * (width + 4), 4 + index // columns * (height + caption)
+        grid.paste(to_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
+        draw.text((left + width / 2, top + height + caption / 2 - 2), label, "black", font, anchor="mm")
+    return grid

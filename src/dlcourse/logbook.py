@@ -1,0 +1,125 @@
+"""What a run leaves behind for people: TensorBoard events, metrics.jsonl, pictures, and lines on the console."""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+from torchvision.utils import make_grid, save_image
+from tqdm import tqdm
+
+from dlcourse.checkpoint import flatten
+
+CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
+
+
+class Logbook:
+    """The record of one run, from `step` on.
+
+    Lines and events that an interrupted run wrote after the checkpoint it now goes on from are dropped, so that
+    curves do not zigzag. Metrics stay on the device until they come here.
+
+    Args:
+        run_dir: the run's folder, created if need be.
+        config: the resolved config, shown as text and as hyper-parameters.
+        step: updates done before.
+        max_steps: updates of the whole run.
+    """
+
+    def __init__(self, run_dir: Path, config: dict[str, Any], step: int, max_steps: int):
+        self.run_dir, self.config, self.max_steps = run_dir, config, max_steps
+        self.start = self.last_line = time.monotonic()
+        self.first_step = step
+        self.latest: dict[str, float] = {}
+        (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+        self.metrics_file = run_dir / "metrics.jsonl"
+        keep_until(self.metrics_file, step)
+        self.metrics = self.metrics_file.open("a", buffering=1)
+        self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else None)
+        self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
+        if step == 0:
+            self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
+
+    def __enter__(self) -> "Logbook":
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is None:
+            self.write_hparams()
+        self.bar.close()
+        self.writer.close()
+        self.metrics.close()
+
+    def advance(self, step: int, record: dict[str, Tensor]) -> None:
+        """Note that `step` is done, and its metrics if there are any."""
+        self.bar.update()
+        if not record:
+            return
+        values = {tag: float(value) for tag, value in record.items()}
+        values["perf/steps_per_second"] = self.rate(step)
+        for tag, value in values.items():
+            self.writer.add_scalar(tag, value, step)
+        # JSON has no NaN: null says that there was a value and that it was no number
+        row = {tag: value if math.isfinite(value) else None for tag, value in values.items()}
+        self.metrics.write(json.dumps({"step": step} | row) + "\n")
+        self.latest |= values
+        self.show(step)
+
+    def images(self, step: int, images: dict[str, Tensor]) -> None:
+        """Write each (N, 3, H, W) batch in [0, 1] as one PNG, images/<name>_<step>.png, and to TensorBoard."""
+        for name, batch in images.items():
+            columns = math.ceil(math.sqrt(len(batch)))
+            grid = make_grid(batch.float().cpu().clamp(0, 1), nrow=columns, padding=2 if len(batch) > 1 else 0)
+            path = self.run_dir / "images" / f"{name}_{step:07d}.png"
+            path.parent.mkdir(exist_ok=True)
+            save_image(grid, path)
+            self.writer.add_image(f"images/{name}", (grid * 255).round().to(torch.uint8), step)
+
+    def rate(self, step: int) -> float:
+        """Steps per second since this process began to train."""
+        return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
+
+    def show(self, step: int) -> None:
+        """The current numbers: in the progress bar of a terminal, else as a line now and then."""
+        shown = {tag: f"{value:.4g}" for tag, value in self.latest.items() if not tag.startswith("perf/")}
+        self.bar.set_postfix(shown, refresh=False)
+        now = time.monotonic()
+        is_last = step == self.max_steps
+        if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
+            self.last_line = now
+            remaining = (self.max_steps - step) / self.rate(step)
+            numbers = "  ".join(f"{tag} {value}" for tag, value in shown.items())
+            speed = f"{self.rate(step):.4g} steps/s"
+            print(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
+
+    def write_hparams(self) -> None:
+        """One row of TensorBoard's HPARAMS tab, in this run's own event file."""
+        keys = {
+            key: value if isinstance(value, int | float | bool) else str(value)
+            for key, value in flatten(self.config).items()
+            if not key.startswith("task.") and "_target_" not in key and "_partial_" not in key
+        }
+        for summary in hparams(keys, self.latest):
+            self.writer._get_file_writer().add_summary(summary)
+
+
+def keep_until(path: Path, step: int) -> None:
+    """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short."""
+    if not path.exists():
+        return
+    kept = [line for line in path.read_text().splitlines() if step_of(line) <= step]
+    path.write_text("".join(f"{line}\n" for line in kept))
+
+
+def step_of(line: str) -> float:
+    """The step of one line of metrics.jsonl; infinity if the line is not whole."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return math.inf

@@ -1,0 +1,176 @@
+"""The loop that trains every task: it knows when and where a step happens, never what a step is."""
+
+import contextlib
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcourse import checkpoint
+from dlcourse.errors import UserError
+from dlcourse.logbook import Logbook
+from dlcourse.tasks.base import Metrics, Task
+
+PRECISIONS = ("fp32", "bf16")
+
+
+class Runner:
+    """Steps a task to `max_steps` and, at intervals counted in steps, logs, evaluates, draws and saves it.
+
+    Evaluation, pictures and a checkpoint also come after the last step, so an interval beyond `max_steps` means
+    "only at the end".
+
+    Args:
+        seed: of everything random in the steps; step t draws from a generator seeded with (seed, t).
+        device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:N" or "mps".
+        precision: "fp32" (TF32 matmuls on CUDA) or "bf16" (autocast; parameters stay fp32).
+        num_threads: of the CPU's arithmetic, >= 1; None is torch's choice. Small networks are fastest with 1.
+        max_steps, log_every, evaluate_every, visualize_every, checkpoint_every: whole numbers >= 1.
+        keep_checkpoints: how many of the newest checkpoints stay, >= 1.
+
+    Raises:
+        ValueError: a value outside these ranges, or a device that is not there.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        device: str,
+        precision: str,
+        num_threads: int | None,
+        max_steps: int,
+        log_every: int,
+        evaluate_every: int,
+        visualize_every: int,
+        checkpoint_every: int,
+        keep_checkpoints: int,
+    ):
+        counts = {
+            "max_steps": max_steps,
+            "log_every": log_every,
+            "evaluate_every": evaluate_every,
+            "visualize_every": visualize_every,
+            "checkpoint_every": checkpoint_every,
+            "keep_checkpoints": keep_checkpoints,
+        }
+        for name, count in (counts | {"num_threads": num_threads or 1}).items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        self.seed = seed
+        self.device = find_device(device)
+        self.generators = default_generators(self.device)
+        self.precision = precision
+        self.num_threads = num_threads
+        self.max_steps = max_steps
+        self.log_every = log_every
+        self.evaluate_every = evaluate_every
+        self.visualize_every = visualize_every
+        self.checkpoint_every = checkpoint_every
+        self.keep_checkpoints = keep_checkpoints
+
+    def is_complete(self, run_dir: Path) -> bool:
+        """Whether the run in this folder has a checkpoint of its last step."""
+        found = checkpoint.all_of(run_dir)
+        return bool(found) and checkpoint.step_of(found[-1]) >= self.max_steps
+
+    def setup(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
+        """Set the task up on the device and load the newest checkpoint of `run_dir` into it.
+
+        Nothing is written: whatever can be wrong with a run is found out before its folder exists.
+
+        Returns:
+            The step to go on from; 0 for a new run.
+
+        Raises:
+            UserError: a value that the data or the device refuse, or a checkpoint that is broken or of another model.
+        """
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.deterministic = True  # resume repeats a step bit for bit
+        torch.set_num_threads(self.num_threads or torch.get_num_threads())
+        try:
+            task.setup(self.device)
+        except ValueError as error:
+            raise UserError(f"task: {error}") from error
+        found = checkpoint.all_of(run_dir)
+        if not found:
+            return 0
+        saved = checkpoint.load(found[-1])
+        checkpoint.refuse_other_model(saved["config"], config, found[-1])
+        checkpoint.restore(saved, task.state(), found[-1])
+        return saved["step"]
+
+    def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
+        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
+        with Logbook(run_dir, config, step, self.max_steps) as logbook:
+            while step < self.max_steps:
+                for generator in self.generators:
+                    generator.manual_seed(step_seed(self.seed, step))
+                with self.autocast():
+                    metrics = task.step()
+                step += 1
+                record: Metrics = {}
+                if self.is_due(step, self.log_every):
+                    record |= metrics
+                if self.is_due(step, self.evaluate_every):
+                    record |= task.evaluate()
+                logbook.advance(step, record)
+                if self.is_due(step, self.visualize_every):
+                    logbook.images(step, task.visualize())
+                if self.is_due(step, self.checkpoint_every):
+                    self.save(task, run_dir, config, step)
+
+    def is_due(self, step: int, every: int) -> bool:
+        """Whether something that happens `every` so many steps, and after the last one, happens after `step`."""
+        return step % every == 0 or step == self.max_steps
+
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """The precision of a step. Casts are not cached: a step may update a network and use it again."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
+
+    def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int) -> None:
+        """Write the checkpoint of `step`, then let go of the oldest."""
+        state = {name: part.state_dict() for name, part in task.state().items()}
+        checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
+        checkpoint.prune(run_dir, self.keep_checkpoints)
+
+
+def step_seed(seed: int, step: int) -> int:
+    """The generator's seed in step `step`: distinct for every step of a run, far apart for different runs.
+
+    32 bits, because torch's CPU generator (mt19937) looks at no more.
+    """
+    return (zlib.crc32(str(seed).encode()) + step) % 2**32
+
+
+def default_generators(device: torch.device) -> list[torch.Generator]:
+    """The generators that torch draws from on `device` and on the CPU.
+
+    Seeding them directly takes a microsecond; `torch.manual_seed` visits every backend and takes a hundred.
+    """
+    of_device = {
+        "cuda": lambda: torch.cuda.default_generators[device.index or 0],
+        "mps": torch.mps._get_default_mps_generator,
+    }
+    return [torch.default_generator, *(get() for kind, get in of_device.items() if kind == device.type)]
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`; "auto" is CUDA where there is a GPU, else MPS, else the CPU.
+
+    Raises:
+        ValueError: no such device on this machine.
+    """
+    if name == "auto":
+        has_mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    try:
+        device = torch.empty(1, device=name).device  # with its index, and proof that it works
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device={name} cannot be used here ({reason}); try device=auto or device=cpu") from error
+    return device

@@ -1,0 +1,8 @@
+"""What a step is, for each system."""
+
+from dlcourse.tasks.base import Descent, Task
+from dlcourse.tasks.classification import Classification
+from dlcourse.tasks.style_transfer import StyleTransfer
+from dlcourse.tasks.stylegan import StyleGAN
+
+__all__ = ["Classification", "Descent", "StyleGAN", "StyleTransfer", "Task"]
