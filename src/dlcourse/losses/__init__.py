@@ -1,0 +1,1 @@
+"""Losses as pure functions that return the unweighted term; tasks weigh them."""

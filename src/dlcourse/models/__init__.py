@@ -1,0 +1,7 @@
+"""Networks. They only compute: no loss, optimizer, device, seed, file or print in here."""
+
+from dlcourse.models.mlp import MLP
+from dlcourse.models.stylegan import Discriminator, Generator
+from dlcourse.models.vgg import VGG19
+
+__all__ = ["MLP", "VGG19", "Discriminator", "Generator"]

@@ -1,0 +1,225 @@
+"""The operations both networks are made of.
+
+Letters: N images, C channels, H x W pixels, R resolution, L layers, G images per group, M groups.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GAIN = 2**0.5  # of He's initialization, for a layer followed by a rectifier
+EPSILON = 1e-8
+RESOLUTIONS = (8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def channels_by_stage(resolution: int, channel_base: int, channel_max: int) -> list[int]:
+    """Channels nf(stage) = min(channel_base / 2^stage, channel_max); resolution r has stage log2(r) - 1.
+
+    As in ProGAN (Karras et al. 2018, arXiv:1710.10196, table 2), for stages 0 ... log2(resolution) - 1.
+
+    Raises:
+        ValueError: a resolution that is not a power of two from 8 to 1024, or widths that leave no channel.
+    """
+    if resolution not in RESOLUTIONS:
+        raise ValueError(f"resolution must be one of {', '.join(map(str, RESOLUTIONS))}, got {resolution}")
+    if channel_base < resolution // 2:
+        raise ValueError(f"channel_base must be >= resolution / 2 = {resolution // 2}, got {channel_base}")
+    if channel_max < 1:
+        raise ValueError(f"channel_max must be at least 1, got {channel_max}")
+    return [min(channel_base // 2**stage, channel_max) for stage in range(resolution.bit_length() - 1)]
+
+
+def check_labels(labels: Tensor | None, batch: int, label_size: int) -> None:
+    """Labels are there exactly if the network is conditional.
+
+    Raises:
+        ValueError: labels missing, unwanted or of another shape than (batch, label_size).
+    """
+    if labels is None and label_size:
+        raise ValueError(f"labels are missing: give one-hot rows ({batch}, {label_size})")
+    if labels is not None and labels.shape != (batch, label_size):
+        cure = f"give ({batch}, {label_size})" if label_size else "leave them out: label_size is 0"
+        raise ValueError(f"labels of shape {tuple(labels.shape)} do not fit, {cure}")
+
+
+def split_lod(lod: float, resolution: int) -> tuple[int, float]:
+    """Level of detail = skipped resolutions + fade; 0 is full resolution, log2(resolution) - 2 is 4x4.
+
+    Raises:
+        ValueError: outside that range.
+    """
+    lowest = resolution.bit_length() - 3
+    if not 0 <= lod <= lowest:
+        raise ValueError(f"lod must be in [0, {lowest}] at resolution {resolution}, got {lod}")
+    return int(lod), lod - int(lod)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Statistics need more than half precision; float64 stays float64."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def lrelu(x: Tensor) -> Tensor:
+    """max(x, 0.2 x). Overwrites x: only for the fresh output of a layer."""
+    return F.leaky_relu(x, 0.2, inplace=True)
+
+
+def pixel_norm(x: Tensor) -> Tensor:
+    """x / sqrt(mean_c(x^2) + 1e-8)   (Karras et al. 2018, section 4.2); (N, C, ...) -> same."""
+    return x * (x.square().mean(1, keepdim=True) + EPSILON).rsqrt()
+
+
+def adain(x: Tensor, style: Tensor) -> Tensor:
+    """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
+
+    Mean and (biased) standard deviation are per image and channel, in float32 or better, with 1e-8 on the
+    variance. That is the batch normalization of one image with N C channels, which has a fused kernel.
+
+    Args:
+        x: (N, C, H, W).
+        style: (N, 2 C), y_scale - 1 before y_bias.
+    """
+    scale, bias = at_least_float32(style).chunk(2, dim=1)  # (N, C) each
+    planes = x.reshape(1, -1, *x.shape[2:])  # (1, N C, H, W)
+    planes = F.batch_norm(planes, None, None, (scale + 1).reshape(-1), bias.reshape(-1), training=True, eps=EPSILON)
+    return planes.view(x.shape)  # (N, C, H, W)
+
+
+def minibatch_stddev(x: Tensor, group_size: int) -> Tensor:
+    """Append one channel: the standard deviation over a group of images, averaged over channels and pixels.
+
+    s = mean_chw sqrt(mean_g (x - mean_g(x))^2 + 1e-8)   (Karras et al. 2018, section 3). The group of image i
+    holds i, i + M, i + 2M, ... G is the largest number <= group_size that divides N, so that any batch is
+    accepted; the official min(group_size, N) is the same wherever it divides N, and fails elsewhere.
+
+    Shape: (N, C, H, W) -> (N, C + 1, H, W).
+    """
+    batch = x.shape[0]
+    group_size = next(size for size in range(min(group_size, batch), 0, -1) if batch % size == 0)
+    groups = at_least_float32(x).view(group_size, -1, *x.shape[1:])  # (G, M, C, H, W)
+    variance = (groups - groups.mean(0)).square().mean(0)  # (M, C, H, W)
+    statistic = (variance + EPSILON).sqrt().mean((1, 2, 3)).to(x.dtype)  # (M,)
+    channel = statistic.repeat(group_size).view(batch, 1, 1, 1).expand(-1, 1, *x.shape[2:])  # (N, 1, H, W)
+    return torch.cat([x, channel], dim=1)  # (N, C + 1, H, W)
+
+
+def upscale(x: Tensor, factor: int) -> Tensor:
+    """Nearest neighbour, (N, C, H, W) -> (N, C, factor H, factor W)."""
+    return x if factor == 1 else F.interpolate(x, scale_factor=float(factor), mode="nearest")
+
+
+def downscale(x: Tensor, factor: int) -> Tensor:
+    """Mean of factor x factor pixels, (N, C, H, W) -> (N, C, H / factor, W / factor)."""
+    return x if factor == 1 else F.avg_pool2d(x, factor)
+
+
+class SymmetricFilter(torch.autograd.Function):
+    """One symmetric kernel on each channel, zeros outside. It is its own adjoint: every gradient is itself.
+
+    Autograd's second derivative of a depthwise convolution loops over the channels, ten times as slow.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
+        """(N, C, H, W) with (1, 1, 3, 3) -> (N, C, H, W)."""
+        ctx.save_for_backward(kernel)
+        channels = x.shape[1]
+        return F.conv2d(x, kernel.to(x.dtype).expand(channels, -1, -1, -1), padding=1, groups=channels)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """The same filter."""
+        (kernel,) = ctx.saved_tensors
+        return SymmetricFilter.apply(grads[0], kernel), None
+
+
+class Blur(nn.Module):
+    """[1, 2, 1] x [1, 2, 1] / 16 on each channel, zeros outside   (Karras et al. 2019, section 2)."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.register_buffer("kernel", row.outer(row)[None, None], persistent=False)  # (1, 1, 3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        return SymmetricFilter.apply(x, self.kernel)
+
+
+def sum_of_shifts(kernel: Tensor) -> Tensor:
+    """A 3x3 kernel followed by a sum over 2x2 pixels, as one kernel: (..., 3, 3) -> (..., 4, 4)."""
+    kernel = F.pad(kernel, (1, 1, 1, 1))
+    kernel = kernel[..., 1:, :] + kernel[..., :-1, :]
+    return kernel[..., 1:] + kernel[..., :-1]
+
+
+def conv_up(x: Tensor, kernel: Tensor) -> Tensor:
+    """Nearest x2, then a 3x3 convolution, as one transposed convolution: 4 instead of 9 products per pixel.
+
+    A transposed convolution turns its kernel by 180 degrees: `kernel` is the turned one,
+    conv_up(x, k) == conv2d(upscale(x, 2), k.flip(2, 3), padding=1).
+
+    Shape: x (N, C, H, W), kernel (C', C, 3, 3) -> (N, C', 2H, 2W).
+    """
+    return F.conv_transpose2d(x, sum_of_shifts(kernel).transpose(0, 1), stride=2, padding=1)
+
+
+def conv_down(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """A 3x3 convolution, then the mean of 2x2 pixels, as one strided convolution.
+
+    Shape: x (N, C, H, W), kernel (C', C, 3, 3), bias (C') -> (N, C', H / 2, W / 2).
+    """
+    return F.conv2d(x, sum_of_shifts(kernel) / 4, bias, stride=2, padding=1)
+
+
+class Linear(nn.Module):
+    """y = x (c W)^T + b, c = gain / sqrt(inputs), W ~ N(0, 1): equalized learning rate.
+
+    Karras et al. 2018, section 4.1. With lr_multiplier m, W is drawn from N(0, 1 / m^2), and c W and b are
+    multiplied by m: the same function at first, which learns m times as fast.
+
+    Shape: (..., inputs) -> (..., outputs); weight (outputs, inputs).
+    """
+
+    def __init__(self, inputs: int, outputs: int, gain: float = GAIN, lr_multiplier: float = 1.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale, self.lr_multiplier = gain / inputs**0.5 * lr_multiplier, lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        return F.linear(x, self.weight * self.scale, self.bias * self.lr_multiplier)
+
+
+class Conv2d(nn.Module):
+    """A convolution with equalized learning rate: c = gain / sqrt(inputs kernel_size^2); zeros outside.
+
+    Shape: (N, inputs, H, W) -> (N, outputs, H, W); weight (outputs, inputs, kernel_size, kernel_size).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int, gain: float = GAIN):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.scale = gain / (inputs * kernel_size**2) ** 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        return F.conv2d(x, self.weight * self.scale, self.bias, padding="same")
+
+
+class BlurDownConv2d(Conv2d):
+    """Blur, 3x3 convolution, mean of 2x2 pixels: (N, inputs, H, W) -> (N, outputs, H / 2, W / 2)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, kernel_size=3)
+        self.blur = Blur()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2)."""
+        return conv_down(self.blur(x), self.weight * self.scale, self.bias)

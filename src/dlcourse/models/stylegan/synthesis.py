@@ -1,0 +1,199 @@
+"""The synthesis network: styles and noise -> images.
+
+Letters: N images, C channels, H x W pixels, R resolution, L layers.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.models.stylegan.layers import (
+    GAIN,
+    Blur,
+    Conv2d,
+    Linear,
+    adain,
+    conv_up,
+    lrelu,
+    split_lod,
+    upscale,
+)
+
+Noise = str | Sequence[Tensor]
+NOISE_SOURCES: dict[str, Callable[[Tensor, int], Tensor | None]] = {
+    "const": lambda stored, batch: stored,
+    "random": lambda stored, batch: stored.new_empty(batch, *stored.shape[1:]).normal_(),
+    "none": lambda stored, batch: None,
+}
+FIRST_TURNED_RESOLUTION = 128  # from here on the official graph stores kernels turned by 180 degrees
+
+
+class Synthesis(nn.Module):
+    """A learned constant, grown by blocks from 4x4 to R x R, each layer steered by its own style.
+
+    Two layers per resolution, L = 2 log2(R) - 2. Each resolution has a ToRGB, so that the network can be
+    grown (Karras et al. 2018, figure 2): the image at level of detail k + t is that of R / 2^k faded by t
+    towards that of R / 2^(k + 1), upscaled to R. Blocks beyond R / 2^k are not computed.
+    """
+
+    def __init__(self, resolution: int, w_dim: int, channels: Sequence[int]):
+        super().__init__()
+        self.resolution, self.w_dim = resolution, w_dim
+        self.top = resolution.bit_length() - 1  # log2(R)
+        self.num_layers = 2 * self.top - 2
+        self.add_module("4x4", ConstBlock(channels[1], w_dim))
+        for log2 in range(3, self.top + 1):
+            block = UpBlock(channels[log2 - 2], channels[log2 - 1], w_dim, 2**log2)
+            self.add_module(f"{2**log2}x{2**log2}", block)
+        for log2 in range(2, self.top + 1):
+            self.add_module(f"to_rgb_lod{self.top - log2}", Conv2d(channels[log2 - 1], 3, 1, gain=1))
+        for layer in range(self.num_layers):
+            size = 2 ** (layer // 2 + 2)
+            self.register_buffer(f"noise{layer}", torch.randn(1, 1, size, size))
+
+    def forward(self, styles: Tensor, noise: Noise = "const", lod: float = 0.0) -> Tensor:
+        """Images in about [-1, 1], (N, L, w_dim) -> (N, 3, R, R).
+
+        Args:
+            styles: one w per layer.
+            noise: "const" (the stored one), "random" (fresh), "none", or L tensors (N or 1, 1, r, r).
+            lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
+
+        Raises:
+            ValueError: arguments that do not fit the network.
+        """
+        if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
+            wanted = f"(N, {self.num_layers}, {self.w_dim})"
+            raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
+        skipped, fade = split_lod(lod, self.resolution)
+        noises = self.layer_noises(noise, styles.shape[0], self.num_layers - 2 * skipped)
+        x = coarse = self.get_submodule("4x4")(styles[:, :2], noises[:2])  # (N, C, 4, 4)
+        for log2 in range(3, self.top - skipped + 1):
+            block, layers = self.get_submodule(f"{2**log2}x{2**log2}"), slice(2 * log2 - 4, 2 * log2 - 2)
+            coarse, x = x, block(x, styles[:, layers], noises[layers])  # (N, C', 2H, 2W)
+        image = self.get_submodule(f"to_rgb_lod{skipped}")(x)
+        if fade:
+            coarse_image = self.get_submodule(f"to_rgb_lod{skipped + 1}")(coarse)
+            image = torch.lerp(image, upscale(coarse_image, 2), fade)
+        return upscale(image, 2**skipped)  # (N, 3, R, R)
+
+    def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
+        """What the first `layers` layers add: an image (N or 1, 1, r, r), or None for nothing.
+
+        Raises:
+            ValueError: an unknown source, or tensors of other numbers or shapes.
+        """
+        stored = [self.get_buffer(f"noise{layer}") for layer in range(self.num_layers)]
+        if isinstance(noise, str):
+            if noise not in NOISE_SOURCES:
+                raise ValueError(f"noise must be const, random, none or a list of tensors, got {noise!r}")
+            return [NOISE_SOURCES[noise](image, batch) for image in stored[:layers]]
+        if len(noise) != self.num_layers:
+            raise ValueError(f"noise must hold {self.num_layers} tensors, one per layer, got {len(noise)}")
+        for layer, (given, own) in enumerate(zip(noise, stored, strict=True)):
+            if given.ndim != 4 or given.shape[0] not in (1, batch) or given.shape[1:] != own.shape[1:]:
+                wanted = f"({batch} or 1, 1, {own.shape[2]}, {own.shape[3]})"
+                raise ValueError(f"noise[{layer}] must be {wanted}, got {tuple(given.shape)}")
+        return list(noise[:layers])
+
+
+class StyledLayer(nn.Module):
+    """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b)."""
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.noise = NoiseInput(channels)
+        self.style_mod = Linear(w_dim, 2 * channels, gain=1)
+
+    def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W)."""
+        x = self.noise(x, noise) + self.bias.to(x.dtype)[:, None, None]
+        return adain(lrelu(x), self.style_mod(w))
+
+
+class NoiseInput(nn.Module):
+    """x + B noise, one learned factor per channel, 0 at first   (Karras et al. 2019, section 2)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W) + (C) (N or 1, 1, H, W); None adds nothing."""
+        if noise is None:
+            return x
+        return torch.addcmul(x, noise.to(x.dtype), self.weight.to(x.dtype)[:, None, None])
+
+
+class ConstLayer(StyledLayer):
+    """The learned constant, (N, w_dim) -> (N, C, 4, 4)."""
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__(channels, w_dim)
+        self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
+
+    def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, w_dim) -> (N, C, 4, 4)."""
+        return self.finish(self.const.expand(w.shape[0], -1, -1, -1), w, noise)
+
+
+class ConvLayer(StyledLayer):
+    """3x3 convolution with equalized learning rate, then StyledLayer: (N, C, H, W) -> (N, C', H, W)."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int):
+        super().__init__(outputs, w_dim)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.scale = GAIN / (inputs * 9) ** 0.5
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim) -> (N, C', H, W)."""
+        return self.finish(F.conv2d(x, self.weight * self.scale, padding=1), w, noise)
+
+
+class UpConvLayer(ConvLayer):
+    """Nearest x2, 3x3 convolution, blur, then StyledLayer: (N, C, H, W) -> (N, C', 2H, 2W).
+
+    From 128x128 on the official graph writes the first two as one transposed convolution, which turns its
+    kernel by 180 degrees, so that the weights stored there are the turned ones (`is_turned`). Here both kinds
+    are computed as transposed convolutions, and give what the official graph gives.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, is_turned: bool):
+        super().__init__(inputs, outputs, w_dim)
+        self.is_turned = is_turned
+        self.blur = Blur()
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
+        weight = self.weight * self.scale
+        turned = weight if self.is_turned else weight.flip(2, 3)
+        return self.finish(self.blur(conv_up(x, turned)), w, noise)
+
+
+class ConstBlock(nn.Module):
+    """The two layers of 4x4: styles (N, 2, w_dim) -> (N, C, 4, 4)."""
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__()
+        self.const = ConstLayer(channels, w_dim)
+        self.conv = ConvLayer(channels, channels, w_dim)
+
+    def forward(self, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """(N, 2, w_dim) -> (N, C, 4, 4)."""
+        return self.conv(self.const(styles[:, 0], noises[0]), styles[:, 1], noises[1])
+
+
+class UpBlock(nn.Module):
+    """The two layers of a resolution above: (N, C, H, W), styles (N, 2, w_dim) -> (N, C', 2H, 2W)."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int):
+        super().__init__()
+        self.conv0_up = UpConvLayer(inputs, outputs, w_dim, is_turned=resolution >= FIRST_TURNED_RESOLUTION)
+        self.conv1 = ConvLayer(outputs, outputs, w_dim)
+
+    def forward(self, x: Tensor, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """(N, C, H, W), (N, 2, w_dim) -> (N, C', 2H, 2W)."""
+        return self.conv1(self.conv0_up(x, styles[:, 0], noises[0]), styles[:, 1], noises[1])
