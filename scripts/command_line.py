@@ -1,0 +1,165 @@
+"""What the commands share: Hydra's entry point, run folders, and mistakes told in one line."""
+
+import difflib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse.errors import UserError
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+# Hydra 1.3 warns when version_base is absent, 1.4 when it is there
+VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
+
+
+def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
+    """Compose `config_name` with the command line's overrides and run `job`; a user's mistake ends it in a line.
+
+    With HYDRA_FULL_ERROR=1 in the environment every mistake keeps its traceback.
+    """
+    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
+
+    def guarded(cfg: DictConfig) -> None:
+        try:
+            refuse_unknown_keys(cfg, config_name)
+            job(cfg)
+        except (UserError, OmegaConfBaseException) as error:
+            if wants_trace:
+                raise
+            fail(explain(error, config_name))
+
+    try:
+        hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
+    except (HydraException, OmegaConfBaseException) as error:
+        if wants_trace:
+            raise
+        fail(explain(error, config_name))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def fail(message: str) -> None:
+    """End the program with one message and status 1."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """The mistake behind an exception of ours, Hydra's or OmegaConf's, in a line."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+        return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        return explain_key(cause, config_name)
+    return " ".join(str(error).split())
+
+
+def explain_key(error: OmegaConfBaseException, config_name: str) -> str:
+    """A missing value, a key that does not exist (with its nearest neighbours), or a value of the wrong kind."""
+    key = str(error.full_key)
+    if "Missing mandatory value" in str(error):
+        return f"{key}: no value given; set {key}=..."
+    if "is not in struct" not in str(error):
+        return f"{key}: {str(error).partition(chr(10))[0]}"
+    parent, _, name = key.rpartition(".")
+    known = known_keys(config_name, parent)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    where = parent or "the config"
+    return f"{key}: no such key; {hint}{where} has {', '.join(known)}"
+
+
+def refuse_unknown_keys(cfg: DictConfig, config_name: str) -> None:
+    """Raise UserError for a top-level key that nothing reads: a `+key` or a misspelt block of an experiment."""
+    primary = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
+    groups = [str(group) for entry in primary.defaults if isinstance(entry, DictConfig) for group in entry]
+    known = [*groups, *(str(name) for name in primary)]
+    for name in map(str, cfg):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise UserError(f"{name}: no such key{f'; did you mean {close[0]}?' if close else ''}")
+
+
+def known_keys(config_name: str, parent: str) -> list[str]:
+    """The keys of a node of the config, as composed with the group choices on the command line."""
+    choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
+        cfg = hydra.compose(config_name, choices)
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The config as resolved plain data; a value that is still missing is an error."""
+    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+
+
+def new_run_dir(cfg: DictConfig) -> Path:
+    """The folder of a new run: `run_dir`, or runs/<experiment>/<time>, or a job's folder in a sweep.
+
+    Raises:
+        UserError: `run_dir` holds something already.
+    """
+    hydra_config = HydraConfig.get()
+    if cfg.run_dir is not None:
+        run_dir = Path(cfg.run_dir)
+        if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+            raise UserError(f"run_dir={run_dir} is not empty; go on there with resume={run_dir} or choose another")
+        return run_dir
+    if hydra_config.mode == RunMode.MULTIRUN:
+        name = hydra_config.job.override_dirname.replace("/", "_") or "defaults"
+        return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{name[:120]}")
+    experiment = hydra_config.runtime.choices["experiment"]
+    return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
+
+
+def resumed_config(run_dir: Path) -> DictConfig:
+    """The config of a run with the command line's other overrides on top.
+
+    Raises:
+        UserError: not a run, another group, or an unknown key.
+    """
+    composed = run_dir / "composed.yaml"
+    if not composed.is_file():
+        raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
+    cfg = OmegaConf.load(composed)
+    assert isinstance(cfg, DictConfig)
+    OmegaConf.set_struct(cfg, True)
+    cfg.merge_with_dotlist(list(keys_only(HydraConfig.get().overrides.task)))
+    return cfg
+
+
+def keys_only(overrides: Iterable[str]) -> Iterable[str]:
+    """The overrides that change keys of a run which goes on; picks of whole groups are refused."""
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if (CONFIGS / key).is_dir():
+            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
+        if key not in ("resume", "run_dir"):
+            yield override
+
+
+def record_config(cfg: DictConfig, run_dir: Path) -> None:
+    """Write config.yaml, the resolved config, and composed.yaml, with its references, for `resume`."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    for name, resolve in {"config.yaml": True, "composed.yaml": False}.items():
+        temporary = run_dir / f".{name}.tmp"
+        OmegaConf.save(cfg, temporary, resolve=resolve)
+        temporary.replace(run_dir / name)

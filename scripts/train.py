@@ -1,0 +1,41 @@
+"""Train a classifier, transfer a style, or train StyleGAN: python scripts/train.py experiment=NAME key=value ..."""
+
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+import command_line
+
+
+def train(cfg: DictConfig) -> None:
+    """Build the task and the runner from the config and train, in a new run folder or an old one."""
+    import torch  # here: --help and --cfg answer without it
+
+    from dlcourse.build import build
+    from dlcourse.runner import Runner
+
+    if cfg.resume is not None:
+        run_dir = Path(cfg.resume)
+        cfg = command_line.resumed_config(run_dir)
+    else:
+        run_dir = command_line.new_run_dir(cfg)
+    config = command_line.plain(cfg)
+    runner: Runner = build(config["runner"], "runner")
+    if runner.is_complete(run_dir):
+        print(f"{run_dir} is complete; to train on: resume={run_dir} runner.max_steps=N")
+        return
+    torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
+    task = build(config["task"], "task")
+    step = runner.setup(task, run_dir, config)
+    command_line.record_config(cfg, run_dir)
+    print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+    try:
+        runner.train(task, run_dir, config, step)
+    except KeyboardInterrupt:
+        print(f"interrupted; go on with resume={run_dir}", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    command_line.command("train", train)
