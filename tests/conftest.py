@@ -1,0 +1,88 @@
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: threads cost more than they bring
+
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
+
+# What makes an experiment small enough for a test; an experiment that is not named here runs as it is.
+SMALL_STYLE = ["dataset.content_size=24", "dataset.style_size=24", "model.weights=orthogonal"]
+SMALL_GAN = [
+    "dataset.num_images=24",
+    "dataset.resolution=16",
+    "model.channel_max=8",
+    "model.z_dim=8",
+    "model.w_dim=8",
+    "task.batch_size=4",
+]
+SMALL = {
+    "style_transfer": SMALL_STYLE,
+    "style_transfer_offline": SMALL_STYLE,
+    "stylegan_faces": SMALL_GAN,
+    "stylegan_faces_tiny": SMALL_GAN,
+}
+EVERY_STEP = [
+    "runner.log_every=1",
+    "runner.evaluate_every=2",
+    "runner.visualize_every=2",
+    "runner.checkpoint_every=2",
+]
+
+
+def small_overrides(experiment: str, max_steps: int) -> list[str]:
+    return [
+        f"experiment={experiment}",
+        *SMALL.get(experiment, []),
+        *EVERY_STEP,
+        f"runner.max_steps={max_steps}",
+    ]
+
+
+def compose(*overrides: str, config_name: str = "train") -> dict:
+    with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
+        cfg = hydra.compose(config_name, list(overrides))
+    return OmegaConf.to_container(cfg, resolve=True)
+
+
+def run_script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / name), *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"},
+    )
+
+
+def assert_same(first, second, place: str = "") -> None:
+    """Equal to the last bit, through nested dicts, lists and tensors."""
+    assert type(first) is type(second), place
+    if isinstance(first, dict):
+        assert first.keys() == second.keys(), place
+        for key in first:
+            assert_same(first[key], second[key], f"{place}.{key}")
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), place
+        for index, pair in enumerate(zip(first, second, strict=True)):
+            assert_same(*pair, f"{place}[{index}]")
+    elif isinstance(first, torch.Tensor):
+        assert first.shape == second.shape and first.dtype == second.dtype, place
+        assert torch.equal(first, second), place
+    else:
+        assert first == second, place
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    torch.manual_seed(0)

@@ -1,0 +1,106 @@
+import pytest
+import torch
+
+from dlcourse.schedules import Exponential
+from dlcourse.tasks.base import Descent
+
+TARGET = torch.tensor([1.0, -2.0, 3.0])
+SCALE = torch.tensor([1.0, 10.0, 100.0])
+
+
+def bowl(x):
+    return {"loss": (SCALE * (x - TARGET).square()).sum(), "distance": (x - TARGET).norm()}
+
+
+def make(optimizer, schedule=lambda _: 1.0, **options):
+    x = torch.nn.Parameter(torch.zeros(3))
+    return x, Descent([x], lambda parameters: optimizer(parameters, **options), schedule)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}),
+        (torch.optim.RMSprop, {"lr": 1e-2}),
+        (torch.optim.Adam, {"lr": 1e-1}),
+        (torch.optim.LBFGS, {"lr": 1.0, "max_iter": 1}),
+    ],
+)
+def test_equals_the_bare_loop_to_the_last_bit(optimizer, options):
+    x, descent = make(optimizer, **options)
+    y = torch.nn.Parameter(torch.zeros(3))
+    bare = optimizer([y], **options)
+
+    def closure():
+        bare.zero_grad()
+        loss = bowl(y)["loss"]
+        loss.backward()
+        return loss
+
+    for _ in range(20):
+        descent.step(lambda: bowl(x))
+        bare.step(closure)
+    assert torch.equal(x, y)
+
+
+def test_one_step_of_lbfgs_is_one_iteration():
+    x, descent = make(torch.optim.LBFGS, max_iter=1, tolerance_grad=0.0, tolerance_change=0.0)
+    y, whole = make(torch.optim.LBFGS, max_iter=20, max_eval=10**6, tolerance_grad=0.0, tolerance_change=0.0)
+    for _ in range(20):
+        descent.step(lambda: bowl(x))
+    whole.step(lambda: bowl(y))
+    assert torch.equal(x, y)
+
+
+def test_gradients_stop_at_the_other_network():
+    x, descent = make(torch.optim.SGD, lr=0.1)
+    other = torch.nn.Parameter(torch.ones(3))
+    descent.step(lambda: {"loss": (other * x - TARGET).square().sum()})
+    assert other.grad is None
+    assert not torch.equal(x, torch.zeros(3))
+
+
+def test_terms_come_back_without_a_graph():
+    x, descent = make(torch.optim.SGD, lr=0.1)
+    terms = descent.step(lambda: bowl(x))
+    assert set(terms) == {"loss", "distance"}
+    assert not any(value.requires_grad for value in terms.values())
+    assert terms["distance"] == TARGET.norm()
+
+
+def test_the_schedule_scales_the_rate_of_each_update():
+    x, descent = make(torch.optim.SGD, Exponential(gamma=0.5, period=2), lr=1.0)
+    seen = []
+    for _ in range(5):
+        before = x.detach().clone()
+        descent.step(lambda: {"loss": x.sum()})
+        seen.append(float((before - x.detach())[0]))
+    assert seen == [1.0, 1.0, 0.5, 0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (torch.optim.Adam, {"lr": 0.1}),
+        (torch.optim.LBFGS, {"max_iter": 1}),
+        (torch.optim.SGD, {"lr": 1e-3, "momentum": 0.9}),
+    ],
+)
+def test_memory_and_clock_survive_but_hyper_parameters_come_from_the_config(optimizer, options):
+    schedule = Exponential(gamma=0.9, period=1)
+    x, straight = make(optimizer, schedule, **options)
+    y, interrupted = make(optimizer, schedule, **options)
+    for _ in range(5):
+        straight.step(lambda: bowl(x))
+        interrupted.step(lambda: bowl(y))
+    z, resumed = make(optimizer, schedule, **options)
+    z.data.copy_(y.data)
+    resumed.load_state_dict(interrupted.state_dict())
+    for _ in range(5):
+        straight.step(lambda: bowl(x))
+        resumed.step(lambda: bowl(z))
+    assert torch.equal(x, z)
+
+    _, other = make(optimizer, schedule, **(options | {"lr": 0.123}))
+    other.load_state_dict(interrupted.state_dict())
+    assert other.optimizer.param_groups[0]["lr"] == 0.123

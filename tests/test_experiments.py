@@ -1,0 +1,91 @@
+"""Every experiment trains, and goes on after an interruption as if there had been none."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from conftest import EXPERIMENTS, ROOT, assert_same, compose, run_script, small_overrides
+from dlcourse import checkpoint
+from dlcourse.build import build
+
+
+def train(experiment, run_dir, max_steps, *overrides):
+    config = compose(*small_overrides(experiment, max_steps), *overrides)
+    torch.manual_seed(config["seed"])
+    runner, task = build(config["runner"], "runner"), build(config["task"], "task")
+    step = runner.setup(task, run_dir, config)
+    runner.train(task, run_dir, config, step)
+    return checkpoint.load(checkpoint.newest(run_dir))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_trains_and_resumes_to_the_last_bit(experiment, tmp_path):
+    straight = train(experiment, tmp_path / "straight", 4)
+    start = train(experiment, tmp_path / "resumed", 2)
+    resumed = train(experiment, tmp_path / "resumed", 4)
+    assert straight["step"] == resumed["step"] == 4 and start["step"] == 2
+    assert_same(straight["state"], resumed["state"])
+    with pytest.raises(AssertionError):
+        assert_same(start["state"], resumed["state"])  # the last two steps did something
+    rows = [json.loads(line) for line in (tmp_path / "resumed" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert all(value is not None for row in rows for value in row.values())
+    assert list((tmp_path / "resumed" / "images").glob("*.png"))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw", "lbfgs"])
+def test_mini_batches_with_any_optimizer_and_a_schedule_resume_to_the_last_bit(optimizer, tmp_path):
+    options = [f"optimizer={optimizer}", "scheduler=cosine", "scheduler.total_updates=10"]
+    options += ["task.batch_size=150", "model.dropout=0.5", "model.batch_norm=true"]
+    straight = train("points", tmp_path / "straight", 6, *options)
+    train("points", tmp_path / "resumed", 4, *options)
+    assert_same(straight["state"], train("points", tmp_path / "resumed", 6, *options)["state"])
+
+
+@pytest.mark.parametrize("experiment", ["points", "style_transfer", "stylegan_faces_tiny"])
+def test_bf16_trains_every_system(experiment, tmp_path):
+    full, half = (train(experiment, tmp_path / p, 2, f"precision={p}") for p in ("fp32", "bf16"))
+    with pytest.raises(AssertionError):
+        assert_same(full["state"], half["state"])
+
+
+def killed_and_resumed(arguments, run_dir, cwd, kills, wait):
+    """Start a run, kill it -9 so many times after random waits, and let it end."""
+    script = [sys.executable, str(ROOT / "scripts" / "train.py")]
+    command = [*script, *arguments, f"run_dir={run_dir}"]
+    for _ in range(kills):
+        process = subprocess.Popen(
+            command, cwd=cwd, stderr=subprocess.DEVNULL, env=os.environ | {"HYDRA_FULL_ERROR": "1"}
+        )
+        deadline = time.monotonic() + 120
+        while not (run_dir / "composed.yaml").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(random.uniform(0, wait))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        command = [*script, f"resume={run_dir}"]
+    assert run_script("train.py", f"resume={run_dir}", cwd=cwd).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["points", "style_transfer_offline", "stylegan_faces_tiny"])
+def test_killed_at_any_moment_and_resumed_to_the_last_bit(experiment, tmp_path):
+    max_steps = 3000 if experiment == "points" else 150
+    overrides = [
+        *small_overrides(experiment, max_steps),
+        "runner.checkpoint_every=10",
+        "runner.visualize_every=50",
+    ]
+    straight = run_script("train.py", *overrides, f"run_dir={tmp_path / 'straight'}", cwd=tmp_path)
+    assert straight.returncode == 0, straight.stderr
+    killed_and_resumed(overrides, tmp_path / "killed", tmp_path, kills=4, wait=4.0)
+    states = [checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "killed")]
+    assert states[0]["step"] == states[1]["step"] == max_steps
+    assert_same(states[0]["state"], states[1]["state"])

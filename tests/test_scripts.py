@@ -1,0 +1,172 @@
+"""The commands as people type them, from a folder that is not the project's."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from PIL import Image
+
+from conftest import ROOT, run_script, small_overrides
+
+
+@pytest.fixture(scope="module")
+def gan_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gan")
+    done = run_script("train.py", *small_overrides("stylegan_faces_tiny", 2), "run_dir=run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_without_arguments_but_steps_makes_its_own_folder(tmp_path):
+    done = run_script("train.py", "runner.max_steps=20", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run_dir,) = (tmp_path / "runs" / "points").iterdir()
+    names = {path.name.partition(".")[0] for path in run_dir.iterdir()}
+    assert names == {"config", "composed", "events", "metrics", "images", "checkpoints"}
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    assert config["runner"]["max_steps"] == 20 and "${" not in (run_dir / "config.yaml").read_text()
+    with Image.open(run_dir / "images" / "decision_map_0000020.png") as picture:
+        assert picture.size == (600, 500)
+    assert {path.name for path in tmp_path.iterdir()} == {"runs"}
+
+
+def test_resume_takes_overrides_and_says_when_there_is_nothing_to_do(tmp_path):
+    assert run_script("train.py", "runner.max_steps=10", "run_dir=run", cwd=tmp_path).returncode == 0
+    complete = run_script("train.py", "resume=run", cwd=tmp_path)
+    assert complete.returncode == 0 and "run is complete" in complete.stdout
+    longer = run_script("train.py", "resume=run", "runner.max_steps=15", "optimizer.lr=0.5", cwd=tmp_path)
+    assert longer.returncode == 0, longer.stderr
+    assert (tmp_path / "run" / "checkpoints" / "step_0000015.pt").exists()
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["task"]["optimizer"]["lr"] == 0.5
+
+
+def test_a_sweep_gives_every_job_its_folder(tmp_path):
+    done = run_script("train.py", "-m", "seed=0,1", "runner.max_steps=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (sweep,) = (tmp_path / "runs" / "points").iterdir()
+    folders = sorted(path.name for path in sweep.iterdir() if path.is_dir())
+    assert [name[:1] for name in folders] == ["0", "1"] and "seed=1" in folders[1]
+    assert all((sweep / name / "config.yaml").exists() for name in folders)
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), "runner.max_steps=100000000", "run_dir=run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.strip().splitlines()[-1] == "interrupted; go on with resume=run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["optimzer=adam"], ["optimzer", "did you mean optimizer?"]),
+        (["optimizer.learning_rate=1"], ["optimizer.learning_rate", "no such key", "lr, betas, eps"]),
+        (["experiment=nope"], ["experiment=nope", "points", "stylegan_faces"]),
+        (["experiment=style_transfer_offline", "content=missing.jpg"], ["content=missing.jpg: no such file"]),
+        (["runner.log_every=0"], ["log_every must be at least 1, got 0"]),
+        (["device=cuda:77"], ["device=cuda:77", "device=auto or device=cpu"]),
+        (["resume=nowhere"], ["resume=nowhere", "not a run"]),
+        (["seed=many"], ["seed must be int, got 'many'"]),
+        (["optimizer.lr=-1"], ["optimizer", "-1"]),
+        (["task.batch_size=500"], ["batch_size must be in [1, 400]", "500"]),
+        (["+sed=1"], ["sed: no such key", "did you mean seed?"]),
+        (["dataset=image_folder"], ["dataset.root: no value given"]),
+        (["seed"], ["seed", "missing EQUAL"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_mistake_is_told_in_a_line_and_leaves_nothing_behind(arguments, words, tmp_path):
+    done = run_script("train.py", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == "" and len(done.stderr.strip().splitlines()) <= 2, done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    done = run_script("train.py", "run_dir=mine", cwd=tmp_path)
+    assert done.returncode == 1 and "run_dir=mine is not empty" in done.stderr and "resume=mine" in done.stderr
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_a_resumed_run_keeps_its_groups_and_its_model(tmp_path):
+    assert run_script("train.py", "runner.max_steps=3", "run_dir=run", cwd=tmp_path).returncode == 0
+    group = run_script("train.py", "resume=run", "optimizer=sgd", cwd=tmp_path)
+    assert group.returncode == 1 and "a resumed run keeps its optimizer" in group.stderr
+    model = run_script("train.py", "resume=run", "runner.max_steps=5", "model.activation=tanh", cwd=tmp_path)
+    assert model.returncode == 1 and "model.activation is 'relu' there, 'tanh' here" in model.stderr
+    assert "relu" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
+    first = run_script("sample.py", "checkpoint=run", "seeds=0-3", cwd=gan_run)
+    assert first.returncode == 0, first.stderr
+    path = gan_run / first.stdout.strip()
+    assert path.name == "grid_step_0000002_seeds0-3_psi0.7.png"
+    file = "checkpoint=run/checkpoints/step_0000002.pt"
+    second = run_script("sample.py", file, "seeds=0-3", "output=here/again.png", cwd=gan_run)
+    assert second.returncode == 0, second.stderr
+    assert (gan_run / "here" / "again.png").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["checkpoint: no value given"]),
+        (["checkpoint=nope"], ["nope: no such run folder or checkpoint file"]),
+        (["checkpoint=run", "seeds=a-b"], ["seeds must look like"]),
+        (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
+        (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: not a whole checkpoint"]),
+    ],
+)
+def test_mistakes_in_sampling_are_told_in_a_line(arguments, words, gan_run):
+    done = run_script("sample.py", *arguments, cwd=gan_run)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_style_transfer_keeps_orientation_and_aspect_of_odd_pictures(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lying on its side: 60 x 30 in the file is 30 x 60 upright
+    Image.radial_gradient("L").resize((60, 30)).save(tmp_path / "content.jpg", exif=exif)
+    Image.linear_gradient("L").convert("RGBA").resize((50, 40)).save(tmp_path / "style.png")
+    arguments = [
+        "experiment=style_transfer",
+        "content=content.jpg",
+        "style=style.png",
+        "model.weights=orthogonal",
+    ]
+    arguments += ["dataset.content_size=40", "dataset.style_size=32", "runner.max_steps=2", "run_dir=run"]
+    done = run_script("train.py", *arguments, "optimizer=adam", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "run" / "images" / "picture_0000002.png") as picture:
+        assert picture.size == (20, 40)
+
+
+@pytest.mark.parametrize("script", ["train.py", "sample.py"])
+def test_help_and_cfg_answer_without_torch(script, tmp_path):
+    code = (
+        "import sys, runpy; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally: print('TORCH' if 'torch' in sys.modules else 'LIGHT')"
+    )
+    for option in (["--help"], ["--cfg", "job"]):
+        command = [sys.executable, "-c", code, str(ROOT / "scripts" / script), *option]
+        environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": ""}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip().endswith("LIGHT")
+        assert "optimizer" in done.stdout or "seeds" in done.stdout

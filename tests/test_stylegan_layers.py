@@ -1,0 +1,143 @@
+"""The operations of StyleGAN v1: closed forms, and naive loops in float64."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.models.stylegan import layers, synthesis
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def assert_close(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
+    """Largest error relative to the largest expected value."""
+    assert actual.shape == expected.shape
+    assert (actual - expected).abs().max() <= tolerance * expected.abs().max()
+
+
+def test_adain_sets_mean_and_standard_deviation():
+    x, style = 3 + 5 * torch.randn(4, 3, 8, 8), torch.randn(4, 6)
+    y = layers.adain(x, style)
+    assert torch.allclose(y.mean((2, 3)), style[:, 3:], atol=1e-5)
+    assert torch.allclose(y.std((2, 3), correction=0), (style[:, :3] + 1).abs(), atol=1e-5)
+
+
+def test_adain_equals_its_equation_in_float64():
+    x, style = torch.randn(2, 3, 4, 4).double() * 1e-4, torch.randn(2, 6).double()
+    scale, bias = (style.view(2, 2, 3, 1, 1)[:, i] for i in (0, 1))
+    centred = x - x.mean((2, 3), keepdim=True)
+    expected = centred * (centred.square().mean((2, 3), keepdim=True) + 1e-8).rsqrt() * (scale + 1) + bias
+    assert_close(layers.adain(x, style), expected, 1e-12)
+
+
+def test_statistics_of_half_precision_are_taken_in_float32():
+    x, style = torch.randn(4, 3, 8, 8) + 30, torch.randn(4, 6)
+    half = layers.adain(x.bfloat16(), style)
+    assert half.dtype == torch.bfloat16
+    assert_close(half.float(), layers.adain(x.bfloat16().float(), style), 0.01)
+    x = torch.full((4, 1, 4, 4), 1000.0).half() + torch.tensor([0, 1, 2, 3]).view(4, 1, 1, 1).half() * 100
+    assert layers.minibatch_stddev(x, 4)[0, 1, 0, 0] == pytest.approx(12500**0.5, rel=1e-3)  # overflows in half
+
+
+def test_pixel_norm_gives_unit_mean_square():
+    x = torch.randn(5, 7) * 10
+    assert torch.allclose(layers.pixel_norm(x).square().mean(1), torch.ones(5), atol=1e-5)
+    assert not layers.pixel_norm(torch.zeros(2, 7)).any()
+
+
+def test_blur_of_an_impulse():
+    x = torch.zeros(1, 2, 5, 5)
+    x[0, 1, 2, 2] = 16
+    y = layers.Blur()(x)
+    assert not y[0, 0].any()
+    assert y[0, 1].int().tolist() == [[0] * 5, [0, 1, 2, 1, 0], [0, 2, 4, 2, 0], [0, 1, 2, 1, 0], [0] * 5]
+
+
+def test_blur_takes_zeros_outside():
+    y = layers.Blur()(torch.ones(1, 1, 4, 4))
+    row = torch.tensor([0.75, 1, 1, 0.75])
+    assert torch.equal(y[0, 0], row.outer(row))
+
+
+def test_blur_has_right_derivatives():
+    x = torch.randn(2, 2, 4, 3, dtype=torch.float64, requires_grad=True)
+    blur = layers.Blur().double()
+    assert torch.autograd.gradcheck(blur, x)
+    assert torch.autograd.gradgradcheck(lambda x: blur(x).square(), x)
+
+
+@pytest.mark.parametrize("gain", [1.0, 2**0.5])
+def test_equalized_layers_keep_the_variance(gain):
+    linear, conv = layers.Linear(512, 512, gain), layers.Conv2d(64, 256, 3, gain)
+    assert linear(torch.randn(256, 512)).var().item() == pytest.approx(gain**2, rel=0.05)
+    assert conv(torch.randn(4, 64, 16, 16))[..., 1:-1, 1:-1].var().item() == pytest.approx(gain**2, rel=0.05)
+    for layer in (linear, conv):
+        assert layer.weight.std().item() == pytest.approx(1, rel=0.02)
+        assert not layer.bias.any()
+
+
+def test_lr_multiplier_changes_the_storage_only():
+    slow = layers.Linear(512, 512, lr_multiplier=0.01)
+    assert slow.weight.std().item() == pytest.approx(100, rel=0.02)
+    assert slow(torch.randn(64, 512)).var().item() == pytest.approx(2, rel=0.1)
+    slow.bias.data.fill_(100)
+    assert torch.allclose(slow(torch.zeros(1, 512)), torch.ones(1, 512))
+
+
+@pytest.mark.parametrize(("batch", "group"), [(8, 4), (4, 4), (3, 3), (2, 2), (1, 1), (6, 3), (5, 1), (10, 2)])
+def test_minibatch_stddev_equals_a_loop(batch, group):
+    x = torch.randn(batch, 3, 4, 4)
+    y = layers.minibatch_stddev(x, 4)
+    assert torch.equal(y[:, :3], x)
+    for i in range(batch):
+        members = x[i % (batch // group) :: batch // group]  # i, i + M, i + 2M, ...
+        assert len(members) == group
+        expected = (members.var(0, correction=0) + 1e-8).sqrt().mean()
+        assert torch.allclose(y[i, 3], expected, atol=1e-6)
+
+
+# --- convolutions that change the resolution --------------------------------------------------------------------
+
+
+def tf_transposed_convolution(x: Tensor, kernel: Tensor) -> Tensor:
+    """conv2d_transpose(stride 2, SAME) of the official four-shift kernel, pixel by pixel; kernel (C', C, 3, 3)."""
+    padded = F.pad(kernel, (1, 1, 1, 1))
+    kernel4 = sum(padded[:, :, a : a + 4, b : b + 4] for a in (0, 1) for b in (0, 1))
+    n, _, h, w = x.shape
+    y = x.new_zeros(n, len(kernel), 2 * h + 2, 2 * w + 2)
+    for i in range(h):
+        for j in range(w):
+            y[:, :, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += torch.einsum("nc,dcab->ndab", x[:, :, i, j], kernel4)
+    return y[:, :, 1:-1, 1:-1]
+
+
+def test_conv_up_is_nearest_and_turned_convolution():
+    x, kernel = torch.randn(2, 3, 4, 5).double(), torch.randn(4, 3, 3, 3).double()
+    unfused = F.conv2d(F.interpolate(x, scale_factor=2), kernel.flip(2, 3), padding=1)
+    assert_close(layers.conv_up(x, kernel), unfused, 1e-12)
+    assert_close(layers.conv_up(x, kernel), tf_transposed_convolution(x, kernel), 1e-12)
+
+
+@pytest.mark.parametrize("is_turned", [True, False])
+def test_up_layer_means_the_official_graph(is_turned):
+    layer = synthesis.UpConvLayer(3, 4, 6, is_turned).double()
+    for parameter in layer.parameters():
+        parameter.data += torch.randn_like(parameter)  # biases and noise weights start at zero
+    x, w, noise = torch.randn(2, 3, 4, 4).double(), torch.randn(2, 6).double(), torch.randn(2, 1, 8, 8).double()
+    kernel = layer.weight * (2 / 27) ** 0.5
+    if is_turned:
+        y = tf_transposed_convolution(x, kernel)
+    else:
+        y = F.conv2d(x.repeat_interleave(2, 2).repeat_interleave(2, 3), kernel, padding=1)
+    expected = layer.finish(layer.blur(y), w, noise)
+    assert_close(layer(x, w, noise), expected, 1e-12)
+
+
+def test_conv_down_is_convolution_and_mean():
+    x, kernel, bias = torch.randn(2, 3, 8, 6).double(), torch.randn(4, 3, 3, 3).double(), torch.randn(4).double()
+    expected = F.avg_pool2d(F.conv2d(x, kernel, bias, padding=1), 2)
+    assert_close(layers.conv_down(x, kernel, bias), expected, 1e-12)
