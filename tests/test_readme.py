@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+
 from conftest import ROOT, compose
 
 README = (ROOT / "README.md").read_text()
