@@ -55,7 +55,8 @@ def test_a_sweep_gives_every_job_its_folder(tmp_path):
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), "runner.max_steps=100000000", "run_dir=run"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

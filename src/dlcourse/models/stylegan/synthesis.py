@@ -68,6 +68,7 @@ class Synthesis(nn.Module):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
             raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
         skipped, fade = split_lod(lod, self.resolution)
+        styles = styles.contiguous()  # products may round by their input's strides: an expanded w gives the same bits
         noises = self.layer_noises(noise, styles.shape[0], self.num_layers - 2 * skipped)
         x = coarse = self.get_submodule("4x4")(styles[:, :2], noises[:2])  # (N, C, 4, 4)
         for log2 in range(3, self.top - skipped + 1):
