@@ -17,6 +17,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.runner",
     "dlcourse.sampling",
     "dlcourse.schedules",
+    "dlcourse.search",
     "dlcourse.tasks",
     "torch.nn",
     "torch.optim",

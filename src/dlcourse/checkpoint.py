@@ -124,3 +124,9 @@ def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in node.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
+
+
+def is_repeated(key: str, config: dict[str, Any]) -> bool:
+    """Whether a key of the task is another group's, such as task.optimizer.lr."""
+    group, *rest = key.split(".")
+    return group == "task" and rest[0] in config

@@ -14,7 +14,7 @@ from torch.utils.tensorboard.summary import hparams
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
-from dlcourse.checkpoint import flatten
+from dlcourse.checkpoint import flatten, is_repeated
 
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
 
@@ -56,8 +56,8 @@ class Logbook:
         self.writer.close()
         self.metrics.close()
 
-    def advance(self, step: int, record: dict[str, Tensor]) -> None:
-        """Note that `step` is done, and its metrics if there are any."""
+    def advance(self, step: int, record: dict[str, Tensor], is_last: bool) -> None:
+        """Note that `step` is done, whether it is the last one, and its metrics if there are any."""
         self.bar.update()
         if not record:
             return
@@ -69,7 +69,7 @@ class Logbook:
         row = {tag: value if math.isfinite(value) else None for tag, value in values.items()}
         self.metrics.write(json.dumps({"step": step} | row) + "\n")
         self.latest |= values
-        self.show(step)
+        self.show(step, is_last)
 
     def images(self, step: int, images: dict[str, Tensor]) -> None:
         """Write each (N, 3, H, W) batch in [0, 1] as one PNG, images/<name>_<step>.png, and to TensorBoard."""
@@ -81,16 +81,21 @@ class Logbook:
             save_image(grid, path)
             self.writer.add_image(f"images/{name}", (grid * 255).round().to(torch.uint8), step)
 
+    def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
+        """Write each tensor's distribution to TensorBoard; one with values that are no numbers has none."""
+        for tag, values in histograms.items():
+            if values.isfinite().all():
+                self.writer.add_histogram(tag, values.float(), step)
+
     def rate(self, step: int) -> float:
         """Steps per second since this process began to train."""
         return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
 
-    def show(self, step: int) -> None:
+    def show(self, step: int, is_last: bool) -> None:
         """The current numbers: in the progress bar of a terminal, else as a line now and then."""
         shown = {tag: f"{value:.4g}" for tag, value in self.latest.items() if not tag.startswith("perf/")}
         self.bar.set_postfix(shown, refresh=False)
         now = time.monotonic()
-        is_last = step == self.max_steps
         if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
             self.last_line = now
             remaining = (self.max_steps - step) / self.rate(step)
@@ -103,7 +108,7 @@ class Logbook:
         keys = {
             key: value if isinstance(value, int | float | bool) else str(value)
             for key, value in flatten(self.config).items()
-            if not key.startswith("task.") and "_target_" not in key and "_partial_" not in key
+            if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
         }
         for summary in hparams(keys, self.latest):
             self.writer._get_file_writer().add_summary(summary)

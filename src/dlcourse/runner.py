@@ -105,26 +105,27 @@ class Runner:
     def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
         """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
         with Logbook(run_dir, config, step, self.max_steps) as logbook:
-            while step < self.max_steps:
+            while step < self.max_steps and not task.is_finished():
                 for generator in self.generators:
                     generator.manual_seed(step_seed(self.seed, step))
                 with self.autocast():
                     metrics = task.step()
                 step += 1
+                is_last = step == self.max_steps
                 record: Metrics = {}
-                if self.is_due(step, self.log_every):
-                    record |= metrics
-                if self.is_due(step, self.evaluate_every):
+                if is_last or step % self.evaluate_every == 0:
                     record |= task.evaluate()
-                logbook.advance(step, record)
-                if self.is_due(step, self.visualize_every):
+                    is_last |= task.is_finished()
+                if is_last:
+                    record |= task.conclude()
+                if is_last or step % self.log_every == 0:
+                    record |= metrics
+                logbook.advance(step, record, is_last)
+                if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())
-                if self.is_due(step, self.checkpoint_every):
+                    logbook.histograms(step, task.histograms())
+                if is_last or step % self.checkpoint_every == 0:
                     self.save(task, run_dir, config, step)
-
-    def is_due(self, step: int, every: int) -> bool:
-        """Whether something that happens `every` so many steps, and after the last one, happens after `step`."""
-        return step % every == 0 or step == self.max_steps
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """The precision of a step. Casts are not cached: a step may update a network and use it again."""

@@ -1,12 +1,14 @@
-"""Learning-rate schedules as pure functions: updates done so far -> factor on the base learning rate.
+"""Learning-rate schedules as functions: updates done so far -> factor on the base learning rate.
 
-A schedule keeps no state, so a resumed run cannot go on with the wrong rate, and a key that is changed on resume
+All but Plateau keep no state, so a resumed run cannot go on with the wrong rate, and a key that is changed on resume
 means what it says. Unless noted, `period` is the number of updates that count as one unit of time (1: the rate
 changes with every update; the number of batches of an epoch: once per epoch).
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 
 def require_positive(**values: float) -> None:
@@ -16,8 +18,26 @@ def require_positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive, got {value}")
 
 
+class Schedule(ABC):
+    """A factor on the learning rate; most depend on nothing but the number of updates."""
+
+    @abstractmethod
+    def __call__(self, updates: int) -> float:
+        """The factor for the update after so many."""
+
+    def observe(self, loss: float) -> None:
+        """Take note of a measurement on data that the updates do not see."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a restart needs to know."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Return to that state."""
+
+
 @dataclass(frozen=True)
-class Constant:
+class Constant(Schedule):
     """lr(t) = lr_0."""
 
     def __call__(self, updates: int) -> float:
@@ -25,7 +45,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Hyperbolic:
+class Hyperbolic(Schedule):
     """lr(t) = lr_0 / (1 + decay_rate * t), t = updates // period."""
 
     decay_rate: float
@@ -39,7 +59,7 @@ class Hyperbolic:
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Schedule):
     """lr(t) = lr_0 * gamma^t, t = updates // period. With a long period this is the staircase."""
 
     gamma: float
@@ -53,7 +73,7 @@ class Exponential:
 
 
 @dataclass(frozen=True)
-class InverseSqrt:
+class InverseSqrt(Schedule):
     """lr(t) = k * lr_0 / sqrt(t), t = 1 + updates // period."""
 
     k: float
@@ -67,7 +87,7 @@ class InverseSqrt:
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(Schedule):
     """lr(t) = lr_0 * (floor + (1 - floor) * (1 + cos(pi * t / T)) / 2)   (Loshchilov & Hutter 2017, eq. 5).
 
     T is `total_updates`; from there on the rate stays at `floor * lr_0`.
@@ -82,5 +102,77 @@ class Cosine:
             raise ValueError(f"floor must be in [0, 1), got {self.floor}")
 
     def __call__(self, updates: int) -> float:
+        return half_cosine(1.0, self.floor, min(updates / self.total_updates, 1.0))
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from `start * lr_0` to lr_0 over a share `warmup` of the run, then down to `end * lr_0`, both as half cosines.
+
+    (Smith & Topin 2018, with the cosine form of the fastai library.)
+    """
+
+    total_updates: int
+    warmup: float
+    start: float
+    end: float
+
+    def __post_init__(self) -> None:
+        require_positive(total_updates=self.total_updates)
+        for name in ("warmup", "start", "end"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+
+    def __call__(self, updates: int) -> float:
         progress = min(updates / self.total_updates, 1.0)
-        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * progress)) / 2
+        if progress < self.warmup:
+            return half_cosine(self.start, 1.0, progress / self.warmup)
+        return half_cosine(1.0, self.end, (progress - self.warmup) / (1 - self.warmup))
+
+
+def half_cosine(first: float, last: float, progress: float) -> float:
+    """From `first` to `last`, level at both ends, as `progress` goes from 0 to 1."""
+    return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class Plateau(Schedule):
+    """Times `factor` each time the observed loss has not fallen for more than `patience` measurements in a row.
+
+    The only schedule with a memory: it looks at the dev loss, which the classifier measures every
+    `runner.evaluate_every` updates. Where nothing is measured it stays constant.
+
+    Args:
+        factor: in (0, 1).
+        patience: measurements without improvement that are forgiven, >= 0.
+        threshold: least relative improvement that counts, in [0, 1).
+    """
+
+    def __init__(self, factor: float, patience: int, threshold: float):
+        if not 0 < factor < 1:
+            raise ValueError(f"factor must be in (0, 1), got {factor}")
+        if patience < 0:
+            raise ValueError(f"patience must be at least 0, got {patience}")
+        if not 0 <= threshold < 1:
+            raise ValueError(f"threshold must be in [0, 1), got {threshold}")
+        self.factor, self.patience, self.threshold = factor, patience, threshold
+        self.best, self.misses, self.reductions = math.inf, 0, 0
+
+    def __call__(self, updates: int) -> float:
+        return self.factor**self.reductions
+
+    def observe(self, loss: float) -> None:
+        """Count the measurement as an improvement or a miss."""
+        if loss < self.best * (1 - self.threshold):
+            self.best, self.misses = loss, 0
+            return
+        self.misses += 1
+        if self.misses > self.patience:
+            self.reductions, self.misses = self.reductions + 1, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The memory."""
+        return {"best": self.best, "misses": self.misses, "reductions": self.reductions}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember again."""
+        self.best, self.misses, self.reductions = (state_dict[name] for name in ("best", "misses", "reductions"))

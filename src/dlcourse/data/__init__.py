@@ -1,9 +1,26 @@
 """Data sets in memory, and the stream that makes batches of them."""
 
+from dlcourse.data.augmentation import FlipRotateCrop
+from dlcourse.data.embedded import Digits, FaceAttributes, Torchvision
 from dlcourse.data.faces import Faces
-from dlcourse.data.image_folder import ImageFolder
+from dlcourse.data.image_folder import ImageClasses, ImageFolder
 from dlcourse.data.image_pair import ImagePair
-from dlcourse.data.points import ColoredPoints
+from dlcourse.data.labelled import Labelled
+from dlcourse.data.points import Points
+from dlcourse.data.points_file import PointsFile
 from dlcourse.data.stream import BatchStream
 
-__all__ = ["BatchStream", "ColoredPoints", "Faces", "ImageFolder", "ImagePair"]
+__all__ = [
+    "BatchStream",
+    "Digits",
+    "FaceAttributes",
+    "Faces",
+    "FlipRotateCrop",
+    "ImageClasses",
+    "ImageFolder",
+    "ImagePair",
+    "Labelled",
+    "Points",
+    "PointsFile",
+    "Torchvision",
+]

@@ -2,20 +2,26 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-# Distinguishable with the common colour-vision deficiencies (Okabe & Ito 2008), close to red, green, blue.
-COLORS = ("#d55e00", "#009e73", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#f0e442", "#000000")
+from dlcourse.figures import COLORS, new_figure, to_image
+
 GRID = 100
 
 
-def decision_map(predict: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor, classes: Sequence[str]) -> Tensor:
-    """The predicted class on a 100 x 100 grid, with the points on top, axes and legend.
+def to_rgb(color: str) -> list[float]:
+    """ "#rrggbb" -> three values in [0, 1]."""
+    return [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+
+
+def decision_map(
+    probabilities: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor, classes: Sequence[str]
+) -> Tensor:
+    """How probable each class is on a 100 x 100 grid, as a mixture of their colours, with the points on top.
 
     Args:
-        predict: inputs (N, 2) -> classes (N,).
+        probabilities: inputs (N, 2) -> (N, C).
         inputs, labels: the points (N, 2) and their true classes (N,).
         classes: a name for each class.
 
@@ -23,11 +29,12 @@ def decision_map(predict: Callable[[Tensor], Tensor], inputs: Tensor, labels: Te
         A picture (1, 3, H, W) in [0, 1].
     """
     low, high = inputs.amin(0), inputs.amax(0)
-    margin = 0.05 * (high - low)
+    margin = 0.05 * (high - low).clamp(min=1e-3)
     (x_low, y_low), (x_high, y_high) = (low - margin).tolist(), (high + margin).tolist()
     grid = torch.cartesian_prod(torch.linspace(y_low, y_high, GRID), torch.linspace(x_low, x_high, GRID)).flip(1)
-    regions = predict(grid).reshape(GRID, GRID).cpu()
-    return draw(regions, (x_low, x_high, y_low, y_high), inputs, labels, classes)
+    palette = torch.tensor([to_rgb(COLORS[index % len(COLORS)]) for index in range(len(classes))])
+    mixture = probabilities(grid).float().cpu() @ palette  # (GRID * GRID, 3)
+    return draw(mixture.reshape(GRID, GRID, 3), (x_low, x_high, y_low, y_high), inputs, labels, classes)
 
 
 def draw(
@@ -37,30 +44,14 @@ def draw(
     labels: Tensor,
     classes: Sequence[str],
 ) -> Tensor:
-    """Regions (rows upwards) within `extent` (left, right, bottom, top) under the points: (1, 3, H, W)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # here: a run without points needs none of it
-    from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 5), dpi=100)
-    canvas = FigureCanvasAgg(figure)
+    """Colours (H, W, 3), rows upwards, within `extent` (left, right, bottom, top) under the points: (1, 3, H, W)."""
+    figure = new_figure(6, 5)
     axes = figure.add_axes((0.1, 0.1, 0.86, 0.8))
-    colors = ListedColormap(COLORS[: len(classes)])
-    axes.imshow(
-        regions.numpy(),
-        origin="lower",
-        extent=extent,
-        cmap=colors,
-        vmin=0,
-        vmax=len(classes) - 1,
-        alpha=0.35,
-        aspect="auto",
-    )
+    pale = 1 - 0.4 * (1 - regions.clamp(0, 1))
+    axes.imshow(pale.numpy(), origin="lower", extent=extent, aspect="auto")
     for index, name in enumerate(classes):
         x, y = inputs[labels == index].T.numpy()
-        axes.scatter(x, y, s=14, color=COLORS[index], edgecolors="white", linewidths=0.4, label=name)
+        axes.scatter(x, y, s=14, color=COLORS[index % len(COLORS)], edgecolors="white", linewidths=0.4, label=name)
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="x1", ylabel="x2")
     figure.legend(loc="upper center", ncols=min(len(classes), 4), frameon=False)
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255.0
+    return to_image(figure)

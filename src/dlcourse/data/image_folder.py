@@ -1,5 +1,8 @@
 """The user's own pictures."""
 
+import os
+import sys
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -8,15 +11,18 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
+from dlcourse.data.augmentation import FlipRotateCrop
+from dlcourse.data.labelled_images import LabelledImages
 from dlcourse.images import open_picture, to_tensor
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+TRAINING_FOLDER, TEST_FOLDER = "training_set", "test_set"  # Kaggle's cats and dogs
 
 
 class ImageFolder:
-    """Every picture below a folder, cropped to its central square and scaled to one resolution.
+    """Every picture below a folder, cropped to its central square and scaled to one resolution; for StyleGAN.
 
-    Files are taken in the order of their paths. Unreadable ones are skipped and listed in `skipped`.
+    Files are taken in the order of their paths; unreadable ones are skipped and counted on the console.
 
     Args:
         root: the folder; searched through all levels.
@@ -29,11 +35,8 @@ class ImageFolder:
     def __init__(self, root: str, resolution: int):
         if resolution not in {2**power for power in range(3, 11)}:
             raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
-        if not Path(root).is_dir():
-            raise ValueError(f"root={root}: no such folder")
-        self.root, self.resolution = Path(root), resolution
-        self.paths = sorted(path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES)
-        self.skipped: list[str] = []
+        self.root, self.resolution = existing_folder(root), resolution
+        self.paths = pictures_below(self.root)
         if not self.paths:
             raise ValueError(f"root={root}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
 
@@ -42,17 +45,136 @@ class ImageFolder:
         """All pictures, uint8 (N, 3, R, R), RGB; decoded once.
 
         Raises:
-            ValueError: not one file could be read.
+            ValueError: not one file could be read, or more than fits into memory.
         """
-        pictures = []
-        for path in tqdm(self.paths, desc=f"reading {self.root}", disable=None):
-            try:
-                picture = open_picture(path)
-            except ValueError as error:
-                self.skipped.append(str(error))
-                continue
-            square = ImageOps.fit(picture, (self.resolution, self.resolution), Image.Resampling.LANCZOS)
-            pictures.append((to_tensor(square) * 255).round().to(torch.uint8))
-        if not pictures:
-            raise ValueError(f"root={self.root}: none of its {len(self.paths)} pictures can be read")
-        return torch.stack(pictures)
+        return read_squares(self.paths, self.resolution)
+
+
+class ImageClasses(LabelledImages):
+    """Pictures in one folder per class, cropped to their central square and scaled to one resolution.
+
+    `root` holds the classes' folders, and the test set is split off; or it holds training_set/ and test_set/, each
+    with the same classes' folders (Kaggle's cats and dogs). What is no picture, and what cannot be read, is skipped
+    and counted on the console. Everything is decoded once, into memory.
+
+    Args:
+        root: the folder.
+        resolution: pixels per side, >= 2.
+        max_per_class: the first so many pictures of each class in the order of their paths, per set; null is all.
+        dev_share: of the training pictures, in (0, 1).
+        test_share: of all pictures, in (0, 1), where there is no test_set/.
+        augment: how training batches are varied.
+        seed: of the splits.
+
+    Raises:
+        ValueError: no such folder, fewer than two classes, a class without pictures, classes that differ between
+            training_set/ and test_set/, a value out of range, or more than fits into memory.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        resolution: int,
+        max_per_class: int | None,
+        dev_share: float,
+        test_share: float,
+        augment: FlipRotateCrop,
+        seed: int,
+    ):
+        if resolution < 2:
+            raise ValueError(f"resolution must be at least 2, got {resolution}")
+        if max_per_class is not None and max_per_class < 2:
+            raise ValueError(f"max_per_class must be at least 2, or null, got {max_per_class}")
+        folder = existing_folder(root)
+        has_test_set = (folder / TRAINING_FOLDER).is_dir()
+        training_folder = folder / TRAINING_FOLDER if has_test_set else folder
+        classes = class_names(training_folder)
+        train = read_classes(training_folder, classes, resolution, max_per_class)
+        test: tuple[Tensor, Tensor] | float = test_share
+        if has_test_set:
+            test_classes = class_names(existing_folder(str(folder / TEST_FOLDER)))
+            if test_classes != classes:
+                raise ValueError(
+                    f"root={root}: {TRAINING_FOLDER} has the classes {', '.join(classes)}, "
+                    f"but {TEST_FOLDER} has {', '.join(test_classes)}"
+                )
+            test = read_classes(folder / TEST_FOLDER, classes, resolution, max_per_class)
+        super().__init__(train, test, classes, dev_share, augment, seed)
+
+
+def existing_folder(root: str) -> Path:
+    """The folder, or ValueError."""
+    if not Path(root).is_dir():
+        raise ValueError(f"root={root}: no such folder")
+    return Path(root)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Files with a picture's suffix at any depth, in the order of their paths."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def class_names(folder: Path) -> list[str]:
+    """The subfolders that hold pictures, sorted."""
+    found = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if len(found) < 2:
+        raise ValueError(f"root={folder}: needs a folder for each class, at least 2; it has {len(found)}")
+    return found
+
+
+def read_classes(folder: Path, classes: Sequence[str], resolution: int, limit: int | None) -> tuple[Tensor, Tensor]:
+    """The pictures of all classes, uint8 (N, 3, R, R), and their labels, int64 (N,)."""
+    others = sum(path.is_file() for name in classes for path in (folder / name).rglob("*"))
+    images, labels = [], []
+    for label, name in enumerate(classes):
+        paths = pictures_below(folder / name)
+        others -= len(paths)
+        if not paths:
+            raise ValueError(f"root={folder}: no pictures of class {name} ({', '.join(sorted(SUFFIXES))})")
+        pictures = read_squares(paths, resolution, limit)
+        images.append(pictures)
+        labels.append(torch.full((len(pictures),), label))
+    if others:
+        print(f"{folder}: {others} files that are no pictures were skipped", file=sys.stderr)
+    return torch.cat(images), torch.cat(labels)
+
+
+def read_squares(paths: Sequence[Path], resolution: int, limit: int | None = None) -> Tensor:
+    """The first `limit` readable pictures, each cropped to its central square: uint8 (N, 3, R, R), RGB.
+
+    Raises:
+        ValueError: not one file could be read, or they would not fit into memory.
+    """
+    wanted = len(paths) if limit is None else min(limit, len(paths))
+    refuse_more_than_memory(wanted * 3 * resolution**2, paths[0].parent)
+    images = torch.empty(wanted, 3, resolution, resolution, dtype=torch.uint8)
+    count, broken = 0, []
+    for path in tqdm(paths, desc=f"reading {paths[0].parent}", disable=None):
+        if count == wanted:
+            break
+        try:
+            picture = open_picture(path)
+        except ValueError as error:
+            broken.append(str(error))
+            continue
+        square = ImageOps.fit(picture, (resolution, resolution), Image.Resampling.LANCZOS)
+        images[count] = (to_tensor(square) * 255).round().to(torch.uint8)
+        count += 1
+    if not count:
+        raise ValueError(f"root={paths[0].parent}: none of its {len(paths)} pictures can be read ({broken[0]})")
+    if broken:
+        print(f"{paths[0].parent}: {len(broken)} broken pictures were skipped, such as {broken[0]}", file=sys.stderr)
+    return images[:count]
+
+
+def refuse_more_than_memory(needed: int, folder: Path) -> None:
+    """Raise ValueError if so many bytes are not free, on systems that tell."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > free:
+        raise ValueError(
+            f"root={folder}: its pictures take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free; "
+            "lower dataset.resolution or the number of pictures"
+        )

@@ -1,51 +1,63 @@
 """Coloured points in the plane."""
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from dlcourse.data.decision_map import decision_map
+from dlcourse.data.labelled import Labelled, Probabilities
+from dlcourse.data.patterns import Pattern
 
-Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels (N,) int64
 
-
-class ColoredPoints:
-    """Points of the unit square in three classes: 0 above sqrt(x), 1 between x^2 and sqrt(x), 2 below x^2.
-
-    Each class has a third of the area. All three sets come from the same distribution, from one seed.
+class PlanePoints(Labelled):
+    """Points of the plane, wherever they come from: inputs float (N, 2).
 
     Args:
-        num_train, num_dev, num_test: points per set, >= 1.
-        seed: of the points.
-
-    Attributes:
-        train, dev, test: (inputs float (N, 2), labels int64 (N,)).
+        jitter: standard deviation of the Gaussian noise on every training batch, in units of each coordinate's
+            standard deviation; 0 is none (Bishop 1995: equivalent to Tikhonov regularization).
 
     Raises:
-        ValueError: a count below 1.
+        ValueError: a negative jitter.
     """
 
-    classes = ("y > √x", "between", "y < x²")
+    def __init__(self, jitter: float):
+        if jitter < 0:
+            raise ValueError(f"jitter must be at least 0, got {jitter}")
+        self.jitter = jitter
 
-    def __init__(self, num_train: int, num_dev: int, num_test: int, seed: int):
-        counts = {"num_train": num_train, "num_dev": num_dev, "num_test": num_test}
-        for name, count in counts.items():
+    def augment(self, inputs: Tensor) -> Tensor:
+        """The batch with fresh Gaussian noise."""
+        if self.jitter == 0:
+            return inputs
+        return inputs + self.jitter * inputs.std(0) * torch.randn_like(inputs)
+
+    def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
+        """The decision map: how probable each class is, all over the plane."""
+        return {"decision_map": decision_map(probabilities, *self.train, self.classes)}
+
+
+class Points(PlanePoints):
+    """Points of a pattern; the three sets come from the same distribution, from one seed.
+
+    Args:
+        pattern: draws them; see `dlcourse.data.patterns`.
+        num_train, num_dev, num_test: points per set, >= 1.
+        jitter: as in `PlanePoints`.
+        seed: of the points.
+
+    Raises:
+        ValueError: a count below 1, a negative jitter.
+    """
+
+    def __init__(self, pattern: Pattern, num_train: int, num_dev: int, num_test: int, jitter: float, seed: int):
+        super().__init__(jitter)
+        for name, count in {"num_train": num_train, "num_dev": num_dev, "num_test": num_test}.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
-        generator = torch.Generator().manual_seed(seed)
-        points = torch.rand(sum(counts.values()), 2, generator=generator)
-        labels = three_classes(points)
-        inputs_of = points.split(list(counts.values()))
-        labels_of = labels.split(list(counts.values()))
-        self.train, self.dev, self.test = zip(inputs_of, labels_of, strict=True)
-
-    def visualize(self, predict: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-        """The decision map: what `predict` (inputs (N, 2) -> classes (N,)) says all over the square."""
-        return {"decision_map": decision_map(predict, *self.train, self.classes)}
-
-
-def three_classes(points: Tensor) -> Tensor:
-    """The class of each point, (N, 2) -> int64 (N,)."""
-    x, y = points.unbind(1)
-    return (y <= x.sqrt()).long() + (y < x.square()).long()
+        self.classes = pattern.classes
+        generator = Generator().manual_seed(seed)
+        inputs, labels, _ = pattern(num_train, generator)
+        self.train = inputs, labels
+        inputs, labels, _ = pattern(num_dev, generator)
+        self.dev = inputs, labels
+        inputs, _, clean = pattern(num_test, generator)
+        self.test = inputs, clean

@@ -2,7 +2,8 @@
 
 from dlcourse.tasks.base import Descent, Task
 from dlcourse.tasks.classification import Classification
+from dlcourse.tasks.search import Search
 from dlcourse.tasks.style_transfer import StyleTransfer
 from dlcourse.tasks.stylegan import StyleGAN
 
-__all__ = ["Classification", "Descent", "StyleGAN", "StyleTransfer", "Task"]
+__all__ = ["Classification", "Descent", "Search", "StyleGAN", "StyleTransfer", "Task"]

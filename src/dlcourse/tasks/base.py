@@ -7,10 +7,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from dlcourse.schedules import Schedule
+
 Metrics = dict[str, Tensor]  # tag, such as "train/loss" -> scalar, still on the device
+Histograms = dict[str, Tensor]  # tag -> any number of values
 Images = dict[str, Tensor]  # name -> (N, 3, H, W) in [0, 1]
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
-Schedule = Callable[[int], float]  # updates done -> factor on the base learning rate
 
 
 class Stateful(Protocol):
@@ -50,13 +52,26 @@ class Task(ABC):
         """Draw what a person would want to look at."""
         return {}
 
+    def histograms(self) -> Histograms:
+        """Values whose distribution a person would want to look at."""
+        return {}
+
+    def is_finished(self) -> bool:
+        """Whether training should end though there are steps left."""
+        return False
+
+    def conclude(self) -> Metrics:
+        """After the last step: settle on the final weights and measure what must not influence the training."""
+        return {}
+
 
 class Descent:
     """Gradient descent on some parameters: theta <- theta - lr(t) * direction(dL/dtheta).
 
     Every torch optimizer takes a closure: Adam calls it once, L-BFGS as often as it likes, so one `step` serves all.
     Gradients are taken with respect to these parameters alone; a loss that runs through another network leaves that
-    network's gradients untouched. What must surround every update belongs here.
+    network's gradients untouched. Biases and the scales of norms (parameters of less than two dimensions) are exempt
+    from weight decay. What must surround every update belongs here.
 
     Args:
         parameters: the leaves to descend on.
@@ -67,6 +82,7 @@ class Descent:
     def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
         self.parameters = list(parameters)
         self.optimizer = make_optimizer(self.parameters)
+        exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.schedule = schedule
         self.updates = 0
@@ -92,12 +108,40 @@ class Descent:
         self.updates += 1
         return {name: value.detach() for name, value in terms.items()}
 
+    def lr(self) -> float:
+        """The learning rate of the last update."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def gradient_norm(self) -> Tensor:
+        """The length of the last update's whole gradient, dL/dtheta."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        return torch.nn.utils.get_total_norm(gradients)
+
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's memory and the clock. Hyper-parameters stay with the config."""
-        return {"updates": self.updates, "optimizer": self.optimizer.state_dict()["state"]}
+        return {
+            "updates": self.updates,
+            "optimizer": self.optimizer.state_dict()["state"],
+            "schedule": self.schedule.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over memory and clock; `resume=RUN optimizer.lr=1e-4` keeps its new rate."""
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state_dict["optimizer"], "param_groups": groups})
         self.updates = state_dict["updates"]
+        self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:
+    """Give the parameters of less than two dimensions a group without weight decay, if the optimizer knows decay.
+
+    They get it whether there is decay or not: the optimizer's memory is stored in the order of the groups, and a run
+    may be resumed with another `optimizer.weight_decay`.
+    """
+    (group,) = optimizer.param_groups
+    vectors = [parameter for parameter in group["params"] if parameter.ndim < 2]
+    if "weight_decay" not in group or not vectors:
+        return
+    group["params"] = [parameter for parameter in group["params"] if parameter.ndim >= 2]
+    optimizer.add_param_group({**group, "params": vectors, "weight_decay": 0.0})

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from dlcourse.data import ImagePair
 from dlcourse.losses.style import gram, range_penalty
 from dlcourse.models.vgg import LAYERS, VGG19
-from dlcourse.tasks.base import Descent, Images, MakeOptimizer, Metrics, Schedule, Stateful, Task
+from dlcourse.schedules import Schedule
+from dlcourse.tasks.base import Descent, Images, MakeOptimizer, Metrics, Stateful, Task
 
 INITS = ("content", "noise")
 

@@ -1,0 +1,53 @@
+"""Random variations of pictures, drawn anew for every sample of a batch."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class FlipRotateCrop:
+    """Mirror, turn and magnify each picture at random, by one bilinear resampling.
+
+    Args:
+        flip: whether half of the pictures are mirrored left to right.
+        rotate: largest angle in degrees, either way, in [0, 180].
+        crop: least side of the visible window as a share of the picture's, in (0, 1]; the window lies at random.
+
+    Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged where nothing is to be done.
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    flip: bool
+    rotate: float
+    crop: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rotate <= 180:
+            raise ValueError(f"rotate must be in [0, 180] degrees, got {self.rotate}")
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"crop must be in (0, 1], got {self.crop}")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """A batch, each picture varied by itself."""
+        if not self.flip and self.rotate == 0 and self.crop == 1:
+            return images
+        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        grid = F.affine_grid(self.transforms(len(images), images.device), list(images.shape), align_corners=False)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+    def transforms(self, count: int, device: torch.device) -> Tensor:
+        """From positions in the new picture to positions in the old one, in units of half its side: (N, 2, 3)."""
+        uniform = torch.rand(5, count).to(device)  # from the CPU's generator: the same on every device
+        mirror = torch.where(uniform[0] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count, device=device)
+        angle = math.radians(self.rotate) * (2 * uniform[1] - 1)
+        window = self.crop + (1 - self.crop) * uniform[2]
+        offset = (1 - window) * (2 * uniform[3:] - 1)  # (2, N); the window stays inside the picture
+        cos, sin = window * angle.cos(), window * angle.sin()
+        rows = [mirror * cos, -sin, offset[0], mirror * sin, cos, offset[1]]
+        return torch.stack(rows, 1).reshape(count, 2, 3)

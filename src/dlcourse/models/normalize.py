@@ -1,0 +1,73 @@
+"""Input normalization with the statistics of the training set, as a layer whose buffers go into the checkpoint."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+CHUNK = 512  # samples whose statistics are taken at a time: pictures lie in memory as bytes, not as floats
+
+
+def as_float(inputs: Tensor) -> Tensor:
+    """Pictures of bytes as [0, 1]; anything else as it is."""
+    return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
+
+
+def over_samples(values: Tensor) -> list[int]:
+    """All dimensions but the one of features or channels."""
+    return [dim for dim in range(values.ndim) if dim != 1]
+
+
+def standard(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each feature or channel, in two passes."""
+    count = inputs.numel() / inputs.shape[1]
+    chunks = inputs.split(CHUNK)
+    mean = sum(as_float(chunk).double().sum(over_samples(chunk), keepdim=True) for chunk in chunks) / count
+    square = sum((as_float(chunk) - mean).square().sum(over_samples(chunk), keepdim=True) for chunk in chunks) / count
+    return mean, square.sqrt()
+
+
+def minmax(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Minimum and range of each feature or channel."""
+    low = as_float(inputs.amin(over_samples(inputs), keepdim=True))
+    high = as_float(inputs.amax(over_samples(inputs), keepdim=True))
+    return low, high - low
+
+
+def none(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Zero and one."""
+    return torch.zeros(1, inputs.shape[1]), torch.ones(1, inputs.shape[1])
+
+
+STATISTICS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+    "standard": standard,
+    "minmax": minmax,
+    "none": none,
+}
+
+
+class Normalize(nn.Module):
+    """(x - shift) / scale per feature or channel; a feature that never varies is only shifted.
+
+    standard: mean and standard deviation (LeCun et al. 1998, section 4.3); minmax: onto [0, 1]; none.
+
+    Args:
+        inputs: the training set, (N, features) or (N, C, H, W); bytes count as [0, 1].
+        kind: standard, minmax or none.
+
+    Raises:
+        ValueError: another kind.
+    """
+
+    def __init__(self, inputs: Tensor, kind: str):
+        super().__init__()
+        if kind not in STATISTICS:
+            raise ValueError(f"normalize must be one of {', '.join(STATISTICS)}, got {kind!r}")
+        shift, scale = STATISTICS[kind](inputs)
+        shape = (1, inputs.shape[1], *[1] * (inputs.ndim - 2))
+        self.register_buffer("shift", shift.float().reshape(shape))
+        self.register_buffer("scale", torch.where(scale > 0, scale, 1).float().reshape(shape))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The batch, normalized."""
+        return (as_float(inputs) - self.shift) / self.scale

@@ -1,0 +1,70 @@
+"""Finished runs, read from their folders."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcourse.checkpoint import flatten, is_repeated
+from dlcourse.errors import UserError
+
+IGNORED = {"run_dir", "resume", "device", "runner.num_threads"}  # keys that change no number
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its keys, resolved and flat, and its logged rows in the order of their steps."""
+
+    path: Path
+    keys: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    def series(self, tag: str) -> tuple[list[int], list[float]]:
+        """Steps and values of one metric; values that were no numbers are left out."""
+        found = [(row["step"], row[tag]) for row in self.rows if row.get(tag) is not None]
+        return [step for step, _ in found], [value for _, value in found]
+
+    def final(self) -> dict[str, float]:
+        """The last value of each metric."""
+        latest: dict[str, float] = {}
+        for row in self.rows:
+            latest |= row
+        return {tag: value for tag, value in latest.items() if tag != "step"}
+
+
+def read_run(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        UserError: no run there, or one without a logged row.
+    """
+    import yaml
+
+    config_file, metrics_file = path / "config.yaml", path / "metrics.jsonl"
+    if not config_file.is_file() or not metrics_file.is_file():
+        raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
+    config = yaml.safe_load(config_file.read_text())
+    keys = {
+        key: value
+        for key, value in flatten(config).items()
+        if key not in IGNORED and not is_repeated(key, config)
+    }
+    rows = [json.loads(line) for line in metrics_file.read_text().splitlines() if line.endswith("}")]
+    if not rows:
+        raise UserError(f"{path}: has logged nothing yet")
+    return Run(path, keys, rows)
+
+
+def find_runs(paths: list[Path]) -> list[Run]:
+    """The runs in these folders and below them, in the order of their paths.
+
+    Raises:
+        UserError: a folder without a run.
+    """
+    found: list[Path] = []
+    for path in paths:
+        here = sorted(config.parent for config in path.rglob("config.yaml"))
+        if not here:
+            raise UserError(f"{path}: no run there or below")
+        found += here
+    return [read_run(path) for path in dict.fromkeys(found)]
