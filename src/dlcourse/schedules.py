@@ -25,14 +25,14 @@ class Schedule(ABC):
     def __call__(self, updates: int) -> float:
         """The factor for the update after so many."""
 
-    def observe(self, loss: float) -> None:
+    def observe(self, loss: float) -> None:  # noqa: B027  # most have no use for it
         """Take note of a measurement on data that the updates do not see."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a restart needs to know."""
         return {}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: B027
         """Return to that state."""
 
 

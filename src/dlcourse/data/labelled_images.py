@@ -52,11 +52,10 @@ class LabelledImages(Labelled):
         inputs, labels = self.dev
         chances = torch.cat([probabilities(batch).cpu() for batch in inputs.split(512)])
         hardest = chances.gather(1, labels[:, None])[:, 0].argsort()[:SHOWN]
+        truths = [self.classes[label] for label in labels[hardest].tolist()]
+        guesses = [self.classes[label] for label in chances[hardest].argmax(1).tolist()]
         captions = [
-            f"{self.classes[labels[index]]}, not {self.classes[chances[index].argmax()]}"
-            if chances[index].argmax() != labels[index]
-            else f"{self.classes[labels[index]]} ({chances[index].max():.0%})"
-            for index in hardest.tolist()
+            f"{truth}, not {guess}" if truth != guess else truth for truth, guess in zip(truths, guesses, strict=True)
         ]
         return {"hardest": captioned(inputs[hardest], captions)}
 

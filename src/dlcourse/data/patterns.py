@@ -38,7 +38,7 @@ class ThreeColors:
 
 @dataclass(frozen=True)
 class Rings:
-    """Two rings about the origin that touch: class 0 has radii in [5, 6], class 1 in [6, 7], half of the points each."""
+    """Two rings about the origin that touch, half of the points each: class 0 in radii [5, 6], class 1 in [6, 7]."""
 
     classes: ClassVar = ("inner ring", "outer ring")
 
@@ -78,7 +78,7 @@ class NoisyLine:
 
 @dataclass(frozen=True)
 class Flower:
-    """Six elliptic petals, outlines of 40 x 20 whose far ends are 45 from the centre; a share `noise` has flipped labels.
+    """Six petals, outlines of ellipses of 40 x 20 that reach 5 to 45 from the centre; a share `noise` is mislabelled.
 
     Petals 0, 1 and 3 (counted anticlockwise from the right) are class 1, the others class 0.
     """

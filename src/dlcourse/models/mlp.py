@@ -30,8 +30,8 @@ INITS: dict[str, Callable[[Tensor], object]] = {
 class MLP(nn.Module):
     """z[l] = W[l] a[l-1] + b[l], a[l] = g(z[l]); the last layer gives logits. No hidden layer: softmax regression.
 
-    Biases start at zero, except with init=default, which leaves what torch drew. Normalization acts on z and takes over its bias; dropout acts on a (Srivastava et al. 2014,
-    inverted form).
+    Biases start at zero, except with init=default, which leaves what torch drew. Normalization acts on z
+    and takes over its bias; dropout acts on a (Srivastava et al. 2014, inverted form).
 
     Args:
         input_shape: of one sample; flattened.
@@ -63,12 +63,12 @@ class MLP(nn.Module):
         super().__init__()
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden must hold widths of at least 1, got {hidden}")
-        inits = INITS | {"normal": partial(nn.init.normal_, std=init_std), "default": None}
-        for name, value, known in (
-            ("activation", activation, ACTIVATIONS),
-            ("norm", norm, NORMS),
-            ("init", init, inits),
-        ):
+        inits: dict[str, Callable[[Tensor], object] | None] = INITS | {
+            "normal": partial(nn.init.normal_, std=init_std),
+            "default": None,
+        }
+        choices = ("activation", activation, ACTIVATIONS), ("norm", norm, NORMS), ("init", init, inits)
+        for name, value, known in choices:
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
         if init_std < 0:

@@ -21,9 +21,11 @@ def over_samples(values: Tensor) -> list[int]:
 def standard(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each feature or channel, in two passes."""
     count = inputs.numel() / inputs.shape[1]
-    chunks = inputs.split(CHUNK)
-    mean = sum(as_float(chunk).double().sum(over_samples(chunk), keepdim=True) for chunk in chunks) / count
-    square = sum((as_float(chunk) - mean).square().sum(over_samples(chunk), keepdim=True) for chunk in chunks) / count
+    mean = square = torch.zeros((), dtype=torch.float64)
+    for chunk in inputs.split(CHUNK):
+        mean = mean + as_float(chunk).double().sum(over_samples(chunk), keepdim=True) / count
+    for chunk in inputs.split(CHUNK):
+        square = square + (as_float(chunk) - mean).square().sum(over_samples(chunk), keepdim=True) / count
     return mean, square.sqrt()
 
 
@@ -65,6 +67,8 @@ class Normalize(nn.Module):
             raise ValueError(f"normalize must be one of {', '.join(STATISTICS)}, got {kind!r}")
         shift, scale = STATISTICS[kind](inputs)
         shape = (1, inputs.shape[1], *[1] * (inputs.ndim - 2))
+        self.shift: Tensor
+        self.scale: Tensor
         self.register_buffer("shift", shift.float().reshape(shape))
         self.register_buffer("scale", torch.where(scale > 0, scale, 1).float().reshape(shape))
 

@@ -110,9 +110,9 @@ def curves(groups: Sequence[Group], tags: Sequence[str]) -> Tensor:
         axes = figure.add_subplot(num_rows, columns, index + 1)
         for number, group in enumerate(groups):
             steps, means, low, high = mean_and_band(group.runs, tag)
-            style = {"color": COLORS[number % len(COLORS)], "linestyle": ("-", "--", ":")[number // len(COLORS) % 3]}
-            axes.plot(steps, means, label=group.name, **style)
-            axes.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
+            color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
+            axes.plot(steps, means, label=group.name, color=color, linestyle=dashes)
+            axes.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
         axes.set(xlabel="step", ylabel=tag, yscale="log" if is_loss(groups, tag) else "linear")
         axes.grid(alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()

@@ -44,11 +44,7 @@ def read_run(path: Path) -> Run:
     if not config_file.is_file() or not metrics_file.is_file():
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
     config = yaml.safe_load(config_file.read_text())
-    keys = {
-        key: value
-        for key, value in flatten(config).items()
-        if key not in IGNORED and not is_repeated(key, config)
-    }
+    keys = {key: value for key, value in flatten(config).items() if key not in IGNORED and not is_repeated(key, config)}
     rows = [json.loads(line) for line in metrics_file.read_text().splitlines() if line.endswith("}")]
     if not rows:
         raise UserError(f"{path}: has logged nothing yet")
