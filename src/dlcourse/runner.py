@@ -105,21 +105,22 @@ class Runner:
     def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
         """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
         with Logbook(run_dir, config, step, self.max_steps) as logbook:
-            while step < self.max_steps and not task.is_finished():
+            is_last = task.is_finished()
+            while not is_last:
                 for generator in self.generators:
                     generator.manual_seed(step_seed(self.seed, step))
                 with self.autocast():
                     metrics = task.step()
                 step += 1
-                is_last = step == self.max_steps
+                is_last = step == self.max_steps or task.is_finished()
                 record: Metrics = {}
                 if is_last or step % self.evaluate_every == 0:
                     record |= task.evaluate()
-                    is_last |= task.is_finished()
+                    is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
                     record |= task.conclude()
                 if is_last or step % self.log_every == 0:
-                    record |= metrics
+                    record = metrics | record
                 logbook.advance(step, record, is_last)
                 if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())

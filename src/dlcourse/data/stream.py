@@ -59,6 +59,10 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
             self.drawn_epoch = epoch
         return self.order
 
+    def epochs_seen(self) -> float:
+        """Samples seen, in passes through the data."""
+        return self.samples_seen / self.num_samples
+
     def state_dict(self) -> dict[str, Any]:
         """One integer."""
         return {"samples_seen": self.samples_seen}

@@ -3,11 +3,16 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from dlcourse.errors import UserError
 from dlcourse.figures import COLORS, new_figure, to_image
 from dlcourse.reports.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def name_of(run: Run, keys: Sequence[str]) -> str:
     parts = []
     for key in keys:
         owner, _, name = key.rpartition(".")
-        value = str(run.keys.get(key, "-")).rpartition("dlcourse.")[2] if name == "_target_" else run.keys.get(key, "-")
+        value = str(run.keys.get(key, "-")).rpartition(".")[2] if name == "_target_" else run.keys.get(key, "-")
         parts.append(f"{owner if name == '_target_' else name}={value}")
     return " ".join(parts) or "all"
 
@@ -77,6 +82,43 @@ def common_tags(runs: Sequence[Run]) -> list[str]:
     return [tag for tag in tags if all(tag in run.final() for run in runs)]
 
 
+def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
+    """The metrics to compare: those asked for, else all losses and accuracies that every run has logged.
+
+    Raises:
+        UserError: one that not every run has logged, or none at all.
+    """
+    known = common_tags(runs)
+    tags = [tag for tag in known if "loss" in tag or "accuracy" in tag] if wanted is None else list(wanted)
+    missing = [tag for tag in tags if tag not in known]
+    if missing or not tags:
+        raise UserError(f"--metrics {' '.join(missing)}: not logged by every run; those are {', '.join(known)}")
+    return tags
+
+
+def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
+    """The table as numbers: a heading, then each group's name, number of runs, mean and deviation of each tag."""
+    rows: list[list[str | int | float]] = [["settings", "runs"]]
+    rows[0] += [f"{tag} {what}" for tag in tags for what in ("mean", "std")]
+    for group in groups:
+        row: list[str | int | float] = [group.name, len(group.runs)]
+        for tag in tags:
+            values = final_values(group, tag)
+            row += [statistics.fmean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
+        rows.append(row)
+    return rows
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines of text, the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
 def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
     """Rows of cells: a heading, then each group's name, number of runs, and mean ± standard deviation of each tag."""
     rows = [["settings", "runs", *tags]]
@@ -90,35 +132,66 @@ def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
     return rows
 
 
-def mean_and_band(runs: Sequence[Run], tag: str) -> tuple[list[int], list[float], list[float], list[float]]:
-    """Steps at which all runs have a value, the mean there, and mean ± standard deviation (the mean, for one run)."""
-    by_run = [dict(zip(*run.series(tag), strict=True)) for run in runs]
-    steps = sorted(set.intersection(*(set(series) for series in by_run)))
-    means = [statistics.fmean(series[step] for series in by_run) for step in steps]
-    spreads = [statistics.stdev(series[step] for series in by_run) if len(runs) > 1 else 0.0 for step in steps]
-    low = [mean - spread for mean, spread in zip(means, spreads, strict=True)]
-    high = [mean + spread for mean, spread in zip(means, spreads, strict=True)]
-    return steps, means, low, high
+@dataclass(frozen=True)
+class Band:
+    """The mean of several runs' curves, and one standard deviation to either side (none for a single run)."""
+
+    positions: list[float]
+    means: list[float]
+    deviations: list[float]
+
+    def edges(self) -> tuple[list[float], list[float]]:
+        """mean - deviation and mean + deviation."""
+        pairs = list(zip(self.means, self.deviations, strict=True))
+        return [mean - spread for mean, spread in pairs], [mean + spread for mean, spread in pairs]
 
 
-def curves(groups: Sequence[Group], tags: Sequence[str]) -> Tensor:
-    """One panel per metric, one line and band per group, over the steps: a picture (1, 3, H, W) in [0, 1]."""
+def band(runs: Sequence[Run], tag: str, axis: str) -> Band:
+    """One metric at the steps where all runs have it; its position is the mean of the runs' positions."""
+    curves = [dict(zip(*run.series(tag), strict=True)) for run in runs]
+    axes = [run.axis(axis) for run in runs]
+    steps = sorted(set.intersection(*(set(found) for found in [*curves, *axes])))
+    values = [[curve[step] for curve in curves] for step in steps]
+    return Band(
+        [statistics.fmean(positions[step] for positions in axes) for step in steps],
+        [statistics.fmean(found) for found in values],
+        [statistics.stdev(found) if len(found) > 1 else 0.0 for found in values],
+    )
+
+
+def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str) -> Tensor:
+    """One panel per metric, one line and band per group over step, epoch or seconds; a metric that was measured once
+    is a point with its deviation.
+
+    Returns:
+        A picture (1, 3, H, W) in [0, 1].
+    """
     columns = min(len(tags), 2)
     num_rows = (len(tags) + columns - 1) // columns
-    figure = new_figure(6 * columns, 4 * num_rows + 0.3 * len(groups))
+    legend = 0.25 * len(groups) + 0.2  # hundreds of pixels
+    height = 3.6 * num_rows + legend
+    figure = new_figure(6 * columns, height)
     for index, tag in enumerate(tags):
         axes = figure.add_subplot(num_rows, columns, index + 1)
         for number, group in enumerate(groups):
-            steps, means, low, high = mean_and_band(group.runs, tag)
-            color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
-            axes.plot(steps, means, label=group.name, color=color, linestyle=dashes)
-            axes.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
-        axes.set(xlabel="step", ylabel=tag, yscale="log" if is_loss(groups, tag) else "linear")
+            draw_group(axes, band(group.runs, tag, axis), group.name, number)
+        axes.set(xlabel=axis, ylabel=tag, yscale="log" if is_loss(groups, tag) else "linear")
         axes.grid(alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", frameon=False)
-    figure.tight_layout(rect=(0, 0.3 * len(groups) / (4 * num_rows + 0.3 * len(groups)), 1, 1))
+    figure.tight_layout(rect=(0, legend / height, 1, 1))
     return to_image(figure)
+
+
+def draw_group(axes: "Axes", curve: Band, name: str, number: int) -> None:
+    """One group's line and band, or its point if there is but one value."""
+    color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
+    if len(curve.positions) == 1:
+        axes.errorbar([name], curve.means, curve.deviations, color=color, marker="o", capsize=4)
+        axes.tick_params("x", labelrotation=20)
+        return
+    axes.plot(curve.positions, curve.means, label=name, color=color, linestyle=dashes)
+    axes.fill_between(curve.positions, *curve.edges(), color=color, alpha=0.15, linewidth=0)
 
 
 def is_loss(groups: Sequence[Group], tag: str) -> bool:

@@ -1,6 +1,7 @@
 """Finished runs, read from their folders."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,14 @@ from dlcourse.errors import UserError
 
 IGNORED = {"run_dir", "resume", "device", "runner.num_threads"}  # keys that change no number
 
+Row = dict[str, Any]
+# What the curves can be drawn over, from one logged row; seconds are those of the training since it began or resumed
+AXES: dict[str, Callable[[Row], float | None]] = {
+    "step": lambda row: row["step"],
+    "epoch": lambda row: row.get("progress/epoch"),
+    "seconds": lambda row: row["step"] / row["perf/steps_per_second"],
+}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -17,12 +26,17 @@ class Run:
 
     path: Path
     keys: dict[str, Any]
-    rows: list[dict[str, Any]]
+    rows: list[Row]
 
     def series(self, tag: str) -> tuple[list[int], list[float]]:
         """Steps and values of one metric; values that were no numbers are left out."""
         found = [(row["step"], row[tag]) for row in self.rows if row.get(tag) is not None]
         return [step for step, _ in found], [value for _, value in found]
+
+    def axis(self, name: str) -> dict[int, float]:
+        """Step -> position on one of AXES, where it was logged."""
+        positions = {row["step"]: AXES[name](row) for row in self.rows}
+        return {step: position for step, position in positions.items() if position is not None}
 
     def final(self) -> dict[str, float]:
         """The last value of each metric."""

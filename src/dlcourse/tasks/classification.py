@@ -29,6 +29,7 @@ class Classification(Task):
         dataset: train, dev and test arrays, and what to draw.
         optimizer, scheduler: of the network's parameters.
         batch_size: samples per update, reshuffled every epoch; None is the full batch.
+        max_epochs: passes through the training set after which training ends, >= 1; None trains to the last step.
         normalize: standard, minmax or none, with the training set's statistics; see `Normalize`.
         l2, l1: weights of the penalties, >= 0.
         patience: of `EarlyStopping`, in evaluations; None trains to the last step.
@@ -45,6 +46,7 @@ class Classification(Task):
         optimizer: MakeOptimizer,
         scheduler: Schedule,
         batch_size: int | None,
+        max_epochs: int | None,
         normalize: str,
         l2: float,
         l1: float,
@@ -54,7 +56,9 @@ class Classification(Task):
         for name, value in {"l2": l2, "l1": l1}.items():
             if value < 0:
                 raise ValueError(f"{name} must be at least 0, got {value}")
-        self.dataset = dataset
+        if max_epochs is not None and max_epochs < 1:
+            raise ValueError(f"max_epochs must be at least 1, or null, got {max_epochs}")
+        self.dataset, self.max_epochs = dataset, max_epochs
         inputs, _ = dataset.train
         network = model(tuple(inputs.shape[1:]), len(dataset.classes))
         self.model = nn.Sequential(OrderedDict(normalize=Normalize(inputs, normalize), network=network))
@@ -80,7 +84,7 @@ class Classification(Task):
         inputs, labels = next(self.batches)
         inputs = self.dataset.augment(inputs)
         terms = self.descent.step(lambda: self.losses(inputs, labels))
-        return {"train/loss": terms["loss"]}
+        return {"train/loss": terms["loss"], "progress/epoch": torch.tensor(self.batches.epochs_seen())}
 
     def losses(self, inputs: Tensor, labels: Tensor) -> Metrics:
         """The objective J of a batch."""
@@ -105,8 +109,9 @@ class Classification(Task):
         }
 
     def is_finished(self) -> bool:
-        """Whether the dev loss has stopped falling."""
-        return self.stopping.is_over()
+        """Whether all epochs are over, or the dev loss has stopped falling."""
+        is_over = self.max_epochs is not None and self.batches.epochs_seen() >= self.max_epochs
+        return is_over or self.stopping.is_over()
 
     def conclude(self) -> Metrics:
         """Go back to the best weights if the dev loss was watched, and measure them on dev and test."""

@@ -1,0 +1,43 @@
+"""Compare runs: python scripts/compare.py RUNS... [--metrics dev/loss ...] [--output FOLDER]."""
+
+import argparse
+import csv
+from pathlib import Path
+
+import command_line
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
+    parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
+    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
+    return parser.parse_args()
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Read the runs, print the table, write the curves and the table."""
+    from dlcourse.images import to_picture
+    from dlcourse.reports import compare as comparison
+    from dlcourse.reports.runs import find_runs
+
+    runs = find_runs(arguments.runs)
+    groups = comparison.group_by_settings(runs)
+    tags = comparison.chosen_tags(runs, arguments.metrics)
+    rows = comparison.table(groups, tags)
+    for key, values in comparison.differing_keys(runs).items():
+        print(f"{key}: {', '.join(values)}")
+    print(comparison.aligned(rows))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    to_picture(comparison.draw_curves(groups, tags, arguments.over)[0]).save(arguments.output / "curves.png")
+    with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
+    print(f"{arguments.output / 'curves.png'}\n{arguments.output / 'table.csv'}")
+
+
+if __name__ == "__main__":
+    command_line.run(compare, parse())

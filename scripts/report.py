@@ -1,0 +1,111 @@
+"""What a trained classifier is worth and what ails it: python scripts/report.py RUN [--bayes-error 0.15]."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import command_line
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
+    )
+    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
+    parser.add_argument("--bayes-error", type=float, default=0.0, help="the error nobody can go below, in [0, 1]")
+    parser.add_argument("--tolerance", type=float, default=0.05, help="a difference of errors above this is high")
+    parser.add_argument("--top", type=int, default=10, help="how many of the highest losses on dev to list")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, help="folder of the pictures (default: report/ in the run's folder)")
+    return parser.parse_args()
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
+    from dlcourse import checkpoint
+    from dlcourse.images import to_picture
+
+    path = checkpoint.newest(arguments.run)
+    task = load_task(path, arguments.device)
+    print(f"{path}\n")
+    print_errors(task, arguments)
+    print_details(task, arguments.top)
+    base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    output = arguments.output or base / "report"
+    output.mkdir(parents=True, exist_ok=True)
+    for name, images in task.visualize().items():
+        to_picture(images[0]).save(output / f"{name}.png")
+        print(output / f"{name}.png")
+
+
+def load_task(path: Path, device: str) -> Any:
+    """The classification task of a checkpoint, with its state.
+
+    Raises:
+        UserError: a checkpoint of another task.
+    """
+    from dlcourse import checkpoint
+    from dlcourse.build import build
+    from dlcourse.errors import UserError
+    from dlcourse.runner import find_device
+    from dlcourse.tasks import Classification
+
+    saved = checkpoint.load(path)
+    task = build(saved["config"]["task"], "task")
+    if not isinstance(task, Classification):
+        raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
+    task.setup(find_device(device))
+    checkpoint.restore(saved, task.state(), path)
+    return task
+
+
+def print_errors(task: Any, arguments: argparse.Namespace) -> None:
+    """Errors, losses and calibration on the three sets, and the diagnosis."""
+    from dlcourse.reports.compare import aligned
+    from dlcourse.reports.diagnosis import calibration_error, diagnose
+
+    rows, errors = [["set", "samples", "error", "loss", "calibration error"]], {}
+    for name, (inputs, labels) in {"train": task.train_set, "dev": task.dev_set, "test": task.test_set}.items():
+        measured = task.measure(inputs, labels)
+        errors[name] = 1 - float(measured["accuracy"])
+        calibration = calibration_error(task.probabilities(inputs), labels)
+        rows.append([name, str(len(labels)), f"{errors[name]:.4f}", f"{measured['loss']:.4g}", f"{calibration:.4f}"])
+    found = diagnose(errors["train"], errors["dev"], arguments.bayes_error, arguments.tolerance)
+    print(aligned(rows))
+    print(f"\navoidable bias {found.avoidable_bias:.4f}, variance {found.variance:.4f}: {found.verdict}")
+    print(f"what helps: {found.advice}\n")
+
+
+def print_details(task: Any, num_top: int) -> None:
+    """Confusion matrix, highest losses, weights."""
+    from dlcourse.reports.compare import aligned
+    from dlcourse.reports.diagnosis import top_losses, weight_norms
+    from dlcourse.tasks.classification import confusion_matrix
+
+    inputs, labels = task.dev_set
+    logits, classes = task.logits(inputs), task.dataset.classes
+    counts = confusion_matrix(labels, logits.argmax(1), len(classes)).tolist()
+    print("confusion on dev (rows true, columns predicted)")
+    print(aligned([["", *classes], *([name, *map(str, row)] for name, row in zip(classes, counts, strict=True))]))
+    print(f"\nhighest losses on dev\n{'-' * 21}")
+    worst = top_losses(logits, labels, num_top)
+    print(
+        aligned(
+            [["sample", "true", "predicted", "loss"]]
+            + [[str(i), classes[t], classes[p], f"{v:.3g}"] for i, t, p, v in worst]
+        )
+    )
+    print("\nweights")
+    norms = weight_norms(task.model)
+    print(
+        aligned(
+            [["name", "number", "sum of squares", "share below 0.001"]]
+            + [[n, str(c), f"{s:.4g}", f"{z:.3f}"] for n, c, s, z in norms]
+        )
+    )
+    print()
+
+
+if __name__ == "__main__":
+    command_line.run(report, parse())
