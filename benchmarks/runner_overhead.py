@@ -29,8 +29,9 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 def bare_loop(config: dict) -> float:
     """Seconds of the training as a script would write it."""
     torch.manual_seed(0)
-    model = build(config["model"])
     inputs, labels = build(config["dataset"]).train
+    model = build(config["model"])((2,), 3)
+    inputs = (inputs - inputs.mean(0)) / inputs.std(0)
     start = time.perf_counter()
     optimizer = build(config["optimizer"])(model.parameters())
     for _ in range(config["runner"]["max_steps"]):
@@ -53,7 +54,7 @@ def in_the_runner(config: dict) -> float:
 
 def products_alone(config: dict) -> float:
     """Seconds of the matrix products of the training and nothing else."""
-    widths, batch = config["model"]["widths"], config["dataset"]["num_train"]
+    widths, batch = [2, *config["model"]["hidden"], 3], config["dataset"]["num_train"]
     layers = [
         (torch.randn(batch, fan_in), torch.randn(fan_in, fan_out), torch.randn(batch, fan_out))
         for fan_in, fan_out in zip(widths, widths[1:], strict=False)

@@ -1,5 +1,6 @@
 """What a run leaves behind for people: TensorBoard events, metrics.jsonl, pictures, and lines on the console."""
 
+import io
 import json
 import math
 import sys
@@ -7,14 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
-from torchvision.utils import make_grid, save_image
+from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from dlcourse.checkpoint import flatten, is_repeated
+from dlcourse.images import to_picture
 
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
 
@@ -56,7 +58,7 @@ class Logbook:
         self.writer.close()
         self.metrics.close()
 
-    def advance(self, step: int, record: dict[str, Tensor], is_last: bool) -> None:
+    def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
         """Note that `step` is done, whether it is the last one, and its metrics if there are any."""
         self.bar.update()
         if not record:
@@ -76,10 +78,14 @@ class Logbook:
         for name, batch in images.items():
             columns = math.ceil(math.sqrt(len(batch)))
             grid = make_grid(batch.float().cpu().clamp(0, 1), nrow=columns, padding=2 if len(batch) > 1 else 0)
+            png = io.BytesIO()  # encoded once, for the file and for TensorBoard
+            to_picture(grid).save(png, "png")
             path = self.run_dir / "images" / f"{name}_{step:07d}.png"
             path.parent.mkdir(exist_ok=True)
-            save_image(grid, path)
-            self.writer.add_image(f"images/{name}", (grid * 255).round().to(torch.uint8), step)
+            path.write_bytes(png.getvalue())
+            _, height, width = grid.shape
+            image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png.getvalue())
+            self.add_summary(Summary(value=[Summary.Value(tag=f"images/{name}", image=image)]), step)
 
     def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
         """Write each tensor's distribution to TensorBoard; one with values that are no numbers has none."""
@@ -111,7 +117,11 @@ class Logbook:
             if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
         }
         for summary in hparams(keys, self.latest):
-            self.writer._get_file_writer().add_summary(summary)
+            self.add_summary(summary, None)
+
+    def add_summary(self, summary: Summary, step: int | None) -> None:
+        """Write what SummaryWriter has no method for."""
+        self.writer._get_file_writer().add_summary(summary, step)
 
 
 def keep_until(path: Path, step: int) -> None:

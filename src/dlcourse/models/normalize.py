@@ -49,7 +49,7 @@ STATISTICS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
 
 
 class Normalize(nn.Module):
-    """(x - shift) / scale per feature or channel; a feature that never varies is only shifted.
+    """(x - shift) / scale per feature or channel, as factor x + offset; a feature that never varies is only shifted.
 
     standard: mean and standard deviation (LeCun et al. 1998, section 4.3); minmax: onto [0, 1]; none.
 
@@ -67,11 +67,12 @@ class Normalize(nn.Module):
             raise ValueError(f"normalize must be one of {', '.join(STATISTICS)}, got {kind!r}")
         shift, scale = STATISTICS[kind](inputs)
         shape = (1, inputs.shape[1], *[1] * (inputs.ndim - 2))
-        self.shift: Tensor
-        self.scale: Tensor
-        self.register_buffer("shift", shift.float().reshape(shape))
-        self.register_buffer("scale", torch.where(scale > 0, scale, 1).float().reshape(shape))
+        factor = 1 / torch.where(scale > 0, scale, 1).double()
+        self.offset: Tensor
+        self.factor: Tensor
+        self.register_buffer("offset", (-shift * factor).float().reshape(shape))
+        self.register_buffer("factor", factor.float().reshape(shape))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The batch, normalized."""
-        return (as_float(inputs) - self.shift) / self.scale
+        return torch.addcmul(self.offset, as_float(inputs), self.factor)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcourse.schedules import Schedule
 
-Metrics = dict[str, Tensor]  # tag, such as "train/loss" -> scalar, still on the device
+Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
 Histograms = dict[str, Tensor]  # tag -> any number of values
 Images = dict[str, Tensor]  # name -> (N, 3, H, W) in [0, 1]
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
@@ -121,27 +121,27 @@ class Descent:
         """The optimizer's memory and the clock. Hyper-parameters stay with the config."""
         return {
             "updates": self.updates,
-            "optimizer": self.optimizer.state_dict()["state"],
+            "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
             "schedule": self.schedule.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over memory and clock; `resume=RUN optimizer.lr=1e-4` keeps its new rate."""
+        grouped = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        place = {parameter: index for index, parameter in enumerate(grouped)}
+        pairs = zip(self.parameters, state_dict["optimizer"], strict=True)
+        memory = {place[parameter]: saved for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state_dict["optimizer"], "param_groups": groups})
+        self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
         self.updates = state_dict["updates"]
         self.schedule.load_state_dict(state_dict["schedule"])
 
 
 def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:
-    """Give the parameters of less than two dimensions a group without weight decay, if the optimizer knows decay.
-
-    They get it whether there is decay or not: the optimizer's memory is stored in the order of the groups, and a run
-    may be resumed with another `optimizer.weight_decay`.
-    """
+    """Where there is weight decay, give the parameters of less than two dimensions a group without it."""
     (group,) = optimizer.param_groups
     vectors = [parameter for parameter in group["params"] if parameter.ndim < 2]
-    if "weight_decay" not in group or not vectors:
+    if not group.get("weight_decay") or not vectors:
         return
     group["params"] = [parameter for parameter in group["params"] if parameter.ndim >= 2]
     optimizer.add_param_group({**group, "params": vectors, "weight_decay": 0.0})

@@ -84,7 +84,7 @@ class Classification(Task):
         inputs, labels = next(self.batches)
         inputs = self.dataset.augment(inputs)
         terms = self.descent.step(lambda: self.losses(inputs, labels))
-        return {"train/loss": terms["loss"], "progress/epoch": torch.tensor(self.batches.epochs_seen())}
+        return {"train/loss": terms["loss"], "progress/epoch": self.batches.epochs_seen()}
 
     def losses(self, inputs: Tensor, labels: Tensor) -> Metrics:
         """The objective J of a batch."""
@@ -104,7 +104,7 @@ class Classification(Task):
             "train/accuracy": self.measure(*self.train_set)["accuracy"],
             "dev/accuracy": dev["accuracy"],
             "dev/loss": dev["loss"],
-            "descent/lr": torch.tensor(self.descent.lr()),
+            "descent/lr": self.descent.lr(),
             "descent/gradient_norm": self.descent.gradient_norm(),
         }
 

@@ -85,7 +85,7 @@ class Search(Task):
         loss = float(dev["loss"])
         self.trials.past.append(Trial(position, loss if math.isfinite(loss) else math.inf))
         return {"trial/loss": dev["loss"], "trial/accuracy": dev["accuracy"]} | {
-            f"trial/{name}": torch.tensor(float(value)) for name, value in values.items()
+            f"trial/{name}": value for name, value in values.items()
         }
 
     def values_at(self, position: tuple[float, ...]) -> dict[str, float]:
@@ -97,8 +97,8 @@ class Search(Task):
         best = min(self.trials.past, key=lambda trial: trial.loss)
         shares = importance(self.trials.past)
         return (
-            {"best/loss": torch.tensor(best.loss)}
-            | {f"best/{name}": torch.tensor(float(value)) for name, value in self.values_at(best.position).items()}
+            {"best/loss": best.loss}
+            | {f"best/{name}": value for name, value in self.values_at(best.position).items()}
             | {f"importance/{name}": share for name, share in zip(self.space, shares, strict=True)}
         )
 
