@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dlcourse.schedules import Exponential
+from dlcourse.schedules import Constant, Exponential
 from dlcourse.tasks.base import Descent
 
 TARGET = torch.tensor([1.0, -2.0, 3.0])
@@ -12,7 +12,10 @@ def bowl(x):
     return {"loss": (SCALE * (x - TARGET).square()).sum(), "distance": (x - TARGET).norm()}
 
 
-def make(optimizer, schedule=lambda _: 1.0, **options):
+CONSTANT = Constant()
+
+
+def make(optimizer, schedule=CONSTANT, **options):
     x = torch.nn.Parameter(torch.zeros(3))
     return x, Descent([x], lambda parameters: optimizer(parameters, **options), schedule)
 
@@ -104,3 +107,36 @@ def test_memory_and_clock_survive_but_hyper_parameters_come_from_the_config(opti
     _, other = make(optimizer, schedule, **(options | {"lr": 0.123}))
     other.load_state_dict(interrupted.state_dict())
     assert other.optimizer.param_groups[0]["lr"] == 0.123
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_biases_are_exempt_from_weight_decay(decay):
+    layer = torch.nn.Linear(3, 2)
+    before = {name: value.detach().clone() for name, value in layer.named_parameters()}
+    make_optimizer = lambda parameters: torch.optim.SGD(parameters, lr=0.1, weight_decay=decay)
+    descent = Descent(layer.parameters(), make_optimizer, Constant())
+    descent.step(lambda: {"loss": 0.0 * layer(torch.ones(1, 3)).sum()})
+    assert torch.allclose(layer.weight, before["weight"] * (1 - 0.1 * decay))
+    assert torch.equal(layer.bias, before["bias"])
+
+
+def test_memory_is_kept_by_parameter_even_if_weight_decay_is_new():
+    def descent_on(layer, decay):
+        make_optimizer = lambda parameters: torch.optim.AdamW(parameters, lr=0.1, weight_decay=decay)
+        return Descent([layer.bias, layer.weight], make_optimizer, Constant())
+
+    layer = torch.nn.Linear(3, 2)
+    first = descent_on(layer, 0.0)
+    first.step(lambda: {"loss": layer(torch.ones(1, 3)).square().sum()})
+    second = descent_on(layer, 0.5)
+    second.load_state_dict(first.state_dict())
+    for parameter in layer.parameters():
+        memory = second.optimizer.state[parameter]
+        assert torch.equal(memory["exp_avg"], first.optimizer.state[parameter]["exp_avg"])
+
+
+def test_lr_and_gradient_norm_of_the_last_update():
+    x, descent = make(torch.optim.SGD, Exponential(gamma=0.5, period=1), lr=1.0)
+    for _ in range(2):
+        descent.step(lambda: {"loss": (torch.tensor([3.0, 4.0, 0.0]) * x).sum()})
+    assert descent.lr() == 0.5 and float(descent.gradient_norm()) == 5.0

@@ -1,8 +1,9 @@
 import math
 
 import pytest
+import torch
 
-from dlcourse.schedules import Constant, Cosine, Exponential, Hyperbolic, InverseSqrt
+from dlcourse.schedules import Constant, Cosine, Exponential, Hyperbolic, InverseSqrt, OneCycle, Plateau
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,11 @@ from dlcourse.schedules import Constant, Cosine, Exponential, Hyperbolic, Invers
         (InverseSqrt(k=2, period=1), {0: 2, 3: 1, 15: 0.5}),
         (Cosine(total_updates=100, floor=0.0), {0: 1, 50: 0.5, 100: 0, 200: 0}),
         (Cosine(total_updates=90, floor=0.1), {30: 0.1 + 0.9 * (1 + math.cos(math.pi / 3)) / 2, 90: 0.1}),
+        (
+            OneCycle(total_updates=100, warmup=0.2, start=0.04, end=0.01),
+            {0: 0.04, 10: 0.52, 20: 1, 60: 0.505, 100: 0.01},
+        ),
+        (OneCycle(total_updates=10, warmup=0.0, start=0.5, end=0.0), {0: 1, 5: 0.5, 20: 0}),
     ],
 )
 def test_closed_forms(schedule, values):
@@ -29,8 +35,27 @@ def test_closed_forms(schedule, values):
         (lambda: Hyperbolic(decay_rate=-1, period=1), "decay_rate must be positive, got -1"),
         (lambda: Exponential(gamma=0.9, period=0), "period must be positive, got 0"),
         (lambda: Cosine(total_updates=10, floor=1.0), r"floor must be in \[0, 1\), got 1.0"),
+        (lambda: OneCycle(total_updates=10, warmup=1.0, start=0.1, end=0), r"warmup must be in \[0, 1\), got 1.0"),
+        (lambda: Plateau(factor=1.0, patience=1, threshold=0.0), r"factor must be in \(0, 1\), got 1.0"),
+        (lambda: Plateau(factor=0.5, patience=-1, threshold=0.0), "patience must be at least 0, got -1"),
     ],
 )
 def test_senseless_values_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_plateau_follows_torchs_own_and_remembers():
+    losses = [1.0, 0.9, 0.95, 0.9, 0.8999, 0.91, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
+    ours = Plateau(factor=0.1, patience=2, threshold=1e-3)
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, factor=0.1, patience=2, threshold=1e-3)
+    for index, loss in enumerate(losses):
+        if index == 7:
+            restored = Plateau(factor=0.1, patience=2, threshold=1e-3)
+            restored.load_state_dict(ours.state_dict())
+            ours = restored
+        ours.observe(loss)
+        scheduler.step(loss)
+        assert ours(index) == pytest.approx(theirs.param_groups[0]["lr"])
+    assert ours(0) < 0.1

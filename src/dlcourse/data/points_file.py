@@ -65,8 +65,8 @@ def read_csv(path: Path) -> dict[str, np.ndarray]:
     """A comma-separated table with a header line; a short row gives empty strings."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file, restval="", skipinitialspace=True)
-        rows = list(reader)
-    return {name.strip(): np.array([row[name].strip() for row in rows]) for name in reader.fieldnames or ()}
+        names, rows = reader.fieldnames or (), list(reader)
+    return {name.strip(): np.array([row[name].strip() for row in rows]) for name in names}
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
