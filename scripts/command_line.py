@@ -3,6 +3,7 @@
 import difflib
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,14 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
+    """Run `job` with a parsed command line; a user's mistake ends it in a line."""
+    try:
+        job(arguments)
+    except (UserError, OSError) as error:
+        fail(str(error))
 
 
 def fail(message: str) -> None:
