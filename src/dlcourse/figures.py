@@ -1,11 +1,15 @@
 """Matplotlib figures without a display, as tensors."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from dlcourse.images import to_picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +34,16 @@ def to_image(figure: "Figure") -> Tensor:
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255.0
+
+
+def save(picture: Tensor, path: Path) -> None:
+    """Write a picture (1, 3, H, W) in [0, 1] as a PNG atomically, in a folder that exists."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        to_picture(picture[0]).save(temporary, format="PNG")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def confusion_figure(counts: Tensor, classes: Sequence[str]) -> Tensor:

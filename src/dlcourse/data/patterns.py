@@ -27,7 +27,7 @@ class Pattern(Protocol):
 class ThreeColors:
     """The unit square: 0 above sqrt(x), 1 between x^2 and sqrt(x), 2 below x^2. Each class has a third of the area."""
 
-    classes: ClassVar = ("y > √x", "between", "y < x²")
+    classes: ClassVar[tuple[str, ...]] = ("y > √x", "between", "y < x²")
 
     def __call__(self, count: int, generator: Generator) -> Draw:
         points = torch.rand(count, 2, generator=generator)
@@ -40,7 +40,7 @@ class ThreeColors:
 class Rings:
     """Two rings about the origin that touch, half of the points each: class 0 in radii [5, 6], class 1 in [6, 7]."""
 
-    classes: ClassVar = ("inner ring", "outer ring")
+    classes: ClassVar[tuple[str, ...]] = ("inner ring", "outer ring")
 
     def __call__(self, count: int, generator: Generator) -> Draw:
         labels = torch.arange(count) % 2
@@ -59,7 +59,7 @@ class NoisyLine:
     """
 
     noise: float
-    classes: ClassVar = ("x1 ≤ x2", "x1 > x2")
+    classes: ClassVar[tuple[str, ...]] = ("x1 ≤ x2", "x1 > x2")
 
     def __post_init__(self) -> None:
         if not 0 <= self.noise < 1:
@@ -84,7 +84,7 @@ class Flower:
     """
 
     noise: float
-    classes: ClassVar = ("petals 2, 4, 5", "petals 0, 1, 3")
+    classes: ClassVar[tuple[str, ...]] = ("petals 2, 4, 5", "petals 0, 1, 3")
 
     def __post_init__(self) -> None:
         if not 0 <= self.noise < 1:

@@ -1,0 +1,49 @@
+"""Draw what the course explains, each idea in one picture: python scripts/demonstrate.py [NAME ...]."""
+
+import argparse
+from pathlib import Path
+
+import command_line
+from dlcourse.errors import UserError
+from dlcourse.reports.demonstrations import SUMMARIES
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    width = max(map(len, SUMMARIES))
+    parser = argparse.ArgumentParser(
+        description="Draw the course's demonstrations and print what was measured.",
+        epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
+    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the pictures")
+    return parser.parse_args()
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Run the demonstrations one after the other; each leaves <name>.png.
+
+    Raises:
+        UserError: a name that is none of them, or a folder that cannot be written to.
+    """
+    for name in arguments.names:
+        if name not in SUMMARIES:
+            raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")
+
+    from dlcourse.figures import save  # here: --help and a wrong name are answered without torch
+    from dlcourse.reports.demonstrations import demonstrate
+
+    for name in arguments.names or SUMMARIES:
+        picture, lines = demonstrate(name)
+        path = arguments.output / f"{name}.png"
+        try:
+            arguments.output.mkdir(parents=True, exist_ok=True)
+            save(picture, path)
+        except OSError as error:
+            raise UserError(f"--output {arguments.output}: cannot be written to ({error.strerror or error})") from error
+        print("\n  ".join([str(path), *lines]), flush=True)
+
+
+if __name__ == "__main__":
+    command_line.run(draw, parse())
