@@ -28,6 +28,9 @@ def train(cfg: DictConfig) -> None:
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task = build(config["task"], "task")
     step = runner.setup(task, run_dir, config)
+    if task.is_finished():
+        print(f"{run_dir} is complete: its task ended by itself after {step} steps")
+        return
     command_line.record_config(cfg, run_dir)
     print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
     try:

@@ -2,14 +2,18 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: threads cost more than they bring
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import hydra
+import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
@@ -25,7 +29,16 @@ SMALL_GAN = [
     "model.w_dim=8",
     "task.batch_size=4",
 ]
+SMALL_FACES = ["dataset.faces.num_images=80", "dataset.faces.resolution=8", "task.batch_size=16"]
+PICTURES = Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}"
+SMALL_FOLDER = [f"dataset.root={PICTURES}", "dataset.resolution=8", "task.batch_size=8"]
 SMALL = {
+    "batch_size": SMALL_FACES,
+    "cats": SMALL_FOLDER,
+    "logistic": SMALL_FOLDER,
+    "lr_decay": SMALL_FACES,
+    "lr_search": ["task.updates=3"],
+    "optimizers": SMALL_FACES,
     "style_transfer": SMALL_STYLE,
     "style_transfer_offline": SMALL_STYLE,
     "stylegan_faces": SMALL_GAN,
@@ -86,3 +99,21 @@ def assert_same(first, second, place: str = "") -> None:
 @pytest.fixture(autouse=True)
 def fixed_seed():
     torch.manual_seed(0)
+
+
+def kaggle_folder(root: Path, num_train: int, num_test: int) -> None:
+    """Noisy pictures, cats reddish and dogs bluish, in the layout of Kaggle's cats and dogs."""
+    random = np.random.default_rng(0)
+    for folder, count in (("training_set", num_train), ("test_set", num_test)):
+        for name, color in (("cats", (180, 90, 60)), ("dogs", (60, 90, 180))):
+            (root / folder / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = np.clip(random.normal(color, 50, (12, 16, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(root / folder / name / f"{index:03}.jpg")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def picture_folder():
+    kaggle_folder(PICTURES, num_train=12, num_test=5)
+    yield
+    shutil.rmtree(PICTURES)

@@ -8,11 +8,13 @@ from dlcourse.errors import UserError
 
 MLP = {
     "_target_": "dlcourse.models.MLP",
-    "widths": [2, 3],
+    "_partial_": True,
+    "hidden": [3],
     "activation": "relu",
     "init": "he",
+    "init_std": 0.01,
     "dropout": 0.0,
-    "batch_norm": False,
+    "norm": "none",
 }
 
 
@@ -61,18 +63,18 @@ def test_an_unknown_argument_is_named_with_the_accepted_ones():
 
 
 def test_a_missing_argument_is_named():
-    with pytest.raises(UserError, match="model: MLP: missing a required argument: 'widths'"):
-        build({name: value for name, value in MLP.items() if name != "widths"}, "model")
+    with pytest.raises(UserError, match="scheduler: Cosine: missing a required argument: 'floor'"):
+        build({"_target_": "dlcourse.schedules.Cosine", "total_updates": 5}, "scheduler")
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("widths", 3, r"model\.widths must be list\[int\], got 3"),
-        ("widths", [2, "x"], r"model\.widths must be list\[int\], got \[2, 'x'\]"),
-        ("dropout", "high", r"model\.dropout must be float, got 'high'"),
-        ("dropout", True, r"model\.dropout must be float, got True"),
-        ("batch_norm", 1, r"model\.batch_norm must be bool, got 1"),
+        ("hidden", 3, r"model\.hidden must be list\[int\], got 3"),
+        ("hidden", [2, "x"], r"model\.hidden must be list\[int\], got \[2, 'x'\]"),
+        ("init_std", "high", r"model\.init_std must be float, got 'high'"),
+        ("init_std", True, r"model\.init_std must be float, got True"),
+        ("dropout", "high", r"model\.dropout must be float \| list\[float\], got 'high'"),
         ("activation", None, r"model\.activation must be str, got None"),
     ],
 )
@@ -82,12 +84,12 @@ def test_a_value_of_the_wrong_kind_is_named(name, value, message):
 
 
 def test_a_whole_number_is_a_valid_float():
-    build(MLP | {"dropout": 0})
+    build(MLP | {"dropout": 0, "init_std": 1})((2,), 3)
 
 
 def test_a_senseless_value_carries_its_key():
-    with pytest.raises(UserError, match=r"^task\.model: dropout must be in \[0, 1\), got 2"):
-        build({"model": MLP | {"dropout": 2}}, "task")
+    with pytest.raises(UserError, match=r"^task\.model: dropout must be in \[0, 1\), .*got 2"):
+        build({"model": MLP | {"dropout": 2}}, "task")["model"]((2,), 3)
 
 
 def test_a_factory_carries_its_key_too():

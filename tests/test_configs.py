@@ -29,7 +29,7 @@ def test_the_globs_are_not_empty():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_target_takes_exactly_its_arguments(path):
     for key, node in nodes_with_target(yaml.safe_load(path.read_text()) or {}):
-        names = {name: None for name in node if name not in ("_target_", "_partial_")}
+        names = {name: None for name in node if name not in ("_target_", "_partial_", "defaults")}
         signature = inspect.signature(locate(node["_target_"], key))
         is_partial = node.get("_partial_", False) or path.parent.name == "experiment"  # which overrides a part
         (signature.bind_partial if is_partial else signature.bind)(**names)

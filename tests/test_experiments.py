@@ -16,19 +16,30 @@ from dlcourse import checkpoint
 from dlcourse.build import build
 
 
-def train(experiment, run_dir, max_steps, *overrides):
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def train(experiment, run_dir, max_steps, *overrides, interrupt_after=None):
+    """Run, or go on with, an experiment as scripts/train.py does; Ctrl-C comes in the step after `interrupt_after`."""
     config = compose(*small_overrides(experiment, max_steps), *overrides)
     torch.manual_seed(config["seed"])
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
     step = runner.setup(task, run_dir, config)
-    runner.train(task, run_dir, config, step)
+    if interrupt_after is None:
+        runner.train(task, run_dir, config, step)
+        return checkpoint.load(checkpoint.newest(run_dir))
+    steps = iter([task.step] * interrupt_after)
+    task.step = lambda: next(steps, interrupt)()
+    with pytest.raises(KeyboardInterrupt):
+        runner.train(task, run_dir, config, step)
     return checkpoint.load(checkpoint.newest(run_dir))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_trains_and_resumes_to_the_last_bit(experiment, tmp_path):
     straight = train(experiment, tmp_path / "straight", 4)
-    start = train(experiment, tmp_path / "resumed", 2)
+    start = train(experiment, tmp_path / "resumed", 4, interrupt_after=3)
     resumed = train(experiment, tmp_path / "resumed", 4)
     assert straight["step"] == resumed["step"] == 4 and start["step"] == 2
     assert_same(straight["state"], resumed["state"])
@@ -40,13 +51,26 @@ def test_trains_and_resumes_to_the_last_bit(experiment, tmp_path):
     assert list((tmp_path / "resumed" / "images").glob("*.png"))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw", "lbfgs"])
-def test_mini_batches_with_any_optimizer_and_a_schedule_resume_to_the_last_bit(optimizer, tmp_path):
-    options = [f"optimizer={optimizer}", "scheduler=cosine", "scheduler.total_updates=10"]
-    options += ["task.batch_size=150", "model.dropout=0.5", "model.batch_norm=true"]
-    straight = train("points", tmp_path / "straight", 6, *options)
-    train("points", tmp_path / "resumed", 4, *options)
-    assert_same(straight["state"], train("points", tmp_path / "resumed", 6, *options)["state"])
+OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lbfgs"]
+SCHEDULES = ["constant", "hyperbolic", "exponential", "inverse_sqrt", "step", "cosine", "one_cycle", "plateau"]
+CHOICES = [(optimizer, "cosine") for optimizer in OPTIMIZERS] + [("adam", schedule) for schedule in SCHEDULES]
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), CHOICES)
+def test_mini_batches_with_any_optimizer_and_schedule_resume_to_the_last_bit(optimizer, schedule, tmp_path):
+    options = [f"optimizer={optimizer}", f"scheduler={schedule}", "task.batch_size=150", "task.l2=0.01"]
+    options += ["model.dropout=0.5", "model.norm=batch", "task.patience=50", "dataset.jitter=0.1"]
+    straight = train("points", tmp_path / "straight", 8, *options)
+    train("points", tmp_path / "resumed", 8, *options, interrupt_after=5)
+    assert_same(straight["state"], train("points", tmp_path / "resumed", 8, *options)["state"])
+
+
+def test_a_run_that_stopped_early_is_complete(tmp_path):
+    options = ["task.patience=1", "optimizer.lr=30", "optimizer=sgd"]
+    stopped = train("points", tmp_path, 1000, *options)
+    assert stopped["step"] < 1000
+    again = train("points", tmp_path, 1000, *options)
+    assert_same(stopped, again)
 
 
 @pytest.mark.parametrize("experiment", ["points", "style_transfer", "stylegan_faces_tiny"])

@@ -33,6 +33,7 @@ def fit(hidden: list[int], seed: int) -> Classification:
             optimizer=partial(torch.optim.Adam, lr=0.01),
             scheduler=Constant(),
             batch_size=None,
+            max_epochs=None,
             normalize="standard",
             l2=0.0,
             l1=0.0,

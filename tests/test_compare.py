@@ -1,0 +1,108 @@
+import csv
+import json
+
+import pytest
+
+from conftest import run_script
+from dlcourse.errors import UserError
+from dlcourse.reports.compare import (
+    aligned,
+    band,
+    chosen_tags,
+    differing_keys,
+    draw_curves,
+    group_by_settings,
+    spreadsheet,
+    table,
+)
+from dlcourse.reports.runs import find_runs
+
+
+def write_run(path, rows, **keys):
+    config = {"seed": 0, "task": {"seed": 0}, "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1}} | keys
+    path.mkdir(parents=True)
+    (path / "config.yaml").write_text(json.dumps(config))
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def rows(*losses, rate=10.0):
+    return [
+        {"step": 5 * (index + 1), "dev/loss": loss, "progress/epoch": index / 2, "perf/steps_per_second": rate}
+        for index, loss in enumerate(losses)
+    ]
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    adam = {"_target_": "torch.optim.Adam", "lr": 0.1, "eps": 1e-8}
+    write_run(tmp_path / "0", rows(4.0, 2.0), seed=0)
+    write_run(tmp_path / "1", rows(2.0, 1.0), seed=1, task={"seed": 1})
+    write_run(tmp_path / "2", rows(1.0, 0.5, rate=20.0), seed=0, optimizer=adam, run_dir="elsewhere")
+    return tmp_path
+
+
+def test_runs_that_differ_in_their_seed_belong_together(sweep):
+    runs = find_runs([sweep])
+    assert set(differing_keys(runs)) == {"optimizer._target_", "optimizer.eps"}
+    groups = group_by_settings(runs)
+    assert [(group.name, len(group.runs)) for group in groups] == [("optimizer=SGD", 2), ("optimizer=Adam", 1)]
+
+
+def test_mean_and_band_by_hand(sweep):
+    first, second = group_by_settings(find_runs([sweep]))
+    found = band(first.runs, "dev/loss", "step")
+    assert found.positions == [5, 10] and found.means == [3.0, 1.5]
+    assert found.deviations == pytest.approx([2**0.5, 0.5**0.5])
+    low, high = found.edges()
+    assert low[0] == pytest.approx(3 - 2**0.5) and high[0] == pytest.approx(3 + 2**0.5)
+    assert band(second.runs, "dev/loss", "seconds").positions == [0.25, 0.5]
+    assert band(second.runs, "dev/loss", "epoch").positions == [0, 0.5]
+    assert band(second.runs, "dev/loss", "step").deviations == [0.0, 0.0]
+
+
+def test_the_table_and_the_spreadsheet_agree(sweep):
+    groups = group_by_settings(find_runs([sweep]))
+    assert table(groups, ["dev/loss"]) == [
+        ["settings", "runs", "dev/loss"],
+        ["optimizer=SGD", "2", "1.5 ± 0.71"],
+        ["optimizer=Adam", "1", "0.5"],
+    ]
+    numbers = spreadsheet(groups, ["dev/loss"])
+    assert numbers[0] == ["settings", "runs", "dev/loss mean", "dev/loss std"]
+    assert numbers[1][2:] == [1.5, pytest.approx(0.7071, abs=1e-4)] and numbers[2] == ["optimizer=Adam", 1, 0.5, ""]
+    assert aligned([["a", "bb"], ["ccc", "d"]]) == "a    bb\nccc   d"
+
+
+def test_a_value_that_was_no_number_is_said_so(tmp_path):
+    write_run(tmp_path / "0", [{"step": 1, "dev/loss": None, "perf/steps_per_second": 1.0}])
+    groups = group_by_settings(find_runs([tmp_path]))
+    assert table(groups, ["dev/loss"])[1] == ["all", "1", "no number"]
+
+
+def test_the_curves_are_drawn(sweep):
+    groups = group_by_settings(find_runs([sweep]))
+    picture = draw_curves(groups, ["dev/loss"], "epoch")
+    assert picture.shape[:2] == (1, 3) and picture.std() > 0.05
+
+
+def test_what_cannot_be_compared_is_named(tmp_path, sweep):
+    runs = find_runs([sweep])
+    assert chosen_tags(runs, None) == ["dev/loss"]
+    with pytest.raises(UserError, match="--metrics dev/f1: not logged by every run; those are dev/loss, "):
+        chosen_tags(runs, ["dev/f1"])
+    with pytest.raises(UserError, match="no run there or below"):
+        find_runs([tmp_path / "nope"])
+    (sweep / "2" / "metrics.jsonl").write_text("")
+    with pytest.raises(UserError, match="has logged nothing yet"):
+        find_runs([sweep])
+
+
+def test_the_script_writes_figure_and_table(sweep, tmp_path):
+    done = run_script("compare.py", str(sweep), "--output", "out", "--over", "seconds", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "optimizer.eps: -, 1e-08" in done.stdout and "optimizer=SGD" in done.stdout
+    assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "out" / "table.csv").open(newline="") as file:
+        assert [row["settings"] for row in csv.DictReader(file)] == ["optimizer=SGD", "optimizer=Adam"]
+    failed = run_script("compare.py", "nowhere", cwd=tmp_path)
+    assert failed.returncode == 1 and failed.stderr == "error: nowhere: no run there or below\n"

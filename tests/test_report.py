@@ -1,0 +1,48 @@
+import pytest
+import torch
+from torch import nn
+
+from conftest import run_script
+from dlcourse.reports.diagnosis import calibration_error, diagnose, top_losses, weight_norms
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "bayes", "verdict"),
+    [
+        (0.01, 0.11, 0.0, "high variance (overfitting)"),
+        (0.15, 0.16, 0.0, "high bias (underfitting)"),
+        (0.15, 0.30, 0.0, "high bias and high variance"),
+        (0.005, 0.01, 0.0, "bias and variance are both low"),
+        (0.15, 0.16, 0.15, "bias and variance are both low"),
+        (0.20, 0.42, 0.0, "high bias and high variance"),  # 80 % right in training, 58 % on dev
+    ],
+)
+def test_the_diagnoses_of_the_course(train, dev, bayes, verdict):
+    found = diagnose(train, dev, bayes, tolerance=0.05)
+    assert found.verdict == verdict and found.advice
+    assert found.avoidable_bias == pytest.approx(train - bayes) and found.variance == pytest.approx(dev - train)
+
+
+def test_top_losses_weights_and_calibration_by_hand():
+    logits = torch.tensor([[4.0, 0.0], [0.0, 1.0], [5.0, 0.0]])
+    labels = torch.tensor([0, 1, 1])
+    assert [row[:3] for row in top_losses(logits, labels, 2)] == [(2, 1, 0), (1, 1, 1)]
+    layer = nn.Linear(2, 2)
+    nn.init.constant_(layer.weight, 2.0)
+    layer.weight.data[0, 0] = 0.0
+    assert weight_norms(layer) == [("weight", 4, 12.0, 0.25)]
+    sure = torch.tensor([[0.8, 0.2]]).expand(10, -1)
+    assert calibration_error(sure, torch.tensor([0] * 8 + [1] * 2)) == pytest.approx(0.0, abs=1e-6)
+    assert calibration_error(sure, torch.tensor([0] * 5 + [1] * 5)) == pytest.approx(0.3, abs=1e-6)
+
+
+def test_the_script_reports_a_run_and_refuses_others(tmp_path):
+    done = run_script("train.py", "run_dir=run", "runner.max_steps=300", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = run_script("report.py", "run", "--top", "2", "--bayes-error", "0.01", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("avoidable bias", "what helps", "confusion on dev", "highest losses on dev", "sum of squares"):
+        assert words in done.stdout
+    assert {path.name for path in (tmp_path / "run" / "report").iterdir()} == {"decision_map.png", "confusion.png"}
+    failed = run_script("report.py", "nowhere", cwd=tmp_path)
+    assert failed.returncode == 1 and failed.stderr == "error: nowhere: no such run folder or checkpoint file\n"
