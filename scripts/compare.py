@@ -15,8 +15,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
     parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
     parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
+    parser.add_argument(
+        "--smooth", type=share, default=0.0, metavar="BETA", help="average the training losses over steps, in [0, 1)"
+    )
     parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
     return parser.parse_args()
+
+
+def share(text: str) -> float:
+    """A number in [0, 1)."""
+    if not 0 <= float(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
+    return float(text)
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -33,7 +43,9 @@ def compare(arguments: argparse.Namespace) -> None:
         print(f"{key}: {', '.join(values)}")
     print(comparison.aligned(rows))
     arguments.output.mkdir(parents=True, exist_ok=True)
-    to_picture(comparison.draw_curves(groups, tags, arguments.over)[0]).save(arguments.output / "curves.png")
+    to_picture(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth)[0]).save(
+        arguments.output / "curves.png"
+    )
     with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
     print(f"{arguments.output / 'curves.png'}\n{arguments.output / 'table.csv'}")

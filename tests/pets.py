@@ -19,7 +19,9 @@ def draw_pet(kind: str, random: np.random.Generator) -> Image.Image:
     for side in (-1, 1):
         if kind == "cats":
             tip = (x + side * 0.9 * radius, y - 1.6 * radius)
-            draw.polygon([tip, (x + side * 0.95 * radius, y - 0.2 * radius), (x + side * 0.1 * radius, y - 0.9 * radius)], fur)
+            draw.polygon(
+                [tip, (x + side * 0.95 * radius, y - 0.2 * radius), (x + side * 0.1 * radius, y - 0.9 * radius)], fur
+            )
         else:
             left = x + side * 1.1 * radius - 0.35 * radius
             draw.ellipse([left, y - 0.8 * radius, left + 0.7 * radius, y + 0.9 * radius], dark)

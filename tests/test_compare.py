@@ -50,14 +50,15 @@ def test_runs_that_differ_in_their_seed_belong_together(sweep):
 
 def test_mean_and_band_by_hand(sweep):
     first, second = group_by_settings(find_runs([sweep]))
-    found = band(first.runs, "dev/loss", "step")
+    found = band(first.runs, "dev/loss", "step", 0.0)
     assert found.positions == [5, 10] and found.means == [3.0, 1.5]
     assert found.deviations == pytest.approx([2**0.5, 0.5**0.5])
     low, high = found.edges()
-    assert low[0] == pytest.approx(3 - 2**0.5) and high[0] == pytest.approx(3 + 2**0.5)
-    assert band(second.runs, "dev/loss", "seconds").positions == [0.25, 0.5]
-    assert band(second.runs, "dev/loss", "epoch").positions == [0, 0.5]
-    assert band(second.runs, "dev/loss", "step").deviations == [0.0, 0.0]
+    assert low[0] == 2.0 and high[0] == pytest.approx(3 + 2**0.5)
+    assert band(second.runs, "dev/loss", "seconds", 0.0).positions == [0.25, 0.5]
+    assert band(second.runs, "dev/loss", "epoch", 0.0).positions == [0, 0.5]
+    assert band(second.runs, "dev/loss", "step", 0.0).deviations == [0.0, 0.0]
+    assert band(second.runs, "dev/loss", "step", 0.5).means == pytest.approx([1.0, (0.25 + 0.25) / 0.75])
 
 
 def test_the_table_and_the_spreadsheet_agree(sweep):
@@ -81,7 +82,7 @@ def test_a_value_that_was_no_number_is_said_so(tmp_path):
 
 def test_the_curves_are_drawn(sweep):
     groups = group_by_settings(find_runs([sweep]))
-    picture = draw_curves(groups, ["dev/loss"], "epoch")
+    picture = draw_curves(groups, ["dev/loss"], "epoch", 0.5)
     assert picture.shape[:2] == (1, 3) and picture.std() > 0.05
 
 

@@ -1,14 +1,17 @@
 """Several runs side by side: curves with mean and band over seeds, a table of final values."""
 
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.figures import COLORS, new_figure, to_image
+from dlcourse.reports.demonstrations.moving_averages import bias_corrected, exponential_average
 from dlcourse.reports.runs import Run
 
 if TYPE_CHECKING:
@@ -26,8 +29,13 @@ class Group:
 def differing_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
     """The keys that not all runs share, other than the seed: key -> its values in the order of their appearance."""
     keys = dict.fromkeys(key for run in runs for key in run.keys)
-    values = {key: list(dict.fromkeys(str(run.keys.get(key, "-")) for run in runs)) for key in keys}
+    values = {key: list(dict.fromkeys(value_of(run, key) for run in runs)) for key in keys}
     return {key: found for key, found in values.items() if len(found) > 1 and not is_seed(key)}
+
+
+def value_of(run: Run, key: str) -> str:
+    """A run's value of a key, "-" if it has no such key."""
+    return as_yaml(run.keys[key]) if key in run.keys else "-"
 
 
 def is_seed(key: str) -> bool:
@@ -45,7 +53,7 @@ def group_by_settings(runs: Sequence[Run]) -> list[Group]:
     names = naming_keys(runs, list(differing))
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(tuple(str(run.keys.get(key, "-")) for key in differing), []).append(run)
+        groups.setdefault(tuple(value_of(run, key) for key in differing), []).append(run)
     return [Group(name_of(members[0], names), members) for members in groups.values()]
 
 
@@ -53,7 +61,7 @@ def naming_keys(runs: Sequence[Run], keys: list[str]) -> list[str]:
     """A few of `keys` whose values tell apart all that `keys` together do, chosen greedily."""
 
     def num_told_apart(chosen: list[str]) -> int:
-        return len({tuple(str(run.keys.get(key, "-")) for key in chosen) for run in runs})
+        return len({tuple(value_of(run, key) for key in chosen) for run in runs})
 
     chosen: list[str] = []
     while num_told_apart(chosen) < num_told_apart(keys):
@@ -62,13 +70,17 @@ def naming_keys(runs: Sequence[Run], keys: list[str]) -> list[str]:
 
 
 def name_of(run: Run, keys: Sequence[str]) -> str:
-    """A group's name: key=value of what tells it apart, the key without its path, the class without its package."""
+    """A group's name: key=value of what tells it apart, keys without their path, classes without their package."""
     parts = []
-    for key in keys:
-        owner, _, name = key.rpartition(".")
-        value = str(run.keys.get(key, "-")).rpartition(".")[2] if name == "_target_" else run.keys.get(key, "-")
-        parts.append(f"{owner if name == '_target_' else name}={value}")
+    for owner, name, value in ((*key.rpartition(".")[::2], run.keys[key]) for key in keys if key in run.keys):
+        is_class = name == "_target_"
+        parts.append(f"{owner}={value.rpartition('.')[2]}" if is_class else f"{name}={as_yaml(value)}")
     return " ".join(parts) or "all"
+
+
+def as_yaml(value: Any) -> str:
+    """A config value as one would type it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def final_values(group: Group, tag: str) -> list[float]:
@@ -134,21 +146,33 @@ def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class Band:
-    """The mean of several runs' curves, and one standard deviation to either side (none for a single run)."""
+    """The mean of several runs' curves, and one standard deviation to either side (none for a single run).
+
+    The lower edge is not drawn below the lowest run: a loss stays positive.
+    """
 
     positions: list[float]
     means: list[float]
     deviations: list[float]
+    lowest: list[float]
 
     def edges(self) -> tuple[list[float], list[float]]:
-        """mean - deviation and mean + deviation."""
-        pairs = list(zip(self.means, self.deviations, strict=True))
-        return [mean - spread for mean, spread in pairs], [mean + spread for mean, spread in pairs]
+        """max(mean - deviation, lowest) and mean + deviation."""
+        columns = list(zip(self.means, self.deviations, self.lowest, strict=True))
+        return [max(mean - spread, low) for mean, spread, low in columns], [
+            mean + spread for mean, spread, _ in columns
+        ]
 
 
-def band(runs: Sequence[Run], tag: str, axis: str) -> Band:
+def smoothed(values: list[float], beta: float) -> list[float]:
+    """The exponentially weighted average of a curve, with bias correction; beta 0 leaves it as it is."""
+    return bias_corrected(exponential_average(torch.tensor(values, dtype=torch.float64), beta), beta).tolist()
+
+
+def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
     """One metric at the steps where all runs have it; its position is the mean of the runs' positions."""
-    curves = [dict(zip(*run.series(tag), strict=True)) for run in runs]
+    series = [run.series(tag) for run in runs]
+    curves = [dict(zip(steps, smoothed(values, beta), strict=True)) for steps, values in series]
     axes = [run.axis(axis) for run in runs]
     steps = sorted(set.intersection(*(set(found) for found in [*curves, *axes])))
     values = [[curve[step] for curve in curves] for step in steps]
@@ -156,42 +180,59 @@ def band(runs: Sequence[Run], tag: str, axis: str) -> Band:
         [statistics.fmean(positions[step] for positions in axes) for step in steps],
         [statistics.fmean(found) for found in values],
         [statistics.stdev(found) if len(found) > 1 else 0.0 for found in values],
+        [min(found) for found in values],
     )
 
 
-def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str) -> Tensor:
-    """One panel per metric, one line and band per group over step, epoch or seconds; a metric that was measured once
-    is a point with its deviation.
+def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: float) -> Tensor:
+    """One panel per metric, one line and band per group; a metric that was measured once is a point for each group.
+
+    Args:
+        groups, tags: what to draw.
+        axis: one of AXES.
+        beta: of the exponentially weighted average of the training losses, which are those of single mini-batches, in
+            [0, 1); 0 is none.
 
     Returns:
         A picture (1, 3, H, W) in [0, 1].
     """
     columns = min(len(tags), 2)
     num_rows = (len(tags) + columns - 1) // columns
-    legend = 0.25 * len(groups) + 0.2  # hundreds of pixels
+    per_line = max(1, 6 * columns * 10 // (8 + max(len(group.name) for group in groups)))
+    legend = 0.25 * -(-len(groups) // per_line) + 0.2  # hundreds of pixels
     height = 3.6 * num_rows + legend
     figure = new_figure(6 * columns, height)
     for index, tag in enumerate(tags):
         axes = figure.add_subplot(num_rows, columns, index + 1)
-        for number, group in enumerate(groups):
-            draw_group(axes, band(group.runs, tag, axis), group.name, number)
-        axes.set(xlabel=axis, ylabel=tag, yscale="log" if is_loss(groups, tag) else "linear")
+        is_noisy = tag.startswith("train/") and "loss" in tag
+        bands = {group.name: band(group.runs, tag, axis, beta if is_noisy else 0.0) for group in groups}
+        draw = draw_points if all(len(curve.positions) == 1 for curve in bands.values()) else draw_lines
+        draw(axes, bands)
+        axes.set(
+            xlabel="" if draw is draw_points else axis, ylabel=tag, yscale="log" if is_loss(groups, tag) else "linear"
+        )
         axes.grid(alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", frameon=False)
+    figure.legend(handles, labels, loc="lower center", frameon=False, ncols=per_line)
     figure.tight_layout(rect=(0, legend / height, 1, 1))
     return to_image(figure)
 
 
-def draw_group(axes: "Axes", curve: Band, name: str, number: int) -> None:
-    """One group's line and band, or its point if there is but one value."""
-    color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
-    if len(curve.positions) == 1:
-        axes.errorbar([name], curve.means, curve.deviations, color=color, marker="o", capsize=4)
-        axes.tick_params("x", labelrotation=20)
-        return
-    axes.plot(curve.positions, curve.means, label=name, color=color, linestyle=dashes)
-    axes.fill_between(curve.positions, *curve.edges(), color=color, alpha=0.15, linewidth=0)
+def draw_lines(axes: "Axes", bands: dict[str, Band]) -> None:
+    """The groups' lines and bands."""
+    for number, (name, curve) in enumerate(bands.items()):
+        color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
+        marker = "o" if len(curve.positions) == 1 else None
+        axes.plot(curve.positions, curve.means, label=name, color=color, linestyle=dashes, marker=marker)
+        axes.fill_between(curve.positions, *curve.edges(), color=color, alpha=0.15, linewidth=0)
+
+
+def draw_points(axes: "Axes", bands: dict[str, Band]) -> None:
+    """The groups' single values and deviations, side by side."""
+    for number, (name, curve) in enumerate(bands.items()):
+        color = COLORS[number % len(COLORS)]
+        axes.errorbar([number], curve.means, curve.deviations, color=color, marker="o", capsize=4, label=name)
+    axes.set_xticks([])
 
 
 def is_loss(groups: Sequence[Group], tag: str) -> bool:

@@ -1,6 +1,7 @@
 """Finished runs, read from their folders."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,11 @@ def read_run(path: Path) -> Run:
     return Run(path, keys, rows)
 
 
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Sort key that puts 2_adam before 10_adam."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
 def find_runs(paths: list[Path]) -> list[Run]:
     """The runs in these folders and below them, in the order of their paths.
 
@@ -73,7 +79,7 @@ def find_runs(paths: list[Path]) -> list[Run]:
     """
     found: list[Path] = []
     for path in paths:
-        here = sorted(config.parent for config in path.rglob("config.yaml"))
+        here = sorted((config.parent for config in path.rglob("config.yaml")), key=natural_order)
         if not here:
             raise UserError(f"{path}: no run there or below")
         found += here
