@@ -28,10 +28,12 @@ def test_the_globs_are_not_empty():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_target_takes_exactly_its_arguments(path):
-    for key, node in nodes_with_target(yaml.safe_load(path.read_text()) or {}):
+    whole = yaml.safe_load(path.read_text()) or {}
+    for key, node in nodes_with_target(whole):
         names = {name: None for name in node if name not in ("_target_", "_partial_", "defaults")}
         signature = inspect.signature(locate(node["_target_"], key))
-        is_partial = node.get("_partial_", False) or path.parent.name == "experiment"  # which overrides a part
+        # an experiment, and a file with defaults of its own, overrides a part
+        is_partial = node.get("_partial_", False) or path.parent.name == "experiment" or "defaults" in whole
         (signature.bind_partial if is_partial else signature.bind)(**names)
 
 
