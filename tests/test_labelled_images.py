@@ -3,9 +3,12 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import kaggle_folder
+from conftest import compose, kaggle_folder
+from dlcourse.build import build
 from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision
+from dlcourse.data import image_folder
 from dlcourse.data.image_folder import refuse_more_than_memory
+from dlcourse.images import open_picture
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
 
@@ -39,6 +42,19 @@ def test_dev_and_test_are_disjoint_and_seeded(tmp_path):
     sets = [pixels(arrays) for arrays in (data.train, data.dev, data.test)]
     assert sum(map(len, sets)) == 24 == len(set.union(*sets))
     assert pixels(again.dev) == sets[1] != pixels(other.dev)
+
+
+def test_pictures_are_decoded_once_however_many_epochs(tmp_path, monkeypatch):
+    kaggle_folder(tmp_path, num_train=12, num_test=5)
+    opened = []
+    monkeypatch.setattr(image_folder, "open_picture", lambda path: opened.append(path) or open_picture(path))
+    small = ["dataset.resolution=8", "task.batch_size=8", f"dataset.root={tmp_path}"]
+    task = build(compose("experiment=cats", *small)["task"], "task")
+    task.setup(torch.device("cpu"))
+    while task.batches.epochs_seen() < 3:
+        task.step()
+        task.evaluate()
+    assert len(opened) == 34 == len(set(opened))
 
 
 def test_at_most_so_many_per_class(tmp_path):
