@@ -5,8 +5,7 @@ from PIL import Image
 
 from conftest import compose, kaggle_folder
 from dlcourse.build import build
-from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision
-from dlcourse.data import image_folder
+from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision, image_folder
 from dlcourse.data.image_folder import refuse_more_than_memory
 from dlcourse.images import open_picture
 
