@@ -31,6 +31,16 @@ MAY_IMPORT = {
         "dlcourse.ema",
         "dlcourse.sampling",
     },
+    "dlcourse.reports": {
+        "dlcourse.models",
+        "dlcourse.data",
+        "dlcourse.tasks",
+        "dlcourse.schedules",
+        "dlcourse.checkpoint",
+        "dlcourse.build",
+        "dlcourse.figures",
+        "dlcourse.search",
+    },
 }
 
 

@@ -14,6 +14,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.data",
     "dlcourse.losses",
     "dlcourse.models",
+    "dlcourse.reports.gradient_check",
     "dlcourse.runner",
     "dlcourse.sampling",
     "dlcourse.schedules",
