@@ -268,7 +268,6 @@ def test_the_command_names_the_wrong_tensor(tmp_path):
         (["experiment=stylegan_faces"], ["StyleGAN", "one classifier"]),
         (["epsilon=small"], ["check.epsilon must be float, got 'small'"]),
         (["epsilo=1"], ["epsilo: no such key", "did you mean epsilon?"]),
-        (["resume=runs/mine"], ["resume=runs/mine", "new weights"]),
     ],
     ids=lambda value: value[0],
 )

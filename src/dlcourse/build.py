@@ -15,6 +15,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.losses",
     "dlcourse.models",
     "dlcourse.reports.gradient_check",
+    "dlcourse.reports.lr_range",
     "dlcourse.runner",
     "dlcourse.sampling",
     "dlcourse.schedules",
