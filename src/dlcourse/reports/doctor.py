@@ -151,18 +151,14 @@ def diagnose(build: str | None, driver: Driver, is_available: bool) -> str:
         return f"no CUDA: no NVIDIA driver ({driver.problem}){also}"
     supported = f"CUDA up to {driver.cuda}" if driver.cuda else "a CUDA that it does not name"
     if build is None:
-        return (
-            f"no CUDA: torch is built without CUDA; the driver supports {supported}: install a build of torch for it"
-        )
+        return f"no CUDA: torch is built without CUDA; the driver supports {supported}: install a build of torch for it"
     # within a major version of CUDA, builds run with older drivers
     if driver.cuda is not None and major(driver.cuda) < major(build):
         return (
             f"no CUDA: the driver is too old, it supports {supported} and torch is built for {build}: "
             f"update the driver, or install a torch built for CUDA {major(driver.cuda)}"
         )
-    return (
-        f"no CUDA: driver ({supported}) and torch ({build}) fit, but torch sees no GPU; is CUDA_VISIBLE_DEVICES set?"
-    )
+    return f"no CUDA: driver ({supported}) and torch ({build}) fit, but torch sees no GPU; is CUDA_VISIBLE_DEVICES set?"
 
 
 def major(version: str) -> int:
