@@ -167,13 +167,13 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     Raises:
         UserError: a task that is none, or `resume`.
     """
+    if cfg.resume is not None:
+        raise UserError(f"resume={cfg.resume}: this command begins with new weights")
     import torch
 
     from dlcourse.build import build, locate
     from dlcourse.tasks import Classification
 
-    if cfg.resume is not None:
-        raise UserError(f"resume={cfg.resume}: this command begins with new weights")
     config = plain(cfg)
     target = locate(config["task"]["_target_"], "task")
     if not (isinstance(target, type) and issubclass(target, Classification)):

@@ -1,5 +1,6 @@
 """A run's pictures become a GIF with all of them, in order, in their own colours."""
 
+import argparse
 import os
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
+import animate as script
 from conftest import run_script
 from dlcourse.errors import UserError
 from dlcourse.reports.animation import HOLD, animate, pictures_of, thin_out
@@ -109,19 +111,23 @@ def test_the_kind_is_named_where_there_are_several(run_dir):
         pictures_of(run_dir, "faces")
 
 
+def test_a_run_without_pictures_is_told_so(tmp_path):
+    with pytest.raises(UserError, match="no pictures"):
+        pictures_of(tmp_path, None)
+
+
 def test_the_command_writes_beside_the_pictures_or_elsewhere(run_dir):
     done = run_script("animate.py", "run", cwd=run_dir.parent)
     assert (done.returncode, done.stdout, done.stderr) == (0, "run/decision_map.gif\n", "")
-    again = run_script("animate.py", "run", "decision_map", "--output", "a/b.gif", cwd=run_dir.parent)
-    assert again.returncode == 0, again.stderr
-    assert (run_dir.parent / "a" / "b.gif").read_bytes() == (run_dir / "decision_map.gif").read_bytes()
+    output = run_dir.parent / "a" / "b.gif"
+    script.animate(argparse.Namespace(run=run_dir, name="decision_map", output=output, seconds=5.0))
+    assert output.read_bytes() == (run_dir / "decision_map.gif").read_bytes()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["nowhere"], "nowhere: no such run folder"),
-        (["."], ".: no pictures (no images/<name>_<step>.png in it)"),
         ([], "the following arguments are required: RUN (--help tells more)"),
     ],
 )
@@ -131,9 +137,9 @@ def test_a_mistake_is_told_in_a_line(arguments, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("script", ["animate.py", "doctor.py", "check_gradients.py", "find_lr.py"])
-def test_help_answers_without_torch(script, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["animate.py", "doctor.py", "check_gradients.py", "find_lr.py"])
+def test_help_answers_without_torch(name, tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    done = run_script(script, "--help", cwd=tmp_path)
-    assert done.returncode == 0 and script in done.stdout, done.stderr
+    done = run_script(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and name in done.stdout, done.stderr

@@ -224,6 +224,12 @@ def test_senseless_values_are_refused(changes, words):
         GradientCheck(**CHECK | changes)
 
 
+def test_a_value_of_the_wrong_kind_is_named():
+    config = compose("epsilon=small", config_name="check_gradients")
+    with pytest.raises(UserError, match=r"check\.epsilon must be float, got 'small'"):
+        build(config["check"], "check")
+
+
 def test_the_command_prints_a_table_and_succeeds(tmp_path):
     arguments = ["experiment=points", "model.hidden=[5,4]", "task.l2=0.01", "after_updates=5", "max_entries=3"]
     done = run_script("check_gradients.py", *arguments, cwd=tmp_path)
@@ -266,7 +272,7 @@ def test_the_command_names_the_wrong_tensor(tmp_path):
     ("arguments", "words"),
     [
         (["experiment=stylegan_faces"], ["StyleGAN", "one classifier"]),
-        (["epsilon=small"], ["check.epsilon must be float, got 'small'"]),
+        (["resume=runs/mine"], ["resume=runs/mine", "new weights"]),
         (["epsilo=1"], ["epsilo: no such key", "did you mean epsilon?"]),
     ],
     ids=lambda value: value[0],

@@ -167,7 +167,6 @@ def test_every_job_of_a_sweep_has_its_picture(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["resume=runs/mine"], ["resume=runs/mine", "new weights"]),
         (["steps=50", "output=/dev/null/lr.png"], ["output=/dev/null/lr.png: cannot be written ("]),
         (["hihg=1"], ["hihg: no such key", "did you mean high?"]),
     ],
