@@ -3,11 +3,11 @@
 import difflib
 import os
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -18,6 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.errors import UserError
+
+if TYPE_CHECKING:
+    from dlcourse.runner import Runner
+    from dlcourse.tasks import Classification
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is there
@@ -60,10 +64,18 @@ def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
         fail(str(error))
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """End the program with one message and status 1."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(1)
+
+
+class Parser(ArgumentParser):
+    """argparse which complains as we do."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line and status 1 instead of the usage and status 2."""
+        fail(f"{message} (--help tells more)")
 
 
 def explain(error: Exception, config_name: str) -> str:
@@ -96,13 +108,23 @@ def explain_key(error: OmegaConfBaseException, config_name: str) -> str:
 
 def refuse_unknown_keys(cfg: DictConfig, config_name: str) -> None:
     """Raise UserError for a top-level key that nothing reads: a `+key` or a misspelt block of an experiment."""
-    primary = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
-    groups = [str(group) for entry in primary.defaults if isinstance(entry, DictConfig) for group in entry]
-    known = [*groups, *(str(name) for name in primary)]
+    known = top_level_names(config_name)
     for name in map(str, cfg):
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             raise UserError(f"{name}: no such key{f'; did you mean {close[0]}?' if close else ''}")
+
+
+def top_level_names(config_name: str) -> list[str]:
+    """The groups and keys of a config and of the configs that it starts from."""
+    config = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
+    names = [str(name) for name in config]
+    for entry in config.defaults:
+        if isinstance(entry, DictConfig):
+            names += [str(group) for group in entry]
+        elif entry != "_self_":
+            names += top_level_names(entry)
+    return names
 
 
 def known_keys(config_name: str, parent: str) -> list[str]:
@@ -137,6 +159,30 @@ def new_run_dir(cfg: DictConfig) -> Path:
         return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{name[:120]}")
     experiment = hydra_config.runtime.choices["experiment"]
     return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
+
+
+def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
+    """The runner and the classifier that scripts/train.py would train, set up, before the first step.
+
+    Raises:
+        UserError: a task that is none, or `resume`.
+    """
+    if cfg.resume is not None:
+        raise UserError(f"resume={cfg.resume}: this command begins with new weights")
+    import torch
+
+    from dlcourse.build import build, locate
+    from dlcourse.tasks import Classification
+
+    config = plain(cfg)
+    target = locate(config["task"]["_target_"], "task")
+    if not (isinstance(target, type) and issubclass(target, Classification)):
+        raise UserError(f"task: {target.__name__} does not train one classifier, which this command needs")
+    runner: Runner = build(config["runner"], "runner")
+    torch.manual_seed(config["seed"])  # as scripts/train.py does
+    task: Classification = build(config["task"], "task")
+    runner.setup(task, new_run_dir(cfg), config)
+    return runner, task
 
 
 def resumed_config(run_dir: Path) -> DictConfig:

@@ -9,7 +9,7 @@ import command_line
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = command_line.Parser(
         description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
@@ -31,7 +31,6 @@ def share(text: str) -> float:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Read the runs, print the table, write the curves and the table."""
-    from dlcourse.images import to_picture
     from dlcourse.reports import compare as comparison
     from dlcourse.reports.runs import find_runs
 

@@ -11,7 +11,7 @@ from dlcourse.reports.demonstrations import SUMMARIES
 def parse() -> argparse.Namespace:
     """The command line."""
     width = max(map(len, SUMMARIES))
-    parser = argparse.ArgumentParser(
+    parser = command_line.Parser(
         description="Draw the course's demonstrations and print what was measured.",
         epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,

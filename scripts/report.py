@@ -9,7 +9,7 @@ import command_line
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = command_line.Parser(
         description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
     )
     parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
@@ -24,7 +24,7 @@ def parse() -> argparse.Namespace:
 def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
     from dlcourse import checkpoint
-    from dlcourse.images import to_picture
+    from dlcourse.figures import save
 
     path = checkpoint.newest(arguments.run)
     task = load_task(path, arguments.device)
@@ -35,7 +35,7 @@ def report(arguments: argparse.Namespace) -> None:
     output = arguments.output or base / "report"
     output.mkdir(parents=True, exist_ok=True)
     for name, images in task.visualize().items():
-        to_picture(images[0]).save(output / f"{name}.png")
+        save(images, output / f"{name}.png")
         print(output / f"{name}.png")
 
 

@@ -14,6 +14,8 @@ ALLOWED_PACKAGES = (
     "dlcourse.data",
     "dlcourse.losses",
     "dlcourse.models",
+    "dlcourse.reports.gradient_check",
+    "dlcourse.reports.lr_range",
     "dlcourse.runner",
     "dlcourse.sampling",
     "dlcourse.schedules",

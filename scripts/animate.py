@@ -1,0 +1,34 @@
+"""A GIF of a run's pictures: python scripts/animate.py RUN [NAME] [--output PATH.gif] [--seconds 5]"""
+
+import argparse
+from pathlib import Path
+
+import command_line
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = command_line.Parser(
+        description="A GIF of a run's pictures, images/NAME_<step>.png, in the order of steps."
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="such as decision_map (default: the only kind there is)"
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH.gif", help="(default: RUN/NAME.gif)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="from the first picture to the last (default: 5)")
+    return parser.parse_args()
+
+
+def animate(arguments: argparse.Namespace) -> None:
+    """Find the pictures and write the GIF."""
+    from dlcourse.reports import animation  # here: --help answers without torch
+
+    name, pictures = animation.pictures_of(arguments.run, arguments.name)
+    output = arguments.output or arguments.run / f"{name}.gif"
+    animation.animate(pictures, output, arguments.seconds)
+    print(output)
+
+
+if __name__ == "__main__":
+    command_line.run(animate, parse())

@@ -1,0 +1,21 @@
+"""Are a classifier's gradients right? python scripts/check_gradients.py experiment=NAME key=value ..."""
+
+from omegaconf import DictConfig
+
+import command_line
+
+
+def check_gradients(cfg: DictConfig) -> None:
+    """Print a line per tensor; a wrong gradient is an error."""
+    from dlcourse.build import build
+    from dlcourse.reports.gradient_check import refuse_wrong, table
+
+    check = build(command_line.plain(cfg)["check"], "check")
+    _, task = command_line.build_classifier(cfg)
+    comparisons = check(task)
+    print(table(comparisons))
+    refuse_wrong(comparisons)
+
+
+if __name__ == "__main__":
+    command_line.command("check_gradients", check_gradients)

@@ -1,0 +1,32 @@
+"""What does this machine offer, and does it compute? python scripts/doctor.py [--json]"""
+
+import argparse
+import json
+
+import command_line
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = command_line.Parser(
+        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args()
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Print what was found; a device that does not compute is an error."""
+    try:
+        from dlcourse.reports import doctor
+    except (ImportError, OSError) as error:
+        command_line.fail(f"torch cannot be loaded: {error}")
+    findings = doctor.examine()
+    print(json.dumps(findings, indent=2) if arguments.json else doctor.describe(findings))
+    broken = [f"{check['device']}: {check['problem']}" for check in findings["devices"] if check["problem"]]
+    if broken:
+        command_line.fail("; ".join(broken))
+
+
+if __name__ == "__main__":
+    command_line.run(report, parse())

@@ -1,0 +1,35 @@
+"""Which learning rate? python scripts/find_lr.py experiment=NAME key=value ..."""
+
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+import command_line
+
+
+def find_lr(cfg: DictConfig) -> None:
+    """Print the suggestion and draw the curve."""
+    from dlcourse.build import build
+    from dlcourse.errors import UserError
+    from dlcourse.figures import save
+    from dlcourse.reports.lr_range import RangeTest, draw
+
+    test: RangeTest = build(command_line.plain(cfg)["test"], "test")
+    output = Path(cfg.output or command_line.new_run_dir(cfg) / "lr_range.png")
+    runner, task = command_line.build_classifier(cfg)
+    with runner.autocast():
+        curve = test(task)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        save(draw(curve), output)
+    except OSError as error:
+        raise UserError(f"output={output}: cannot be written ({error.strerror})") from error
+    if doubt := curve.doubt():
+        print(f"doubtful: {doubt}", file=sys.stderr)
+    print(f"optimizer.lr={curve.suggestion():.2g}   (steepest point: {curve.steepest():.2g})")
+    print(output)
+
+
+if __name__ == "__main__":
+    command_line.command("find_lr", find_lr)

@@ -1,0 +1,234 @@
+"""What this machine offers to torch, and whether it computes: versions, driver, devices."""
+
+import importlib.metadata
+import math
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+PACKAGES = ("torch", "torchvision", "tensorboard", "hydra-core")
+PATIENCE = 30.0  # seconds that nvidia-smi may take
+TOLERANCE = 1e-2  # relative; convolutions on recent GPUs round their inputs to ten bits (TF32)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What nvidia-smi says: the driver's version, the highest CUDA it supports, or why neither is known."""
+
+    version: str | None
+    cuda: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class DeviceCheck:
+    """What became of some arithmetic on one device.
+
+    Attributes:
+        device: as in `device=`.
+        error: |result - the CPU's in float64| / |the CPU's|, if there was a result.
+        milliseconds: of the second time.
+        problem: why the device cannot be used; None if it can.
+    """
+
+    device: str
+    error: float | None
+    milliseconds: float | None
+    problem: str | None
+
+
+def examine() -> dict[str, Any]:
+    """All of it, as plain data."""
+    driver = read_driver()
+    return {
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "packages": {name: version_of(name) for name in PACKAGES},
+        "cuda_build": torch.version.cuda,
+        "cudnn": cudnn_version(),
+        "driver": asdict(driver),
+        "diagnosis": diagnose(torch.version.cuda, driver, torch.cuda.is_available()),
+        "gpus": [describe_gpu(index) for index in range(num_gpus())],
+        "mps": torch.backends.mps.is_available(),
+        "vgg19_weights": vgg19_weights(),
+        "devices": [asdict(check_device(name)) for name in device_names()],
+    }
+
+
+def version_of(package: str) -> str | None:
+    """The installed version of a package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def cudnn_version() -> str | None:
+    """Such as 9.10.2, from the number 91002; before version 9 the number had one digit less."""
+    try:
+        number = torch.backends.cudnn.version()
+    except RuntimeError as error:  # a library of another version than torch was built with
+        return f"unusable: {first_line(error)}"
+    if number is None:
+        return None
+    major, rest = divmod(number, 10000 if number >= 90000 else 1000)
+    return f"{major}.{rest // 100}.{rest % 100}"
+
+
+def num_gpus() -> int:
+    """How many GPUs torch can use; it also counts some that it cannot."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def describe_gpu(index: int) -> dict[str, Any]:
+    """Its name and its memory in GiB, if it answers."""
+    try:
+        gpu = torch.cuda.get_device_properties(index)
+    except RuntimeError as error:
+        return {"name": f"does not answer: {first_line(error)}", "memory_gib": None}
+    return {"name": gpu.name, "memory_gib": round(gpu.total_memory / 2**30, 1)}
+
+
+def vgg19_weights() -> str | None:
+    """Where torch keeps VGG19's ImageNet weights, if they were downloaded."""
+    found = sorted(Path(torch.hub.get_dir(), "checkpoints").glob("vgg19-*.pth"))
+    return str(found[0]) if found else None
+
+
+def read_driver() -> Driver:
+    """Ask nvidia-smi, which may be missing, broken, or hang."""
+    try:
+        done = subprocess.run(["nvidia-smi"], capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+    except FileNotFoundError:
+        return Driver(None, None, "there is no nvidia-smi")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Driver(None, None, f"nvidia-smi cannot be run: {first_line(error)}")
+    return parse_driver(done.stdout + done.stderr, done.returncode)
+
+
+def parse_driver(text: str, status: int) -> Driver:
+    """The versions in nvidia-smi's heading: | NVIDIA-SMI 550.54  Driver Version: 550.54  CUDA Version: 12.4 |."""
+    if status != 0:
+        return Driver(None, None, f"nvidia-smi fails with status {status}: {first_line(text)}")
+    # newer ones say "KMD Version" for the driver and "CUDA UMD Version"
+    driver = re.search(r"(?:Driver|KMD) Version\s*:\s*(\d[\d.]*)", text)
+    cuda = re.search(r"CUDA (?:\w+ )?Version\s*:\s*(\d[\d.]*)", text)
+    if driver is None:
+        return Driver(None, None, f"nvidia-smi names no driver: {first_line(text)}")
+    return Driver(driver[1], cuda[1] if cuda else None, None)
+
+
+def first_line(message: object) -> str:
+    """The first line with something in it, cut to a readable length."""
+    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return lines[0][:160] if lines else "no message"
+
+
+def diagnose(build: str | None, driver: Driver, is_available: bool) -> str:
+    """In a sentence, whether torch can use an NVIDIA GPU here, and if not, what is missing or too old.
+
+    Args:
+        build: the CUDA version that torch was built with.
+        driver: what nvidia-smi says.
+        is_available: what torch says.
+    """
+    if is_available:
+        return "torch sees a GPU"
+    if driver.version is None:
+        also = "" if build else ", and torch is built without CUDA"
+        return f"no CUDA: no NVIDIA driver ({driver.problem}){also}"
+    supported = f"CUDA up to {driver.cuda}" if driver.cuda else "a CUDA that it does not name"
+    if build is None:
+        return f"no CUDA: torch is built without CUDA; the driver supports {supported}: install a build of torch for it"
+    # within a major version of CUDA, builds run with older drivers
+    if driver.cuda is not None and major(driver.cuda) < major(build):
+        return (
+            f"no CUDA: the driver is too old, it supports {supported} and torch is built for {build}: "
+            f"update the driver, or install a torch built for CUDA {major(driver.cuda)}"
+        )
+    return f"no CUDA: driver ({supported}) and torch ({build}) fit, but torch sees no GPU; is CUDA_VISIBLE_DEVICES set?"
+
+
+def major(version: str) -> int:
+    """12 of 12.4."""
+    return int(version.partition(".")[0])
+
+
+def device_names() -> list[str]:
+    """Every device that torch says it has."""
+    gpus = [f"cuda:{index}" for index in range(num_gpus())]
+    return ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def check_device(name: str) -> DeviceCheck:
+    """Multiply, convolve and differentiate on a device, twice, and compare with the CPU in float64."""
+    expected = arithmetic(draw_inputs("cpu", torch.float64))
+    try:
+        inputs = draw_inputs(name, torch.float32)
+        arithmetic(inputs)  # the first time, kernels are loaded
+        start = time.perf_counter()
+        results = arithmetic(inputs)
+        milliseconds = (time.perf_counter() - start) * 1000
+        error = largest_error(results, expected)
+    except (RuntimeError, AssertionError) as failure:
+        return DeviceCheck(name, None, None, first_line(failure))
+    if not math.isfinite(error):
+        return DeviceCheck(name, None, milliseconds, "wrong results: not finite")
+    return DeviceCheck(name, error, milliseconds, None if error <= TOLERANCE else f"wrong results: error {error:.1g}")
+
+
+def draw_inputs(device: str, dtype: torch.dtype) -> list[Tensor]:
+    """Two matrices (256, 256), images (8, 16, 32, 32) and kernels (16, 16, 3, 3), the same on every device."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = (256, 256), (256, 256), (8, 16, 32, 32), (16, 16, 3, 3)
+    drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    return [tensor.to(dtype).to(device).requires_grad_() for tensor in drawn]
+
+
+def arithmetic(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """A matrix product, a convolution, and the gradients of their mean squares; waits until they are there."""
+    left, right, images, kernels = inputs
+    product, features = left @ right, F.conv2d(images, kernels, padding=1)
+    gradients = torch.autograd.grad(product.square().mean() + features.square().mean(), inputs)
+    gradients[-1].sum().item()  # reading a number waits for the device
+    return [product.detach(), features.detach(), *gradients]
+
+
+def largest_error(results: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """The relative error of that result for which it is largest."""
+    pairs = [(result.cpu().double(), right) for result, right in zip(results, expected, strict=True)]
+    return torch.stack([(result - right).norm() / right.norm() for result, right in pairs]).max().item()
+
+
+def describe(findings: dict[str, Any]) -> str:
+    """The findings as lines for people."""
+    driver = findings["driver"]
+    rows = {
+        "python": f"{findings['python']} on {findings['os']}",
+        "CPU": f"{findings['cpus']} logical cores, torch uses {findings['threads']} threads",
+        **{name: version or "not installed" for name, version in findings["packages"].items()},
+        "CUDA build": findings["cuda_build"] or "none",
+        "cuDNN": findings["cudnn"] or "none",
+        "NVIDIA driver": driver["problem"] or f"{driver['version']}, supports CUDA up to {driver['cuda'] or '?'}",
+        "GPUs": "; ".join(f"{gpu['name']}, {gpu['memory_gib']} GiB" for gpu in findings["gpus"]) or "none",
+        "MPS": "available" if findings["mps"] else "not available",
+        "VGG19 weights": findings["vgg19_weights"] or "not downloaded yet (experiment=style_transfer does it)",
+    }
+    for check in findings["devices"]:
+        rows[check["device"]] = check["problem"] or (
+            f"works: {check['milliseconds']:.1f} ms, relative error {check['error']:.0e}"
+        )
+    lines = [f"{name:<16}{value}" for name, value in rows.items()]
+    return "\n".join([*lines, "", findings["diagnosis"]])

@@ -1,0 +1,145 @@
+"""A run's pictures become a GIF with all of them, in order, in their own colours."""
+
+import argparse
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageSequence
+
+import animate as script
+from conftest import run_script
+from dlcourse.errors import UserError
+from dlcourse.reports.animation import HOLD, animate, pictures_of, thin_out
+
+COLORS = {9: (250, 20, 30), 10: (20, 200, 40), 100: (30, 40, 220), 2000: (240, 230, 10)}
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """A run whose pictures are written in no order, each with 200 shades of a colour of its own."""
+    folder = tmp_path / "run" / "images"
+    folder.mkdir(parents=True)
+    for step in (100, 9, 2000, 10):
+        shades = np.linspace(0.3, 1, 200)[None, :, None] * np.array(COLORS[step])
+        Image.fromarray(shades.repeat(90, 0).astype(np.uint8)).save(folder / f"decision_map_{step:07d}.png")
+    return tmp_path / "run"
+
+
+def frames_of(path):
+    with Image.open(path) as gif:
+        assert gif.format == "GIF" and gif.info["loop"] == 0
+        return [(np.asarray(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
+
+
+def test_frames_come_in_the_order_of_steps_with_their_own_colours(run_dir):
+    name, pictures = pictures_of(run_dir, None)
+    assert name == "decision_map" and list(pictures) == [9, 10, 100, 2000]
+    animate(pictures, run_dir / "out.gif", seconds=2)
+    frames = frames_of(run_dir / "out.gif")
+    assert [duration for _, duration in frames] == [500, 500, 500, 500 + 1000 * HOLD]
+    for (frame, _), path in zip(frames, pictures.values(), strict=True):
+        original = np.asarray(Image.open(path)).astype(int)
+        assert frame.shape[1] == 200 and frame.shape[0] > 90
+        assert np.abs(frame[:90] - original).mean() < 1.5
+        assert (frame[90:] == 255).mean() > 0.5 and frame[90:].min() < 100  # a white strip with dark letters
+
+
+def test_the_step_is_written_beneath(run_dir):
+    _, pictures = pictures_of(run_dir, None)
+    animate({1: pictures[9], 8: pictures[9]}, run_dir / "out.gif", seconds=1)
+    (first, _), (second, _) = frames_of(run_dir / "out.gif")
+    assert (first[:90] == second[:90]).all() and (first[90:] != second[90:]).any()
+
+
+def test_pictures_of_different_sizes_and_a_single_one(run_dir):
+    Image.new("RGB", (120, 150), "red").save(run_dir / "images" / "decision_map_0003000.png")
+    _, pictures = pictures_of(run_dir, None)
+    animate(pictures, run_dir / "all.gif", seconds=1)
+    assert {frame.shape for frame, _ in frames_of(run_dir / "all.gif")} == {(150 + 22, 200, 3)}
+    animate({3000: pictures[3000]}, run_dir / "one.gif", seconds=1)
+    ((frame, duration),) = frames_of(run_dir / "one.gif")
+    assert tuple(frame[50, 60]) == (255, 0, 0)
+
+
+@given(count=st.integers(1, 500), most=st.integers(2, 60))
+def test_thinning_keeps_the_order_and_both_ends(count, most):
+    steps = list(range(0, 10 * count, 10))
+    kept = thin_out(steps, most)
+    assert len(kept) == min(count, most) and kept == sorted(set(kept))
+    assert kept[0] == steps[0] and kept[-1] == steps[-1]
+
+
+def test_no_frame_is_shorter_than_viewers_can_show(run_dir):
+    _, pictures = pictures_of(run_dir, None)
+    animate(pictures, run_dir / "fast.gif", seconds=0.1)
+    assert [duration for _, duration in frames_of(run_dir / "fast.gif")] == [50, 50 + 1000 * HOLD]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(run_dir, monkeypatch):
+    (run_dir / "out.gif").write_bytes(b"old")
+    (run_dir / "images" / "decision_map_0000500.png").write_bytes(b"\x89PNG cut short")
+    with pytest.raises(UserError, match=r"decision_map_0000500\.png: not a picture"):
+        animate(pictures_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
+    (run_dir / "images" / "decision_map_0000500.png").unlink()
+
+    def full_disk(self, file, *_, **__):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    with pytest.raises(UserError, match=r"out\.gif: cannot be written \(No space left on device\)"):
+        animate(pictures_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
+    assert (run_dir / "out.gif").read_bytes() == b"old"
+    assert sorted(path.name for path in run_dir.iterdir()) == ["images", "out.gif"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_senseless_seconds_are_refused(seconds, run_dir):
+    with pytest.raises(UserError, match=r"--seconds must be in \(0, 600\]"):
+        animate(pictures_of(run_dir, None)[1], run_dir / "out.gif", seconds)
+
+
+def test_the_kind_is_named_where_there_are_several(run_dir):
+    Image.new("RGB", (9, 9)).save(run_dir / "images" / "confusion_0000009.png")
+    with pytest.raises(UserError, match="several kinds of pictures; say which: confusion, decision_map"):
+        pictures_of(run_dir, None)
+    assert pictures_of(run_dir, "confusion")[0] == "confusion"
+    with pytest.raises(UserError, match="no pictures called faces; there are confusion, decision_map"):
+        pictures_of(run_dir, "faces")
+
+
+def test_a_run_without_pictures_is_told_so(tmp_path):
+    with pytest.raises(UserError, match="no pictures"):
+        pictures_of(tmp_path, None)
+
+
+def test_the_command_writes_beside_the_pictures_or_elsewhere(run_dir):
+    done = run_script("animate.py", "run", cwd=run_dir.parent)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "run/decision_map.gif\n", "")
+    output = run_dir.parent / "a" / "b.gif"
+    script.animate(argparse.Namespace(run=run_dir, name="decision_map", output=output, seconds=5.0))
+    assert output.read_bytes() == (run_dir / "decision_map.gif").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere: no such run folder"),
+        ([], "the following arguments are required: RUN (--help tells more)"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(arguments, words, tmp_path):
+    done = run_script("animate.py", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {words}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["animate.py", "doctor.py", "check_gradients.py", "find_lr.py"])
+def test_help_answers_without_torch(name, tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    done = run_script(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and name in done.stdout, done.stderr
