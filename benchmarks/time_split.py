@@ -24,8 +24,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Shares of an epoch's time on the CPU.")
     parser.add_argument("folder")
     parser.add_argument("--model", default="deep_mlp", help="deep_mlp or cnn")
+    parser.add_argument("--batch-size", type=int, default=64)
     arguments = parser.parse_args()
     overrides = ["experiment=cats", f"model={arguments.model}", f"dataset.root={arguments.folder}"]
+    overrides.append(f"task.batch_size={arguments.batch_size}")
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
         config: dict = OmegaConf.to_container(hydra.compose("train", overrides), resolve=True)  # type: ignore[assignment]
     clock: dict[str, float] = {}

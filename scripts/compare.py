@@ -31,6 +31,7 @@ def share(text: str) -> float:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Read the runs, print the table, write the curves and the table."""
+    from dlcourse.figures import save
     from dlcourse.reports import compare as comparison
     from dlcourse.reports.runs import find_runs
 
@@ -42,9 +43,7 @@ def compare(arguments: argparse.Namespace) -> None:
         print(f"{key}: {', '.join(values)}")
     print(comparison.aligned(rows))
     arguments.output.mkdir(parents=True, exist_ok=True)
-    to_picture(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth)[0]).save(
-        arguments.output / "curves.png"
-    )
+    save(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
     with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
     print(f"{arguments.output / 'curves.png'}\n{arguments.output / 'table.csv'}")

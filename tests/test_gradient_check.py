@@ -46,7 +46,7 @@ def errors_of(task, **changes):
         [*POINTS, "model.norm=layer"],
         [*POINTS, "model.norm=batch", "model.dropout=0.2", "task.l2=0.01", "dataset.jitter=0.1"],
         [*PICTURES, "model=cnn", "model.channels=[3,4]"],
-        [*PICTURES, "model=logistic"],
+        [*PICTURES, "model.hidden=[]"],
     ],
     ids=lambda overrides: " ".join(overrides[2:]),
 )

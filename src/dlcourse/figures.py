@@ -1,7 +1,6 @@
 """Matplotlib figures without a display, as tensors."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,19 +43,3 @@ def save(picture: Tensor, path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def confusion_figure(counts: Tensor, classes: Sequence[str]) -> Tensor:
-    """A confusion matrix, (C, C), rows true and columns predicted, as a picture (1, 3, H, W) in [0, 1]."""
-    figure = new_figure(5, 4.5)
-    axes = figure.add_axes((0.25, 0.2, 0.7, 0.75))
-    rates = counts / counts.sum(1, keepdim=True).clamp(min=1)
-    axes.imshow(rates.cpu().numpy(), cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts.cpu().numpy()):
-        axes.text(
-            column, row, str(count), ha="center", va="center", color="white" if rates[row, column] > 0.5 else "black"
-        )
-    axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="predicted", ylabel="true")
-    return to_image(figure)

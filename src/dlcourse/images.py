@@ -86,3 +86,34 @@ def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.
         grid.paste(to_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
         draw.text((left + width / 2, top + height + caption / 2 - 2), label, "black", font, anchor="mm")
     return grid
+
+
+def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column_title: str) -> Image.Image:
+    """A square table of numbers, each cell as dark as its share of its row; drawn without Matplotlib, in a millisecond.
+
+    Args:
+        counts: (C, C), whole numbers >= 0.
+        names: of the rows and of the columns.
+        row_title, column_title: what they are.
+    """
+    font = ImageFont.load_default(14)
+    title = f"rows: {row_title}, columns: {column_title}"
+    longest = round(max(font.getlength(name) for name in names))
+    margin, cell = max(48, longest + 16), max(48, longest + 12)  # the names fit beside the rows and above the columns
+    height = margin + cell * len(names) + 4
+    width = max(height, round(font.getlength(title)) + 12)
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    draw.text((6, 4), title, "black", font)
+    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    for row, name in enumerate(names):
+        middle = margin + cell * row + cell / 2
+        draw.text((margin - 6, middle), name, "black", font, anchor="rm")
+        draw.text((middle, margin - 6), name, "black", font, anchor="ms")
+        for column, (count, share) in enumerate(zip(counts[row].tolist(), shares[row].tolist(), strict=True)):
+            left, top = margin + cell * column, margin + cell * row
+            shade = tuple(round(255 + share * (full - 255)) for full in (8, 64, 129))
+            draw.rectangle([left, top, left + cell - 1, top + cell - 1], shade, "lightgrey")
+            color = "white" if share > 0.5 else "black"
+            draw.text((left + cell / 2, top + cell / 2), str(count), color, font, anchor="mm")
+    return image

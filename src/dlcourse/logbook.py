@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from dlcourse.checkpoint import flatten, is_repeated
 from dlcourse.images import to_picture
 
+BINS = 60  # of a histogram
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
 
 
@@ -79,7 +81,7 @@ class Logbook:
             columns = math.ceil(math.sqrt(len(batch)))
             grid = make_grid(batch.float().cpu().clamp(0, 1), nrow=columns, padding=2 if len(batch) > 1 else 0)
             png = io.BytesIO()  # encoded once, for the file and for TensorBoard
-            to_picture(grid).save(png, "png")
+            to_picture(grid).save(png, "png", compress_level=1)  # three times as fast, a third larger
             path = self.run_dir / "images" / f"{name}_{step:07d}.png"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(png.getvalue())
@@ -89,9 +91,15 @@ class Logbook:
 
     def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
         """Write each tensor's distribution to TensorBoard; one with values that are no numbers has none."""
-        for tag, values in histograms.items():
-            if values.isfinite().all():
-                self.writer.add_histogram(tag, values.float(), step)
+        for tag, tensor in histograms.items():
+            values = tensor.detach().double().flatten().cpu()
+            if not values.isfinite().all():
+                continue
+            counts, edges = torch.histogram(values, BINS)  # SummaryWriter's own bins take a hundred times as long
+            low, high = values.aminmax()
+            sums = values.sum().item(), values.square().sum().item()
+            buckets = edges[1:].tolist(), counts.tolist()
+            self.writer.add_histogram_raw(tag, low.item(), high.item(), values.numel(), *sums, *buckets, step)
 
     def rate(self, step: int) -> float:
         """Steps per second since this process began to train."""

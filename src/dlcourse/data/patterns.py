@@ -27,7 +27,7 @@ class Pattern(Protocol):
 class ThreeColors:
     """The unit square: 0 above sqrt(x), 1 between x^2 and sqrt(x), 2 below x^2. Each class has a third of the area."""
 
-    classes: ClassVar[tuple[str, ...]] = ("y > √x", "between", "y < x²")
+    classes: ClassVar[tuple[str, ...]] = ("y > sqrt(x)", "between", "y < x^2")
 
     def __call__(self, count: int, generator: Generator) -> Draw:
         points = torch.rand(count, 2, generator=generator)

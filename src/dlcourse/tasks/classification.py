@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.data import BatchStream, Labelled
-from dlcourse.figures import confusion_figure
+from dlcourse.images import table_of_counts, to_tensor
 from dlcourse.models import Normalize
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Descent, Histograms, Images, MakeOptimizer, Metrics, Stateful, Task
@@ -142,9 +142,8 @@ class Classification(Task):
         """What the data set can show of a classifier, and which classes it confuses on dev."""
         inputs, labels = self.dev_set
         confusion = confusion_matrix(labels, self.logits(inputs).argmax(1), len(self.dataset.classes))
-        return self.dataset.visualize(self.probabilities) | {
-            "confusion": confusion_figure(confusion, self.dataset.classes)
-        }
+        table = table_of_counts(confusion, self.dataset.classes, "true class", "predicted")
+        return self.dataset.visualize(self.probabilities) | {"confusion": to_tensor(table)[None]}
 
     def histograms(self) -> Histograms:
         """What enters each weighted layer on dev, the logits, and the last gradient of each parameter."""
