@@ -1,11 +1,13 @@
 import io
+import math
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.utils import make_grid
 
-from dlcourse.images import labelled_grid, open_picture, resize_longest_side, to_picture, to_tensor
+from dlcourse.images import labelled_grid, open_picture, resize_longest_side, tile, to_picture, to_tensor
 
 RED, CLEAR = (255, 0, 0), (0, 0, 255, 0)
 
@@ -103,3 +105,14 @@ def test_a_grid_shows_the_pictures_in_rows_with_room_for_labels():
 
 def test_small_pictures_are_enlarged_by_whole_factors():
     assert labelled_grid(torch.zeros(1, 3, 16, 16), ["x"], columns=1).width == 96 + 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 9, 10])
+def test_tiles_are_where_torchvision_puts_them(count):
+    images = torch.rand(count, 3, 5, 7)
+    columns = math.ceil(math.sqrt(count))
+    expected = make_grid(images, nrow=columns, padding=2)[:, 2:, 2:] if count > 1 else images[0]
+    found = tile(images)
+    _, height, width = found.shape
+    assert torch.equal(found, expected[:, :height, :width])
+    assert (height, width) == (math.ceil(count / columns) * 7 - 2, columns * 9 - 2)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dlcourse.data import Points, PointsFile
+from dlcourse.data.decision_map import ticks
 from dlcourse.data.labelled import stratified_split
 from dlcourse.data.patterns import Flower, NoisyLine, Rings, ThreeColors
 
@@ -162,3 +163,10 @@ def test_arrays_of_unequal_length_and_pickles_are_refused(tmp_path):
 def test_senseless_values_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-7.3, 7.2), (1e-4, 3e-4), (-1000.0, 12345.0), (4.99, 5.01)])
+def test_ticks_are_round_and_inside(low, high):
+    values = ticks(low, high)
+    assert 4 <= len(values) <= 9 and all(low <= value <= high for value in values)
+    assert all(len(f"{value:g}".lstrip("-").replace(".", "").strip("0")) <= 4 for value in values)

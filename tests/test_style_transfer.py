@@ -45,6 +45,7 @@ def test_distances():
 def test_layers_have_the_papers_names():
     assert LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
     assert LAYERS[-1] == "pool5" and len(LAYERS) == 16 * 2 + 5
+    assert tuple(dict(VGG19("orthogonal", "max", "zeros").layers.named_children())) == LAYERS
 
 
 def test_random_features_are_torchvisions():

@@ -65,6 +65,22 @@ def to_picture(image: Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
+def tile(images: Tensor, gap: int = 2) -> Tensor:
+    """Pictures in as many rows as columns, `gap` black pixels apart: (N, C, H, W) -> (C, H', W'); one stays as it is.
+
+    torchvision's make_grid does it too, but to import torchvision takes as long as to train a small classifier.
+    """
+    n, c, h, w = images.shape
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    padded = images.new_zeros(rows * columns, c, h + gap, w + gap)
+    padded[:n, :, :h, :w] = images
+    grid = padded.reshape(rows, columns, c, h + gap, w + gap).permute(2, 0, 3, 1, 4)
+    return grid.reshape(c, rows * (h + gap), columns * (w + gap))[
+        :, : rows * (h + gap) - gap, : columns * (w + gap) - gap
+    ]
+
+
 def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.Image:
     """Pictures in rows of `columns`, each with its label beneath.
 

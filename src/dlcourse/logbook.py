@@ -13,11 +13,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
-from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from dlcourse.checkpoint import flatten, is_repeated
-from dlcourse.images import to_picture
+from dlcourse.images import tile, to_picture
 
 BINS = 60  # of a histogram
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
@@ -78,8 +77,7 @@ class Logbook:
     def images(self, step: int, images: dict[str, Tensor]) -> None:
         """Write each (N, 3, H, W) batch in [0, 1] as one PNG, images/<name>_<step>.png, and to TensorBoard."""
         for name, batch in images.items():
-            columns = math.ceil(math.sqrt(len(batch)))
-            grid = make_grid(batch.float().cpu().clamp(0, 1), nrow=columns, padding=2 if len(batch) > 1 else 0)
+            grid = tile(batch.float().cpu())
             png = io.BytesIO()  # encoded once, for the file and for TensorBoard
             to_picture(grid).save(png, "png", compress_level=1)  # three times as fast, a third larger
             path = self.run_dir / "images" / f"{name}_{step:07d}.png"

@@ -9,6 +9,11 @@ from torch import Tensor, nn
 
 # (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+LAYERS = tuple(
+    name
+    for stage, (depth, _) in enumerate(STAGES, start=1)
+    for name in (*(f"{kind}{stage}_{i}" for i in range(1, depth + 1) for kind in ("conv", "relu")), f"pool{stage}")
+)
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -94,9 +99,6 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
             channels = width
         layers[f"pool{stage}"] = pool(2)
     return layers
-
-
-LAYERS = tuple(named_layers(nn.MaxPool2d, "zeros"))
 
 
 def torchvision_weights(weights: str) -> dict[str, Tensor]:
