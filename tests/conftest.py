@@ -15,12 +15,17 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
+from dlcourse.build import build
+from dlcourse.models.vgg import torchvision_indices
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 
 # What makes an experiment small enough for a test; an experiment that is not named here runs as it is.
-SMALL_STYLE = ["dataset.content_size=24", "dataset.style_size=24", "model.weights=orthogonal"]
+VGG_FILE = Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}.pth"  # sooner read than drawn
+SMALL_STYLE = ["dataset.content_size=44", "dataset.style_size=44", f"model.weights={VGG_FILE}"]
+COARSE_TO_FINE = [*SMALL_STYLE, "task.smallest_size=32", "task.steps_per_scale=3"]
 SMALL_GAN = [
     "dataset.num_images=24",
     "dataset.resolution=16",
@@ -35,14 +40,20 @@ SMALL_FOLDER = [f"dataset.root={PICTURES}", "dataset.resolution=8", "task.batch_
 SMALL = {
     "batch_size": SMALL_FACES,
     "cats": SMALL_FOLDER,
+    "combine_images": SMALL_STYLE,
+    "content_reconstruction": SMALL_STYLE,
+    "copy_image": SMALL_STYLE,
     "logistic": SMALL_FOLDER,
     "lr_decay": SMALL_FACES,
     "lr_search": ["task.updates=3"],
     "optimizers": SMALL_FACES,
     "style_transfer": SMALL_STYLE,
-    "style_transfer_offline": SMALL_STYLE,
+    "style_transfer_gatys": SMALL_STYLE,
+    "style_transfer_hq": COARSE_TO_FINE,
+    "style_transfer_offline": COARSE_TO_FINE,
     "stylegan_faces": SMALL_GAN,
     "stylegan_faces_tiny": SMALL_GAN,
+    "texture": COARSE_TO_FINE,
 }
 EVERY_STEP = [
     "runner.log_every=1",
@@ -110,6 +121,17 @@ def kaggle_folder(root: Path, num_train: int, num_test: int) -> None:
             for index in range(count):
                 pixels = np.clip(random.normal(color, 50, (12, 16, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(root / folder / name / f"{index:03}.jpg")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def vgg_file():
+    torch.manual_seed(0)
+    layers = build(compose("experiment=style_transfer_offline")["model"]).layers
+    places = [(index, kind) for index in torchvision_indices() for kind in ("weight", "bias")]
+    state = {f"features.{index}.{kind}": getattr(layers[index], kind) for index, kind in places}
+    torch.save(state, VGG_FILE)
+    yield
+    VGG_FILE.unlink()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,157 +1,356 @@
+"""Style transfer against the tutorial's chain, numbers of others, and what it promises."""
+
+import copy
+import importlib.util
+import json
+import math
+
 import pytest
 import torch
-from torch import nn
-from torchvision.models import vgg19
+from torch.nn import functional as F
 
-from conftest import compose
+from conftest import ROOT, VGG_FILE, assert_same, compose
 from dlcourse.build import build
 from dlcourse.errors import UserError
-from dlcourse.losses.style import gram, mean_squared_error, range_penalty, relative_squared_error
-from dlcourse.models import VGG19
-from dlcourse.models.vgg import LAYERS
+from dlcourse.losses.style import gram
 from dlcourse.tasks import StyleTransfer
+from dlcourse.tasks.style_transfer import scale_sizes
+
+ORACLE = json.loads((ROOT / "tests" / "data" / "style_oracle.json").read_text())
+SMALL = ["dataset.content_size=48", "dataset.style_size=40", f"model.weights={VGG_FILE}"]
 
 
-def make_task(*overrides) -> StyleTransfer:
-    small = ["dataset.content_size=32", "dataset.style_size=24", "model.weights=orthogonal"]
-    task = build(compose("experiment=style_transfer", *small, *overrides)["task"], "task")
+def make_config(experiment="style_transfer", *overrides):
+    return compose(f"experiment={experiment}", *SMALL, *overrides)
+
+
+def make_task(experiment="style_transfer", *overrides) -> StyleTransfer:
+    torch.manual_seed(0)
+    task = build(make_config(experiment, *overrides)["task"], "task")
     task.setup(torch.device("cpu"))
     return task
 
 
-def test_gram_is_the_sum_over_positions_per_picture():
-    features = torch.randn(2, 3, 4, 5)
-    expected = torch.stack(
-        [torch.stack([torch.stack([(f[i] * f[j]).sum() for j in range(3)]) for i in range(3)]) for f in features]
-    )
-    assert torch.allclose(gram(features), expected / (3 * 4 * 5), atol=1e-6)
+def run(task, steps):
+    for _ in range(steps):
+        terms = task.step()
+    return terms
 
 
-def test_gram_ignores_where_things_are_and_never_mixes_the_batch():
-    features = torch.randn(2, 3, 4, 5)
-    shuffled = features.flatten(2)[:, :, torch.randperm(20)].reshape(2, 3, 5, 4)
-    assert torch.allclose(gram(features), gram(shuffled), atol=1e-6)
-    assert torch.allclose(gram(features)[1:], gram(features[1:]))
+def benchmark():
+    spec = importlib.util.spec_from_file_location("benchmark", ROOT / "benchmarks" / "style_transfer.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_distances():
-    a, b = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 2.0])
-    assert mean_squared_error(a, b) == 2.0
-    assert relative_squared_error(a, b) == pytest.approx(4 / 13)
-    assert relative_squared_error(a * 1e4, b * 1e4) == pytest.approx(4 / 13)
-    assert range_penalty(torch.tensor([-0.5, 0.2, 1.0, 2.0])) == pytest.approx((0.25 + 1) / 4)
+def test_the_tutorials_network_gives_the_same_loss_gradient_and_path():
+    exact = ["model.weights=random", "model.channels_last=false", "objective.range_weight=0"]
+    sizes = ["dataset.content_size=[64,64]", "dataset.style_size=[64,64]"]
+    config = make_config("style_transfer", *exact, *sizes)
+    tutorial, ours = benchmark().Tutorial(config), make_task("style_transfer", *exact, *sizes)
+    loss = tutorial.evaluate().detach()
+    terms = ours.losses()
+    (gradient,) = torch.autograd.grad(terms["loss"], [ours.canvas.image])
+    assert float(terms["loss"].detach()) == pytest.approx(float(loss), rel=1e-5)
+    assert torch.allclose(gradient, tutorial.image.grad, atol=1e-5 * float(gradient.abs().max()))
+    path = []
+    tutorial.optimizer.step(lambda: path.append(tutorial.evaluate()) or path[-1])  # 20 iterations
+    found = [float(ours.step()["train/loss"]) for _ in path]
+    assert found[-1] <= 1.02 * float(path[-1]) < 0.1 * found[0]
 
 
-def test_layers_have_the_papers_names():
-    assert LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
-    assert LAYERS[-1] == "pool5" and len(LAYERS) == 16 * 2 + 5
-    assert tuple(dict(VGG19("orthogonal", "max", "zeros").layers.named_children())) == LAYERS
-
-
-def test_random_features_are_torchvisions():
+@pytest.mark.slow
+def test_gram_matrices_of_noise_are_those_that_others_computed():
     torch.manual_seed(0)
-    model = VGG19("random", "max", "zeros")
-    torch.manual_seed(0)
-    chain = vgg19(weights=None).features
-    images = torch.rand(1, 3, 32, 32)
-    x = (images - model.mean) / model.std
-    features = model(images, ["conv2_2", "relu5_4"])
-    for index, layer in enumerate(chain):
-        layer = nn.ReLU() if isinstance(layer, nn.ReLU) else layer
-        x = layer(x)
-        if index == 7:
-            assert torch.equal(features["conv2_2"], x)
-    assert list(features) == ["conv2_2", "relu5_4"]
-    assert torch.equal(model.layers.pool5(features["relu5_4"]), x)
-
-
-def test_a_tapped_feature_is_not_overwritten_by_its_activation():
-    features = VGG19("orthogonal", "max", "zeros")(torch.rand(1, 3, 16, 16), ["conv1_1", "relu1_1"])
-    assert features["conv1_1"].min() < 0
-    assert torch.equal(features["conv1_1"].relu(), features["relu1_1"])
-
-
-def test_nothing_deeper_than_needed_is_computed():
-    model = VGG19("orthogonal", "max", "zeros")
-    model.layers.conv2_1.register_forward_hook(lambda *_: pytest.fail("too deep"))
-    model(torch.rand(1, 3, 16, 16), ["relu1_2"])
-    assert not any(parameter.requires_grad for parameter in model.parameters())
-
-
-def test_weights_come_from_a_file_and_wrong_files_are_named(tmp_path):
-    state = vgg19(weights=None).state_dict()
-    torch.save(state, tmp_path / "vgg.pth")
-    model = VGG19(str(tmp_path / "vgg.pth"), "average", "reflect")
-    assert torch.equal(model.layers.conv5_4.weight, state["features.34.weight"])
-    torch.save({"features.0.weight": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match="other.pth: not VGG19's weights in torchvision's layout"):
-        VGG19(str(tmp_path / "other.pth"), "max", "zeros")
-    (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(ValueError, match="text.pth: not a file of weights"):
-        VGG19(str(tmp_path / "text.pth"), "max", "zeros")
-    with pytest.raises(ValueError, match=r"weights=nope: no such file \(nor imagenet, random or orthogonal\)"):
-        VGG19("nope", "max", "zeros")
-
-
-def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_path):
-    def offline(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
-    with pytest.raises(ValueError, match=rf"put that file at {tmp_path}/checkpoints/vgg19-.*pth.*model.weights=random"):
-        VGG19("imagenet", "max", "zeros")
-
-
-def test_calibrated_channels_have_mean_zero_and_variance_one():
-    model = VGG19("orthogonal", "average", "reflect")
-    images = torch.rand(1, 3, 48, 48)
-    before = model.layers.conv4_1.weight.clone()
-    model.calibrate(images, ["conv1_1", "conv3_4"])
-    assert torch.equal(model.layers.conv4_1.weight, before)
-    for name, feature in model(images, ["conv1_1", "conv2_2", "conv3_4"]).items():
-        std, mean = torch.std_mean(feature, dim=(0, 2, 3))
-        assert torch.allclose(mean, torch.zeros_like(mean), atol=1e-3), name
-        assert torch.allclose(std, torch.ones_like(std), atol=1e-3), name
+    model = build(compose("experiment=style_transfer", "model.weights=random")["model"]).double()
+    torch.manual_seed(1)
+    noise = torch.rand(1, 3, 128, 128)
+    assert noise.flatten()[:8].tolist() == pytest.approx(ORACLE["noise_first8"])
+    layers = [layer for name, layer in model.layers.named_children() if name.startswith("conv")]
+    for layer, (total, absolute, norm, *_) in zip(layers, ORACLE["weights_stats"], strict=True):
+        weight = layer.weight
+        assert float(weight.abs().sum()) == pytest.approx(absolute, rel=1e-6)
+        assert float(weight.norm()) == pytest.approx(norm, rel=1e-6)
+        assert float(weight.sum()) == pytest.approx(total, abs=1e-6 * absolute)
+    names = ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"]
+    features = model(noise.double(), names)
+    for name, corner, (total, trace, norm) in zip(names, ORACLE["gram_corner"], ORACLE["gram_stats"], strict=True):
+        found = gram(features[name], None, "chw")[0]
+        assert torch.allclose(found[:4, :4], torch.tensor(corner).double(), rtol=1e-4)
+        sums = [float(value) for value in (found.sum(), found.trace(), found.norm())]
+        assert sums == pytest.approx([total, trace, norm], rel=1e-4)
 
 
 def test_the_content_itself_has_no_content_loss_and_the_style_no_style_loss():
     task = make_task()
     terms = task.losses()
     assert terms["content"] == 0 and terms["range"] == 0 and terms["style"] > 0
-    style = task.dataset.style
-    assert style.shape[-2:] == (24, 24) and task.dataset.content.shape[-2:] == (24, 32)
-    task.canvas.image = nn.Parameter(style)
-    task.content_targets = task.model(style, task.content_layers)
-    assert task.losses()["style"] == 0
+    style = task.dataset.at(48).styles[0]
+    assert style.shape[-2:] == (40, 40) and task.canvas.image.shape[-2:] == (36, 48)
+    features = task.objective.model(style, task.objective.style_layers)
+    for name, target in task.objective.style_targets[0].items():
+        assert torch.equal(task.objective.style_statistic(features[name], None), target)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_the_picture_changes_and_the_loss_falls_with_any_optimizer(optimizer):
-    task = make_task(f"optimizer={optimizer}")
+    task = make_task("style_transfer", f"optimizer={optimizer}", "optimizer.lr=0.01" if optimizer == "adam" else "seed=0")
     first = task.step()["train/loss"]
-    for _ in range(15):
-        last = task.step()["train/loss"]
+    last = run(task, 15)["train/loss"]
     assert last < 0.8 * first
-    assert task.visualize()["picture"].shape == (1, 3, 24, 32)
-    assert not torch.equal(task.canvas.image, task.dataset.content)
+    assert task.visualize()["picture"].shape == (1, 3, 36, 48)
 
 
-def test_noise_init_does_not_start_from_the_content():
-    assert make_task("task.init=noise").losses()["content"] > 0
+def test_a_copy_is_exact_to_the_byte():
+    task = make_task("copy_image")
+    run(task, 10)
+    assert task.conclude()["result/loss"] < 1e-6
+    bytes_of = lambda image: (image * 255).round().to(torch.uint8)
+    assert torch.equal(bytes_of(task.visualize()["picture"]), bytes_of(task.dataset.at(48).content))
+
+
+def test_two_pictures_combine_to_their_mean():
+    task = make_task("combine_images", "dataset.content_size=[48,36]", "dataset.style_size=[48,36]")
+    run(task, 10)
+    task.conclude()
+    pictures = task.dataset.at(48)
+    mean = (pictures.content + pictures.styles[0]) / 2
+    assert (task.visualize()["picture"] - mean).abs().max() < 1e-3
+
+
+def test_a_textures_gram_loss_falls_a_hundredfold_and_it_is_no_copy():
+    task = make_task("texture", "task.smallest_size=null")
+    first = task.step()["train/style"]
+    assert run(task, 120)["train/style"] < 0.01 * first
+
+
+def test_deeper_layers_keep_less_of_the_pixels():
+    errors = []
+    for layer in ("relu1_1", "relu2_1", "relu3_1"):
+        task = make_task("content_reconstruction", f"objective.content_layers=[{layer}]")
+        first = task.step()["train/content"]
+        assert run(task, 60)["train/content"] < 0.01 * first
+        task.conclude()
+        errors.append(float(F.mse_loss(task.visualize()["picture"], task.dataset.at(48).content)))
+    assert errors == sorted(errors) and errors[0] < 1e-5
+
+
+def test_inits_are_what_they_say(tmp_path):
+    pictures = make_task().dataset.at(48)
+    assert torch.equal(make_task("style_transfer", "task.init=content").canvas.image, pictures.content)
+    assert make_task("style_transfer", "task.init=noise").canvas.image.std() > 0.2
+    style = make_task("style_transfer", "task.init=style").canvas.image
+    assert torch.allclose(style.mean((2, 3)), pictures.styles[0].mean((2, 3)), atol=0.02)
+    task = make_task("copy_image")
+    run(task, 10)
+    from dlcourse.images import to_picture
+
+    to_picture(pictures.content[0]).save(tmp_path / "start.png")
+    again = make_task("style_transfer", f"task.init={tmp_path / 'start.png'}").canvas.image
+    assert torch.allclose(again, pictures.content, atol=0.5 / 255 + 1e-6)
+
+
+def test_scales_rise_by_the_square_root_of_two_up_to_the_size_asked_for():
+    assert scale_sizes(64, 256) == [64, 91, 128, 181, 256]
+    assert scale_sizes(100, 256) == [128, 181, 256]
+    assert scale_sizes(256, 256) == [256] and scale_sizes(300, 256) == [256]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_coarse_scales_come_first_and_hand_over_their_picture(optimizer):
+    options = ["task.smallest_size=24", "task.steps_per_scale=4", f"optimizer={optimizer}", "task.averaging=0.5"]
+    options += ["optimizer.lr=0.02"] if optimizer == "adam" else []
+    task = make_task("style_transfer", *options)
+    sizes = [int(task.step()["progress/size"]) for _ in range(14)]
+    assert sizes == [24] * 4 + [34] * 4 + [48] * 6
+    assert task.canvas.image.shape[-2:] == (36, 48)
+    one_scale = make_task("style_transfer", f"optimizer={optimizer}")
+    assert task.losses()["loss"] < 0.5 * one_scale.losses()["loss"]
+    assert task.visualize()["picture"].shape == (1, 3, 36, 48)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 5, 9])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_resumed_in_any_scale_to_the_last_bit(stop, optimizer):
+    options = ["task.smallest_size=24", "task.steps_per_scale=4", f"optimizer={optimizer}", "task.averaging=0.9"]
+    straight = make_task("style_transfer", *options)
+    run(straight, stop)
+    saved = copy.deepcopy({name: part.state_dict() for name, part in straight.state().items()})
+    resumed = make_task("style_transfer", *options, "task.init=noise")
+    for name, part in resumed.state().items():
+        part.load_state_dict(saved[name])
+    for task in (straight, resumed):
+        run(task, 12 - stop)
+        task.conclude()
+    assert_same(straight.state_dict(), resumed.state_dict())
+    assert torch.equal(straight.visualize()["picture"], resumed.visualize()["picture"])
+
+
+def poisoned(task, at, value):
+    """Let the loss of evaluation number `at` be `value` times itself, its gradient too."""
+    objective, count = task.objective.__call__, iter(range(10_000))
+
+    def evaluate(image):
+        terms = objective(image)
+        factor = value if next(count) == at else 1.0
+        return terms | {"loss": terms["loss"] * factor}
+
+    task.losses = lambda: evaluate(task.canvas.image)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e9])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_loss_that_leaves_the_rails_is_survived(value, optimizer, caplog):
+    task = make_task("style_transfer", f"optimizer={optimizer}")
+    poisoned(task, 10, value)
+    run(task, 10)
+    best, best_loss = task.guard.best.clone(), task.guard.best_loss
+    terms = task.step()
+    assert terms["progress/restarts"] == 1 and torch.equal(task.canvas.image, best)
+    assert not task.descent.optimizer.state  # a fresh history
+    assert "step 11: the loss is" in caplog.text and "back to the best picture" in caplog.text
+    assert run(task, 10)["train/loss"] < best_loss
+    assert task.conclude()["result/loss"] < best_loss and task.visualize()["picture"].isfinite().all()
+
+
+def test_a_loss_that_never_recovers_ends_the_run_with_the_best_picture():
+    task = make_task("style_transfer", "task.max_restarts=1")
+    run(task, 5)
+    best = task.guard.best.clone()
+    task.losses = lambda: {"loss": task.canvas.image.sum() * math.nan}
+    run(task, 1)
+    assert not task.is_finished()
+    run(task, 1)
+    assert task.is_finished()
+    task.conclude()
+    assert torch.equal(task.result, best.clamp(0, 1))
+
+
+def test_the_result_is_the_best_of_what_was_seen():
+    task = make_task("style_transfer", "optimizer=adam", "optimizer.lr=0.2", "task.averaging=0.5")
+    run(task, 8)
+    result = task.conclude()["result/loss"]
+    for picture in (task.guard.best, task.canvas.image.detach(), task.canvas.average()):
+        assert result <= task.objective(picture.clamp(0, 1))["loss"]
+    assert 0 <= float(task.result.min()) and float(task.result.max()) <= 1
+
+
+@pytest.mark.parametrize(("clamp", "stays_inside"), [("never", False), ("update", True), ("evaluation", False)])
+def test_clamps_are_where_they_say(clamp, stays_inside):
+    task = make_task("style_transfer", f"task.clamp={clamp}", "objective.range_weight=0", "optimizer=adam", "optimizer.lr=0.3")
+    run(task, 3)
+    image = task.canvas.image.detach()
+    assert (float(image.min()) >= 0 and float(image.max()) <= 1) == stays_inside
+    task.losses()
+    assert (0 <= float(task.canvas.image.min())) == (clamp != "never")
+
+
+def mask_file(path, array):
+    from dlcourse.images import to_picture
+
+    to_picture(array.expand(3, -1, -1)).save(path)
+    return path
+
+
+def test_each_style_stays_in_its_region(tmp_path):
+    left = torch.zeros(1, 36, 48)
+    left[..., :16] = 1
+    files = [mask_file(tmp_path / name, mask) for name, mask in (("left.png", left), ("right.png", 1 - left))]
+    regions = f"dataset.style_regions=[{files[0]},{files[1]}]"
+    task = make_task("style_transfer", "style=[null,null]", regions, "objective.content_weight=0")
+    task.objective.style_shares = [1.0, 0.0]
+    (gradient,) = torch.autograd.grad(task.losses()["style"], [task.canvas.image])
+    assert gradient[..., :16].abs().max() > 0
+    assert gradient[..., 16 + 24 :].abs().max() == 0  # beyond the receptive field of conv3_1
+
+
+def test_a_style_mask_leaves_the_rest_of_the_style_out(tmp_path):
+    mask = torch.zeros(1, 40, 40)
+    mask[:, :20] = 1
+    path = mask_file(tmp_path / "mask.png", mask)
+    masked = make_task("style_transfer", f"dataset.style_masks=[{path}]", "objective.style_layers=[pixels]")
+    top = masked.dataset.at(48).styles[0][:, :, :20]
+    assert torch.allclose(masked.objective.style_targets[0]["pixels"], gram(top, None, "chw"), atol=1e-6)
+
+
+def test_outside_the_content_mask_the_content_does_not_count(tmp_path):
+    mask = torch.ones(1, 36, 48)
+    mask[..., 24:] = 0
+    path = mask_file(tmp_path / "mask.png", mask)
+    task = make_task(
+        "style_transfer", f"dataset.content_mask={path}", "objective.content_layers=[pixels]", "objective.style_layers=[]"
+    )
+    with torch.no_grad():
+        task.canvas.image[..., 24:] += 0.5
+        assert task.losses()["content"] == 0
+        task.canvas.image[..., :24] += 0.5
+        assert float(task.losses()["content"]) == pytest.approx(0.25)
+
+
+def test_styles_blend_by_their_weights(tmp_path):
+    from dlcourse.images import to_picture
+
+    to_picture(torch.rand(3, 40, 40)).save(tmp_path / "noise.png")
+    both = ["style=[null," + str(tmp_path / "noise.png") + "]"]
+    even = make_task("style_transfer", *both)
+    first = make_task()
+    tilted = make_task("style_transfer", *both, "dataset.style_weights=[3,1]")
+    target = lambda task: task.objective.style_targets[0]["conv1_1"]
+    assert torch.allclose(target(tilted), (target(even) + target(first)) / 2, atol=1e-6)
+
+
+def test_the_contents_chroma_is_kept():
+    task = make_task("style_transfer_offline", "dataset.colors=keep_chroma", "task.smallest_size=null")
+    run(task, 5)
+    task.conclude()
+    picture, content = task.visualize()["picture"], task.dataset.at(48).content
+    original = make_task().dataset.at(48).content
+    rounded = (picture * 255).round() / 255
+    luma = lambda image: (image * torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
+    from dlcourse.colors import luminance
+
+    chroma = lambda image: image - luminance(image)
+    assert (chroma(rounded) - chroma(original)).abs().max() <= 1 / 255
+    assert (luma(picture) - luma(original)).abs().max() > 0.05
+    assert torch.equal(content[:, :1], content[:, 1:2])  # what the transfer sees is grey
+
+
+def test_a_pictures_alpha_is_kept(tmp_path):
+    from PIL import Image
+
+    picture = Image.new("RGBA", (48, 36), (200, 30, 30, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, 24, 36))
+    picture.save(tmp_path / "alpha.png")
+    options = [f"content={tmp_path / 'alpha.png'}", "dataset.content_size=[48,36]"]
+    kept = make_task("style_transfer", *options, "dataset.keep_alpha=true").visualize()["picture"]
+    assert kept.shape == (1, 4, 36, 48) and kept[0, 3, 0, 0] == 0 and kept[0, 3, 0, -1] == 1
+    laid = make_task("style_transfer", *options, "dataset.background=[0,0,255]").visualize()["picture"]
+    assert laid.shape == (1, 3, 36, 48) and laid[0, :, 0, 0].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["+task.content_layers.conv9_9=1"], "VGG19 has no layer conv9_9; it has conv1_1"),
-        (["task.init=zeros"], "init must be one of content, noise, got 'zeros'"),
-        (["task.content_layers=null"], "content_layers must be dict"),
-        (["dataset.content_size=4"], "content_size must be at least 16 pixels, got 4"),
+        (["objective.content_layers=[conv9_9]"], "VGG19 has no layer conv9_9; it has pixels, conv1_1"),
+        (["objective.content_layers=[]", "objective.style_layers=[]"], "there is nothing to optimise"),
+        (["objective.style_layer_weights=[1,2]"], r"style_layer_weights must be one for each of 5 layers, or null"),
+        (["task.init=zeros.png"], r"init=zeros.png: no such file"),
+        (["task.clamp=always"], "clamp must be one of never, update, evaluation, got 'always'"),
+        (["task.smallest_size=4"], "smallest_size must be at least 16 pixels, or null, got 4"),
+        (["task.averaging=1"], r"averaging must be in \[0, 1\), got 1"),
+        (["dataset.content_size=4"], r"content_size must be at least 16 pixels, or \[width, height\] of that, got 4"),
+        (["dataset.style_size=[40]"], r"style_size must be at least 16 pixels, or \[width, height\] of that"),
         (["content=nope.png"], "content=nope.png: no such file"),
-        (["model.pooling=min"], "pooling must be one of max, average, got 'min'"),
+        (["style=[null,nope.png]"], "style=nope.png: no such file"),
+        (["dataset.style_regions=[a.png,b.png]"], "style_regions must be one for each of 1 styles, got 2"),
+        (["dataset.colors=grey"], "colors must be one of free, style_to_content, content_to_style, keep_chroma, got"),
+        (["dataset.style_weights=[0]"], r"style_weights must be positive, got \[0\]"),
+        (["dataset.background=[0,0]"], r"background must be three values in \[0, 255\]"),
+        (["objective.content_layers=[relu5_1]", "dataset.content_size=32"], "a picture of 32 x 24 pixels is too small"),
+        (["objective=pixels", "objective.style_layers=[pixels]"], r"\[1, 3, 36, 48\] cannot be compared with .* equal"),
     ],
 )
 def test_senseless_values_are_named(overrides, message):
-    with pytest.raises(UserError, match=message):
-        make_task(*overrides)
+    with pytest.raises((UserError, ValueError), match=message):
+        make_task("style_transfer", *overrides)

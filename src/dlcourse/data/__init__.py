@@ -1,10 +1,10 @@
 """Data sets in memory, and the stream that makes batches of them."""
 
 from dlcourse.data.augmentation import FlipRotateCrop
+from dlcourse.data.content_and_styles import ContentAndStyles, Pictures
 from dlcourse.data.embedded import Digits, FaceAttributes, Torchvision
 from dlcourse.data.faces import Faces
 from dlcourse.data.image_folder import ImageClasses, ImageFolder
-from dlcourse.data.image_pair import ImagePair
 from dlcourse.data.labelled import Labelled
 from dlcourse.data.points import Points
 from dlcourse.data.points_file import PointsFile
@@ -12,14 +12,15 @@ from dlcourse.data.stream import BatchStream
 
 __all__ = [
     "BatchStream",
+    "ContentAndStyles",
     "Digits",
     "FaceAttributes",
     "Faces",
     "FlipRotateCrop",
     "ImageClasses",
     "ImageFolder",
-    "ImagePair",
     "Labelled",
+    "Pictures",
     "Points",
     "PointsFile",
     "Torchvision",

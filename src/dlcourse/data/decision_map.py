@@ -12,7 +12,7 @@ from dlcourse.images import to_picture, to_tensor
 
 GRID = 100
 SIZE = (600, 500)  # of the picture, pixels
-BOX = (56, 44, 584, 468)  # of the map in it: left, top, right, bottom
+BOX = (56, 44, 584, 462)  # of the map in it: left, top, right, bottom
 DISC = 8  # diameter of a point
 
 
@@ -83,7 +83,7 @@ def draw_axes(image: Image.Image, extent: tuple[float, float, float, float]) -> 
         place = BOX[3] - (value - bottom) / (top - bottom) * (BOX[3] - BOX[1])
         pen.line([BOX[0] - 4, place, BOX[0], place], "black")
         pen.text((BOX[0] - 7, place), f"{value:g}", "black", font, anchor="rm")
-    pen.text((BOX[2], BOX[3] + 20), "x1", "black", font, anchor="ra")
+    pen.text((BOX[2], SIZE[1] - 2), "x1", "black", font, anchor="rd")
     pen.text((BOX[0] - 7, BOX[1] - 4), "x2", "black", font, anchor="rd")
 
 

@@ -1,25 +1,139 @@
-"""The terms of neural style transfer (Gatys, Ecker, Bethge 2016, arXiv:1508.06576)."""
+"""The terms of neural style transfer: statistics of features, distances between them, and penalties on pixels.
 
+Letters: N pictures, C channels, H x W positions, M = H*W. A mask is (1, 1, H, W) with values >= 0, not all of them 0.
+"""
+
+from typing import Any
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+NORMALIZATIONS = ("chw", "hw", "none")
 
-def gram(features: Tensor) -> Tensor:
-    """G_ij = sum_k F_ik F_jk (eq. 3), divided by C*H*W, per picture: (N, C, H, W) -> (N, C, C)."""
-    n, c, h, w = features.shape
-    flat = features.float().reshape(n, c, h * w)
-    return flat @ flat.mT / (c * h * w)
+
+class SelfProduct(torch.autograd.Function):
+    """X -> X X^T, whose gradient (dG + dG^T) X takes one matrix product where autograd would take two.
+
+    The product is in float32 also where X is not, since sums over all positions need the bits. The gradient has the
+    precision and the memory layout of X, as whatever else flows back to X has.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """(N, C, M) -> (N, C, C)."""
+        ctx.save_for_backward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            wide = at_least_float32(x)
+            return wide @ wide.mT
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """(N, C, C) -> (N, C, M)."""
+        (x,), (gradient,) = ctx.saved_tensors, gradients
+        both = (gradient + gradient.mT).to(x.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            has_channels_last = x.stride(1) == 1
+            return (x.mT @ both).mT if has_channels_last else both @ x
+
+
+def weighted(features: Tensor, mask: Tensor | None) -> Tensor:
+    """sqrt(m) F with m scaled to mean 1, so that means of products become means over the mask (N, C, H, W).
+
+    Guided Gram matrices, Gatys et al. 2017, eq. 3: sum_k m_k F_ik F_jk / sum_k m_k, whatever the mask's area.
+    """
+    if mask is None:
+        return features
+    return features * (mask / mask.mean()).sqrt()
+
+
+def gram(features: Tensor, mask: Tensor | None, normalization: str) -> Tensor:
+    """G_ij = sum_k F_ik F_jk (Gatys et al. 2016, eq. 3), per picture: (N, C, H, W) -> (N, C, C).
+
+    Args:
+        features: of any precision; the result is float32 or float64.
+        mask: where; None is everywhere.
+        normalization: what G is divided by: "chw" C*H*W (the PyTorch tutorial), "hw" H*W (a mean over positions),
+            "none" 1 (the paper). A mean squared distance of "hw" is C^2 times that of "chw"; a quarter of the "hw"
+            distance is the paper's E_l = sum (G - A)^2 / (4 C^2 M^2) (eq. 4).
+
+    Raises:
+        ValueError: another normalization.
+    """
+    if normalization not in NORMALIZATIONS:
+        raise ValueError(f"normalization must be one of {', '.join(NORMALIZATIONS)}, got {normalization!r}")
+    _, c, h, w = features.shape
+    count = {"chw": c * h * w, "hw": h * w, "none": 1}[normalization]
+    flat = weighted(features, mask).flatten(2)  # (N, C, M)
+    return SelfProduct.apply(flat) / count
+
+
+def moments(features: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean and second moments in one matrix: E [F; 1] [F; 1]^T, (N, C, H, W) -> (N, C + 1, C + 1).
+
+    The last column is the mean. Averages of such matrices are the moments of several pictures taken together.
+    """
+    ones = features.new_ones(features.shape[0], 1, *features.shape[2:])
+    return gram(torch.cat([features, ones], 1), mask, "hw")
+
+
+def unchanged(features: Tensor, mask: Tensor | None) -> Tensor:
+    """The features as their own statistic: a style picture of the content's size is then a second content."""
+    return weighted(features, mask)
 
 
 def mean_squared_error(features: Tensor, target: Tensor) -> Tensor:
-    """mean (F - P)^2: the mean where eq. 1 and eq. 4 have sums and factors of their own."""
-    return F.mse_loss(features.float(), target.float())
+    """mean (F - P)^2: the mean where Gatys et al. 2016, eq. 1 and 4 have sums and factors of their own.
+
+    Raises:
+        ValueError: unequal shapes.
+    """
+    if features.shape != target.shape:
+        raise ValueError(f"{list(features.shape)} cannot be compared with {list(target.shape)}: sizes must be equal")
+    return F.mse_loss(at_least_float32(features), at_least_float32(target))
 
 
 def relative_squared_error(features: Tensor, target: Tensor) -> Tensor:
     """sum (F - P)^2 / sum P^2: layers of any scale count alike. 0 for equal inputs, 1 for F = 0."""
-    difference = features.float() - target.float()
-    return difference.square().sum() / target.float().square().sum()
+    difference, target = at_least_float32(features) - target, at_least_float32(target)
+    return difference.square().sum() / target.square().sum()
+
+
+def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
+    """Squared 2-Wasserstein distance of the Gaussians with these `moments`, divided by C.
+
+    W^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S2^1/2 S1 S2^1/2)^1/2)   (Dowson & Landau 1982)
+
+    The trace of the root is the sum of the square roots of the eigenvalues of R^T S1 R with S2 = R R^T, whose gradient
+    1/2 R (R^T S1 R)^-1/2 R^T is exact and needs neither a matrix square root nor an iteration.
+
+    Args:
+        statistics, target: (N, C + 1, C + 1), from `moments`.
+        eps: added to the diagonal of both covariances, > 0.
+    """
+    (mean1, cov1), (mean2, cov2) = gaussian(statistics, eps), gaussian(target, eps)
+    with torch.no_grad():
+        values, vectors = torch.linalg.eigh(cov2)
+        root = vectors * values.clamp(min=eps).sqrt()[:, None, :]
+    eigenvalues = torch.linalg.eigvalsh(root.mT @ cov1 @ root)
+    cross = eigenvalues.clamp(min=eps**2).sqrt().sum(-1)  # what lies below (eps I)(eps I) is rounding
+    traces = (cov1 + cov2).diagonal(dim1=-2, dim2=-1).sum(-1)
+    squared = (mean1 - mean2).square().sum(-1) + traces - 2 * cross
+    return squared.mean() / mean1.shape[-1]
+
+
+def gaussian(statistics: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Mean (N, C) and covariance + eps I (N, C, C) from `moments`, in float64: they are differences."""
+    statistics = statistics.double()
+    mean = statistics[:, :-1, -1]
+    covariance = statistics[:, :-1, :-1] - mean[:, :, None] * mean[:, None, :]
+    return mean, covariance + eps * torch.eye(mean.shape[1], dtype=mean.dtype, device=mean.device)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """mean (x_i+1,j - x_ij)^2 + mean (x_i,j+1 - x_ij)^2, squared as in Mahendran & Vedaldi 2015, eq. 4 with beta 2."""
+    down, right = image.diff(dim=-2), image.diff(dim=-1)
+    return down.square().mean() + right.square().mean()
 
 
 def range_penalty(image: Tensor) -> Tensor:
@@ -29,3 +143,8 @@ def range_penalty(image: Tensor) -> Tensor:
     behind its back.
     """
     return (image - image.clamp(0, 1)).square().mean()
+
+
+def at_least_float32(features: Tensor) -> Tensor:
+    """The features, bfloat16 and float16 widened."""
+    return features if features.dtype == torch.float64 else features.float()

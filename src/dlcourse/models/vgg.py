@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 # (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
@@ -14,21 +16,33 @@ LAYERS = tuple(
     for stage, (depth, _) in enumerate(STAGES, start=1)
     for name in (*(f"{kind}{stage}_{i}" for i in range(1, depth + 1) for kind in ("conv", "relu")), f"pool{stage}")
 )
+PIXELS = "pixels"  # the picture itself, as a layer before the first
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What the networks were trained on: (x - mean) / std for RGB in [0, 1]. The original VGG saw BGR in [0, 255].
+PREPROCESSING = {
+    "torchvision": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)),
+}
 
 
 class VGG19(nn.Module):
     """The convolutional part of VGG19; its weights are frozen.
 
-    Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers.
+    Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers; "pixels" is the input.
 
     Args:
         weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialisation, from the
             global generator), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a
-            state dict in torchvision's layout.
+            state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
+        preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None goes by the names
+            in the file: Gatys' are converted ones.
         pooling: "max" as trained, or "average" (smoother pictures; Gatys et al. 2016, section 2).
+        pooling_gain: factor on what the pooling gives, > 0; 2 makes average pooling about as strong as max pooling.
         padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
+        checkpointing: whether activations are computed again in the backward pass, stage by stage, instead of being
+            kept: half the memory for a third more time (Chen et al. 2016).
+        channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
+            differs, so max pooling may choose another one of (nearly) equal neighbours.
 
     Shape: images (N, 3, H, W) in [0, 1]; features (N, C, H / 2^k, W / 2^k).
 
@@ -39,36 +53,69 @@ class VGG19(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, weights: str, pooling: str, padding: str):
+    def __init__(
+        self,
+        weights: str,
+        preprocessing: str | None,
+        pooling: str,
+        pooling_gain: float,
+        padding: str,
+        checkpointing: bool,
+        channels_last: bool,
+    ):
         super().__init__()
-        if pooling not in POOLINGS:
-            raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, got {pooling!r}")
-        if padding not in ("zeros", "reflect", "replicate"):
-            raise ValueError(f"padding must be one of zeros, reflect, replicate, got {padding!r}")
+        options = {
+            "pooling": (pooling, POOLINGS),
+            "padding": (padding, ("zeros", "reflect", "replicate")),
+            "preprocessing": (preprocessing, (None, *PREPROCESSING)),
+        }
+        for name, (value, known) in options.items():
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
+        if not pooling_gain > 0:
+            raise ValueError(f"pooling_gain must be positive, got {pooling_gain}")
         # read or drawn first: the layers below draw from the generator too, and `random` shall equal torchvision's
-        state = {} if weights == "orthogonal" else torchvision_weights(weights)
+        state = {} if weights == "orthogonal" else read_weights(weights)
         self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1))
-        convolutions = [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+        self.pooling_gain, self.checkpointing = pooling_gain, checkpointing
+        convolutions = {name: layer for name, layer in self.layers.named_children() if isinstance(layer, nn.Conv2d)}
+        names_are_gatys = "conv1_1.weight" in state
         if weights == "orthogonal":
-            for convolution in convolutions:
+            for convolution in convolutions.values():
                 nn.init.orthogonal_(convolution.weight, gain=2**0.5)
         else:
             load_convolutions(convolutions, state, weights)
+        chosen = preprocessing or ("caffe" if names_are_gatys else "torchvision")
+        if chosen == "caffe":
+            self.layers.conv1_1.weight.data = self.layers.conv1_1.weight.data.flip(1)  # BGR to RGB
+        mean, std = PREPROCESSING[chosen]
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1))
         self.requires_grad_(False)
+        self.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)  # type: ignore[call-overload]
 
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed."""
+        features = {PIXELS: images} if PIXELS in wanted else {}
         x = (images - self.mean) / self.std
-        features: dict[str, Tensor] = {}
-        for name, layer in self.layers.named_children():
-            x = layer(x)
-            if name in wanted:
-                features[name] = x
-                if len(features) == len(wanted):
-                    break
+        for names in stages(wanted):
+            if self.checkpointing and torch.is_grad_enabled():
+                x, found = checkpoint(self.stage, x, names, wanted, use_reentrant=False)
+            else:
+                x, found = self.stage(x, names, wanted)
+            features |= found
         return features
+
+    def stage(self, x: Tensor, names: Collection[str], wanted: Collection[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """What comes out of the layers called `names`, one after the other, and the wanted ones among them."""
+        found: dict[str, Tensor] = {}
+        for name in names:
+            x = self.layers.get_submodule(name)(x)
+            if name.startswith("pool") and self.pooling_gain != 1:
+                x = self.pooling_gain * x
+            if name in wanted:
+                found[name] = x
+        return x, found
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, wanted: Collection[str]) -> None:
@@ -77,15 +124,23 @@ class VGG19(nn.Module):
         Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices.
         """
         x = (images - self.mean) / self.std
-        deepest = max(LAYERS.index(name) for name in wanted)
-        for layer in self.layers[: deepest + 1]:
-            x = layer(x)
+        for name in (name for names in stages(wanted) for name in names):
+            x, _ = self.stage(x, [name], [])
+            layer = self.layers.get_submodule(name)
             if isinstance(layer, nn.Conv2d):
                 std, mean = torch.std_mean(x, dim=(0, 2, 3))
                 layer.weight /= std.reshape(-1, 1, 1, 1)
                 assert layer.bias is not None
                 layer.bias.copy_((layer.bias - mean) / std)
                 x = (x - mean.reshape(1, -1, 1, 1)) / std.reshape(1, -1, 1, 1)
+
+
+def stages(wanted: Collection[str]) -> list[tuple[str, ...]]:
+    """The layers down to the deepest of the `wanted` ones, cut before each pooling."""
+    deepest = max((LAYERS.index(name) for name in wanted if name != PIXELS), default=-1)
+    needed = LAYERS[: deepest + 1]
+    cuts = [0, *(index for index, name in enumerate(needed) if name.startswith("pool")), len(needed)]
+    return [needed[start:end] for start, end in pairwise(cuts) if start < end]
 
 
 def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
@@ -101,13 +156,15 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
     return layers
 
 
-def torchvision_weights(weights: str) -> dict[str, Tensor]:
-    """A state dict in torchvision's layout: features.0.weight, features.0.bias, features.2.weight, ..."""
-    from torchvision.models import VGG19_Weights, vgg19
-
+def read_weights(weights: str) -> dict[str, Tensor]:
+    """A state dict: torchvision's own of ImageNet, its random initialisation, or a file's."""
     if weights == "random":
+        from torchvision.models import vgg19  # here: a run that needs no VGG does not wait for it
+
         return vgg19(weights=None).state_dict()
     if weights == "imagenet":
+        from torchvision.models import VGG19_Weights
+
         source = VGG19_Weights.IMAGENET1K_V1
         try:
             return source.get_state_dict(progress=True, check_hash=True)
@@ -115,7 +172,7 @@ def torchvision_weights(weights: str) -> dict[str, Tensor]:
             place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
             raise ValueError(
                 f"weights=imagenet: {source.url} cannot be downloaded ({error}); put that file at {place}, "
-                "or run without it: model.weights=random"
+                "or paint without it: experiment=style_transfer_offline"
             ) from error
     try:
         return torch.load(weights, map_location="cpu", weights_only=True)
@@ -126,16 +183,30 @@ def torchvision_weights(weights: str) -> dict[str, Tensor]:
         raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error
 
 
-def load_convolutions(convolutions: list[nn.Conv2d], state: dict[str, Tensor], origin: str) -> None:
-    """Copy the convolutions of a torchvision VGG19, in order.
+def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tensor], origin: str) -> None:
+    """Copy the convolutions of a VGG19 with Gatys' names or, in order, with torchvision's.
 
     Raises:
-        ValueError: another number of convolutions, or other shapes.
+        ValueError: other names, or other shapes.
     """
-    found = [value for name, value in state.items() if name.startswith("features.")]
-    own = [tensor for layer in convolutions for tensor in (layer.weight, layer.bias)]
-    if [tensor.shape for tensor in found] != [tensor.shape for tensor in own if tensor is not None]:
-        raise ValueError(f"weights={origin}: not VGG19's weights in torchvision's layout (features.0.weight, ...)")
-    with torch.no_grad():
-        for target, source in zip(own, found, strict=True):
-            target.copy_(source)  # type: ignore[union-attr]
+    layouts = (
+        [f"{name}.{kind}" for name in convolutions for kind in ("weight", "bias")],
+        [f"features.{index}.{kind}" for index in torchvision_indices() for kind in ("weight", "bias")],
+    )
+    own = [tensor for layer in convolutions.values() for tensor in (layer.weight, layer.bias)]
+    for names in layouts:
+        found = [state.get(name) for name in names] if isinstance(state, dict) else []
+        if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own]:  # type: ignore[union-attr]
+            with torch.no_grad():
+                for target, source in zip(own, found, strict=True):
+                    target.copy_(source)  # type: ignore[union-attr, arg-type]
+            return
+    raise ValueError(
+        f"weights={origin}: not VGG19's weights (features.0.weight, ... as torchvision has them, or conv1_1.weight, "
+        "... as Gatys has them, in VGG19's shapes)"
+    )
+
+
+def torchvision_indices() -> list[int]:
+    """Where the convolutions stand in torchvision's `features`, which count every layer."""
+    return [index for index, name in enumerate(LAYERS) if name.startswith("conv")]

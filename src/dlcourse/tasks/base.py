@@ -80,33 +80,47 @@ class Descent:
     """
 
     def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
+        self.make_optimizer, self.schedule = make_optimizer, schedule
+        self.updates = 0
+        self.restart(parameters)
+
+    def restart(self, parameters: Iterable[Tensor], scale: float = 1.0) -> None:
+        """Go on with an optimizer that remembers nothing, on these parameters; the clock of the schedule runs on.
+
+        Args:
+            parameters: the leaves to descend on.
+            scale: factor on the loss for the optimizer's eyes only, > 0. It changes no minimum, but lifts small
+                losses above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
+        """
         self.parameters = list(parameters)
-        self.optimizer = make_optimizer(self.parameters)
+        self.optimizer = self.make_optimizer(self.parameters)
         exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
-        self.schedule = schedule
-        self.updates = 0
+        self.scale = scale
 
     def step(self, loss_fn: Callable[[], Metrics]) -> Metrics:
-        """One update of the optimizer; returns what `loss_fn` said last.
+        """One update of the optimizer; returns what `loss_fn` said first, of the point that the update starts from.
 
         Args:
             loss_fn: forward and loss only; scalars by name, of which "loss" is descended on.
         """
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = base_lr * self.schedule(self.updates)
-        terms: Metrics = {}
+        first: Metrics = {}
 
         def closure() -> Tensor:
-            terms.update(loss_fn())
-            gradients = torch.autograd.grad(terms["loss"], self.parameters, allow_unused=True)
+            terms = loss_fn()
+            if not first:
+                first.update({name: value.detach() for name, value in terms.items()})
+            loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
+            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
-            return terms["loss"]
+            return loss
 
         self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
         self.updates += 1
-        return {name: value.detach() for name, value in terms.items()}
+        return first
 
     def lr(self) -> float:
         """The learning rate of the last update."""
@@ -115,12 +129,13 @@ class Descent:
     def gradient_norm(self) -> Tensor:
         """The length of the last update's whole gradient, dL/dtheta."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        return torch.nn.utils.get_total_norm(gradients)
+        return torch.nn.utils.get_total_norm(gradients) / self.scale
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's memory and the clock. Hyper-parameters stay with the config."""
         return {
             "updates": self.updates,
+            "scale": self.scale,
             "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
             "schedule": self.schedule.state_dict(),
         }
@@ -133,7 +148,7 @@ class Descent:
         memory = {place[parameter]: saved for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
-        self.updates = state_dict["updates"]
+        self.updates, self.scale = state_dict["updates"], state_dict["scale"]
         self.schedule.load_state_dict(state_dict["schedule"])
 
 

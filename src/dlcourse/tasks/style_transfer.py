@@ -1,117 +1,234 @@
 """Neural style transfer: descend on the pixels until features agree (Gatys, Ecker, Bethge 2016)."""
 
-from collections.abc import Callable
+import logging
+import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from dlcourse.data import ImagePair
-from dlcourse.losses.style import gram, range_penalty
-from dlcourse.models.vgg import LAYERS, VGG19
+from dlcourse.data import ContentAndStyles, Pictures
+from dlcourse.data.content_and_styles import read
+from dlcourse.images import resize, to_tensor
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Descent, Images, MakeOptimizer, Metrics, Stateful, Task
+from dlcourse.tasks.guard import Guard
+from dlcourse.tasks.style_objective import StyleObjective
 
-INITS = ("content", "noise")
+# The picture that the first scale starts from, by name; anything else is the path of a picture
+INITS = {
+    "content": lambda pictures: pictures.content,
+    "style": lambda pictures: F.interpolate(pictures.styles[0], pictures.content.shape[-2:], mode="bicubic"),
+    "noise": lambda pictures: torch.rand_like(pictures.content),
+}
+# When pixels are clamped to [0, 1]: (in each evaluation of the loss, after each update)
+CLAMPS = {"never": (False, False), "update": (False, True), "evaluation": (True, False)}
 
 
 class StyleTransfer(Task):
-    """L = alpha * L_content + beta * L_style (eq. 7), L_layer summed over weighted layers.
+    """Minimise an objective over the pixels, from coarse to fine; the best picture is the result.
+
+    The coarser scales have sizes of 1/sqrt 2, 1/2, ... of the content's and `steps_per_scale` steps each; the last
+    one has the rest. Every scale starts from the result of the one before with an optimizer that remembers nothing.
 
     Args:
-        model: features.
-        dataset: the two pictures.
+        objective: what the picture is to agree with.
+        dataset: content and styles.
         optimizer, scheduler: of the pixels.
-        distance: between features (content) or Gram matrices (style) and their target, to a scalar.
-        content_layers, style_layers: layer name -> weight within its term.
-        content_weight, style_weight: alpha, beta.
-        range_weight: of the soft wall around [0, 1].
-        init: "content" or "noise": the first picture.
-        calibrate: whether the features are first calibrated on the style picture (for untrained weights).
+        init: the first picture: "content", "style", "noise", or the path of a picture.
+        clamp: "never" leaves the range to the objective's soft wall; "update" clamps to [0, 1] after each update (for
+            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does: behind the back of
+            L-BFGS, which then explodes (for comparison).
+        smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
+        steps_per_scale: >= 1.
+        averaging: beta in [0, 1) of the moving average of the pictures, which then is the result; 0 is none.
+        explosion, max_restarts: of `Guard`.
 
     Raises:
-        ValueError: an unknown layer or init, or no layer at all.
+        ValueError: a value out of range.
     """
 
     def __init__(
         self,
-        model: VGG19,
-        dataset: ImagePair,
+        objective: StyleObjective,
+        dataset: ContentAndStyles,
         optimizer: MakeOptimizer,
         scheduler: Schedule,
-        distance: Callable[[Tensor, Tensor], Tensor],
-        content_layers: dict[str, float],
-        style_layers: dict[str, float],
-        content_weight: float,
-        style_weight: float,
-        range_weight: float,
         init: str,
-        calibrate: bool,
+        clamp: str,
+        smallest_size: int | None,
+        steps_per_scale: int,
+        averaging: float,
+        explosion: float,
+        max_restarts: int,
     ):
-        unknown = [name for name in (*content_layers, *style_layers) if name not in LAYERS]
-        if unknown:
-            raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(LAYERS)}")
-        if not content_layers and not style_layers:
-            raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
-        if init not in INITS:
-            raise ValueError(f"init must be one of {', '.join(INITS)}, got {init!r}")
-        self.model, self.dataset, self.distance = model, dataset, distance
+        if clamp not in CLAMPS:
+            raise ValueError(f"clamp must be one of {', '.join(CLAMPS)}, got {clamp!r}")
+        if smallest_size is not None and smallest_size < 16:
+            raise ValueError(f"smallest_size must be at least 16 pixels, or null, got {smallest_size}")
+        if steps_per_scale < 1:
+            raise ValueError(f"steps_per_scale must be at least 1, got {steps_per_scale}")
+        if not 0 <= averaging < 1:
+            raise ValueError(f"averaging must be in [0, 1), got {averaging}")
+        self.objective, self.dataset, self.init = objective, dataset, init
         self.make_optimizer, self.schedule = optimizer, scheduler
-        self.content_layers, self.style_layers = content_layers, style_layers
-        self.content_weight, self.style_weight, self.range_weight = content_weight, style_weight, range_weight
-        self.init, self.calibrate = init, calibrate
+        self.clamps_evaluations, self.clamps_updates = CLAMPS[clamp]
+        self.sizes = scale_sizes(smallest_size or dataset.longest_side, dataset.longest_side)
+        self.steps_per_scale = steps_per_scale
+        self.canvas = Canvas(averaging)
+        self.guard = Guard(explosion, max_restarts)
+        self.result: Tensor | None = None
 
     def setup(self, device: torch.device) -> None:
-        """Compute the targets once and put the first picture on the easel."""
-        content, style = self.dataset.content.to(device), self.dataset.style.to(device)
-        self.model.to(device).to(memory_format=torch.channels_last)
-        if self.calibrate:
-            self.model.calibrate(style, self.content_layers | self.style_layers)
-        with torch.no_grad():
-            self.content_targets = self.model(content, self.content_layers)
-            style_features = self.model(style, self.style_layers)
-            self.style_targets = {name: gram(feature) for name, feature in style_features.items()}
-        self.canvas = Canvas(content if self.init == "content" else torch.rand_like(content))
+        """Put the first picture on the easel."""
+        self.device = device
+        self.objective.to(device)
         self.descent = Descent(self.canvas.parameters(), self.make_optimizer, self.schedule)
+        self.aim_at_scale(0)
+        self.begin(self.first_picture(self.dataset.at(self.sizes[0])).to(device))
+
+    def aim_at_scale(self, scale: int) -> None:
+        """Compute the targets of a scale."""
+        self.scale = scale
+        self.objective.aim(self.dataset.at(self.sizes[scale]).to(self.device))
+
+    def first_picture(self, pictures: Pictures) -> Tensor:
+        """What `init` names, at the size of the content."""
+        if self.init in INITS:
+            return INITS[self.init](pictures)
+        height, width = pictures.content.shape[-2:]
+        return to_tensor(resize(read("init", self.init), [width, height]))[None]
+
+    def begin(self, picture: Tensor) -> None:
+        """Start to descend from a picture of the current scale, on a loss whose largest slope is 1."""
+        self.canvas.put(picture)
+        self.guard.begin(picture)
+        (gradient,) = torch.autograd.grad(self.objective(self.canvas.image)["loss"], [self.canvas.image])
+        slope = float(gradient.abs().max())
+        self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
 
     def step(self) -> Metrics:
         """One update of the picture."""
+        wanted = min(self.descent.updates // self.steps_per_scale, len(self.sizes) - 1)
+        if wanted != self.scale:
+            picture = self.canvas.average() if self.canvas.averaging else self.guard.best
+            self.aim_at_scale(wanted)
+            self.begin(enlarge(picture, self.objective.size))
+        before = self.canvas.image.detach().clone()
         terms = self.descent.step(self.losses)
-        return {f"train/{name}": value for name, value in terms.items()}
+        if not self.guard.accepts(float(terms["loss"]), before):
+            self.go_back(float(terms["loss"]))
+        if self.clamps_updates:
+            self.canvas.clamp()
+        self.canvas.note()
+        progress = {"size": self.sizes[self.scale], "restarts": self.guard.restarts}
+        return {f"train/{name}": value for name, value in terms.items()} | {
+            f"progress/{name}": value for name, value in progress.items()
+        }
 
     def losses(self) -> Metrics:
-        """The total and its unweighted terms."""
-        image = self.canvas.image
-        features = self.model(image, self.content_layers | self.style_layers)
-        content = sum(
-            (
-                weight * self.distance(features[name], self.content_targets[name])
-                for name, weight in self.content_layers.items()
-            ),
-            start=image.new_zeros(()),
-        )
-        style = sum(
-            (
-                weight * self.distance(gram(features[name]), self.style_targets[name])
-                for name, weight in self.style_layers.items()
-            ),
-            start=image.new_zeros(()),
-        )
-        outside = range_penalty(image)
-        total = self.content_weight * content + self.style_weight * style + self.range_weight * outside
-        return {"loss": total, "content": content, "style": style, "range": outside}
+        """The objective of the picture as it is."""
+        if self.clamps_evaluations:
+            self.canvas.clamp()
+        return self.objective(self.canvas.image)
 
-    def state(self) -> dict[str, Stateful]:
-        """The picture and the optimizer's memory."""
-        return {"canvas": self.canvas, "descent": self.descent}
+    def go_back(self, loss: float) -> None:
+        """Return to the best picture of this scale, with an optimizer that remembers nothing."""
+        best = self.guard.best_loss
+        logging.getLogger(__name__).warning(
+            f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best picture"
+        )
+        self.canvas.put(self.guard.best)
+        self.descent.restart(self.canvas.parameters(), self.descent.scale)
+
+    def is_finished(self) -> bool:
+        """Whether the loss has left the rails too often."""
+        return self.guard.is_exhausted()
+
+    @torch.no_grad()
+    def conclude(self) -> Metrics:
+        """Choose the result: of the best, the last and the average picture the one with the lowest loss."""
+        candidates = [self.guard.best, self.canvas.image, *([self.canvas.average()] if self.canvas.averaging else [])]
+        pictures = [picture.detach().clamp(0, 1) for picture in candidates]
+        losses = [self.objective(picture) for picture in pictures]
+        best = min(range(len(losses)), key=lambda index: nan_last(float(losses[index]["loss"])))
+        self.result = pictures[best]
+        return {f"result/{name}": value for name, value in losses[best].items()}
 
     def visualize(self) -> Images:
-        """The picture as it is."""
-        return {"picture": self.canvas.image.detach().clamp(0, 1)}
+        """The result, or the picture as it is."""
+        picture = self.canvas.average() if self.result is None else self.result
+        return {"picture": self.dataset.finish(picture)}
+
+    def state(self) -> dict[str, Stateful]:
+        """This task, since the shape of its parts depends on the scale."""
+        return {"transfer": self}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The picture, the optimizer's memory, and the best picture so far."""
+        parts = {"canvas": self.canvas, "descent": self.descent, "guard": self.guard}
+        return {"scale": self.scale} | {name: part.state_dict() for name, part in parts.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a picture of any scale."""
+        self.aim_at_scale(state_dict["scale"])
+        self.begin(state_dict["canvas"]["image"].to(self.device))
+        for part in (self.canvas, self.descent, self.guard):
+            part.load_state_dict(state_dict[type(part).__name__.lower()])
 
 
 class Canvas(nn.Module):
-    """A picture whose pixels are the parameters, (1, 3, H, W)."""
+    """A picture whose pixels are the parameters, (1, 3, H, W), and the moving average of its past.
 
-    def __init__(self, image: Tensor):
+    Averaged iterates, Polyak & Juditsky 1992: a_t = beta a_t-1 + (1 - beta) x_t, divided by 1 - beta^t.
+    """
+
+    image: nn.Parameter
+    sum: Tensor
+    count: Tensor
+
+    def __init__(self, averaging: float):
         super().__init__()
-        self.image = nn.Parameter(image.clone(memory_format=torch.contiguous_format))
+        self.averaging = averaging
+        self.put(torch.zeros(1, 3, 1, 1))
+
+    def put(self, picture: Tensor) -> None:
+        """Begin anew with a picture. L-BFGS needs it contiguous."""
+        self.image = nn.Parameter(picture.detach().clone(memory_format=torch.contiguous_format))
+        self.register_buffer("sum", torch.zeros_like(self.image))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def note(self) -> None:
+        """Let the average take in the picture."""
+        if self.averaging:
+            self.sum.lerp_(self.image, 1 - self.averaging)
+            self.count += 1
+
+    @torch.no_grad()
+    def clamp(self) -> None:
+        """Cut the pixels off at [0, 1]."""
+        self.image.clamp_(0, 1)
+
+    def average(self) -> Tensor:
+        """The average of the pictures; without averaging, or before the first update, the picture itself."""
+        if not int(self.count):
+            return self.image.detach()
+        return self.sum / (1 - self.averaging ** int(self.count))
+
+
+def scale_sizes(smallest: int, largest: int) -> list[int]:
+    """largest, largest / sqrt 2, largest / 2, ... down to `smallest`, in rising order."""
+    count = 1 + math.floor(2 * math.log2(largest / smallest) + 1e-9) if smallest < largest else 1
+    return [round(largest / 2 ** (index / 2)) for index in reversed(range(count))]
+
+
+def enlarge(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """A picture at (height, width) `size`, smoothly."""
+    return F.interpolate(picture, size, mode="bicubic", align_corners=False)
+
+
+def nan_last(loss: float) -> float:
+    """The loss, or infinity where it is no number."""
+    return loss if math.isfinite(loss) else math.inf

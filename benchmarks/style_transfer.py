@@ -1,0 +1,262 @@
+"""Style transfer against the PyTorch tutorial: seconds per evaluation, memory, and time to the tutorial's last loss.
+
+    python benchmarks/style_transfer.py                 # seconds per evaluation at 256 and 512 pixels, peak memory
+    python benchmarks/style_transfer.py --to-loss       # also: how long until the tutorial's loss after 300 evaluations
+    python benchmarks/style_transfer.py --large         # also: 2048 x 2048
+
+Every figure is of a process of its own; peers take turns. The tutorial's network stands below, written anew as the plain
+chain that it is: losses as modules, clamping inside the closure, torch's defaults. Weights are torchvision's random ones
+of one seed, the pictures the built-in ones, squares. Beside the rates stand those of the machine: a 3 x 3 convolution
+of 128 channels, forward and backward, and a matrix product.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+EVALUATIONS = 300  # of the tutorial
+
+
+class Tutorial:
+    """https://pytorch.org/tutorials/advanced/neural_style_tutorial.html, as a chain of modules."""
+
+    def __init__(self, config: dict):
+        from torchvision.models import vgg19
+
+        from dlcourse.build import build
+
+        torch.manual_seed(0)
+        pictures = build(config["dataset"]).at(config["dataset"]["content_size"][0])
+        content, style = pictures.content, pictures.styles[0]
+        mean, std = (torch.tensor(v).view(-1, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        chain: list[nn.Module] = []
+        self.losses: list[tuple[float, nn.Module]] = []
+        x, y = (content - mean) / std, (style - mean) / std
+        conv = 0
+        with torch.no_grad():
+            for layer in vgg19(weights=None).features.eval():
+                layer = nn.ReLU(inplace=False) if isinstance(layer, nn.ReLU) else layer
+                chain.append(layer)
+                x, y = layer(x), layer(y)
+                if isinstance(layer, nn.Conv2d):
+                    conv += 1
+                    if conv == 4:
+                        chain.append(PeekLoss(x, lambda f: f))
+                        self.losses.append((1.0, chain[-1]))
+                    chain.append(PeekLoss(tutorial_gram(y), tutorial_gram))
+                    self.losses.append((1e6, chain[-1]))
+                    if conv == 5:
+                        break
+        self.mean, self.std = mean, std
+        self.model = nn.Sequential(*chain).requires_grad_(False)
+        self.image = content.clone().requires_grad_(True)
+        self.optimizer = torch.optim.LBFGS([self.image])
+
+    def evaluate(self) -> Tensor:
+        """Loss and gradient of the picture, clamped first."""
+        with torch.no_grad():
+            self.image.clamp_(0, 1)
+        self.optimizer.zero_grad()
+        self.model((self.image - self.mean) / self.std)
+        loss = torch.stack([weight * module.loss for weight, module in self.losses]).sum()
+        loss.backward()
+        return loss
+
+    def run(self, note: Callable[[float], None]) -> None:
+        """The tutorial's loop."""
+
+        def closure() -> Tensor:
+            loss = self.evaluate()
+            note(float(loss))
+            return loss
+
+        while True:
+            self.optimizer.step(closure)  # type: ignore[arg-type]
+
+
+class PeekLoss(nn.Module):
+    """Hands its input on and remembers its distance from a target."""
+
+    def __init__(self, target: Tensor, statistic: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.target, self.statistic = target.detach(), statistic
+        self.loss = torch.zeros(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        self.loss = F.mse_loss(self.statistic(x), self.target)
+        return x
+
+
+def tutorial_gram(x: Tensor) -> Tensor:
+    """F F^T / (N C H W) with N * C rows."""
+    n, c, h, w = x.size()
+    features = x.view(n * c, h * w)
+    return torch.mm(features, features.t()).div(n * c * h * w)
+
+
+class Ours:
+    """experiment=style_transfer, with its own optimizer and whatever else the overrides say."""
+
+    def __init__(self, config: dict):
+        from dlcourse.allocator import keep_freed_memory
+        from dlcourse.build import build
+
+        keep_freed_memory()  # as the runner does
+        torch.manual_seed(0)
+        self.task = build(config["task"], "task")
+        self.bf16 = config["precision"] == "bf16"
+        self.task.setup(torch.device("cpu"))
+
+    def evaluate(self) -> None:
+        """Loss and gradient of the picture."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            self.task.canvas.image.grad = None
+            self.task.losses()["loss"].backward()
+
+    def run(self, note: Callable[[float], None]) -> None:
+        """The runner's loop; coarse scales have losses of their own, which nobody compares."""
+        while True:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+                loss = float(self.task.step()["train/loss"])
+            note(loss if self.task.scale == len(self.task.sizes) - 1 else float("inf"))
+
+
+class Finished(Exception):  # noqa: N818  # not an error
+    """Enough of it."""
+
+
+PEERS = {"tutorial": [], "fp32": ["precision=fp32"], "bf16": ["precision=bf16"]}
+COARSE_TO_FINE = ["task.smallest_size=64", "task.steps_per_scale=60"]
+
+
+def child(arguments: argparse.Namespace) -> None:
+    """One measurement in this process; prints JSON."""
+    torch.set_num_threads(arguments.threads)
+    start = time.perf_counter()
+    sizes = [f"dataset.{kind}_size=[{arguments.size},{arguments.size}]" for kind in ("content", "style")]
+    overrides = ["experiment=style_transfer", "model.weights=random", *sizes, *PEERS[arguments.child], *arguments.also]
+    with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
+        config: dict = OmegaConf.to_container(hydra.compose("train", overrides), resolve=True)  # type: ignore[assignment]
+    peer = Tutorial(config) if arguments.child == "tutorial" else Ours(config)
+    found: dict = {}
+    if arguments.evaluations:
+        with FlopCounterMode(display=False) as counter:
+            peer.evaluate()
+        found["gflop"] = counter.get_total_flops() / 1e9
+        seconds = [timed(peer.evaluate) for _ in range(arguments.evaluations)]
+        found["seconds"] = statistics.median(seconds)
+    else:
+        start = time.perf_counter()
+        losses: list[float] = []
+
+        def note(loss: float) -> None:
+            losses.append(loss)
+            is_enough = len(losses) > EVALUATIONS if arguments.until is None else loss <= arguments.until
+            if is_enough or len(losses) > 3 * EVALUATIONS:
+                raise Finished
+
+        try:
+            peer.run(note)
+        except Finished:
+            pass
+        found |= {"seconds": time.perf_counter() - start, "loss": losses[-1], "evaluations": len(losses) - 1}
+    found["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
+    print(json.dumps(found))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(peer: str, size: int, threads: int, *options: str) -> dict:
+    """A measurement in a fresh process."""
+    command = [sys.executable, __file__, f"--child={peer}", f"--size={size}", f"--threads={threads}", *options]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def machine_rates(threads: int) -> None:
+    """Print what the machine can do: GFLOP/s of a convolution, forward and backward, and of a matrix product."""
+    torch.set_num_threads(threads)
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.randn(1, 128, 256, 256, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
+        layer = nn.Conv2d(128, 128, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layer.requires_grad_(False)
+        ones = torch.ones_like(x)
+        seconds = min(timed(lambda: torch.autograd.grad(layer(x), x, ones)) for _ in range(5))  # noqa: B023
+        convolution = 2 * 2 * 9 * 128 * 128 * 256 * 256 / seconds / 1e9
+        a = torch.randn(2048, 2048, dtype=dtype)
+        product = 2 * 2048**3 / min(timed(lambda: a @ a) for _ in range(5)) / 1e9  # noqa: B023
+        print(f"machine, {str(dtype)[6:]:9} convolution {convolution:5.0f} GFLOP/s, matrix product {product:5.0f} GFLOP/s")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Style transfer against the PyTorch tutorial.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--to-loss", action="store_true")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--evaluations", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--also", nargs="*", default=[], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        child(arguments)
+        return
+    machine_rates(arguments.threads)
+    for size in arguments.sizes:
+        rounds = [
+            {peer: measure(peer, size, arguments.threads, "--evaluations=7") for peer in PEERS}
+            for _ in range(arguments.repeats)
+        ]
+        for peer in PEERS:
+            seconds = statistics.median(found[peer]["seconds"] for found in rounds)
+            ratio = statistics.median(found[peer]["seconds"] / found["tutorial"]["seconds"] for found in rounds)
+            rate, rss = rounds[0][peer]["gflop"] / seconds, max(found[peer]["rss"] for found in rounds)
+            print(f"{size:4} {peer:9} {seconds:6.3f} s  ratio {ratio:.2f}  {rate:4.0f} GFLOP/s  peak {rss:.2f} GiB")
+    if arguments.to_loss:
+        size = max(arguments.sizes)
+        tutorial = measure("tutorial", size, arguments.threads)
+        print(f"{size:4} tutorial  {tutorial['seconds']:6.1f} s to loss {tutorial['loss']:.5f} in {EVALUATIONS} evaluations")
+        for peer in ("fp32", "bf16"):
+            for name, also in {"": [], ", coarse to fine": COARSE_TO_FINE}.items():
+                found = measure(peer, size, arguments.threads, f"--until={tutorial['loss']}", "--also", *also)
+                ratio = found["seconds"] / tutorial["seconds"]
+                print(
+                    f"{size:4} {peer + name:22} {found['seconds']:6.1f} s  ratio {ratio:.2f}  to loss {found['loss']:.5f} "
+                    f"in {found['evaluations']} evaluations"
+                )
+    if arguments.large:
+        for peer, also in {"fp32": [], "bf16": [], "fp32, checkpointing": ["model.checkpointing=true"]}.items():
+            found = measure(peer[:4], 2048, arguments.threads, "--evaluations=1", "--also", *also)
+            print(f"2048 {peer:20} {found['seconds']:6.1f} s an evaluation, peak {found['rss']:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()

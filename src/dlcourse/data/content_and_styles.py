@@ -1,0 +1,199 @@
+"""The pictures of neural style transfer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import overload
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.colors import keep_chroma, luminance, match_luminance, match_statistics
+from dlcourse.data import demo_pictures
+from dlcourse.images import resize, to_tensor
+from dlcourse.picture_files import BACKGROUND, open_picture
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a picture is made from, at one size.
+
+    Attributes:
+        content: (1, 3, H, W) in [0, 1].
+        styles: one or more of any sizes, (1, 3, h, w) in [0, 1].
+        style_weights: how much each style counts.
+        content_mask: where the content counts, (1, 1, H, W) in [0, 1], or None: everywhere.
+        regions: for each style where it goes, (1, 1, H, W) in [0, 1]; empty: all styles go everywhere.
+        style_masks: for each style which part of it is imitated, (1, 1, h, w) in [0, 1], or None: all of it.
+    """
+
+    content: Tensor
+    styles: list[Tensor]
+    style_weights: list[float]
+    content_mask: Tensor | None
+    regions: list[Tensor]
+    style_masks: list[Tensor | None]
+
+    def to(self, device: torch.device) -> "Pictures":
+        """All of them on `device`."""
+        move = lambda masks: [None if mask is None else mask.to(device) for mask in masks]
+        (content_mask,) = move([self.content_mask])
+        return Pictures(
+            self.content.to(device),
+            [style.to(device) for style in self.styles],
+            self.style_weights,
+            content_mask,
+            move(self.regions),
+            move(self.style_masks),
+        )
+
+
+# What becomes of the colours: (content, style) -> the content and the style that the transfer shall see
+COLORS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
+    "free": lambda content, style: (content, style),
+    "style_to_content": lambda content, style: (content, match_statistics(style, content).clamp(0, 1)),
+    "content_to_style": lambda content, style: (match_statistics(content, style).clamp(0, 1), style),
+    "keep_chroma": lambda content, style: (grey(content), grey(match_luminance(style, content)).clamp(0, 1)),
+}
+
+
+class ContentAndStyles:
+    """A content picture and one or more style pictures, each at its own size and aspect ratio.
+
+    Args:
+        content: path of a picture; None is a built-in one that the project draws itself.
+        style: the same, or several paths.
+        content_size: pixels on the longer side, or [width, height]; at least 16.
+        style_size: the same for each style; smaller than the content's makes finer strokes.
+        style_weights: how much each style counts, > 0; None: alike.
+        content_mask: path of a grey picture, white where the content counts; None: everywhere.
+        style_regions: for each style the path of a grey picture, in the frame of the content, white where the style
+            goes; empty: every style everywhere.
+        style_masks: for each style the path of a grey picture, white on the part to imitate; empty: all of it.
+        colors: "free" lets the style's colours come along; "style_to_content" first gives the style pictures the
+            content's mean and covariance of colours, "content_to_style" the content the first style's; "keep_chroma"
+            transfers the luminance and keeps the content's chroma.
+        background: RGB in [0, 255] that shows through transparent pixels.
+        keep_alpha: whether the result is as transparent as the content is.
+
+    Raises:
+        ValueError: a file that is missing or no picture, masks that are not as many as styles, or a value out of range.
+    """
+
+    def __init__(
+        self,
+        content: str | None,
+        style: str | list[str | None] | None,
+        content_size: int | list[int],
+        style_size: int | list[int],
+        style_weights: list[float] | None,
+        content_mask: str | None,
+        style_regions: list[str],
+        style_masks: list[str],
+        colors: str,
+        background: list[int],
+        keep_alpha: bool,
+    ):
+        for name, size in {"content_size": content_size, "style_size": style_size}.items():
+            sides = size if isinstance(size, list) else [size, size]
+            if len(sides) != 2 or min(sides) < 16:
+                raise ValueError(f"{name} must be at least 16 pixels, or [width, height] of that, got {size}")
+        if colors not in COLORS:
+            raise ValueError(f"colors must be one of {', '.join(COLORS)}, got {colors!r}")
+        if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+            raise ValueError(f"background must be three values in [0, 255], got {background}")
+        ground = (background[0], background[1], background[2])
+        picture = read("content", content, ground, keep_alpha) if content else demo_pictures.content_picture()
+        self.content = resize(picture, content_size)
+        paths = style if isinstance(style, list) else [style]
+        self.styles = [read("style", path, ground) if path else demo_pictures.style_picture() for path in paths]
+        self.style_weights = style_weights or [1.0] * len(self.styles)
+        for name, values in {
+            "style_weights": self.style_weights,
+            "style_regions": style_regions,
+            "style_masks": style_masks,
+        }.items():
+            if values and len(values) != len(self.styles):
+                raise ValueError(f"{name} must be one for each of {len(self.styles)} styles, got {len(values)}")
+        if not all(weight > 0 for weight in self.style_weights):
+            raise ValueError(f"style_weights must be positive, got {self.style_weights}")
+        self.style_size, self.colors, self.content_picture = style_size, colors, picture
+        self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
+        self.style_regions = [read_mask("style_regions", path) for path in style_regions]
+        self.style_masks = [read_mask("style_masks", path) for path in style_masks]
+
+    @property
+    def longest_side(self) -> int:
+        """Pixels on the longer side of the content, and of the result."""
+        return max(self.content.size)
+
+    def at(self, longest_side: int) -> Pictures:
+        """All pictures, scaled by the factor that gives the content so many pixels on the longer side."""
+        factor = longest_side / self.longest_side
+        size = scaled(list(self.content.size), factor)
+        content = to_tensor(resize(self.content_picture, size).convert("RGB"))[None]
+        styles, seen = [], content
+        for index, picture in enumerate(self.styles):
+            style = to_tensor(resize(picture, scaled(self.style_size, factor)))[None]
+            changed, style = COLORS[self.colors](content, style)
+            seen = changed if index == 0 else seen
+            styles.append(style)
+        return Pictures(
+            seen,
+            styles,
+            self.style_weights,
+            mask_tensor(self.content_mask, content) if self.content_mask else None,
+            [mask_tensor(mask, content) for mask in self.style_regions],
+            [mask_tensor(mask, style) for mask, style in zip(self.style_masks, styles, strict=True)]
+            if self.style_masks
+            else [None] * len(styles),
+        )
+
+    def finish(self, image: Tensor) -> Tensor:
+        """The result as people shall see it, from a picture (1, 3, H, W): (1, 3 or 4, H, W) in [0, 1] at full size."""
+        if image.shape[-2:] != self.content.size[::-1]:
+            image = F.interpolate(image, self.content.size[::-1], mode="bicubic", antialias=True)
+        image = image.clamp(0, 1)
+        content = to_tensor(self.content)[None].to(image.device)
+        if self.colors == "keep_chroma":
+            image = keep_chroma(image, content[:, :3])
+        return torch.cat([image, content[:, 3:]], 1)
+
+
+def read(
+    key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
+) -> Image.Image:
+    """The picture at `path`; what is wrong with it is told with the key."""
+    try:
+        return open_picture(path, background, keep_alpha)
+    except ValueError as error:
+        raise ValueError(f"{key}={error}") from error
+
+
+def read_mask(key: str, path: str) -> Image.Image:
+    """The picture at `path` as grey; not all of it black."""
+    mask = read(key, path).convert("L")
+    if mask.getextrema()[1] == 0:
+        raise ValueError(f"{key}={path}: is all black; a mask is white where it counts")
+    return mask
+
+
+def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:
+    """A grey picture at the size of `image` (1, 3, H, W) as (1, 1, H, W) in [0, 1]."""
+    height, width = image.shape[-2:]
+    return to_tensor(mask.resize((width, height), Image.Resampling.BOX))[None]
+
+
+@overload
+def scaled(size: int, factor: float) -> int: ...
+@overload
+def scaled(size: list[int], factor: float) -> list[int]: ...
+def scaled(size: int | list[int], factor: float) -> int | list[int]:
+    """A side, or [width, height], times `factor`; at least 1."""
+    return [scaled(side, factor) for side in size] if isinstance(size, list) else max(1, round(size * factor))
+
+
+def grey(images: Tensor) -> Tensor:
+    """The luminance in three equal channels (N, 3, H, W)."""
+    return luminance(images).expand(-1, 3, -1, -1)

@@ -1,0 +1,142 @@
+"""What a picture of neural style transfer is to agree with."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.data import Pictures
+from dlcourse.losses.style import range_penalty, total_variation, weighted
+from dlcourse.models.vgg import LAYERS, PIXELS, VGG19, stages
+from dlcourse.tasks.base import Metrics
+
+
+class StyleObjective:
+    """L = alpha L_content + beta L_style (Gatys et al. 2016, eq. 7) + penalties on the pixels.
+
+    L_content compares features with the content picture's, L_style compares statistics of features with the style
+    pictures'; each is a weighted sum over layers. Several styles are either blended, by averaging their statistics,
+    or each has a region of the picture for itself.
+
+    Args:
+        model: features.
+        content_layers, style_layers: names of layers; "pixels" is the picture itself.
+        content_layer_weights, style_layer_weights: of each layer within its term; None is 1.
+        content_distance: (features, target) -> scalar.
+        style_statistic: (features (N, C, H, W), mask or None) -> (N, S, S), such as the Gram matrix.
+        style_distance: (statistic, target) -> scalar.
+        content_weight, style_weight: alpha, beta.
+        variation_weight, range_weight: of the total variation and of the soft wall around [0, 1].
+        calibrate: whether the features are first calibrated on the style pictures (for untrained weights).
+
+    Raises:
+        ValueError: an unknown layer, no layer at all, or not as many weights as layers.
+    """
+
+    def __init__(
+        self,
+        model: VGG19,
+        content_layers: list[str],
+        content_layer_weights: list[float] | None,
+        style_layers: list[str],
+        style_layer_weights: list[float] | None,
+        content_distance: Callable[[Tensor, Tensor], Tensor],
+        style_statistic: Callable[[Tensor, Tensor | None], Tensor],
+        style_distance: Callable[[Tensor, Tensor], Tensor],
+        content_weight: float,
+        style_weight: float,
+        variation_weight: float,
+        range_weight: float,
+        calibrate: bool,
+    ):
+        known = (PIXELS, *LAYERS)
+        unknown = [name for name in (*content_layers, *style_layers) if name not in known]
+        if unknown:
+            raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
+        if not content_layers and not style_layers:
+            raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
+        self.model = model
+        self.content_layers = weigh("content_layer_weights", content_layers, content_layer_weights)
+        self.style_layers = weigh("style_layer_weights", style_layers, style_layer_weights)
+        self.content_distance, self.style_distance = content_distance, style_distance
+        self.style_statistic = style_statistic
+        self.content_weight, self.style_weight = content_weight, style_weight
+        self.variation_weight, self.range_weight = variation_weight, range_weight
+        self.calibrate = calibrate
+
+    def to(self, device: torch.device) -> None:
+        """Move the network."""
+        self.model.to(device)
+
+    @torch.no_grad()
+    def aim(self, pictures: Pictures) -> None:
+        """Compute the targets, once for all steps.
+
+        Raises:
+            ValueError: a layer too deep for pictures of this size.
+        """
+        if self.calibrate:
+            self.model.calibrate(pictures.styles[0], self.content_layers | self.style_layers)
+        self.size = pictures.content.shape[-2:]
+        self.content_mask, self.regions = pictures.content_mask, pictures.regions
+        content = self.features(pictures.content, self.content_layers)
+        self.content_targets = {
+            name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
+        }
+        per_style = []
+        for style, mask in zip(pictures.styles, pictures.style_masks, strict=True):
+            features = self.features(style, self.style_layers)
+            per_style.append(
+                {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
+            )
+        shares = [weight / sum(pictures.style_weights) for weight in pictures.style_weights]
+        if self.regions:
+            self.style_targets, self.style_shares = per_style, shares
+        else:
+            blend = {
+                name: sum(share * targets[name] for share, targets in zip(shares, per_style, strict=True))
+                for name in self.style_layers
+            }
+            self.style_targets, self.style_shares = [blend], [1.0]
+
+    def features(self, image: Tensor, layers: dict[str, float]) -> dict[str, Tensor]:
+        """The features of some layers, or ValueError if the picture is too small for them."""
+        height, width = image.shape[-2:]
+        poolings = sum(name.startswith("pool") for names in stages(layers) for name in names)
+        if min(height, width) < 2 ** (poolings + 1):
+            raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(layers)}")
+        return self.model(image, layers)
+
+    def __call__(self, image: Tensor) -> Metrics:
+        """The total and its unweighted terms, of a picture (1, 3, H, W)."""
+        features = self.model(image, self.content_layers | self.style_layers)
+        zero = image.new_zeros(())
+        content = zero
+        for name, weight in self.content_layers.items():
+            feature = weighted(features[name], at_size_of(features[name], self.content_mask))
+            content = content + weight * self.content_distance(feature, self.content_targets[name])
+        style = zero
+        regions = self.regions or [None]
+        for region, targets, share in zip(regions, self.style_targets, self.style_shares, strict=True):
+            for name, weight in self.style_layers.items():
+                statistic = self.style_statistic(features[name], at_size_of(features[name], region))
+                style = style + share * weight * self.style_distance(statistic, targets[name])
+        outside, variation = range_penalty(image), total_variation(image)
+        total = self.content_weight * content + self.style_weight * style
+        total = total + self.range_weight * outside + self.variation_weight * variation
+        return {"loss": total, "content": content, "style": style, "range": outside, "variation": variation}
+
+
+def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str, float]:
+    """Layer -> weight, or ValueError if there are not as many weights as layers."""
+    if weights is None:
+        return dict.fromkeys(layers, 1.0)
+    if len(weights) != len(layers):
+        raise ValueError(f"{key} must be one for each of {len(layers)} layers, or null, got {weights}")
+    return dict(zip(layers, weights, strict=True))
+
+
+def at_size_of(feature: Tensor, mask: Tensor | None) -> Tensor | None:
+    """A mask (1, 1, H, W) averaged down to the size of a feature map."""
+    return None if mask is None else F.adaptive_avg_pool2d(mask, feature.shape[-2:])  # type: ignore[arg-type]

@@ -1,0 +1,181 @@
+"""VGG19's features against torchvision's chain, and its weights from every source."""
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import vgg19
+
+from dlcourse.models import VGG19
+from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, stages
+
+
+def make(weights="orthogonal", **changes) -> VGG19:
+    options = {
+        "preprocessing": None,
+        "pooling": "max",
+        "pooling_gain": 1.0,
+        "padding": "zeros",
+        "checkpointing": False,
+        "channels_last": False,
+    }
+    return VGG19(weights, **(options | changes))
+
+
+def test_layers_have_the_papers_names():
+    assert LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
+    assert LAYERS[-1] == "pool5" and len(LAYERS) == 16 * 2 + 5
+    assert tuple(dict(make().layers.named_children())) == LAYERS
+
+
+def test_stages_end_before_a_pooling_and_with_the_deepest_layer():
+    assert stages(["relu1_1", "conv2_1"]) == [("conv1_1", "relu1_1", "conv1_2", "relu1_2"), ("pool1", "conv2_1")]
+    assert stages([PIXELS]) == [] and stages(["pool1"])[-1] == ("pool1",)
+
+
+def test_random_features_are_torchvisions():
+    torch.manual_seed(0)
+    model = make("random")
+    torch.manual_seed(0)
+    chain = vgg19(weights=None).features
+    images = torch.rand(1, 3, 32, 32)
+    x = (images - model.mean) / model.std
+    features = model(images, ["conv2_2", "relu5_4", PIXELS])
+    for index, layer in enumerate(chain):
+        layer = nn.ReLU() if isinstance(layer, nn.ReLU) else layer
+        x = layer(x)
+        if index == 7:
+            assert torch.equal(features["conv2_2"], x)
+    assert set(features) == {"conv2_2", "relu5_4", PIXELS}
+    assert features[PIXELS] is images
+    assert torch.equal(model.layers.pool5(features["relu5_4"]), x)
+
+
+def test_channels_last_changes_rounding_only():
+    torch.manual_seed(0)
+    model = make().double()
+    images = torch.rand(1, 3, 32, 32, dtype=torch.float64)
+    before = model(images, ["relu3_1"])["relu3_1"]
+    after = model.to(memory_format=torch.channels_last)(images, ["relu3_1"])["relu3_1"]
+    assert torch.allclose(before, after, rtol=1e-12)
+    assert make(channels_last=True).layers.conv2_1.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_tapped_feature_is_not_overwritten_by_its_activation():
+    features = make()(torch.rand(1, 3, 16, 16), ["conv1_1", "relu1_1"])
+    assert features["conv1_1"].min() < 0
+    assert torch.equal(features["conv1_1"].relu(), features["relu1_1"])
+
+
+def test_nothing_deeper_than_needed_is_computed():
+    model = make()
+    model.layers.conv2_1.register_forward_hook(lambda *_: pytest.fail("too deep"))
+    model.layers.conv1_1.register_forward_hook(lambda *_: pytest.fail("not needed for pixels"))
+    model(torch.rand(1, 3, 16, 16), [PIXELS])
+    model.layers.conv1_1._forward_hooks.clear()
+    model(torch.rand(1, 3, 16, 16), ["relu1_2"])
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_checkpointing_gives_the_same_bits():
+    torch.manual_seed(0)
+    model = make(pooling="average", padding="replicate")
+    images = torch.rand(1, 3, 32, 32, requires_grad=True)
+    results = []
+    for model.checkpointing in (False, True):
+        features = model(images, ["relu1_1", "relu3_1"])
+        loss = sum(feature.square().mean() for feature in features.values())
+        results.append((loss, *torch.autograd.grad(loss, images)))
+    assert all(torch.equal(kept, again) for kept, again in zip(*results, strict=True))
+
+
+def test_pooling_gain_scales_what_the_pooling_gives():
+    torch.manual_seed(0)
+    model = make(pooling="average")
+    images = torch.rand(1, 3, 16, 16)
+    plain = model(images, ["pool1"])["pool1"]
+    model.pooling_gain = 2.0
+    assert torch.equal(model(images, ["pool1"])["pool1"], 2 * plain)
+
+
+def gatys_names(state):
+    convolutions = [name for name in LAYERS if name.startswith("conv")]
+    own = [value for name, value in state.items() if name.startswith("features.")]
+    kinds = [f"{name}.{kind}" for name in convolutions for kind in ("weight", "bias")]
+    return dict(zip(kinds, own, strict=True))
+
+
+def test_weights_come_from_a_file_in_torchvisions_layout(tmp_path):
+    state = vgg19(weights=None).state_dict()
+    torch.save(state, tmp_path / "vgg.pth")
+    model = make(str(tmp_path / "vgg.pth"))
+    assert torch.equal(model.layers.conv5_4.weight, state["features.34.weight"])
+    assert torch.equal(model.layers.conv1_1.weight, state["features.0.weight"])
+
+
+def test_gatys_weights_see_bgr_in_255_minus_the_mean(tmp_path):
+    state = vgg19(weights=None).state_dict()
+    torch.save(gatys_names(state), tmp_path / "vgg_conv.pth")
+    model = make(str(tmp_path / "vgg_conv.pth"))
+    images = torch.rand(1, 3, 8, 8)
+    caffe = 255 * images.flip(1) - torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)
+    expected = nn.functional.conv2d(caffe, state["features.0.weight"], state["features.0.bias"], padding=1)
+    assert torch.allclose(model(images, ["conv1_1"])["conv1_1"], expected, atol=1e-3)
+    torch.save(state, tmp_path / "converted.pth")  # such as neural-style-pt's: torchvision's names, Caffe's weights
+    again = make(str(tmp_path / "converted.pth"), preprocessing="caffe")
+    assert torch.equal(again(images, ["conv1_1"])["conv1_1"], model(images, ["conv1_1"])["conv1_1"])
+    assert set(PREPROCESSING) == {"torchvision", "caffe"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"features.0.weight": torch.zeros(3)}, "not VGG19's weights"),
+        ({"conv1_1.weight": torch.zeros(3)}, "not VGG19's weights"),
+        ([1, 2], "not VGG19's weights"),
+        ("hello", "not a file of weights"),
+    ],
+)
+def test_wrong_files_are_named(content, message, tmp_path):
+    path = tmp_path / "other.pth"
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(ValueError, match=f"other.pth: {message}"):
+        make(str(path))
+
+
+def test_unknown_weights_and_options_are_named():
+    with pytest.raises(ValueError, match=r"weights=nope: no such file \(nor imagenet, random or orthogonal\)"):
+        make("nope")
+    with pytest.raises(ValueError, match="pooling must be one of max, average, got 'min'"):
+        make(pooling="min")
+    with pytest.raises(ValueError, match="padding must be one of zeros, reflect, replicate, got 'wrap'"):
+        make(padding="wrap")
+    with pytest.raises(ValueError, match="preprocessing must be one of None, torchvision, caffe, got 'bgr'"):
+        make(preprocessing="bgr")
+    with pytest.raises(ValueError, match="pooling_gain must be positive, got 0"):
+        make(pooling_gain=0)
+
+
+def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_path):
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    with pytest.raises(ValueError, match=rf"put that file at {tmp_path}/checkpoints/vgg19-.*pth.*_offline"):
+        make("imagenet")
+
+
+@pytest.mark.parametrize(("pooling", "gain", "padding"), [("average", 1.0, "reflect"), ("max", 2.0, "replicate")])
+def test_calibrated_channels_have_mean_zero_and_variance_one(pooling, gain, padding):
+    model = make(pooling=pooling, pooling_gain=gain, padding=padding)
+    images = torch.rand(1, 3, 48, 48)
+    before = model.layers.conv4_1.weight.clone()
+    model.calibrate(images, ["conv1_1", "conv3_4"])
+    assert torch.equal(model.layers.conv4_1.weight, before)
+    for name, feature in model(images, ["conv1_1", "conv2_2", "conv3_4"]).items():
+        std, mean = torch.std_mean(feature, dim=(0, 2, 3))
+        assert torch.allclose(mean, torch.zeros_like(mean), atol=1e-3), name
+        assert torch.allclose(std, torch.ones_like(std), atol=1e-3), name
