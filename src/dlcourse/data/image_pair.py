@@ -5,7 +5,8 @@ from collections.abc import Callable
 from PIL import Image
 
 from dlcourse.data import demo_pictures
-from dlcourse.images import open_picture, resize_longest_side, to_tensor
+from dlcourse.images import resize, to_tensor
+from dlcourse.picture_files import open_picture
 
 
 class ImagePair:
@@ -39,4 +40,4 @@ def load(key: str, path: str | None, draw: Callable[[], Image.Image], size: int)
             picture = open_picture(path)
         except ValueError as error:
             raise ValueError(f"{key}={error}") from error
-    return to_tensor(resize_longest_side(picture, size))[None]
+    return to_tensor(resize(picture, size))[None]
