@@ -13,7 +13,12 @@ SEEDS = st.integers(0, 10_000)
 CONSTANT = torch.full((1, 3, 4, 5), 0.3)
 BLACK = torch.zeros(1, 3, 4, 5)
 GREY = torch.rand(1, 1, 9, 8, generator=torch.Generator().manual_seed(1)).expand(1, 3, 9, 8)
-ODD = {"constant": CONSTANT, "black": BLACK, "grey": GREY, "one pixel": torch.tensor([0.2, 0.9, 0.4]).reshape(1, 3, 1, 1)}
+ODD = {
+    "constant": CONSTANT,
+    "black": BLACK,
+    "grey": GREY,
+    "one pixel": torch.tensor([0.2, 0.9, 0.4]).reshape(1, 3, 1, 1),
+}
 
 
 def random_picture(seed: int, height: int = 12, width: int = 10, dtype=torch.float64) -> torch.Tensor:

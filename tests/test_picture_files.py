@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse.picture_files import open_picture
+from dlcourse.picture_files import open_picture, to_rgb
 from picture_bytes import lab_to_srgb, png, tiff
 
 RED, CLEAR = (255, 0, 0), (0, 0, 255, 0)
@@ -104,6 +104,20 @@ def test_every_kind_of_transparency(tmp_path):
     for name, path in files.items():
         assert pixels_of(path, keep_alpha=True).tolist() == [[[10, 10, 10, 255], [20, 20, 20, 0]]], name
         assert pixels_of(path, background=(1, 2, 3)).tolist() == [[[10, 10, 10], [1, 2, 3]]], name
+
+
+@pytest.mark.parametrize(("mode", "color"), [("La", (50, 128)), ("RGBa", (50, 50, 50, 128))])
+def test_premultiplied_alpha_is_taken_back(mode, color):
+    found = np.asarray(to_rgb(Image.new(mode, (2, 2), color), keep_alpha=True), dtype=int)
+    assert np.abs(found - (100, 100, 100, 128)).max() <= 1
+
+
+def test_what_is_given_stays_as_it_is():
+    image = Image.fromarray(PIXELS)
+    image.info["icc_profile"] = b"damaged"
+    converted = to_rgb(image)
+    converted.putpixel((0, 0), (1, 2, 3))
+    assert np.array_equal(np.asarray(image), PIXELS) and image.info == {"icc_profile": b"damaged"}
 
 
 def test_an_alpha_channel_that_hides_nothing_is_dropped(tmp_path):

@@ -138,7 +138,8 @@ def separate(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
             image.info["transparency"] = tuple(level >> 8 for level in transparent)
         both = image.convert(whole)
         return both.convert(opaque), both.getchannel("A")
-    return image.convert({"1": "L", "P": "RGB", "YCbCr": "RGB"}.get(mode, mode)), None
+    simpler = {"1": "L", "P": "RGB", "YCbCr": "RGB"}.get(mode)
+    return image.convert(simpler) if simpler else image, None
 
 
 def reduce_to_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
