@@ -38,10 +38,9 @@ def draw(arguments: argparse.Namespace) -> None:
         picture, lines = demonstrate(name)
         path = arguments.output / f"{name}.png"
         try:
-            arguments.output.mkdir(parents=True, exist_ok=True)
             save(picture, path)
         except OSError as error:
-            raise UserError(f"--output {arguments.output}: cannot be written to ({error.strerror or error})") from error
+            raise UserError(f"--output {error}") from error
         print("\n  ".join([str(path), *lines]), flush=True)
 
 

@@ -21,10 +21,9 @@ def find_lr(cfg: DictConfig) -> None:
     with runner.autocast():
         curve = test(task)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
         save(draw(curve), output)
-    except OSError as error:
-        raise UserError(f"output={output}: cannot be written ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"output={error}") from error
     if doubt := curve.doubt():
         print(f"doubtful: {doubt}", file=sys.stderr)
     print(f"optimizer.lr={curve.suggestion():.2g}   (steepest point: {curve.steepest():.2g})")

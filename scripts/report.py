@@ -33,7 +33,6 @@ def report(arguments: argparse.Namespace) -> None:
     print_details(task, arguments.top)
     base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     output = arguments.output or base / "report"
-    output.mkdir(parents=True, exist_ok=True)
     for name, images in task.visualize().items():
         save(images, output / f"{name}.png")
         print(output / f"{name}.png")

@@ -12,6 +12,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse import checkpoint
     from dlcourse.build import build
     from dlcourse.errors import UserError
+    from dlcourse.picture_files import save_picture
     from dlcourse.runner import find_device
 
     config = command_line.plain(cfg)
@@ -25,8 +26,10 @@ def sample(cfg: DictConfig) -> None:
     picture = sampler(generator.eval().to(find_device(config["device"])))
 
     output = Path(config["output"] or default_output(path, config))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(output)
+    try:
+        save_picture(picture, output)
+    except (OSError, ValueError) as error:
+        raise UserError(f"output={error}") from error
     print(output)
 
 

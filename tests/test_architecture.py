@@ -10,13 +10,15 @@ from conftest import ROOT
 PACKAGE = ROOT / "src" / "dlcourse"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 CODE = SOURCES + sorted((ROOT / "scripts").glob("*.py")) + sorted((ROOT / "benchmarks").glob("*.py"))
-LEAVES = {"dlcourse.errors", "dlcourse.figures", "dlcourse.images"}
+LEAVES = {"dlcourse.colors", "dlcourse.errors", "dlcourse.figures", "dlcourse.images", "dlcourse.picture_files"}
 # package or module -> what of dlcourse it may know besides itself and the leaves
 MAY_IMPORT = {
     "dlcourse.models": set(),
     "dlcourse.losses": set(),
     "dlcourse.data": set(),
+    "dlcourse.colors": set(),
     "dlcourse.images": set(),
+    "dlcourse.picture_files": set(),
     "dlcourse.ema": set(),
     "dlcourse.schedules": set(),
     "dlcourse.search": set(),

@@ -1,88 +1,56 @@
-import io
 import math
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torchvision.utils import make_grid
 
-from dlcourse.images import labelled_grid, open_picture, resize_longest_side, tile, to_picture, to_tensor
+from dlcourse.images import labelled_grid, resize, tile, to_picture, to_tensor
+from dlcourse.logbook import Logbook
+from dlcourse.picture_files import SRGB_PROFILE, open_picture
 
-RED, CLEAR = (255, 0, 0), (0, 0, 255, 0)
-
-
-def save(image: Image.Image, path, **options):
-    image.save(path, **options)
-    return path
-
-
-def test_every_mode_becomes_rgb(tmp_path):
-    rgb = Image.new("RGB", (6, 4), RED)
-    for name, image in {
-        "rgb.png": rgb,
-        "palette.png": rgb.convert("P"),
-        "cmyk.jpg": rgb.convert("CMYK"),
-        "lossless.webp": rgb,
-        "rgb.tiff": rgb,
-    }.items():
-        options = {"lossless": True} if name.endswith("webp") else {}
-        opened = open_picture(save(image, tmp_path / name, **options))
-        assert opened.mode == "RGB" and opened.size == (6, 4)
-        assert np.abs(np.asarray(opened).astype(int) - RED).max() <= 3, name
-
-
-def test_transparency_is_laid_on_white_not_uncovered(tmp_path):
-    image = Image.new("RGBA", (2, 1), CLEAR)
-    image.putpixel((1, 0), (255, 0, 0, 128))
-    opened = open_picture(save(image, tmp_path / "a.png"))
-    assert opened.getpixel((0, 0)) == (255, 255, 255)
-    assert opened.getpixel((1, 0)) == pytest.approx((255, 127, 127), abs=1)
-    palette = Image.new("P", (1, 1), 0)
-    palette.putpalette([0, 0, 255])
-    assert open_picture(save(palette, tmp_path / "p.png", transparency=0)).getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_grey_of_8_and_16_bits_keeps_its_brightness(tmp_path):
-    grey8 = Image.new("L", (3, 3), 100)
-    grey16 = Image.fromarray(np.full((3, 3), 100 * 257, dtype=np.uint16))
-    for name, image in {"8.png": grey8, "16.png": grey16, "16.tiff": grey16}.items():
-        assert open_picture(save(image, tmp_path / name)).getpixel((1, 1)) == (100, 100, 100)
-
-
-def test_exif_orientation_is_applied(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
-    path = save(Image.new("RGB", (8, 4), RED), tmp_path / "turned.jpg", exif=exif)
-    assert open_picture(path).size == (4, 8)
-
-
-def test_files_that_are_no_pictures_are_named(tmp_path):
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(buffer, "PNG")
-    (tmp_path / "cut.png").write_bytes(buffer.getvalue()[:2000])
-    (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "text.png").write_text("not a picture")
-    for name, message in {
-        "cut.png": "a broken picture",
-        "empty.png": "not a picture",
-        "text.png": "not a picture",
-        "missing.png": "no such file",
-        "": "is a folder",
-    }.items():
-        with pytest.raises(ValueError, match=message):
-            open_picture(tmp_path / name)
-
-
-def test_a_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ValueError, match="refused as too large"):
-        open_picture(save(Image.new("L", (20, 20)), tmp_path / "bomb.png"))
+RED = (255, 0, 0)
 
 
 @pytest.mark.parametrize(("size", "expected"), [((400, 200), (64, 32)), ((30, 90), (21, 64)), ((5000, 3), (64, 1))])
 def test_resizing_keeps_the_aspect_ratio(size, expected):
-    assert resize_longest_side(Image.new("RGB", size), 64).size == expected
+    assert resize(Image.new("RGB", size), 64).size == expected
+    assert resize(Image.new("L", size), [20, 31]).size == (20, 31)
+
+
+@pytest.mark.parametrize("size", [0, -3, [4, 0], [4], [1, 2, 3], []])
+def test_sizes_that_are_none_are_named(size):
+    with pytest.raises(ValueError, match=r"size must be the longer side or \[width, height\]"):
+        resize(Image.new("RGB", (4, 4)), size)
+
+
+def test_hidden_colors_do_not_bleed_when_resized():
+    pixels = np.zeros((40, 40, 4), dtype=np.uint8)
+    pixels[:, :20] = (255, 0, 0, 255)
+    pixels[:, 20:] = (0, 255, 0, 0)  # green, but not to be seen
+    small = np.asarray(resize(Image.fromarray(pixels), 10))
+    visible = small[small[..., 3] > 0]
+    assert small.shape == (10, 10, 4) and len(visible) >= 50
+    assert (visible[:, 1] == 0).all() and (visible[:, 0] == 255).all()
+
+
+def test_alpha_survives_the_round_trip_and_the_logbook(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+    tensor = to_tensor(Image.fromarray(pixels))
+    assert tensor.shape == (4, 6, 5) and np.array_equal(np.asarray(to_picture(tensor)), pixels)
+    with Logbook(tmp_path, {}, step=0, max_steps=1) as logbook:
+        logbook.images(3, {"cutout": torch.stack([tensor, tensor]), "whole": tensor[None, :3]})
+    cutout = open_picture(tmp_path / "images" / "cutout_0000003.png", keep_alpha=True)
+    expected = np.concatenate([pixels, np.zeros((6, 2, 4), dtype=np.uint8), pixels], axis=1)
+    assert cutout.mode == "RGBA" and np.array_equal(np.asarray(cutout), expected)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for name in ("cutout", "whole"):
+        (event,) = events.Images(f"images/{name}")
+        assert event.encoded_image_string == (tmp_path / "images" / f"{name}_0000003.png").read_bytes()
+        with Image.open(tmp_path / "images" / f"{name}_0000003.png") as file:
+            assert file.info["icc_profile"] == SRGB_PROFILE
 
 
 def test_bytes_survive_the_round_trip_and_values_are_rounded_not_truncated():

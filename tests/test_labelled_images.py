@@ -7,7 +7,7 @@ from conftest import compose, kaggle_folder
 from dlcourse.build import build
 from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision, image_folder
 from dlcourse.data.image_folder import refuse_more_than_memory
-from dlcourse.images import open_picture
+from dlcourse.picture_files import open_picture
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
 

@@ -1,6 +1,5 @@
 """Matplotlib figures without a display, as tensors."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.images import to_picture
+from dlcourse.picture_files import save_picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,10 +36,5 @@ def to_image(figure: "Figure") -> Tensor:
 
 
 def save(picture: Tensor, path: Path) -> None:
-    """Write a picture (1, 3, H, W) in [0, 1] as a PNG atomically, in a folder that exists."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        to_picture(picture[0]).save(temporary, format="PNG")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a picture (1, 3, H, W) in [0, 1]; format, folder and errors are those of `picture_files.save_picture`."""
+    save_picture(to_picture(picture[0]), path)

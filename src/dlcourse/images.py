@@ -1,73 +1,48 @@
-"""Pictures between files, Pillow and tensors."""
+"""Pictures between Pillow and tensors, and side by side."""
 
 import math
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-BACKGROUND = (255, 255, 255)  # what shows through transparent pixels
 
+def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
+    """An L, RGB or RGBA picture at another size, by Lanczos' filter; Pillow weighs colours by alpha meanwhile.
 
-def open_picture(path: str | Path) -> Image.Image:
-    """Read any picture file as 8-bit RGB: upright by its EXIF tag, transparency laid on white, 16 bit scaled to 8.
+    Args:
+        image: any size.
+        size: pixels on the longer side, the aspect ratio is kept; or [width, height] exactly.
 
     Raises:
-        ValueError: no such file, no picture, cut short, or too large to be opened safely.
+        ValueError: a size below 1, or a list of other than two.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                return to_rgb(ImageOps.exif_transpose(file))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise ValueError(f"{path}: is a folder, not a picture") from None
-    except UnidentifiedImageError:
-        raise ValueError(f"{path}: not a picture that Pillow can read") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: refused as too large ({error})") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ValueError(f"{path}: a broken picture ({error})") from error
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """An image of any mode as RGB; transparent pixels are composited on BACKGROUND, not just uncovered."""
-    if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion clips it to white
-        grey = np.clip(np.asarray(image, dtype=np.float64) / 257.0, 0, 255)
-        image = Image.fromarray(grey.round().astype(np.uint8))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, (*BACKGROUND, 255)), rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def resize_longest_side(image: Image.Image, longest_side: int) -> Image.Image:
-    """Scale to `longest_side` pixels on the longer side; the aspect ratio is kept."""
-    factor = longest_side / max(image.size)
-    width, height = (max(1, round(side * factor)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)
+    sides = [size, size] if isinstance(size, int) else size
+    if len(sides) != 2 or min(sides) < 1:
+        raise ValueError(f"size must be the longer side or [width, height], in pixels >= 1, got {size}")
+    if isinstance(size, int):
+        sides = [max(1, round(side * size / max(image.size))) for side in image.size]
+    return image.resize((sides[0], sides[1]), Image.Resampling.LANCZOS)
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """RGB picture -> float (3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.array(image, dtype=np.float32) / 255.0).permute(2, 0, 1).contiguous()
+    """L, RGB or RGBA picture -> float (1, H, W), (3, H, W) or (4, H, W) in [0, 1]."""
+    pixels = np.atleast_3d(np.array(image, dtype=np.float32) / 255.0)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def to_picture(image: Tensor) -> Image.Image:
-    """(3, H, W) in [0, 1] -> RGB picture; clamped and rounded, not truncated."""
+    """(3, H, W) or (4, H, W) in [0, 1] -> RGB or RGBA picture; clamped and rounded, not truncated."""
     pixels = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 def tile(images: Tensor, gap: int = 2) -> Tensor:
-    """Pictures in as many rows as columns, `gap` black pixels apart: (N, C, H, W) -> (C, H', W'); one stays as it is.
+    """Pictures in as many rows as columns, `gap` pixels of zeros apart: (N, C, H, W) -> (C, H', W').
 
+    One picture stays as it is. Between pictures of 3 channels is black, between those of 4, with alpha, nothing.
     torchvision's make_grid does it too, but to import torchvision takes as long as to train a small classifier.
     """
     n, c, h, w = images.shape

@@ -1,6 +1,5 @@
 """A run's pictures one after the other, as an animated GIF."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from dlcourse.errors import UserError
-from dlcourse.images import open_picture
+from dlcourse.picture_files import open_picture, whole_file
 
 PICTURE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
 HOLD = 2.0  # seconds that the last picture stays longer
@@ -95,10 +94,6 @@ def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
 def write_gif(frames: Sequence[Image.Image], durations: Sequence[int], output: Path) -> None:
     """Write frames with palettes, shown for so many milliseconds each, as a whole file or not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        first, *others = frames
+    first, *others = frames
+    with whole_file(output) as temporary:
         first.save(temporary, "GIF", save_all=True, append_images=others, duration=list(durations), loop=0)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)

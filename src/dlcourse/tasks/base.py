@@ -11,7 +11,7 @@ from dlcourse.schedules import Schedule
 
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
 Histograms = dict[str, Tensor]  # tag -> any number of values
-Images = dict[str, Tensor]  # name -> (N, 3, H, W) in [0, 1]
+Images = dict[str, Tensor]  # name -> (N, 3, H, W) in [0, 1], or (N, 4, H, W) with alpha
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 
 
