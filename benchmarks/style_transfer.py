@@ -4,13 +4,14 @@
     python benchmarks/style_transfer.py --to-loss       # also: how long until the tutorial's loss after 300 evaluations
     python benchmarks/style_transfer.py --large         # also: 2048 x 2048
 
-Every figure is of a process of its own; peers take turns. The tutorial's network stands below, written anew as the plain
-chain that it is: losses as modules, clamping inside the closure, torch's defaults. Weights are torchvision's random ones
-of one seed, the pictures the built-in ones, squares. Beside the rates stand those of the machine: a 3 x 3 convolution
-of 128 channels, forward and backward, and a matrix product.
+Every figure is of a process of its own; peers take turns. The tutorial's network stands below, written anew as the
+plain chain that it is: losses as modules, clamping inside the closure, torch's defaults. Weights are torchvision's
+random ones of one seed, the pictures the built-in ones, squares. Beside the rates stand those of the machine: a 3 x 3
+convolution of 128 channels, forward and backward, and a matrix product.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -45,7 +46,7 @@ class Tutorial:
         content, style = pictures.content, pictures.styles[0]
         mean, std = (torch.tensor(v).view(-1, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         chain: list[nn.Module] = []
-        self.losses: list[tuple[float, nn.Module]] = []
+        self.losses: list[tuple[float, PeekLoss]] = []
         x, y = (content - mean) / std, (style - mean) / std
         conv = 0
         with torch.no_grad():
@@ -56,10 +57,10 @@ class Tutorial:
                 if isinstance(layer, nn.Conv2d):
                     conv += 1
                     if conv == 4:
-                        chain.append(PeekLoss(x, lambda f: f))
-                        self.losses.append((1.0, chain[-1]))
-                    chain.append(PeekLoss(tutorial_gram(y), tutorial_gram))
-                    self.losses.append((1e6, chain[-1]))
+                        self.losses.append((1.0, PeekLoss(x, lambda f: f)))
+                        chain.append(self.losses[-1][1])
+                    self.losses.append((1e6, PeekLoss(tutorial_gram(y), tutorial_gram)))
+                    chain.append(self.losses[-1][1])
                     if conv == 5:
                         break
         self.mean, self.std = mean, std
@@ -86,7 +87,7 @@ class Tutorial:
             return loss
 
         while True:
-            self.optimizer.step(closure)  # type: ignore[arg-type]
+            self.optimizer.step(closure)
 
 
 class PeekLoss(nn.Module):
@@ -117,9 +118,9 @@ class Ours:
         from dlcourse.allocator import keep_freed_memory
         from dlcourse.build import build
 
-        keep_freed_memory()  # as the runner does
         torch.manual_seed(0)
         self.task = build(config["task"], "task")
+        keep_freed_memory()  # as the runner does
         self.bf16 = config["precision"] == "bf16"
         self.task.setup(torch.device("cpu"))
 
@@ -171,10 +172,8 @@ def child(arguments: argparse.Namespace) -> None:
             if is_enough or len(losses) > 3 * EVALUATIONS:
                 raise Finished
 
-        try:
+        with contextlib.suppress(Finished):
             peer.run(note)
-        except Finished:
-            pass
         found |= {"seconds": time.perf_counter() - start, "loss": losses[-1], "evaluations": len(losses) - 1}
     found["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
     print(json.dumps(found))
@@ -202,14 +201,45 @@ def machine_rates(threads: int) -> None:
     torch.set_num_threads(threads)
     for dtype in (torch.float32, torch.bfloat16):
         x = torch.randn(1, 128, 256, 256, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
-        layer = nn.Conv2d(128, 128, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layer = nn.Conv2d(128, 128, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)
         layer.requires_grad_(False)
         ones = torch.ones_like(x)
         seconds = min(timed(lambda: torch.autograd.grad(layer(x), x, ones)) for _ in range(5))  # noqa: B023
         convolution = 2 * 2 * 9 * 128 * 128 * 256 * 256 / seconds / 1e9
         a = torch.randn(2048, 2048, dtype=dtype)
         product = 2 * 2048**3 / min(timed(lambda: a @ a) for _ in range(5)) / 1e9  # noqa: B023
-        print(f"machine, {str(dtype)[6:]:9} convolution {convolution:5.0f} GFLOP/s, matrix product {product:5.0f} GFLOP/s")
+        print(
+            f"machine, {str(dtype)[6:]:9} convolution {convolution:5.0f} GFLOP/s, matrix product {product:5.0f} GFLOP/s"
+        )
+
+
+def compare_evaluations(size: int, threads: int, repeats: int) -> None:
+    """Print seconds per evaluation of every peer, taking turns."""
+    rounds = [{peer: measure(peer, size, threads, "--evaluations=7") for peer in PEERS} for _ in range(repeats)]
+    for peer in PEERS:
+        seconds = statistics.median(found[peer]["seconds"] for found in rounds)
+        ratio = statistics.median(found[peer]["seconds"] / found["tutorial"]["seconds"] for found in rounds)
+        rate, rss = rounds[0][peer]["gflop"] / seconds, max(found[peer]["rss"] for found in rounds)
+        print(f"{size:4} {peer:9} {seconds:6.3f} s  ratio {ratio:.2f}  {rate:4.0f} GFLOP/s  peak {rss:.2f} GiB")
+
+
+def compare_to_loss(size: int, threads: int) -> None:
+    """Print the seconds until the loss that the tutorial ends with."""
+    tutorial = measure("tutorial", size, threads)
+    print(f"{size:4} tutorial {tutorial['seconds']:.1f} s to loss {tutorial['loss']:.5f} in {EVALUATIONS} evaluations")
+    for peer in ("fp32", "bf16"):
+        for name, also in {"": [], ", coarse to fine": COARSE_TO_FINE}.items():
+            found = measure(peer, size, threads, f"--until={tutorial['loss']}", "--also", *also)
+            ratio = found["seconds"] / tutorial["seconds"]
+            reached = f"to loss {found['loss']:.5f} in {found['evaluations']} evaluations"
+            print(f"{size:4} {peer + name} {found['seconds']:.1f} s, ratio {ratio:.2f}, {reached}")
+
+
+def measure_large(threads: int) -> None:
+    """Print seconds and memory of one evaluation of 2048 x 2048 pixels."""
+    for peer, also in {"fp32": [], "bf16": [], "fp32, checkpointing": ["model.checkpointing=true"]}.items():
+        found = measure(peer[:4], 2048, threads, "--evaluations=1", "--also", *also)
+        print(f"2048 {peer:20} {found['seconds']:6.1f} s an evaluation, peak {found['rss']:.2f} GiB")
 
 
 def main() -> None:
@@ -218,8 +248,8 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--to-loss", action="store_true")
-    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--to-loss", action="store_true", help="also seconds to the loss that the tutorial ends with")
+    parser.add_argument("--large", action="store_true", help="also 2048 x 2048 pixels")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--evaluations", type=int, default=0, help=argparse.SUPPRESS)
@@ -231,31 +261,11 @@ def main() -> None:
         return
     machine_rates(arguments.threads)
     for size in arguments.sizes:
-        rounds = [
-            {peer: measure(peer, size, arguments.threads, "--evaluations=7") for peer in PEERS}
-            for _ in range(arguments.repeats)
-        ]
-        for peer in PEERS:
-            seconds = statistics.median(found[peer]["seconds"] for found in rounds)
-            ratio = statistics.median(found[peer]["seconds"] / found["tutorial"]["seconds"] for found in rounds)
-            rate, rss = rounds[0][peer]["gflop"] / seconds, max(found[peer]["rss"] for found in rounds)
-            print(f"{size:4} {peer:9} {seconds:6.3f} s  ratio {ratio:.2f}  {rate:4.0f} GFLOP/s  peak {rss:.2f} GiB")
+        compare_evaluations(size, arguments.threads, arguments.repeats)
     if arguments.to_loss:
-        size = max(arguments.sizes)
-        tutorial = measure("tutorial", size, arguments.threads)
-        print(f"{size:4} tutorial  {tutorial['seconds']:6.1f} s to loss {tutorial['loss']:.5f} in {EVALUATIONS} evaluations")
-        for peer in ("fp32", "bf16"):
-            for name, also in {"": [], ", coarse to fine": COARSE_TO_FINE}.items():
-                found = measure(peer, size, arguments.threads, f"--until={tutorial['loss']}", "--also", *also)
-                ratio = found["seconds"] / tutorial["seconds"]
-                print(
-                    f"{size:4} {peer + name:22} {found['seconds']:6.1f} s  ratio {ratio:.2f}  to loss {found['loss']:.5f} "
-                    f"in {found['evaluations']} evaluations"
-                )
+        compare_to_loss(max(arguments.sizes), arguments.threads)
     if arguments.large:
-        for peer, also in {"fp32": [], "bf16": [], "fp32, checkpointing": ["model.checkpointing=true"]}.items():
-            found = measure(peer[:4], 2048, arguments.threads, "--evaluations=1", "--also", *also)
-            print(f"2048 {peer:20} {found['seconds']:6.1f} s an evaluation, peak {found['rss']:.2f} GiB")
+        measure_large(arguments.threads)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "src" / "dlcourse"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 CODE = SOURCES + sorted((ROOT / "scripts").glob("*.py")) + sorted((ROOT / "benchmarks").glob("*.py"))
-LEAVES = {"dlcourse.colors", "dlcourse.errors", "dlcourse.figures", "dlcourse.images", "dlcourse.picture_files"}
+LEAVES = {f"dlcourse.{name}" for name in ("allocator", "colors", "errors", "figures", "images", "picture_files")}
 # package or module -> what of dlcourse it may know besides itself and the leaves
 MAY_IMPORT = {
     "dlcourse.models": set(),

@@ -1,6 +1,6 @@
 """The pictures of neural style transfer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.colors import keep_chroma, luminance, match_luminance, match_statistics
-from dlcourse.data import demo_pictures
+from dlcourse.data.demo_pictures import content_picture, style_picture
 from dlcourse.images import resize, to_tensor
 from dlcourse.picture_files import BACKGROUND, open_picture
 
@@ -37,15 +37,13 @@ class Pictures:
 
     def to(self, device: torch.device) -> "Pictures":
         """All of them on `device`."""
-        move = lambda masks: [None if mask is None else mask.to(device) for mask in masks]
-        (content_mask,) = move([self.content_mask])
         return Pictures(
             self.content.to(device),
             [style.to(device) for style in self.styles],
             self.style_weights,
-            content_mask,
-            move(self.regions),
-            move(self.style_masks),
+            None if self.content_mask is None else self.content_mask.to(device),
+            [region.to(device) for region in self.regions],
+            [None if mask is None else mask.to(device) for mask in self.style_masks],
         )
 
 
@@ -95,30 +93,22 @@ class ContentAndStyles:
         background: list[int],
         keep_alpha: bool,
     ):
-        for name, size in {"content_size": content_size, "style_size": style_size}.items():
-            sides = size if isinstance(size, list) else [size, size]
-            if len(sides) != 2 or min(sides) < 16:
-                raise ValueError(f"{name} must be at least 16 pixels, or [width, height] of that, got {size}")
+        check_size("content_size", content_size)
+        check_size("style_size", style_size)
         if colors not in COLORS:
             raise ValueError(f"colors must be one of {', '.join(COLORS)}, got {colors!r}")
         if len(background) != 3 or not all(0 <= value <= 255 for value in background):
             raise ValueError(f"background must be three values in [0, 255], got {background}")
-        ground = (background[0], background[1], background[2])
-        picture = read("content", content, ground, keep_alpha) if content else demo_pictures.content_picture()
-        self.content = resize(picture, content_size)
+        red, green, blue = background
         paths = style if isinstance(style, list) else [style]
-        self.styles = [read("style", path, ground) if path else demo_pictures.style_picture() for path in paths]
-        self.style_weights = style_weights or [1.0] * len(self.styles)
-        for name, values in {
-            "style_weights": self.style_weights,
-            "style_regions": style_regions,
-            "style_masks": style_masks,
-        }.items():
-            if values and len(values) != len(self.styles):
-                raise ValueError(f"{name} must be one for each of {len(self.styles)} styles, got {len(values)}")
-        if not all(weight > 0 for weight in self.style_weights):
-            raise ValueError(f"style_weights must be positive, got {self.style_weights}")
-        self.style_size, self.colors, self.content_picture = style_size, colors, picture
+        self.style_weights = style_weights or [1.0] * len(paths)
+        check_weights(self.style_weights, len(paths))
+        check_count("style_regions", style_regions, len(paths))
+        check_count("style_masks", style_masks, len(paths))
+        original = read("content", content, (red, green, blue), keep_alpha) if content else content_picture()
+        self.original, self.content = original, resize(original, content_size)
+        self.styles = [read("style", path, (red, green, blue)) if path else style_picture() for path in paths]
+        self.style_size, self.colors = style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         self.style_masks = [read_mask("style_masks", path) for path in style_masks]
@@ -132,7 +122,7 @@ class ContentAndStyles:
         """All pictures, scaled by the factor that gives the content so many pixels on the longer side."""
         factor = longest_side / self.longest_side
         size = scaled(list(self.content.size), factor)
-        content = to_tensor(resize(self.content_picture, size).convert("RGB"))[None]
+        content = to_tensor(resize(self.original, size).convert("RGB"))[None]
         styles, seen = [], content
         for index, picture in enumerate(self.styles):
             style = to_tensor(resize(picture, scaled(self.style_size, factor)))[None]
@@ -161,9 +151,27 @@ class ContentAndStyles:
         return torch.cat([image, content[:, 3:]], 1)
 
 
-def read(
-    key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
-) -> Image.Image:
+def check_size(key: str, size: int | list[int]) -> None:
+    """Raise ValueError for a size that is none, or too small."""
+    sides = size if isinstance(size, list) else [size, size]
+    if len(sides) != 2 or min(sides) < 16:
+        raise ValueError(f"{key} must be at least 16 pixels, or [width, height] of that, got {size}")
+
+
+def check_count(key: str, values: Sequence[object], count: int) -> None:
+    """Raise ValueError for values that are there but not one for each style."""
+    if values and len(values) != count:
+        raise ValueError(f"{key} must be one for each of {count} styles, got {len(values)}")
+
+
+def check_weights(weights: list[float], count: int) -> None:
+    """Raise ValueError for weights that are not positive or not one for each style."""
+    check_count("style_weights", weights, count)
+    if not all(weight > 0 for weight in weights):
+        raise ValueError(f"style_weights must be positive, got {weights}")
+
+
+def read(key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
     """The picture at `path`; what is wrong with it is told with the key."""
     try:
         return open_picture(path, background, keep_alpha)

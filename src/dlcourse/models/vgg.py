@@ -87,12 +87,12 @@ class VGG19(nn.Module):
             load_convolutions(convolutions, state, weights)
         chosen = preprocessing or ("caffe" if names_are_gatys else "torchvision")
         if chosen == "caffe":
-            self.layers.conv1_1.weight.data = self.layers.conv1_1.weight.data.flip(1)  # BGR to RGB
+            convolutions["conv1_1"].weight.data = convolutions["conv1_1"].weight.data.flip(1)  # BGR to RGB
         mean, std = PREPROCESSING[chosen]
         self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1))
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed."""

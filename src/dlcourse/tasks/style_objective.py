@@ -1,6 +1,6 @@
 """What a picture of neural style transfer is to agree with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -94,11 +94,7 @@ class StyleObjective:
         if self.regions:
             self.style_targets, self.style_shares = per_style, shares
         else:
-            blend = {
-                name: sum(share * targets[name] for share, targets in zip(shares, per_style, strict=True))
-                for name in self.style_layers
-            }
-            self.style_targets, self.style_shares = [blend], [1.0]
+            self.style_targets, self.style_shares = [mixture(per_style, shares)], [1.0]
 
     def features(self, image: Tensor, layers: dict[str, float]) -> dict[str, Tensor]:
         """The features of some layers, or ValueError if the picture is too small for them."""
@@ -117,7 +113,7 @@ class StyleObjective:
             feature = weighted(features[name], at_size_of(features[name], self.content_mask))
             content = content + weight * self.content_distance(feature, self.content_targets[name])
         style = zero
-        regions = self.regions or [None]
+        regions: Sequence[Tensor | None] = self.regions or [None]
         for region, targets, share in zip(regions, self.style_targets, self.style_shares, strict=True):
             for name, weight in self.style_layers.items():
                 statistic = self.style_statistic(features[name], at_size_of(features[name], region))
@@ -135,6 +131,14 @@ def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str,
     if len(weights) != len(layers):
         raise ValueError(f"{key} must be one for each of {len(layers)} layers, or null, got {weights}")
     return dict(zip(layers, weights, strict=True))
+
+
+def mixture(statistics: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
+    """The average of each statistic, weighted by `shares`, which sum to 1."""
+    return {
+        name: torch.stack([share * found[name] for share, found in zip(shares, statistics, strict=True)]).sum(0)
+        for name in statistics[0]
+    }
 
 
 def at_size_of(feature: Tensor, mask: Tensor | None) -> Tensor | None:

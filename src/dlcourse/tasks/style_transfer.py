@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.data import ContentAndStyles, Pictures
@@ -13,6 +13,7 @@ from dlcourse.data.content_and_styles import read
 from dlcourse.images import resize, to_tensor
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Descent, Images, MakeOptimizer, Metrics, Stateful, Task
+from dlcourse.tasks.canvas import Canvas
 from dlcourse.tasks.guard import Guard
 from dlcourse.tasks.style_objective import StyleObjective
 
@@ -167,55 +168,20 @@ class StyleTransfer(Task):
 
     def state_dict(self) -> dict[str, Any]:
         """The picture, the optimizer's memory, and the best picture so far."""
-        parts = {"canvas": self.canvas, "descent": self.descent, "guard": self.guard}
-        return {"scale": self.scale} | {name: part.state_dict() for name, part in parts.items()}
+        return {
+            "scale": self.scale,
+            "canvas": self.canvas.state_dict(),
+            "descent": self.descent.state_dict(),
+            "guard": self.guard.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a picture of any scale."""
         self.aim_at_scale(state_dict["scale"])
         self.begin(state_dict["canvas"]["image"].to(self.device))
-        for part in (self.canvas, self.descent, self.guard):
-            part.load_state_dict(state_dict[type(part).__name__.lower()])
-
-
-class Canvas(nn.Module):
-    """A picture whose pixels are the parameters, (1, 3, H, W), and the moving average of its past.
-
-    Averaged iterates, Polyak & Juditsky 1992: a_t = beta a_t-1 + (1 - beta) x_t, divided by 1 - beta^t.
-    """
-
-    image: nn.Parameter
-    sum: Tensor
-    count: Tensor
-
-    def __init__(self, averaging: float):
-        super().__init__()
-        self.averaging = averaging
-        self.put(torch.zeros(1, 3, 1, 1))
-
-    def put(self, picture: Tensor) -> None:
-        """Begin anew with a picture. L-BFGS needs it contiguous."""
-        self.image = nn.Parameter(picture.detach().clone(memory_format=torch.contiguous_format))
-        self.register_buffer("sum", torch.zeros_like(self.image))
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
-
-    @torch.no_grad()
-    def note(self) -> None:
-        """Let the average take in the picture."""
-        if self.averaging:
-            self.sum.lerp_(self.image, 1 - self.averaging)
-            self.count += 1
-
-    @torch.no_grad()
-    def clamp(self) -> None:
-        """Cut the pixels off at [0, 1]."""
-        self.image.clamp_(0, 1)
-
-    def average(self) -> Tensor:
-        """The average of the pictures; without averaging, or before the first update, the picture itself."""
-        if not int(self.count):
-            return self.image.detach()
-        return self.sum / (1 - self.averaging ** int(self.count))
+        self.canvas.load_state_dict(state_dict["canvas"])
+        self.descent.load_state_dict(state_dict["descent"])
+        self.guard.load_state_dict(state_dict["guard"])
 
 
 def scale_sizes(smallest: int, largest: int) -> list[int]:
@@ -224,7 +190,7 @@ def scale_sizes(smallest: int, largest: int) -> list[int]:
     return [round(largest / 2 ** (index / 2)) for index in reversed(range(count))]
 
 
-def enlarge(picture: Tensor, size: tuple[int, int]) -> Tensor:
+def enlarge(picture: Tensor, size: torch.Size) -> Tensor:
     """A picture at (height, width) `size`, smoothly."""
     return F.interpolate(picture, size, mode="bicubic", align_corners=False)
 
