@@ -98,6 +98,13 @@ def test_another_choice_of_layers_is_one_key():
         "content_layers relu1_1, relu2_1",
         "content_layers relu1_1: 1, relu2_1: 0.25",
     ]
+    proportional = [
+        {"layers.a": 1, "layers.b": 1},
+        {"layers.a": 2.0, "layers.b": 2.0},
+        {"layers.a": 1.0, "layers.b": 1},
+    ]
+    table = arrange(runs_of(*(keys | {"seed": seed} for seed, keys in enumerate(proportional))), columns="layers")
+    assert columns_of(table) == ["layers {a: 1, b: 1}", "layers {a: 2, b: 2}"]
     even = runs_of(*({"task.layers.a": a, "task.layers.b": b} for a, b in ((1, 0), (0, 1), (1, 1))))
     assert columns_of(arrange(even, columns="task.layers")) == ["layers a", "layers b", "layers a, b"]
 

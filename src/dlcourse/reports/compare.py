@@ -99,6 +99,8 @@ def as_yaml(value: Any) -> str:
     """A config value as one would type it; 10.0 is 10, however it was typed."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {as_yaml(part)}" for name, part in value.items()) + "}"
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
