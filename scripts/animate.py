@@ -1,4 +1,4 @@
-"""A GIF of a run's pictures: python scripts/animate.py RUN [NAME] [--output PATH.gif] [--seconds 5]"""
+"""A run's pictures in motion: python scripts/animate.py RUN [NAME] [--output PATH.gif|.webp|.mp4] [--seconds 5]"""
 
 import argparse
 from pathlib import Path
@@ -9,19 +9,19 @@ import command_line
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = command_line.Parser(
-        description="A GIF of a run's pictures, images/NAME_<step>.png, in the order of steps."
+        description="An animation of a run's pictures, images/NAME_<step>.png, in the order of steps."
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="such as decision_map (default: the only kind there is)"
     )
-    parser.add_argument("--output", type=Path, metavar="PATH.gif", help="(default: RUN/NAME.gif)")
+    parser.add_argument("--output", type=Path, metavar="PATH", help=".gif, .webp or .mp4 (default: RUN/NAME.gif)")
     parser.add_argument("--seconds", type=float, default=5.0, help="from the first picture to the last (default: 5)")
     return parser.parse_args()
 
 
 def animate(arguments: argparse.Namespace) -> None:
-    """Find the pictures and write the GIF."""
+    """Find the pictures and write the animation."""
     from dlcourse.reports import animation  # here: --help answers without torch
 
     name, pictures = animation.pictures_of(arguments.run, arguments.name)

@@ -1,8 +1,10 @@
-"""A run's pictures become a GIF with all of them, in order, in their own colours."""
+"""A run's pictures become a GIF, WebP or video with all of them, in order, in their own colours."""
 
 import argparse
 import os
+import sys
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,10 +30,10 @@ def run_dir(tmp_path):
     return tmp_path / "run"
 
 
-def frames_of(path):
-    with Image.open(path) as gif:
-        assert gif.format == "GIF" and gif.info["loop"] == 0
-        return [(np.asarray(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
+def frames_of(path, kind="GIF"):
+    with Image.open(path) as file:
+        assert file.format == kind and file.info["loop"] == 0
+        return [(np.asarray(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(file)]
 
 
 def test_frames_come_in_the_order_of_steps_with_their_own_colours(run_dir):
@@ -45,6 +47,55 @@ def test_frames_come_in_the_order_of_steps_with_their_own_colours(run_dir):
         assert frame.shape[1] == 200 and frame.shape[0] > 90
         assert np.abs(frame[:90] - original).mean() < 1.5
         assert (frame[90:] == 255).mean() > 0.5 and frame[90:].min() < 100  # a white strip with dark letters
+
+
+def test_a_webp_has_the_same_frames_as_a_gif(run_dir):
+    _, pictures = pictures_of(run_dir, None)
+    for name in ("out.gif", "out.WEBP"):
+        animate(pictures, run_dir / name, seconds=2)
+    for (webp, shown), (gif, duration) in zip(
+        frames_of(run_dir / "out.WEBP", "WEBP"), frames_of(run_dir / "out.gif"), strict=True
+    ):
+        assert shown == duration and np.abs(webp.astype(int) - gif).mean() < 4
+
+
+@pytest.mark.parametrize("height", [90, 89])  # with the caption's strip of 22: an even and an odd one
+def test_a_video_plays_everywhere_and_shows_the_frames_in_their_colours(run_dir, height):
+    _, pictures = pictures_of(run_dir, None)
+    for path in pictures.values():
+        with Image.open(path) as picture:
+            picture.crop((0, 0, 199, height)).save(path)
+    animate(pictures, run_dir / "out.mp4", seconds=2)
+    with av.open(str(run_dir / "out.mp4")) as container:
+        (stream,) = container.streams
+        codec = stream.codec_context
+        assert (codec.name, codec.pix_fmt, codec.width, codec.height) == ("h264", "yuv420p", 200, 112)
+        assert (codec.colorspace, codec.color_primaries, codec.color_trc, codec.color_range) == (1, 1, 1, 1)
+        assert stream.average_rate == 2 and container.duration == pytest.approx(1e6 * (2 + HOLD), rel=0.01)
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(stream)]
+    assert len(frames) == len(pictures) + 4  # the last one stays two seconds longer
+    for frame, path in zip(frames, [*pictures.values()] + 4 * [pictures[2000]], strict=True):
+        with Image.open(path) as picture:
+            assert np.abs(frame[:height, :199] - np.asarray(picture)).mean() < 4
+        assert (frame[height:] > 240).mean() > 0.5 and frame[height:].min() < 100
+        assert frame[:, 199].mean(-1).min() > 200  # the column that makes the width even: white, its colour blurred
+
+
+def test_without_pyav_a_video_tells_how_to_get_it(run_dir, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(
+        UserError, match=r"^an \.mp4 needs PyAV, which is not installed: pip install 'dlcourse\[video\]'$"
+    ):
+        animate(pictures_of(run_dir, None)[1], run_dir / "out.mp4", seconds=1)
+    animate(pictures_of(run_dir, None)[1], run_dir / "out.webp", seconds=1)
+    assert sorted(path.name for path in run_dir.iterdir()) == ["images", "out.webp"]
+
+
+@pytest.mark.parametrize("name", ["out", "out.avi", "new/out.png"])
+def test_another_suffix_is_refused(run_dir, name):
+    with pytest.raises(UserError, match=rf"{name}: the name of an animation must end in one of \.gif, \.webp, \.mp4$"):
+        animate(pictures_of(run_dir, None)[1], run_dir / name, seconds=1)
+    assert [path.name for path in run_dir.iterdir()] == ["images"]
 
 
 def test_the_step_is_written_beneath(run_dir):
@@ -137,7 +188,7 @@ def test_a_mistake_is_told_in_a_line(arguments, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["animate.py", "doctor.py", "check_gradients.py", "find_lr.py"])
+@pytest.mark.parametrize("name", ["animate.py", "doctor.py", "check_gradients.py", "find_lr.py", "sheet.py"])
 def test_help_answers_without_torch(name, tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))

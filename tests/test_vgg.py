@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models import vgg19
 
 from dlcourse.models import VGG19
-from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, stages
+from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, down_to_deepest
 
 
 def make(weights="orthogonal", **changes) -> VGG19:
@@ -15,7 +15,6 @@ def make(weights="orthogonal", **changes) -> VGG19:
         "pooling": "max",
         "pooling_gain": 1.0,
         "padding": "zeros",
-        "checkpointing": False,
         "channels_last": False,
     }
     return VGG19(weights, **(options | changes))
@@ -27,9 +26,16 @@ def test_layers_have_the_papers_names():
     assert tuple(dict(make().layers.named_children())) == LAYERS
 
 
-def test_stages_end_before_a_pooling_and_with_the_deepest_layer():
-    assert stages(["relu1_1", "conv2_1"]) == [("conv1_1", "relu1_1", "conv1_2", "relu1_2"), ("pool1", "conv2_1")]
-    assert stages([PIXELS]) == [] and stages(["pool1"])[-1] == ("pool1",)
+def test_layers_are_counted_down_to_the_deepest():
+    assert down_to_deepest(["conv2_1", "relu1_1"]) == LAYERS[:6]
+    assert down_to_deepest([PIXELS]) == () and down_to_deepest(["pool1"])[-1] == "pool1"
+
+
+def test_what_is_deeper_than_needed_can_be_let_go():
+    model, images = make(), torch.rand(1, 3, 16, 16)
+    before = model(images, ["relu2_1"])["relu2_1"]
+    model.truncate(["relu2_1", PIXELS])
+    assert len(model.layers) == 7 and torch.equal(model(images, ["relu2_1"])["relu2_1"], before)
 
 
 def test_random_features_are_torchvisions():
@@ -74,18 +80,6 @@ def test_nothing_deeper_than_needed_is_computed():
     model.layers.conv1_1._forward_hooks.clear()
     model(torch.rand(1, 3, 16, 16), ["relu1_2"])
     assert not any(parameter.requires_grad for parameter in model.parameters())
-
-
-def test_checkpointing_gives_the_same_bits():
-    torch.manual_seed(0)
-    model = make(pooling="average", padding="replicate")
-    images = torch.rand(1, 3, 32, 32, requires_grad=True)
-    results = []
-    for model.checkpointing in (False, True):
-        features = model(images, ["relu1_1", "relu3_1"])
-        loss = sum(feature.square().mean() for feature in features.values())
-        results.append((loss, *torch.autograd.grad(loss, images)))
-    assert all(torch.equal(kept, again) for kept, again in zip(*results, strict=True))
 
 
 def test_pooling_gain_scales_what_the_pooling_gives():

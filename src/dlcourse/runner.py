@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from dlcourse import checkpoint
-from dlcourse.allocator import keep_freed_memory
+from dlcourse.allocator import return_freed_memory
 from dlcourse.errors import UserError
 from dlcourse.logbook import Logbook
 from dlcourse.tasks.base import Metrics, Task
@@ -91,11 +91,11 @@ class Runner:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.deterministic = True  # resume repeats a step bit for bit
         torch.set_num_threads(self.num_threads or torch.get_num_threads())
-        keep_freed_memory()
         try:
             task.setup(self.device)
         except ValueError as error:
             raise UserError(f"task: {error}") from error
+        return_freed_memory()  # networks leave much behind when they are drawn, read or cut
         found = checkpoint.all_of(run_dir)
         if not found:
             return 0

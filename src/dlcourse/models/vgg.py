@@ -2,12 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Collection
-from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 # (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
@@ -39,8 +37,6 @@ class VGG19(nn.Module):
         pooling: "max" as trained, or "average" (smoother pictures; Gatys et al. 2016, section 2).
         pooling_gain: factor on what the pooling gives, > 0; 2 makes average pooling about as strong as max pooling.
         padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
-        checkpointing: whether activations are computed again in the backward pass, stage by stage, instead of being
-            kept: half the memory for a third more time (Chen et al. 2016).
         channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
             differs, so max pooling may choose another one of (nearly) equal neighbours.
 
@@ -60,7 +56,6 @@ class VGG19(nn.Module):
         pooling: str,
         pooling_gain: float,
         padding: str,
-        checkpointing: bool,
         channels_last: bool,
     ):
         super().__init__()
@@ -74,18 +69,13 @@ class VGG19(nn.Module):
                 raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
         if not pooling_gain > 0:
             raise ValueError(f"pooling_gain must be positive, got {pooling_gain}")
-        # read or drawn first: the layers below draw from the generator too, and `random` shall equal torchvision's
-        state = {} if weights == "orthogonal" else read_weights(weights)
-        self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
-        self.pooling_gain, self.checkpointing = pooling_gain, checkpointing
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+            self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
+        self.pooling_gain = pooling_gain
         convolutions = {name: layer for name, layer in self.layers.named_children() if isinstance(layer, nn.Conv2d)}
-        names_are_gatys = "conv1_1.weight" in state
-        if weights == "orthogonal":
-            for convolution in convolutions.values():
-                nn.init.orthogonal_(convolution.weight, gain=2**0.5)
-        else:
-            load_convolutions(convolutions, state, weights)
-        chosen = preprocessing or ("caffe" if names_are_gatys else "torchvision")
+        state = orthogonal_weights(convolutions) if weights == "orthogonal" else read_weights(weights)
+        load_convolutions(convolutions, state, weights)
+        chosen = preprocessing or ("caffe" if "conv1_1.weight" in state and weights != "orthogonal" else "torchvision")
         if chosen == "caffe":
             convolutions["conv1_1"].weight.data = convolutions["conv1_1"].weight.data.flip(1)  # BGR to RGB
         mean, std = PREPROCESSING[chosen]
@@ -98,24 +88,20 @@ class VGG19(nn.Module):
         """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed."""
         features = {PIXELS: images} if PIXELS in wanted else {}
         x = (images - self.mean) / self.std
-        for names in stages(wanted):
-            if self.checkpointing and torch.is_grad_enabled():
-                x, found = checkpoint(self.stage, x, names, wanted, use_reentrant=False)
-            else:
-                x, found = self.stage(x, names, wanted)
-            features |= found
+        for name in down_to_deepest(wanted):
+            x = self.forward_layer(name, x)
+            if name in wanted:
+                features[name] = x
         return features
 
-    def stage(self, x: Tensor, names: Collection[str], wanted: Collection[str]) -> tuple[Tensor, dict[str, Tensor]]:
-        """What comes out of the layers called `names`, one after the other, and the wanted ones among them."""
-        found: dict[str, Tensor] = {}
-        for name in names:
-            x = self.layers.get_submodule(name)(x)
-            if name.startswith("pool") and self.pooling_gain != 1:
-                x = self.pooling_gain * x
-            if name in wanted:
-                found[name] = x
-        return x, found
+    def forward_layer(self, name: str, x: Tensor) -> Tensor:
+        """What the layer called `name` makes of its input."""
+        x = self.layers.get_submodule(name)(x)
+        return self.pooling_gain * x if name.startswith("pool") and self.pooling_gain != 1 else x
+
+    def truncate(self, wanted: Collection[str]) -> None:
+        """Let go of everything deeper than the deepest of the `wanted` layers."""
+        self.layers = self.layers[: len(down_to_deepest(wanted))]
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, wanted: Collection[str]) -> None:
@@ -124,8 +110,8 @@ class VGG19(nn.Module):
         Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices.
         """
         x = (images - self.mean) / self.std
-        for name in (name for names in stages(wanted) for name in names):
-            x, _ = self.stage(x, [name], [])
+        for name in down_to_deepest(wanted):
+            x = self.forward_layer(name, x)
             layer = self.layers.get_submodule(name)
             if isinstance(layer, nn.Conv2d):
                 std, mean = torch.std_mean(x, dim=(0, 2, 3))
@@ -135,12 +121,9 @@ class VGG19(nn.Module):
                 x = (x - mean.reshape(1, -1, 1, 1)) / std.reshape(1, -1, 1, 1)
 
 
-def stages(wanted: Collection[str]) -> list[tuple[str, ...]]:
-    """The layers down to the deepest of the `wanted` ones, cut before each pooling."""
-    deepest = max((LAYERS.index(name) for name in wanted if name != PIXELS), default=-1)
-    needed = LAYERS[: deepest + 1]
-    cuts = [0, *(index for index, name in enumerate(needed) if name.startswith("pool")), len(needed)]
-    return [needed[start:end] for start, end in pairwise(cuts) if start < end]
+def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:
+    """The layers from the first to the deepest of the `wanted` ones."""
+    return LAYERS[: 1 + max((LAYERS.index(name) for name in wanted if name != PIXELS), default=-1)]
 
 
 def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
@@ -156,12 +139,22 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
     return layers
 
 
+def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
+    """Random weights whose rows are orthogonal, of length sqrt 2, and biases of 0; with Gatys' names."""
+    state: dict[str, Tensor] = {}
+    for name, layer in convolutions.items():
+        state[f"{name}.weight"] = nn.init.orthogonal_(torch.empty(layer.weight.shape), gain=2**0.5)
+        state[f"{name}.bias"] = torch.zeros(layer.out_channels)
+    return state
+
+
 def read_weights(weights: str) -> dict[str, Tensor]:
     """A state dict: torchvision's own of ImageNet, its random initialisation, or a file's."""
     if weights == "random":
         from torchvision.models import vgg19  # here: a run that needs no VGG does not wait for it
 
-        return vgg19(weights=None).state_dict()
+        # the whole network is drawn, as the tutorial draws it, but its classifier is not kept
+        return {f"features.{name}": value for name, value in vgg19(weights=None).features.state_dict().items()}
     if weights == "imagenet":
         from torchvision.models import VGG19_Weights
 
@@ -184,7 +177,7 @@ def read_weights(weights: str) -> dict[str, Tensor]:
 
 
 def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tensor], origin: str) -> None:
-    """Copy the convolutions of a VGG19 with Gatys' names or, in order, with torchvision's.
+    """Give the convolutions the weights of a VGG19 with Gatys' names or with torchvision's, in float32.
 
     Raises:
         ValueError: other names, or other shapes.
@@ -197,9 +190,8 @@ def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tenso
     for names in layouts:
         found = [state.get(name) for name in names] if isinstance(state, dict) else []
         if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own]:  # type: ignore[union-attr]
-            with torch.no_grad():
-                for target, source in zip(own, found, strict=True):
-                    target.copy_(source)  # type: ignore[union-attr, arg-type]
+            for layer, weight, bias in zip(convolutions.values(), found[::2], found[1::2], strict=True):
+                layer.weight, layer.bias = (nn.Parameter(tensor.detach().float()) for tensor in (weight, bias))  # type: ignore[union-attr]
             return
     raise ValueError(
         f"weights={origin}: not VGG19's weights (features.0.weight, ... as torchvision has them, or conv1_1.weight, "

@@ -27,10 +27,15 @@ class Group:
 
 
 def differing_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """The keys that not all runs share, other than the seed: key -> its values in the order of their appearance."""
+    """`varying_keys` other than the seed."""
+    return {key: values for key, values in varying_keys(runs).items() if not is_seed(key)}
+
+
+def varying_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """The keys that not all runs share: key -> its values in the order of their appearance."""
     keys = dict.fromkeys(key for run in runs for key in run.keys)
     values = {key: list(dict.fromkeys(value_of(run, key) for run in runs)) for key in keys}
-    return {key: found for key, found in values.items() if len(found) > 1 and not is_seed(key)}
+    return {key: found for key, found in values.items() if len(found) > 1}
 
 
 def value_of(run: Run, key: str) -> str:
@@ -57,29 +62,45 @@ def group_by_settings(runs: Sequence[Run]) -> list[Group]:
     return [Group(name_of(members[0], names), members) for members in groups.values()]
 
 
-def naming_keys(runs: Sequence[Run], keys: list[str]) -> list[str]:
-    """A few of `keys` whose values tell apart all that `keys` together do, chosen greedily."""
-
-    def num_told_apart(chosen: list[str]) -> int:
-        return len({tuple(value_of(run, key) for key in chosen) for run in runs})
-
-    chosen: list[str] = []
-    while num_told_apart(chosen) < num_told_apart(keys):
-        chosen.append(max(keys, key=lambda key: num_told_apart([*chosen, key])))
+def naming_keys(runs: Sequence[Run], keys: Sequence[str], given: Sequence[str] = ()) -> list[str]:
+    """The keys `given`, and a few of `keys` so that all runs are told apart that `keys` can tell, chosen greedily."""
+    chosen = list(given)
+    while num_told_apart(runs, chosen) < num_told_apart(runs, [*given, *keys]):
+        chosen.append(max(keys, key=lambda key: num_told_apart(runs, [*chosen, key])))
     return chosen
+
+
+def num_told_apart(runs: Sequence[Run], keys: Sequence[str]) -> int:
+    """How many different settings of `keys` the runs have."""
+    return len({tuple(value_of(run, key) for key in keys) for run in runs})
 
 
 def name_of(run: Run, keys: Sequence[str]) -> str:
     """A group's name: key=value of what tells it apart, keys without their path, classes without their package."""
     parts = []
-    for owner, name, value in ((*key.rpartition(".")[::2], run.keys[key]) for key in keys if key in run.keys):
-        is_class = name == "_target_"
-        parts.append(f"{owner}={value.rpartition('.')[2]}" if is_class else f"{name}={as_yaml(value)}")
+    for key, value in ((key, run.keys[key]) for key in keys if key in run.keys):
+        text = value.rpartition(".")[2] if is_class(key) else as_yaml(value)
+        parts.append(f"{short_name(key)}={text}")
     return " ".join(parts) or "all"
 
 
+def is_class(key: str) -> bool:
+    """Whether a key's value is the path of a class or function."""
+    return key.rpartition(".")[2] == "_target_"
+
+
+def short_name(key: str) -> str:
+    """A key without its path: optimizer.lr is lr, and optimizer._target_ is optimizer."""
+    owner, _, name = key.rpartition(".")
+    return owner if is_class(key) else name
+
+
 def as_yaml(value: Any) -> str:
-    """A config value as one would type it."""
+    """A config value as one would type it; 10.0 is 10, however it was typed."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {as_yaml(part)}" for name, part in value.items()) + "}"
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 

@@ -47,18 +47,23 @@ class Run:
         return {tag: value for tag, value in latest.items() if tag != "step"}
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """The resolved config of the run in a folder."""
+    import yaml
+
+    return yaml.safe_load((path / "config.yaml").read_text())
+
+
 def read_run(path: Path) -> Run:
     """The run in a folder.
 
     Raises:
         UserError: no run there, or one without a logged row.
     """
-    import yaml
-
     config_file, metrics_file = path / "config.yaml", path / "metrics.jsonl"
     if not config_file.is_file() or not metrics_file.is_file():
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
-    config = yaml.safe_load(config_file.read_text())
+    config = read_config(path)
     keys = {key: value for key, value in flatten(config).items() if key not in IGNORED and not is_repeated(key, config)}
     rows = [json.loads(line) for line in metrics_file.read_text().splitlines() if line.endswith("}")]
     if not rows:

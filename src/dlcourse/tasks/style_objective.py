@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from dlcourse.data import Pictures
 from dlcourse.losses.style import range_penalty, total_variation, weighted
-from dlcourse.models.vgg import LAYERS, PIXELS, VGG19, stages
+from dlcourse.models.vgg import LAYERS, PIXELS, VGG19, down_to_deepest
 from dlcourse.tasks.base import Metrics
 
 
@@ -56,6 +56,7 @@ class StyleObjective:
             raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
         if not content_layers and not style_layers:
             raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
+        model.truncate([*content_layers, *style_layers])
         self.model = model
         self.content_layers = weigh("content_layer_weights", content_layers, content_layer_weights)
         self.style_layers = weigh("style_layer_weights", style_layers, style_layer_weights)
@@ -84,22 +85,22 @@ class StyleObjective:
         self.content_targets = {
             name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
         }
-        per_style = []
-        for style, mask in zip(pictures.styles, pictures.style_masks, strict=True):
-            features = self.features(style, self.style_layers)
-            per_style.append(
-                {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
-            )
+        per_style = [self.statistics(*pair) for pair in zip(pictures.styles, pictures.style_masks, strict=True)]
         shares = [weight / sum(pictures.style_weights) for weight in pictures.style_weights]
         if self.regions:
             self.style_targets, self.style_shares = per_style, shares
         else:
             self.style_targets, self.style_shares = [mixture(per_style, shares)], [1.0]
 
+    def statistics(self, style: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+        """The statistic of each style layer of a picture."""
+        features = self.features(style, self.style_layers)
+        return {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
+
     def features(self, image: Tensor, layers: dict[str, float]) -> dict[str, Tensor]:
         """The features of some layers, or ValueError if the picture is too small for them."""
         height, width = image.shape[-2:]
-        poolings = sum(name.startswith("pool") for names in stages(layers) for name in names)
+        poolings = sum(name.startswith("pool") for name in down_to_deepest(layers))
         if min(height, width) < 2 ** (poolings + 1):
             raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(layers)}")
         return self.model(image, layers)

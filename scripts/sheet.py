@@ -1,0 +1,46 @@
+"""The final pictures of several runs in one: python scripts/sheet.py RUNS... [--rows KEY] [--columns KEY] [--inputs]"""
+
+import argparse
+from pathlib import Path
+
+import command_line
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = command_line.Parser(
+        description="A sheet of the last pictures of several runs, laid out by the keys in which the runs differ."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument("--name", help="which pictures, images/NAME_<step>.png (default: the only kind there is)")
+    parser.add_argument("--rows", metavar="KEY", help="such as task.content_weight")
+    parser.add_argument("--columns", metavar="KEY", help="such as task.style_weight")
+    parser.add_argument(
+        "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="(default: %(default)s)"
+    )
+    parser.add_argument("--height", type=int, default=256, help="of each picture, pixels (default: %(default)s)")
+    parser.add_argument("--inputs", action="store_true", help="the content and style picture of style transfer, too")
+    return parser.parse_args()
+
+
+def make_sheet(arguments: argparse.Namespace) -> None:
+    """Read the runs, put their pictures in a table and write it."""
+    from dlcourse.errors import UserError
+    from dlcourse.figures import save
+    from dlcourse.images import to_tensor
+    from dlcourse.reports import picture_table, sheet
+    from dlcourse.reports.runs import find_runs
+
+    if arguments.output.suffix.lower() != ".png":
+        raise UserError(f"--output {arguments.output}: the name of a sheet must end in .png")
+    runs = find_runs(arguments.runs)
+    table = sheet.arrange(runs, arguments.rows, arguments.columns)
+    tables = [sheet.inputs(runs)] if arguments.inputs else []
+    picture = picture_table.draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    save(to_tensor(picture)[None], arguments.output)
+    print(arguments.output)
+
+
+if __name__ == "__main__":
+    command_line.run(make_sheet, parse())

@@ -1,0 +1,185 @@
+"""The final pictures of several runs in one picture: a strip, or a table over two keys of the config."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path, PurePath
+from typing import Any
+
+from PIL import Image
+
+from dlcourse.build import build, locate
+from dlcourse.data import ContentAndStyles
+from dlcourse.errors import UserError
+from dlcourse.reports.animation import opened, pictures_of
+from dlcourse.reports.compare import (
+    as_yaml,
+    is_class,
+    is_seed,
+    naming_keys,
+    num_told_apart,
+    short_name,
+    value_of,
+    varying_keys,
+)
+from dlcourse.reports.picture_table import Table
+from dlcourse.reports.runs import Run, read_config
+
+FOLDER = "folder"  # stands for a key where no key tells the runs apart
+
+
+def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = None) -> Table[Run]:
+    """Each run in a cell of its own.
+
+    Unless told otherwise, runs that differ in one key make a row; in two, a table, whose rows are of the key that
+    changes less often from run to run; in more, the columns are of all others together. A table that would be more
+    than half empty is a row instead. Where keys change together, the fewest that tell the runs apart are taken. Runs
+    with the same settings are told apart by their folders.
+
+    Args:
+        runs: at least one; rows and columns keep their order.
+        rows, columns: keys, mappings such as task.content_layers, or groups such as optimizer; None is what else
+            differs.
+
+    Raises:
+        UserError: an unknown key, or keys that put several runs in one cell.
+    """
+    asked = [key for key in (rows, columns) if key is not None]
+    runs = fold_mappings(runs, asked)
+    given = [known_key(runs, key) for key in asked]
+    found = naming_keys(runs, sorted(varying_keys(runs), key=is_seed), given)
+    others = found[len(given) :]
+    if not found or num_told_apart(runs, found) < len(runs):
+        runs = [replace(run, keys=run.keys | {FOLDER: str(run.path)}) for run in runs]
+        others = [FOLDER]
+    if rows and columns and others:
+        raise UserError(
+            f"--rows {rows} --columns {columns}: several runs in one cell, for they differ in {', '.join(others)} too; "
+            f"leave out --rows or --columns, or give runs that share it"
+        )
+    by_change = sorted(others, key=lambda key: num_changes(runs, key))
+    if rows or columns:
+        row_keys, column_keys = given[:1] if rows else by_change, given[-1:] if columns else by_change
+    else:
+        row_keys, column_keys = by_change[:1], by_change[1:]
+        if not column_keys or num_told_apart(runs, row_keys) * num_told_apart(runs, column_keys) > 2 * len(runs):
+            row_keys, column_keys = [], by_change
+    names = short_names(list(dict.fromkeys([*row_keys, *column_keys])))
+    cells = zip(titles(runs, row_keys, names), titles(runs, column_keys, names), strict=True)
+    return dict(zip(cells, runs, strict=True))
+
+
+def fold_mappings(runs: Sequence[Run], asked: Sequence[str] = ()) -> list[Run]:
+    """The runs with some of their mappings as one key again, whose value is a dict.
+
+    Those are the mappings `asked` for, and those that do not have the same names in every run: {relu1_1: 1} here and
+    {relu2_1: 1} there is one choice of layers, not two keys. The arguments of classes and functions are left alone.
+    """
+    keys = dict.fromkeys(key for run in runs for key in run.keys)
+    uneven = {key.rpartition(".")[0] for key in keys if any(key not in run.keys for run in runs)}
+    mappings = {owner for owner in {*uneven, *asked} - {""} if f"{owner}._target_" not in keys}
+    return [replace(run, keys=folded(run.keys, mappings)) for run in runs]
+
+
+def folded(keys: dict[str, Any], mappings: set[str]) -> dict[str, Any]:
+    """Flat keys with those directly under one of `mappings` put together."""
+    found: dict[str, Any] = {}
+    for key, value in keys.items():
+        owner, _, name = key.rpartition(".")
+        if owner in mappings:
+            found.setdefault(owner, {})[name] = value
+        else:
+            found[key] = value
+    return found
+
+
+def known_key(runs: Sequence[Run], name: str) -> str:
+    """The key of this name, or the class of the group of this name.
+
+    Raises:
+        UserError: no run has it.
+    """
+    for key in (name, f"{name}._target_"):
+        if any(key in run.keys for run in runs):
+            return key
+    differing = ", ".join(key.removesuffix("._target_") for key in varying_keys(runs))
+    raise UserError(f"{name}: no such key; the runs differ in {differing or 'nothing'}")
+
+
+def num_changes(runs: Sequence[Run], key: str) -> int:
+    """How often a key changes from one run to the next."""
+    return sum(value_of(first, key) != value_of(second, key) for first, second in pairwise(runs))
+
+
+def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> list[str]:
+    """What each run is called by its values of `keys`, a line for each: "content_weight 10"; "" without keys."""
+    columns = [[f"{names[key]} {label}" for label in labels(runs, key)] for key in keys]
+    return ["\n".join(lines) for lines in zip(*columns, strict=True)] if columns else [""] * len(runs)
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Keys without their path, but those that would be the same with it."""
+    names = [short_name(key) for key in keys]
+    return {key: key if names.count(name) > 1 else name for key, name in zip(keys, names, strict=True)}
+
+
+def labels(runs: Sequence[Run], key: str) -> list[str]:
+    """Each run's value of a key, in brief if the brief ones still tell the runs apart; "-" where there is none."""
+    short = [brief(run.keys[key], is_class(key)) if key in run.keys else "-" for run in runs]
+    return short if len(set(short)) == num_told_apart(runs, [key]) else [value_of(run, key) for run in runs]
+
+
+def brief(value: Any, names_class: bool = False) -> str:
+    """A config value in few letters: classes without package, files without folder, mappings without zeros."""
+    match value:
+        case float():
+            return f"{value:g}"
+        case str():
+            return value.rpartition(".")[2] if names_class else PurePath(value).name or value
+        case list():
+            return ", ".join(map(brief, value)) or "none"
+        case dict():
+            used = {name: brief(part) for name, part in value.items() if part} or value
+            is_even = len(set(used.values())) == 1  # then the names say it all
+            return ", ".join(used if is_even else (f"{name}: {text}" for name, text in used.items()))
+    return as_yaml(value)
+
+
+def final_pictures(table: Table[Run], name: str | None) -> Table[Image.Image]:
+    """The last picture of each run, images/<name>_<last step>.png.
+
+    Args:
+        table: at least one run.
+        name: which kind of picture; None is the only one there is.
+
+    Raises:
+        UserError: a run without such pictures, a broken one, or several kinds and no name.
+    """
+    name = name or pictures_of(next(iter(table.values())).path, None)[0]
+    return {cell: opened(last_picture(run.path, name)) for cell, run in table.items()}
+
+
+def last_picture(run_dir: Path, name: str) -> Path:
+    """The file of a run's last picture of one kind."""
+    _, pictures = pictures_of(run_dir, name)
+    return list(pictures.values())[-1]
+
+
+def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
+    """The content and the style pictures that all the runs were given, side by side.
+
+    Raises:
+        UserError: they were given others, or none, or a file is not there any more.
+    """
+    differing = [key for key in varying_keys(runs) if key in ("dataset._target_", "dataset.content", "dataset.style")]
+    if differing:
+        raise UserError(f"--inputs: the runs were not given the same pictures; they differ in {', '.join(differing)}")
+    config = read_config(runs[0].path)["dataset"]
+    target = locate(config["_target_"], "dataset")
+    if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
+        raise UserError(f"--inputs: the runs were given no content and style picture but {target.__name__}")
+    pictures: ContentAndStyles = build(config, "dataset")
+    styles = {("", f"style {number}"): style for number, style in enumerate(pictures.styles, start=1)}
+    if len(styles) == 1:
+        styles = {("", "style"): pictures.styles[0]}
+    return {("", "content"): pictures.content.convert("RGB")} | styles
