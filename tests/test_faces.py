@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from dlcourse.data.demo_pictures import content_picture, style_picture
+from dlcourse.data.demo_pictures import MASKS, PICTURES
 from dlcourse.data.faces import (
     ATTRIBUTE_SCALE,
     CATEGORICAL,
@@ -187,17 +187,23 @@ def test_senseless_values_are_named(arguments, message):
         Faces(**{"resolution": 32, "num_images": 4, "seed": 0} | arguments)
 
 
-@pytest.mark.parametrize(("draw", "size"), [(content_picture, (384, 288)), (style_picture, (320, 320))])
-def test_demo_pictures_are_always_the_same(draw, size):
+@pytest.mark.parametrize("draw", PICTURES.values(), ids=list(PICTURES))
+def test_demo_pictures_are_always_the_same(draw):
     first, second = draw(), draw()
-    assert first.size == size and first.mode == "RGB"
+    assert min(first.size) >= 288 and first.mode == "RGB"
     assert np.array_equal(np.asarray(first), np.asarray(second))
     assert np.asarray(first).reshape(-1, 3).std(0).min() > 30  # colourful in every channel
 
 
-def test_the_style_is_rougher_than_the_content():
-    def roughness(picture):
-        pixels = np.asarray(picture.convert("L"), float)
-        return np.median(np.abs(np.diff(pixels, axis=1)))
+def test_the_styles_are_rougher_than_the_content():
+    def roughness(name):
+        return np.abs(np.diff(np.asarray(PICTURES[name]().convert("L"), float), axis=1)).mean()
 
-    assert roughness(style_picture()) > 3 * roughness(content_picture())
+    assert min(roughness("painting"), roughness("mosaic")) > 2 * roughness("seascape")
+
+
+def test_masks_are_halves_that_complete_each_other():
+    halves = {name: np.asarray(draw(), float) for name, draw in MASKS.items()}
+    assert halves["left"][:, 0].min() == halves["top"][0].min() == 255
+    for one, other in (("left", "right"), ("top", "bottom")):
+        assert np.abs(halves[one] + halves[other] - 255).max() <= 1

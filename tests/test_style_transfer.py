@@ -259,7 +259,7 @@ def test_each_style_stays_in_its_region(tmp_path):
     left[..., :16] = 1
     files = [mask_file(tmp_path / name, mask) for name, mask in (("left.png", left), ("right.png", 1 - left))]
     regions = f"dataset.style_regions=[{files[0]},{files[1]}]"
-    task = make_task("style_transfer", "style=[null,null]", regions, "objective.content_weight=0")
+    task = make_task("style_transfer", "style=[painting,mosaic]", regions, "objective.content_weight=0")
     task.objective.style_shares = [1.0, 0.0]
     (gradient,) = torch.autograd.grad(task.losses()["style"], [task.canvas.image])
     assert gradient[..., :16].abs().max() > 0
@@ -290,7 +290,7 @@ def test_outside_the_content_mask_the_content_does_not_count(tmp_path):
 
 def test_styles_blend_by_their_weights(tmp_path):
     to_picture(torch.rand(3, 40, 40)).save(tmp_path / "noise.png")
-    both = ["style=[null," + str(tmp_path / "noise.png") + "]"]
+    both = ["style=[painting," + str(tmp_path / "noise.png") + "]"]
     even = make_task("style_transfer", *both)
     first = make_task()
     tilted = make_task("style_transfer", *both, "dataset.style_weights=[3,1]")
@@ -335,7 +335,7 @@ def test_a_pictures_alpha_is_kept(tmp_path):
         (["dataset.content_size=4"], r"content_size must be at least 16 pixels, or \[width, height\] of that, got 4"),
         (["dataset.style_size=[40]"], r"style_size must be at least 16 pixels, or \[width, height\] of that"),
         (["content=nope.png"], "content=nope.png: no such file"),
-        (["style=[null,nope.png]"], "style=nope.png: no such file"),
+        (["style=[painting,nope.png]"], "style=nope.png: no such file"),
         (["dataset.style_regions=[a.png,b.png]"], "style_regions must be one for each of 1 styles, got 2"),
         (["dataset.colors=grey"], "colors must be one of free, style_to_content, content_to_style, keep_chroma, got"),
         (["dataset.style_weights=[0]"], r"style_weights must be positive, got \[0\]"),

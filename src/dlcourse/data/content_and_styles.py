@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.colors import keep_chroma, luminance, match_luminance, match_statistics
-from dlcourse.data.demo_pictures import content_picture, style_picture
+from dlcourse.data.demo_pictures import MASKS, PICTURES
 from dlcourse.images import resize, to_tensor
 from dlcourse.picture_files import BACKGROUND, open_picture
 
@@ -60,15 +60,16 @@ class ContentAndStyles:
     """A content picture and one or more style pictures, each at its own size and aspect ratio.
 
     Args:
-        content: path of a picture; None is a built-in one that the project draws itself.
+        content: path of a picture, or the name of a built-in one: seascape, painting, mosaic.
         style: the same, or several paths.
         content_size: pixels on the longer side, or [width, height]; at least 16.
         style_size: the same for each style; smaller than the content's makes finer strokes.
         style_weights: how much each style counts, > 0; None: alike.
-        content_mask: path of a grey picture, white where the content counts; None: everywhere.
-        style_regions: for each style the path of a grey picture, in the frame of the content, white where the style
-            goes; empty: every style everywhere.
-        style_masks: for each style the path of a grey picture, white on the part to imitate; empty: all of it.
+        content_mask: path of a grey picture, white where the content counts, or left, right, top or bottom; None:
+            everywhere.
+        style_regions: for each style such a mask in the frame of the content: where the style goes; empty: every
+            style everywhere.
+        style_masks: for each style such a mask of the style picture: the part to imitate; empty: all of it.
         colors: "free" lets the style's colours come along; "style_to_content" first gives the style pictures the
             content's mean and covariance of colours, "content_to_style" the content the first style's; "keep_chroma"
             transfers the luminance and keeps the content's chroma.
@@ -81,8 +82,8 @@ class ContentAndStyles:
 
     def __init__(
         self,
-        content: str | None,
-        style: str | list[str | None] | None,
+        content: str,
+        style: str | list[str],
         content_size: int | list[int],
         style_size: int | list[int],
         style_weights: list[float] | None,
@@ -105,9 +106,9 @@ class ContentAndStyles:
         check_weights(self.style_weights, len(paths))
         check_count("style_regions", style_regions, len(paths))
         check_count("style_masks", style_masks, len(paths))
-        original = read("content", content, (red, green, blue), keep_alpha) if content else content_picture()
+        original = read("content", content, (red, green, blue), keep_alpha)
         self.original, self.content = original, resize(original, content_size)
-        self.styles = [read("style", path, (red, green, blue)) if path else style_picture() for path in paths]
+        self.styles = [read("style", path, (red, green, blue)) for path in paths]
         self.style_size, self.colors = style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
@@ -172,7 +173,9 @@ def check_weights(weights: list[float], count: int) -> None:
 
 
 def read(key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
-    """The picture at `path`; what is wrong with it is told with the key."""
+    """The built-in picture called `path`, or the one there; what is wrong with it is told with the key."""
+    if path in PICTURES:
+        return PICTURES[path]()
     try:
         return open_picture(path, background, keep_alpha)
     except ValueError as error:
@@ -180,7 +183,9 @@ def read(key: str, path: str, background: tuple[int, int, int] = BACKGROUND, kee
 
 
 def read_mask(key: str, path: str) -> Image.Image:
-    """The picture at `path` as grey; not all of it black."""
+    """The built-in mask called `path`, or the picture there as grey; not all of it black."""
+    if path in MASKS:
+        return MASKS[path]()
     mask = read(key, path).convert("L")
     if mask.getextrema()[1] == 0:
         raise ValueError(f"{key}={path}: is all black; a mask is white where it counts")
