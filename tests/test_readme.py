@@ -21,7 +21,8 @@ def test_something_was_found():
 @pytest.mark.parametrize(("script", "arguments"), COMMANDS, ids=lambda value: value.strip()[:60])
 def test_every_command_composes(script, arguments):
     overrides = [word for word in shlex.split(arguments) if word != "-m"]
-    compose(*[word.partition(",")[0] for word in overrides], config_name=script)
+    one_each = [re.split(r",(?![^\[{]*[\]}])", word)[0] for word in overrides]  # of a sweep, the first value
+    compose(*one_each, config_name=script)
 
 
 @pytest.mark.parametrize(("text", "target"), LINKS, ids=lambda value: value[:40])
