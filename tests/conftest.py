@@ -40,7 +40,7 @@ SMALL_FOLDER = [f"dataset.root={PICTURES}", "dataset.resolution=8", "task.batch_
 SMALL = {
     "batch_size": SMALL_FACES,
     "cats": SMALL_FOLDER,
-    "combine_images": SMALL_STYLE,
+    "combine_images": [*SMALL_STYLE, "dataset.content_size=[44,33]", "dataset.style_size=[44,33]"],
     "content_reconstruction": SMALL_STYLE,
     "copy_image": SMALL_STYLE,
     "logistic": SMALL_FOLDER,

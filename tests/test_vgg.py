@@ -173,3 +173,13 @@ def test_calibrated_channels_have_mean_zero_and_variance_one(pooling, gain, padd
         std, mean = torch.std_mean(feature, dim=(0, 2, 3))
         assert torch.allclose(mean, torch.zeros_like(mean), atol=1e-3), name
         assert torch.allclose(std, torch.ones_like(std), atol=1e-3), name
+
+
+def test_an_earlier_calibration_leaves_no_trace():
+    first, second = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 48, 32)
+    twice, once = make(), make()
+    once.load_state_dict(twice.state_dict())
+    twice.calibrate(first, ["relu2_1"])
+    twice.calibrate(second, ["relu2_1"])
+    once.calibrate(second, ["relu2_1"])
+    assert all(torch.equal(a, b) for a, b in zip(twice.parameters(), once.parameters(), strict=True))

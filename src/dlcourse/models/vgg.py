@@ -72,6 +72,7 @@ class VGG19(nn.Module):
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
             self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
         self.pooling_gain = pooling_gain
+        self.uncalibrated: dict[str, tuple[Tensor, Tensor]] = {}
         convolutions = {name: layer for name, layer in self.layers.named_children() if isinstance(layer, nn.Conv2d)}
         state = orthogonal_weights(convolutions) if weights == "orthogonal" else read_weights(weights)
         load_convolutions(convolutions, state, weights)
@@ -107,18 +108,21 @@ class VGG19(nn.Module):
     def calibrate(self, images: Tensor, wanted: Collection[str]) -> None:
         """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over `images`.
 
-        Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices.
+        Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices. It
+        starts from the weights as they were at first, so that what was calibrated before leaves no trace.
         """
         x = (images - self.mean) / self.std
         for name in down_to_deepest(wanted):
-            x = self.forward_layer(name, x)
             layer = self.layers.get_submodule(name)
             if isinstance(layer, nn.Conv2d):
-                std, mean = torch.std_mean(x, dim=(0, 2, 3))
-                layer.weight /= std.reshape(-1, 1, 1, 1)
                 assert layer.bias is not None
+                weight, bias = self.uncalibrated.setdefault(name, (layer.weight.clone(), layer.bias.clone()))
+                layer.weight.copy_(weight)
+                layer.bias.copy_(bias)
+                std, mean = torch.std_mean(layer(x), dim=(0, 2, 3))
+                layer.weight /= std.reshape(-1, 1, 1, 1)
                 layer.bias.copy_((layer.bias - mean) / std)
-                x = (x - mean.reshape(1, -1, 1, 1)) / std.reshape(1, -1, 1, 1)
+            x = self.forward_layer(name, x)
 
 
 def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:
