@@ -14,6 +14,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.data",
     "dlcourse.losses",
     "dlcourse.models",
+    "dlcourse.reports.frames",
     "dlcourse.reports.gradient_check",
     "dlcourse.reports.lr_range",
     "dlcourse.runner",

@@ -109,10 +109,7 @@ class Runner:
         with Logbook(run_dir, config, step, self.max_steps) as logbook:
             is_last = task.is_finished()
             while not is_last:
-                for generator in self.generators:
-                    generator.manual_seed(step_seed(self.seed, step))
-                with self.autocast():
-                    metrics = task.step()
+                metrics = self.step(task, step)
                 step += 1
                 is_last = step == self.max_steps or task.is_finished()
                 record: Metrics = {}
@@ -129,6 +126,13 @@ class Runner:
                     logbook.histograms(step, task.histograms())
                 if is_last or step % self.checkpoint_every == 0:
                     self.save(task, run_dir, config, step)
+
+    def step(self, task: Task, step: int) -> Metrics:
+        """Step number `step` of a task: what it draws follows from the seed and the number alone."""
+        for generator in self.generators:
+            generator.manual_seed(step_seed(self.seed, step))
+        with self.autocast():
+            return task.step()
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """The precision of a step. Casts are not cached: a step may update a network and use it again."""

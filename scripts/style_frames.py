@@ -1,0 +1,95 @@
+"""A video in one style: python scripts/style_frames.py experiment=style_transfer_offline frames=F output=G style=B.jpg
+
+F holds the frames as pictures (ffmpeg -i A.mp4 F/%05d.png); those in G become a video again by
+ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+import command_line
+
+if TYPE_CHECKING:
+    from dlcourse.reports.frames import FrameSequence
+    from dlcourse.runner import Runner
+    from dlcourse.tasks import StyleTransfer
+
+
+def style_frames(cfg: DictConfig) -> None:
+    """Paint the frames whose pictures are missing, and measure the flicker."""
+    from dlcourse.build import build
+    from dlcourse.errors import UserError
+    from dlcourse.picture_files import whole_file
+    from dlcourse.reports.frames import content_size, flicker, flicker_report, of_one_size, painted
+
+    for key in ("content", "resume", "run_dir"):
+        if cfg[key] is not None:
+            raise UserError(f"{key}={cfg[key]}: has no meaning here; give frames=FOLDER and output=FOLDER")
+    config = command_line.plain(cfg)
+    size = content_size(config)
+    sequence: FrameSequence = build(config["sequence"], "sequence")
+    pictures = sequence.pictures()
+    of_frames = flicker(of_one_size(pictures, size))  # nothing is painted before every frame was looked at
+    if skipped := len(painted(pictures, size)):
+        print(f"skipped {skipped} of {len(pictures)} frames, whose pictures are there already", file=sys.stderr)
+    try:
+        if skipped < len(pictures):
+            paint_missing(config, sequence)
+        report = flicker_report(of_frames, flicker(of_one_size(pictures.values(), None)))
+        with whole_file(Path(sequence.output, "flicker.json")) as temporary:
+            temporary.write_text(json.dumps(report) + "\n")
+    except OSError as error:
+        raise UserError(f"output={error}") from error
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        sys.exit(130)
+    ratio = "" if report["ratio"] is None else f", {report['ratio']:.2f} times as much"
+    print(f"flicker: {report['pictures']:.4f}; of the frames themselves {report['frames']:.4f}{ratio}")
+    print(sequence.output)
+
+
+def paint_missing(config: dict[str, Any], sequence: "FrameSequence") -> None:
+    """Paint one frame after the other, with one network."""
+    import torch
+
+    from dlcourse.build import build
+    from dlcourse.images import to_picture
+    from dlcourse.picture_files import save_picture
+    from dlcourse.reports.frames import transfer
+    from dlcourse.runner import Runner, step_seed
+
+    pictures = sequence.pictures()
+    runner: Runner = build(config["runner"], "runner")
+    torch.manual_seed(config["seed"])  # as scripts/train.py does
+    objective = build(config["objective"], "objective")
+    first, begun = next(iter(pictures.items()))
+    runner.setup(transfer(config, objective, first, smallest_size=None), begun, config)
+    objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
+    last: Path | None = None
+    for number, (frame, picture) in enumerate(pictures.items()):
+        if not picture.exists():
+            begins_with = {"init": str(last), "smallest_size": None} if last else {}
+            task = transfer(config, objective, frame, **begins_with)
+            torch.manual_seed(step_seed(runner.seed, number))  # noise, if it begins with that, is of this frame's own
+            runner.setup(task, picture, config)
+            loss = paint(runner, task, sequence.steps_next if last else sequence.steps_first)
+            save_picture(to_picture(task.visualize()["picture"][0]), picture)
+            print(f"{number + 1}/{len(pictures)} {picture}: loss {loss:.4g}", file=sys.stderr)
+        last = picture if sequence.from_last else None
+
+
+def paint(runner: "Runner", task: "StyleTransfer", steps: int) -> float:
+    """Step a task that is set up, and return the loss of its result."""
+    for step in range(steps):
+        if task.is_finished():
+            break
+        runner.step(task, step)
+    return float(task.conclude()["result/loss"])
+
+
+if __name__ == "__main__":
+    command_line.command("style_frames", style_frames)
