@@ -11,7 +11,7 @@ from PIL import Image
 import style_frames
 from conftest import CONFIGS, VGG_FILE, compose, run_script
 from dlcourse.build import build
-from dlcourse.data.demo_pictures import content_picture
+from dlcourse.data.demo_pictures import PICTURES
 from dlcourse.errors import UserError
 from dlcourse.models import VGG19
 from dlcourse.picture_files import open_picture
@@ -26,7 +26,7 @@ SMALL += ["steps_first=30", "steps_next=10"]
 def write_frames(folder, count=3, shift=4, names="{}.png"):
     """A pan over a picture; a shift of 0 lets it stand still."""
     folder.mkdir()
-    picture = content_picture()
+    picture = PICTURES["seascape"]()
     for index in range(count):
         left = shift * index
         picture.crop((left, 0, left + 256, 192)).resize((64, 48)).save(folder / names.format(index + 8))

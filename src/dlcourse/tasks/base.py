@@ -84,19 +84,20 @@ class Descent:
         self.updates = 0
         self.restart(parameters)
 
-    def restart(self, parameters: Iterable[Tensor], scale: float = 1.0) -> None:
+    def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, caution: float = 1.0) -> None:
         """Go on with an optimizer that remembers nothing, on these parameters; the clock of the schedule runs on.
 
         Args:
             parameters: the leaves to descend on.
             scale: factor on the loss for the optimizer's eyes only, > 0. It changes no minimum, but lifts small
                 losses above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
+            caution: factor on the learning rates, in (0, 1].
         """
         self.parameters = list(parameters)
         self.optimizer = self.make_optimizer(self.parameters)
         exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
-        self.scale = scale
+        self.scale, self.caution = scale, caution
 
     def step(self, loss_fn: Callable[[], Metrics]) -> Metrics:
         """One update of the optimizer; returns what `loss_fn` said first, of the point that the update starts from.
@@ -105,7 +106,7 @@ class Descent:
             loss_fn: forward and loss only; scalars by name, of which "loss" is descended on.
         """
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = base_lr * self.schedule(self.updates)
+            group["lr"] = base_lr * self.caution * self.schedule(self.updates)
         first: Metrics = {}
 
         def closure() -> Tensor:
@@ -136,6 +137,7 @@ class Descent:
         return {
             "updates": self.updates,
             "scale": self.scale,
+            "caution": self.caution,
             "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
             "schedule": self.schedule.state_dict(),
         }
@@ -148,7 +150,7 @@ class Descent:
         memory = {place[parameter]: saved for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
-        self.updates, self.scale = state_dict["updates"], state_dict["scale"]
+        self.updates, self.scale, self.caution = (state_dict[name] for name in ("updates", "scale", "caution"))
         self.schedule.load_state_dict(state_dict["schedule"])
 
 

@@ -135,13 +135,13 @@ class StyleTransfer(Task):
         return self.objective(self.canvas.image)
 
     def go_back(self, loss: float) -> None:
-        """Return to the best picture of this scale, with an optimizer that remembers nothing."""
+        """Return to the best picture of this scale, with an optimizer that remembers nothing and takes half the steps."""
         best = self.guard.best_loss
         logging.getLogger(__name__).warning(
             f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best picture"
         )
         self.canvas.put(self.guard.best)
-        self.descent.restart(self.canvas.parameters(), self.descent.scale)
+        self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.caution / 2)
 
     def is_finished(self) -> bool:
         """Whether the loss has left the rails too often."""
