@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.data import ImageFolder, ImagePair
+from dlcourse.data import ImageFolder
 
 
 def test_pictures_of_any_size_and_mode_become_squares_in_the_order_of_their_paths(tmp_path, capsys):
@@ -41,9 +41,3 @@ def test_mistakes_are_named(tmp_path):
     (tmp_path / "a.png").write_text("x")
     with pytest.raises(ValueError, match="none of its 1 pictures can be read"):
         _ = ImageFolder(str(tmp_path), 16).images
-
-
-def test_the_built_in_pair_and_sizes():
-    pair = ImagePair(None, None, content_size=64, style_size=48)
-    assert pair.content.shape == (1, 3, 48, 64) and pair.style.shape == (1, 3, 48, 48)
-    assert 0 <= pair.content.min() and pair.content.max() <= 1
