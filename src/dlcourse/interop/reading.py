@@ -38,9 +38,9 @@ def read(path: Path) -> Any:
             head = file.read(64)
     except OSError as error:
         raise UserError(error.strerror or str(error)) from None
-    if head.startswith(b"PK") or head.startswith(TORCH_LEGACY):
+    if head.startswith((b"PK", TORCH_LEGACY)):
         return read_torch(path)
-    if head[:1] == b"\x80" and 2 <= head[1] <= 5 if len(head) > 1 else False:
+    if re.match(rb"\x80[\x02-\x05]", head):
         return unpickle.loads(path.read_bytes())
     raise UserError(f"{kind_of(head)}, not a checkpoint")
 

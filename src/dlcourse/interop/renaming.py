@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
+from dlcourse.models.stylegan.layers import GAIN
+from dlcourse.models.stylegan.synthesis import FIRST_TURNED_RESOLUTION
 
 Weights = dict[str, Tensor]
 
@@ -72,7 +74,44 @@ def is_variables(content: Any) -> bool:
     return isinstance(content, Mapping) and all(isinstance(name, str) for name in content)
 
 
-def repeat_first_style(bias: Tensor) -> Tensor:
-    """A style bias around 1 for the scale, (2 C): ours is around 0."""
+def without_module(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Names without the prefix that DataParallel puts before all of them."""
+    is_prefixed = bool(variables) and all(name.startswith("module.") for name in variables)
+    return starting_with("module.", variables) if is_prefixed else dict(variables)
+
+
+def blocks_above(variables: Mapping[str, Any], pattern: str) -> int:
+    """The largest number that the group of `pattern` takes in the names; 0 if none fits."""
+    return max((int(match[1]) for match in map(re.compile(pattern).fullmatch, variables) if match), default=0)
+
+
+def with_turned_kernels(weights: Weights, are_turned: bool) -> Weights:
+    """Kernels of all upscaling layers turned by 180 degrees, or none -> turned from 128x128 on, as ours are."""
+    changed = dict(weights)
+    for name, kernel in weights.items():
+        match = re.fullmatch(r"synthesis\.(\d+)x\d+\.conv0_up\.weight", name)
+        if match and are_turned != (int(match[1]) >= FIRST_TURNED_RESOLUTION):
+            changed[name] = kernel.flip(2, 3)
+    return changed
+
+
+def times_gain(weight: Tensor) -> Tensor:
+    """Weights of a layer whose gain is sqrt(2), where ours is 1."""
+    return weight * GAIN
+
+
+def around_zero(bias: Tensor) -> Tensor:
+    """A style's bias, (2 C), whose scale is around 1: ours is around 0."""
     scale, shift = bias.chunk(2)
     return torch.cat([scale - 1, shift])
+
+
+def as_rows(kernel: Tensor) -> Tensor:
+    """A 4x4 kernel over a 4x4 plane as the linear layer it is: (C', C, 4, 4) -> (C', 16 C)."""
+    return kernel.flatten(1)
+
+
+def with_zero_const_bias(weights: Weights) -> Weights:
+    """The bias of the learned constant, where a graph has none."""
+    const = weights.get("synthesis.4x4.const.const")
+    return weights if const is None else weights | {"synthesis.4x4.const.bias": torch.zeros(const.shape[1])}

@@ -20,7 +20,7 @@ NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 MEMO_WRITES = {"PUT", "BINPUT", "LONG_BINPUT"}
 
 
-class Refused(UserError):
+class RefusedError(UserError):
     """The file asks for something that it does not get."""
 
 
@@ -49,7 +49,7 @@ class Dtype:
 
     def __init__(self, name: Any, *flags: Any):
         if not isinstance(name, str) or name not in DTYPES:
-            raise Refused(f"refused: an array of type {str(name)[:40]!r}, where only numbers are taken")
+            raise RefusedError(f"refused: an array of type {str(name)[:40]!r}, where only numbers are taken")
         self.name, self.order = name, "<"
 
     def __setstate__(self, state: Any) -> None:
@@ -142,7 +142,7 @@ class Unpickler(pickle.Unpickler):
             return GRANTED[module, name]
         if module.partition(".")[0] in OTHERS:
             raise UserError(OTHERS[module.partition(".")[0]])
-        raise Refused(f"refused: the file asks to call {module}.{name}")
+        raise RefusedError(f"refused: the file asks to call {module}.{name}")
 
 
 def loads(data: bytes) -> Any:
@@ -168,7 +168,7 @@ def look_through(data: bytes) -> None:
     try:
         for count, (instruction, argument, _) in enumerate(pickletools.genops(data), 1):
             if count > MAX_INSTRUCTIONS or (instruction.name in MEMO_WRITES and int(argument or 0) > count):
-                raise Refused("refused: not the pickle of a network, it asks for too much memory")
+                raise RefusedError("refused: not the pickle of a network, it asks for too much memory")
     except ValueError as error:
         after = f"after {count} instructions" if count else "from its first byte on"
         raise UserError(f"a pickle that is cut short or damaged {after} ({error})") from error

@@ -34,7 +34,7 @@ class Discriminator(nn.Module):
         resolution: R, a power of two from 8 to 1024.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
         label_size: classes; 0 makes it unconditional.
-        mbstd_group_size: images per group of the minibatch standard deviation, see `minibatch_stddev`; None is the batch.
+        mbstd_group_size: images per group of the minibatch standard deviation; None takes the whole batch.
         channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
         parts: the graph, see `variants`.
 

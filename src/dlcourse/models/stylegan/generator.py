@@ -47,9 +47,10 @@ class Generator(nn.Module):
         mapping_width: int | None = None,
         mapping_lr_multiplier: float = 0.01,
         channels: list[int] | None = None,
-        parts: GeneratorParts = GeneratorParts(),
+        parts: GeneratorParts | None = None,
     ):
         super().__init__()
+        parts = GeneratorParts() if parts is None else parts
         width = w_dim if mapping_width is None else mapping_width
         sizes = {"z_dim": z_dim, "w_dim": w_dim, "mapping_layers": mapping_layers, "mapping_width": width}
         for name, size in sizes.items():

@@ -17,8 +17,8 @@ from dlcourse.models.stylegan.synthesis import ConstLayer, ConvLayer, GeneratorP
 LOOSE_EPSILON = 1e-5  # PyTorch's own for instance normalization; the official graph has 1e-8
 
 
-def huangzh13_generator() -> GeneratorParts:
-    """The official graph but for the epsilon of the instance normalization   (huangzh13/StyleGAN.pytorch)."""
+def loose_generator() -> GeneratorParts:
+    """The official graph but for the instance norm's epsilon   (huangzh13/StyleGAN.pytorch, lernapparat)."""
     return GeneratorParts(LooseConstLayer, LooseConvLayer, LooseUpConvLayer)
 
 
@@ -32,9 +32,9 @@ def rosinality_generator() -> GeneratorParts:
     return GeneratorParts(LooseConstLayer, LooseConvLayer, BiasBlurUpLayer, arrange_noise=share_noise)
 
 
-def rosinality_discriminator() -> DiscriminatorParts:
-    """The first convolution of a block changes the channels   (style-based-gan-pytorch)."""
-    return DiscriminatorParts(down_block=EarlyDownBlock)
+def rosinality_discriminator(rgb_is_linear: bool = False) -> DiscriminatorParts:
+    """The first convolution of a block changes the channels; older ones have no rectifier after FromRGB."""
+    return DiscriminatorParts(activate_rgb=unchanged if rgb_is_linear else lrelu, down_block=EarlyDownBlock)
 
 
 def mmgen_generator() -> GeneratorParts:
