@@ -2,15 +2,23 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.interop import genforce, huangzh13, lernapparat, mmgen, official, own, rosinality
 from dlcourse.interop.networks import Pretrained, assemble
 from dlcourse.interop.reading import read
+from dlcourse.interop.writing import save
 
 FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
 
-__all__ = ["Pretrained", "load_pretrained"]
+__all__ = ["Pretrained", "load_pretrained", "save"]
+
+
+def summary(content: Any) -> str:
+    """What a checkpoint begins with."""
+    names = [str(name) for name in content][:4] if isinstance(content, dict) else []
+    return f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
 
 
 def load_pretrained(path: str | Path, resolution: int | None = None) -> Pretrained:
@@ -31,6 +39,6 @@ def load_pretrained(path: str | Path, resolution: int | None = None) -> Pretrain
         for form in FORMATS:
             if form.recognises(content):
                 return assemble(form.convert(content, path.name), resolution)
-        raise UserError("a checkpoint of none of the known formats")
+        raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

@@ -35,7 +35,9 @@ def convert(content: Any, name: str) -> Found:
     """Our weights of lernapparat's."""
     if is_dump(content):
         found = Found("lernapparat's dump of official variables", {})
-        parts = [(role, variables, official.RULES) for role, variables in zip(official.ROLES, content, strict=True)]
+        parts: list[Any] = [
+            (role, variables, official.RULES) for role, variables in zip(official.ROLES, content, strict=True)
+        ]
     else:
         variables = without_module(content)
         found = Found("lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "loose_generator"}})

@@ -20,7 +20,7 @@ def pretrained(content: Any) -> Pretrained:
         UserError: a checkpoint of another task.
     """
     config, state = content["config"], content["state"]
-    model = config.get("model") if is_variables(config) else None
+    model: Any = config.get("model") if is_variables(config) else None
     roles = [role for role in ROLE_KINDS if is_variables(state) and role in state]
     if not is_variables(model) or not roles or any(ROLE_KINDS[role] not in model for role in roles):
         raise UserError("a checkpoint of dlcourse, but not of a StyleGAN")

@@ -1,6 +1,7 @@
 """What lies in a file: told by its first bytes, never by its name."""
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def read(path: Path) -> Any:
             head = file.read(64)
     except OSError as error:
         raise UserError(error.strerror or str(error)) from None
+    if head.startswith(b"PK"):
+        refuse_other_archives(path)
     if head.startswith((b"PK", TORCH_LEGACY)):
         return read_torch(path)
     if re.match(rb"\x80[\x02-\x05]", head):
@@ -51,6 +54,18 @@ def kind_of(head: bytes) -> str:
         return OTHER_FILES[b""]
     found = [kind for start, kind in OTHER_FILES.items() if start and head.lstrip().startswith(start)]
     return found[0] if found else "a file of unknown kind"
+
+
+def refuse_other_archives(path: Path) -> None:
+    """Raise UserError for a zip file that is cut short or is none of torch.save."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise UserError("a checkpoint of PyTorch, or another zip archive, that is cut short") from error
+    if not any(name.endswith("/data.pkl") for name in names):
+        kind = "NumPy arrays (.npz)" if any(name.endswith(".npy") for name in names) else "a zip archive"
+        raise UserError(f"{kind}, not a checkpoint")
 
 
 def read_torch(path: Path) -> Any:
