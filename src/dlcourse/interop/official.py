@@ -37,7 +37,7 @@ GRAPH_OPTIONS = {
 def recognises(content: Any) -> bool:
     """Whether something is one network of an official pickle, or three."""
     networks = content if isinstance(content, tuple | list) else [content]
-    return bool(networks) and all(isinstance(network, Network) for network in networks)
+    return any(isinstance(network, Network) for network in networks)
 
 
 def convert(content: Any, name: str) -> Found:
@@ -51,6 +51,10 @@ def convert(content: Any, name: str) -> Found:
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
     found = Found("official StyleGAN pickle", {})
     for role, network in zip(ROLES, networks, strict=False) if len(networks) == 3 else [("", networks[0])]:
+        if network is None:
+            continue
+        if not isinstance(network, Network):
+            raise UserError(f"a pickle with a {type(network).__name__} among its networks")
         variables = variables_of(network, "")
         lod = next(
             (float(v) for key, v in variables.items() if key.rpartition("/")[2] == "lod" and v.numel() == 1), 0.0
