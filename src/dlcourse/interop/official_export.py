@@ -27,6 +27,8 @@ def to_official_pickle(pretrained: Pretrained) -> bytes:
         for option in ("parts", "channels"):
             if node.get(option) is not None:
                 raise UserError(f"its {kind} has {option} of its own, which the official layout cannot hold")
+        if "mbstd_group_size" in node and node["mbstd_group_size"] is None:
+            raise UserError("its discriminator looks at whole batches, which the official layout cannot hold")
     sizes = {kind: official_sizes(node) for kind, node in pretrained.config.items()}
     networks = {"G": pretrained.generator, "Gs": pretrained.generator_ema}
     g, gs = (net and whole_generator(name, net, sizes["generator"]) for name, net in networks.items())
