@@ -1,4 +1,4 @@
-"""Another implementation's StyleGAN v1 as a checkpoint of ours: python scripts/import_checkpoint.py SOURCE TARGET."""
+"""A StyleGAN v1 of any implementation as a checkpoint of ours: python scripts/import_checkpoint.py SOURCE... TARGET."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def parse() -> argparse.Namespace:
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
     )
-    parser.add_argument("source", type=Path, help="the file to read")
+    parser.add_argument("source", type=Path, nargs="+", help="the file to read, or several that belong together")
     parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
     parser.add_argument("--resolution", type=int, help="cut the networks down to this resolution")
     return parser.parse_args()
@@ -21,13 +21,14 @@ def parse() -> argparse.Namespace:
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
-    from dlcourse.interop import load_pretrained, save
+    from dlcourse.interop import combine, load_pretrained, save
     from dlcourse.interop.networks import ROLE_KINDS
     from dlcourse.reports.compare import aligned
 
-    pretrained = load_pretrained(arguments.source, arguments.resolution)
-    notes = pretrained.notes + save(pretrained, arguments.target, arguments.source.name)
-    print(f"{arguments.source}: {pretrained.format}")
+    pretrained = combine([load_pretrained(source, arguments.resolution) for source in arguments.source])
+    names = ", ".join(source.name for source in arguments.source)
+    notes = pretrained.notes + save(pretrained, arguments.target, names)
+    print(f"{names}: {pretrained.format}")
     rows = [["network", "resolution", "layers", "classes", "parameters"]]
     for role in ROLE_KINDS:
         network = getattr(pretrained, role)

@@ -6,13 +6,14 @@ from typing import Any
 
 from dlcourse.errors import UserError
 from dlcourse.interop import genforce, huangzh13, lernapparat, mmgen, official, own, rosinality
+from dlcourse.interop.combining import combine
 from dlcourse.interop.networks import Pretrained, assemble
 from dlcourse.interop.reading import read
 from dlcourse.interop.writing import save
 
 FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
 
-__all__ = ["Pretrained", "load_pretrained", "save"]
+__all__ = ["Pretrained", "combine", "load_pretrained", "save"]
 
 
 def summary(content: Any) -> str:

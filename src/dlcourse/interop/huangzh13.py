@@ -35,8 +35,8 @@ def convert(content: Any, name: str) -> Found:
         raise UserError("a conditional discriminator of huangzh13's, whose graph is not supported")
     role = "generator" if CONST in variables else "discriminator"
     if "SHADOW" in name and role == "generator":
-        role = "generator_ema"
-        found.notes.append("an averaged generator's average of w is an old one: that of GAN_GEN_* is better")
+        role, found.has_old_average = "generator_ema", True
+        found.notes.append("an averaged generator's average of w is an old one; name GAN_GEN_*, too, to take its")
     average = variables.get("truncation.avg_latent")
     if average is not None and not average.any():
         del variables["truncation.avg_latent"]  # never tracked

@@ -1,5 +1,6 @@
 """From weights in our names to networks: sizes are read off the shapes, and what is missing is filled in and said."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from dlcourse.models.stylegan.layers import RESOLUTIONS, channels_by_stage
 
 FILL_SEED = 0
 W_AVG_SAMPLES = 10_000
+NOISE = r"synthesis\.noise\d+"
+COARSE_RGB = r"(?:synthesis\.to|from)_rgb_lod[1-9]\d*\.(?:weight|bias)"
+FILLABLE = rf"w_avg|{NOISE}|{COARSE_RGB}"
 ROLE_KINDS = {"generator_ema": "generator", "generator": "generator", "discriminator": "discriminator"}
 VARIANTS = "dlcourse.models.stylegan.variants."
 
@@ -32,6 +36,7 @@ class Found:
         lod: the level of detail that training had reached.
         trained_resolution: of a format whose networks are larger than what was trained; None if nothing tells.
         notes: what a user should know.
+        has_old_average: whether the generator's average of w was not kept up to date.
     """
 
     format: str
@@ -40,6 +45,7 @@ class Found:
     discriminator_options: dict[str, Any] = field(default_factory=dict)
     lod: float = 0.0
     notes: list[str] = field(default_factory=list)
+    has_old_average: bool = False
     trained_resolution: int | None = 0
 
     def take(self, role: str, variables: Mapping[str, Any], rules: Sequence[Rule]) -> Weights:
@@ -58,6 +64,7 @@ class Pretrained:
         format: whose file it is, for people.
         config: the `model` node that rebuilds them.
         notes: what was missing and how it was filled, and what else a user should know.
+        has_old_average: whether the averaged generator's average of w was not kept up to date.
     """
 
     format: str
@@ -66,6 +73,7 @@ class Pretrained:
     discriminator: Discriminator | None = None
     generator_ema: Generator | None = None
     notes: list[str] = field(default_factory=list)
+    has_old_average: bool = False
 
 
 def assemble(found: Found, resolution: int | None) -> Pretrained:
@@ -74,7 +82,7 @@ def assemble(found: Found, resolution: int | None) -> Pretrained:
     Raises:
         UserError: weights that do not make a network, or no such resolution in them.
     """
-    pretrained = Pretrained(found.format, {}, notes=list(found.notes))
+    pretrained = Pretrained(found.format, {}, notes=list(found.notes), has_old_average=found.has_old_average)
     resolution = resolution or asked_resolution(found, pretrained.notes)
     for role, kind in ROLE_KINDS.items():
         if role not in found.networks:
@@ -111,10 +119,10 @@ def asked_resolution(found: Found, notes: list[str]) -> int | None:
 def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) -> list[str]:
     """What to do with a network that was still growing."""
     whole = max(resolution_of(weights) for weights in networks.values())
-    trained = int(whole / 2 ** int(lod))
+    trained = int(whole / 2 ** math.ceil(lod))
     if lod <= 0 or (resolution or whole) <= trained:
         return []
-    return [f"training was at level of detail {lod:g}: the layers above {trained} are not trained; cut them: {trained}"]
+    return [f"level of detail {lod:g}: above {trained}x{trained} it is not yet, or half, trained and can be cut off"]
 
 
 def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
@@ -123,19 +131,12 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
     Raises:
         UserError: a variable is missing that cannot be filled in, is too many, or has a wrong shape.
     """
+    with torch.device("meta"):
+        check(role, build(node, role), weights)  # before memory is taken
     with torch.random.fork_rng(devices=[]):
         network = build(node, role)
-    state = network.state_dict()
-    missing = [name for name in state if name not in weights]
+    missing = [name for name in network.state_dict() if name not in weights]
     fillings, notes = fill(role, network, missing)
-    lacking = [name for name in missing if name not in fillings and name != "w_avg"]
-    extra = [name for name in weights if name not in state]
-    if lacking or extra:
-        problem = f"lacks {some(lacking)}" if lacking else f"has {some(extra)} too many"
-        raise UserError(f"its {role} {problem}")
-    for name, value in (weights | fillings).items():
-        if value.shape != state[name].shape:
-            raise UserError(f"its {role}'s {name} is {tuple(value.shape)}, where {tuple(state[name].shape)} fits")
     network.load_state_dict(weights | fillings, strict=False)
     network.eval()
     if "w_avg" in missing:
@@ -144,18 +145,32 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
     return network, notes
 
 
+def check(role: str, network: Any, weights: Weights) -> None:
+    """Raise UserError unless the weights are those of the network, but for what can be filled in."""
+    if not isinstance(network, Generator | Discriminator):
+        raise UserError(f"its {role} is no network of StyleGAN")
+    state = network.state_dict()
+    lacking = [name for name in state if name not in weights and not re.fullmatch(FILLABLE, name)]
+    extra = [name for name in weights if name not in state]
+    if lacking or extra:
+        raise UserError(f"its {role} {f'lacks {some(lacking)}' if lacking else f'has {some(extra)} too many'}")
+    for name, value in weights.items():
+        if not isinstance(value, Tensor) or value.shape != state[name].shape:
+            shape = tuple(getattr(value, "shape", ()))
+            raise UserError(f"its {role}'s {name} is {shape}, where {tuple(state[name].shape)} fits")
+
+
 def fill(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
     """Noise images from FILL_SEED, and zeros for the RGB layers of resolutions that are only passed through."""
     fillings: Weights = {}
     notes = []
     random = torch.Generator().manual_seed(FILL_SEED)
-    noises = [name for name in missing if re.fullmatch(r"synthesis\.noise\d+", name)]
+    noises = [name for name in missing if re.fullmatch(NOISE, name)]
     if noises:
         drawn = [torch.randn(network.get_buffer(name).shape, generator=random) for name in noises]
-        arranged = network.synthesis.arrange_noise(drawn)
-        fillings |= dict(zip(noises, arranged, strict=True))
+        fillings |= dict(zip(noises, network.synthesis.arrange_noise(drawn), strict=True))
         notes.append(f"{role}: no noise images; {len(noises)} drawn from seed {FILL_SEED}")
-    rgb = [name for name in missing if re.fullmatch(r"(synthesis\.to|from)_rgb_lod[1-9]\d*\.(weight|bias)", name)]
+    rgb = [name for name in missing if re.fullmatch(COARSE_RGB, name)]
     if rgb:
         fillings |= {name: torch.zeros_like(network.state_dict()[name]) for name in rgb}
         notes.append(f"{role}: no RGB layers below the full resolution; zeros: it works at level of detail 0 only")
