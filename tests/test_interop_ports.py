@@ -183,6 +183,9 @@ def test_huangzh13_says_what_it_lacks(huangzh13, tmp_path):
     loaded = load_pretrained(tmp_path / "GAN_GEN_3_8.pth")
     assert f"generator: {W_AVG_NOTE}" in loaded.notes and loaded.generator.w_avg.any()
     assert any("zeros: it works at level of detail 0 only" in note for note in loaded.notes)
+    torch.save(torch.load(DATA / "GAN_DIS_3_8.pth", weights_only=True), tmp_path / "GAN_DIS_1_20.pth")
+    (note,) = load_pretrained(tmp_path / "GAN_DIS_1_20.pth").notes
+    assert note.startswith("level of detail 2: above 8x8")
     torch.save(
         {"final_block.dense1.weight": torch.zeros(1, 2), "embeddings.0.weight": torch.zeros(2, 2)}, tmp_path / "d.pth"
     )

@@ -4,6 +4,7 @@ The generator is the official graph with another epsilon (`variants.loose_genera
 rectifier after FromRGB (`variants.huangzh13_discriminator`).
 """
 
+import re
 from typing import Any
 
 from dlcourse.errors import UserError
@@ -41,6 +42,9 @@ def convert(content: Any, name: str) -> Found:
     if average is not None and not average.any():
         del variables["truncation.avg_latent"]  # never tracked
     found.take(role, variables, (discriminator_rules if role == "discriminator" else generator_rules)(variables))
+    depth = re.search(r"_(\d)_\d+\.", name)  # log2 of the trained resolution, less 2
+    top = blocks_above(variables, r"(?:g_synthesis\.)?blocks\.(\d+)\..*") + 1
+    found.lod = max(top - int(depth[1]), 0.0) if depth else 0.0
     return found
 
 

@@ -1,7 +1,8 @@
 """mmgeneration's .pth: {"meta", "state_dict"} with generator, discriminator and generator_ema.
 
 Its images are BGR; here they become RGB. Gains differ from the official ones and are converted; the rest of its
-graph is `variants.mmgen_generator` and `variants.mmgen_discriminator`.
+graph is `variants.mmgen_generator` and `variants.mmgen_discriminator`. Its one noise factor per layer is repeated for
+all channels, which may part when training goes on.
 """
 
 from typing import Any

@@ -50,7 +50,7 @@ def rename(variables: Mapping[str, Any], rules: Sequence[Rule]) -> tuple[Weights
                 raise UserError(f"its {theirs} holds no numbers")
             try:
                 weights[rule.name(match)] = rule.change(value.detach().float()).contiguous().clone()
-            except (RuntimeError, IndexError) as error:
+            except (RuntimeError, IndexError, ValueError) as error:
                 raise UserError(f"its {theirs} has the shape {tuple(value.shape)}, which does not fit") from error
     return weights, unknown
 
