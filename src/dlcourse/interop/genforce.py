@@ -7,7 +7,7 @@ Written by its converter {"generator", "discriminator", "generator_smooth"}, or 
 from typing import Any
 
 from dlcourse.interop.networks import Found
-from dlcourse.interop.renaming import Rule, Weights, blocks_above, is_variables, without_module
+from dlcourse.interop.renaming import Rule, Weights, blocks_above, is_variables, single_number, without_module
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_smooth": "generator_ema"}
 
@@ -31,8 +31,8 @@ def convert(content: Any, name: str) -> Found:
     for role, variables in networks_of(content).items():
         is_discriminator = role == "discriminator"
         found.take(role, variables, (discriminator_rules if is_discriminator else generator_rules)(variables))
-        lod = variables.get("lod" if is_discriminator else "synthesis.lod")
-        found.lod = max(found.lod, 0.0 if lod is None else float(lod))
+        lod = single_number(variables.get("lod" if is_discriminator else "synthesis.lod"))
+        found.lod = max(found.lod, lod or 0.0)
     return found
 
 

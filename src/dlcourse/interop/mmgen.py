@@ -17,6 +17,7 @@ from dlcourse.interop.renaming import (
     as_rows,
     blocks_above,
     is_variables,
+    single_number,
     starting_with,
     times_gain,
     with_turned_kernels,
@@ -59,12 +60,13 @@ def convert(content: Any, name: str) -> Found:
 def lod_of(content: Any) -> float:
     """The level of detail of the training's last step, from its scale and the weight of the transition to it."""
     variables = content.get("state_dict", content)
-    scale, weight = (variables.get(key) for key in ("_curr_scale_int", "_curr_transition_weight"))
-    sizes = [v.shape[-1] for key, v in variables.items() if ".injected_noise_" in key and v.ndim == 4]
-    if scale is None or weight is None or not sizes or not 4 <= int(scale) <= max(sizes):
+    scale, weight = (single_number(variables.get(key)) for key in ("_curr_scale_int", "_curr_transition_weight"))
+    noises = [value for key, value in variables.items() if ".injected_noise_" in key and isinstance(value, Tensor)]
+    sizes = [value.shape[-1] for value in noises if value.ndim == 4]
+    if scale is None or weight is None or not sizes or not 4 <= scale <= max(sizes):
         return 0.0
     whole = (max(sizes) // int(scale)).bit_length() - 1
-    return whole + (1 - float(weight) if int(scale) > 4 else 0.0)
+    return whole + (1 - weight if scale > 4 else 0.0)
 
 
 def completed(weights: Weights) -> Weights:

@@ -119,8 +119,8 @@ def asked_resolution(found: Found, notes: list[str]) -> int | None:
 def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) -> list[str]:
     """What to do with a network that was still growing."""
     whole = max(resolution_of(weights) for weights in networks.values())
-    trained = int(whole / 2 ** math.ceil(lod))
-    if lod <= 0 or (resolution or whole) <= trained:
+    trained = whole // 2 ** math.ceil(lod) if 0 < lod < len(RESOLUTIONS) else whole
+    if (resolution or whole) <= trained:
         return []
     return [f"level of detail {lod:g}: above {trained}x{trained} it is not yet, or half, trained and can be cut off"]
 

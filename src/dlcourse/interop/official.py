@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.interop.networks import Found
-from dlcourse.interop.renaming import Rule, Weights, with_turned_kernels
+from dlcourse.interop.renaming import Rule, Weights, single_number, with_turned_kernels
 from dlcourse.interop.unpickle import Array as StoredArray
 from dlcourse.interop.unpickle import Network, Scalar
 
@@ -46,22 +46,20 @@ def convert(content: Any, name: str) -> Found:
     Raises:
         UserError: networks that are not StyleGAN v1's.
     """
-    networks = list(content) if isinstance(content, tuple | list) else [content]
+    networks = content if isinstance(content, tuple | list) else [content]
     if len(networks) not in (1, 3):
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
     found = Found("official StyleGAN pickle", {})
-    for role, network in zip(ROLES, networks, strict=False) if len(networks) == 3 else [("", networks[0])]:
+    for place, network in enumerate(networks):
         if network is None:
             continue
         if not isinstance(network, Network):
             raise UserError(f"a pickle with a {type(network).__name__} among its networks")
         variables = variables_of(network, "")
-        lod = next(
-            (float(v) for key, v in variables.items() if key.rpartition("/")[2] == "lod" and v.numel() == 1), 0.0
-        )
-        found.lod = max(found.lod, lod)
+        found.lod = max(found.lod, single_number(variables.get("lod")) or 0.0)
         is_generator = any(key.startswith("G_synthesis/") for key in variables)
-        role = role or ("generator_ema" if is_generator else "discriminator")
+        alone = "generator_ema" if is_generator else "discriminator"
+        role = ROLES[place] if len(networks) == 3 else alone
         weights = found.take(role, variables, RULES)
         found.networks[role] = turned_for(weights, options_of(network))
         read_options(found, is_generator, options_of(network))
@@ -130,8 +128,9 @@ def read_options(found: Found, is_generator: bool, options: dict[str, Any]) -> N
             raise UserError(f"an official network with {name}={options[name]!r}, which is not supported")
     if is_generator and isinstance(options.get("mapping_lrmul"), float):
         found.generator_options["mapping_lr_multiplier"] = options["mapping_lrmul"]
-    if not is_generator and options.get("mbstd_group_size", 4) != 4:
-        found.discriminator_options["mbstd_group_size"] = max(int(options["mbstd_group_size"]), 1)
+    group_size = options.get("mbstd_group_size", 4)
+    if not is_generator and isinstance(group_size, int) and group_size > 1 and group_size != 4:
+        found.discriminator_options["mbstd_group_size"] = group_size
 
 
 # --- names ------------------------------------------------------------------------------------------------------

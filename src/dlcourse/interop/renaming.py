@@ -64,6 +64,11 @@ def find(name: str, rules: Sequence[Rule]) -> tuple[Rule | None, re.Match[str] |
     return None, None
 
 
+def single_number(value: Any) -> float | None:
+    """The number in a tensor of one; None for anything else."""
+    return float(value) if isinstance(value, Tensor) and value.numel() == 1 else None
+
+
 def starting_with(prefix: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables with a prefix, without it."""
     return {name[len(prefix) :]: value for name, value in variables.items() if name.startswith(prefix)}
