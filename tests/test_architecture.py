@@ -36,6 +36,7 @@ MAY_IMPORT = {
         "dlcourse.schedules",
         "dlcourse.search",
     },
+    "dlcourse.interop": {"dlcourse.models", "dlcourse.checkpoint", "dlcourse.build"},
     "dlcourse.reports": {
         "dlcourse.models",
         "dlcourse.data",

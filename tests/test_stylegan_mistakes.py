@@ -33,6 +33,16 @@ def test_senseless_sizes(change, message):
             Discriminator(**{name: value for name, value in (sizes | change).items() if name in common})
 
 
+def test_widths_by_stage_in_place_of_the_rule():
+    discriminator = Discriminator(16, **WIDTHS, label_size=0, channels=[5, 7, 6, 2])
+    assert tuple(discriminator.get_submodule("8x8").conv1_down.weight.shape) == (7, 6, 3, 3)
+    generator = Generator(16, Z_DIM, W_DIM, **WIDTHS, label_size=0, channels=[1, 7, 6, 2])
+    assert generator(torch.zeros(1, Z_DIM)).shape == (1, 3, 16, 16)
+    for channels in ([7, 6, 2], [1, 7, 0, 2]):
+        with pytest.raises(ValueError, match="channels must be 4 positive numbers, one per stage, got"):
+            Generator(16, Z_DIM, W_DIM, **WIDTHS, label_size=0, channels=channels)
+
+
 def test_senseless_group_size():
     with pytest.raises(ValueError, match="mbstd_group_size must be at least 1, got 0"):
         Discriminator(16, **WIDTHS, label_size=0, mbstd_group_size=0)

@@ -3,18 +3,22 @@
 Letters: N images, C channels, H x W pixels, R resolution.
 """
 
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from torch import Tensor, lerp, nn
 
 from dlcourse.models.stylegan.layers import (
     BlurDownConv2d,
     Conv2d,
     Linear,
-    channels_by_stage,
     check_labels,
     downscale,
     lrelu,
     minibatch_stddev,
     split_lod,
+    widths_by_stage,
 )
 
 
@@ -30,28 +34,41 @@ class Discriminator(nn.Module):
         resolution: R, a power of two from 8 to 1024.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
         label_size: classes; 0 makes it unconditional.
-        mbstd_group_size: images per group of the minibatch standard deviation, see `minibatch_stddev`.
+        mbstd_group_size: images per group of the minibatch standard deviation; None takes the whole batch.
+        channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
+        parts: the graph, see `variants`.
 
     Raises:
         ValueError: a value outside these ranges.
     """
 
     def __init__(
-        self, resolution: int, channel_base: int, channel_max: int, label_size: int, mbstd_group_size: int = 4
+        self,
+        resolution: int,
+        channel_base: int,
+        channel_max: int,
+        label_size: int,
+        mbstd_group_size: int | None = 4,
+        channels: list[int] | None = None,
+        parts: "DiscriminatorParts | None" = None,
     ):
         super().__init__()
         if label_size < 0:
             raise ValueError(f"label_size must be 0 (no labels) or the number of classes, got {label_size}")
-        if mbstd_group_size < 1:
+        if mbstd_group_size is not None and mbstd_group_size < 1:
             raise ValueError(f"mbstd_group_size must be at least 1, got {mbstd_group_size}")
-        channels = channels_by_stage(resolution, channel_base, channel_max)
+        stages = widths_by_stage(resolution, channel_base, channel_max, channels)
+        parts = DiscriminatorParts() if parts is None else parts
+        self.activate_rgb = parts.activate_rgb
         self.resolution, self.label_size = resolution, label_size
         self.top = resolution.bit_length() - 1  # log2(R)
         for log2 in range(self.top, 1, -1):
-            self.add_module(f"from_rgb_lod{self.top - log2}", Conv2d(3, channels[log2 - 1], 1))
+            self.add_module(f"from_rgb_lod{self.top - log2}", Conv2d(3, stages[log2 - 1], parts.rgb_kernel_size))
         for log2 in range(self.top, 2, -1):
-            self.add_module(f"{2**log2}x{2**log2}", DownBlock(channels[log2 - 1], channels[log2 - 2]))
-        self.add_module("4x4", ScoreBlock(channels[1], channels[0], max(label_size, 1), mbstd_group_size))
+            self.add_module(f"{2**log2}x{2**log2}", parts.down_block(stages[log2 - 1], stages[log2 - 2]))
+        self.add_module(
+            "4x4", parts.score_block(stages[1], stages[0], max(label_size, 1), mbstd_group_size or sys.maxsize)
+        )
 
     def forward(self, images: Tensor, labels: Tensor | None = None, lod: float = 0.0) -> Tensor:
         """Scores, (N, 3, R, R) -> (N, 1).
@@ -73,12 +90,12 @@ class Discriminator(nn.Module):
         check_labels(labels, images.shape[0], self.label_size)
         skipped, fade = split_lod(lod, self.resolution)
         images = downscale(images, 2**skipped)  # (N, 3, R / 2^k, R / 2^k)
-        x = lrelu(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
+        x = self.activate_rgb(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
         for log2 in range(self.top - skipped, 2, -1):
             x = self.get_submodule(f"{2**log2}x{2**log2}")(x)  # (N, C', H / 2, W / 2)
             if fade and log2 == self.top - skipped:
                 from_rgb = self.get_submodule(f"from_rgb_lod{skipped + 1}")
-                x = lerp(x, lrelu(from_rgb(downscale(images, 2))), fade)
+                x = lerp(x, self.activate_rgb(from_rgb(downscale(images, 2))), fade)
         scores = self.get_submodule("4x4")(x)  # (N, max(label_size, 1))
         return scores if labels is None else (scores * labels).sum(dim=1, keepdim=True)  # (N, 1)
 
@@ -111,3 +128,13 @@ class ScoreBlock(nn.Module):
         x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
         x = lrelu(self.conv(x)).flatten(1)  # (N, 16 C)
         return self.dense1(lrelu(self.dense0(x)))  # (N, outputs)
+
+
+@dataclass(frozen=True)
+class DiscriminatorParts:
+    """What a discriminator is put together from: by default the official graph; others are in variants.py."""
+
+    rgb_kernel_size: int = 1
+    activate_rgb: Callable[[Tensor], Tensor] = lrelu
+    down_block: type[DownBlock] = DownBlock
+    score_block: type[ScoreBlock] = ScoreBlock

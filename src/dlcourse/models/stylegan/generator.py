@@ -1,12 +1,12 @@
 """The style-based generator. Letters: N images, R resolution, L layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from dlcourse.models.stylegan.layers import Linear, channels_by_stage, check_labels, lrelu, pixel_norm
-from dlcourse.models.stylegan.synthesis import Noise, Synthesis
+from dlcourse.models.stylegan.layers import Linear, check_labels, lrelu, widths_by_stage
+from dlcourse.models.stylegan.synthesis import GeneratorParts, Noise, Synthesis
 
 
 class Generator(nn.Module):
@@ -26,6 +26,8 @@ class Generator(nn.Module):
         mapping_layers: depth of the mapping network.
         mapping_width: its hidden units; None takes w_dim.
         mapping_lr_multiplier: how much slower it learns than the rest.
+        channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
+        parts: the graph, see `variants`.
 
     Raises:
         ValueError: a value outside these ranges.
@@ -44,8 +46,11 @@ class Generator(nn.Module):
         mapping_layers: int = 8,
         mapping_width: int | None = None,
         mapping_lr_multiplier: float = 0.01,
+        channels: list[int] | None = None,
+        parts: GeneratorParts | None = None,
     ):
         super().__init__()
+        parts = GeneratorParts() if parts is None else parts
         width = w_dim if mapping_width is None else mapping_width
         sizes = {"z_dim": z_dim, "w_dim": w_dim, "mapping_layers": mapping_layers, "mapping_width": width}
         for name, size in sizes.items():
@@ -57,9 +62,9 @@ class Generator(nn.Module):
             raise ValueError(f"mapping_lr_multiplier must be positive, got {mapping_lr_multiplier}")
         self.z_dim, self.w_dim, self.label_size = z_dim, w_dim, label_size
         widths = [width] * (mapping_layers - 1) + [w_dim]
-        self.mapping = Mapping(z_dim, widths, label_size, mapping_lr_multiplier)
-        channels = channels_by_stage(resolution, channel_base, channel_max)
-        self.synthesis = Synthesis(resolution, w_dim, channels)
+        self.mapping = Mapping(z_dim, widths, label_size, mapping_lr_multiplier, parts.normalize_latent)
+        stages = widths_by_stage(resolution, channel_base, channel_max, channels)
+        self.synthesis = Synthesis(resolution, w_dim, stages, parts)
         self.resolution, self.num_layers = resolution, self.synthesis.num_layers
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
@@ -125,9 +130,16 @@ class Mapping(nn.Module):
     Always in float32, whatever autocast says: it is small, and every layer of every image hangs on it.
     """
 
-    def __init__(self, z_dim: int, widths: Sequence[int], label_size: int, lr_multiplier: float):
+    def __init__(
+        self,
+        z_dim: int,
+        widths: Sequence[int],
+        label_size: int,
+        lr_multiplier: float,
+        normalize: Callable[[Tensor], Tensor],
+    ):
         super().__init__()
-        self.z_dim, self.label_size, self.depth = z_dim, label_size, len(widths)
+        self.z_dim, self.label_size, self.depth, self.normalize = z_dim, label_size, len(widths), normalize
         self.label_concat = LabelConcat(label_size, z_dim) if label_size else None
         inputs = 2 * z_dim if label_size else z_dim
         for index, outputs in enumerate(widths):
@@ -145,7 +157,7 @@ class Mapping(nn.Module):
         check_labels(labels, z.shape[0], self.label_size)
         with torch.autocast(z.device.type, enabled=False):
             x = z if self.label_concat is None else self.label_concat(z, labels)
-            x = pixel_norm(x)
+            x = self.normalize(x)
             for index in range(self.depth):
                 x = lrelu(self.get_submodule(f"dense{index}")(x))
             return x  # (N, w_dim)

@@ -3,6 +3,7 @@
 Letters: N images, C channels, H x W pixels, R resolution, L layers, G images per group, M groups.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,6 +30,22 @@ def channels_by_stage(resolution: int, channel_base: int, channel_max: int) -> l
     if channel_max < 1:
         raise ValueError(f"channel_max must be at least 1, got {channel_max}")
     return [min(channel_base // 2**stage, channel_max) for stage in range(resolution.bit_length() - 1)]
+
+
+def widths_by_stage(
+    resolution: int, channel_base: int, channel_max: int, channels: Sequence[int] | None
+) -> Sequence[int]:
+    """The rule of `channels_by_stage`, or `channels` in its place: those of stages 0 ... log2(resolution) - 1.
+
+    Raises:
+        ValueError: as `channels_by_stage`, or another number of stages, or a stage without channels.
+    """
+    by_rule = channels_by_stage(resolution, channel_base, channel_max)
+    if channels is None:
+        return by_rule
+    if len(channels) != len(by_rule) or min(channels) < 1:
+        raise ValueError(f"channels must be {len(by_rule)} positive numbers, one per stage, got {list(channels)}")
+    return channels
 
 
 def check_labels(labels: Tensor | None, batch: int, label_size: int) -> None:
@@ -71,11 +88,11 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * (x.square().mean(1, keepdim=True) + EPSILON).rsqrt()
 
 
-def adain(x: Tensor, style: Tensor) -> Tensor:
+def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON) -> Tensor:
     """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
 
-    Mean and (biased) standard deviation are per image and channel, in float32 or better, with 1e-8 on the
-    variance. That is the batch normalization of one image with N C channels, which has a fused kernel.
+    Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on
+    the variance. That is the batch normalization of one image with N C channels, which has a fused kernel.
 
     Args:
         x: (N, C, H, W).
@@ -83,7 +100,7 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
     """
     scale, bias = at_least_float32(style).chunk(2, dim=1)  # (N, C) each
     planes = x.reshape(1, -1, *x.shape[2:])  # (1, N C, H, W)
-    planes = F.batch_norm(planes, None, None, (scale + 1).reshape(-1), bias.reshape(-1), training=True, eps=EPSILON)
+    planes = F.batch_norm(planes, None, None, (scale + 1).reshape(-1), bias.reshape(-1), training=True, eps=epsilon)
     return planes.view(x.shape)  # (N, C, H, W)
 
 

@@ -4,6 +4,7 @@ Letters: N images, C channels, H x W pixels, R resolution, L layers.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from dlcourse.models.stylegan.layers import (
     adain,
     conv_up,
     lrelu,
+    pixel_norm,
     split_lod,
     upscale,
 )
@@ -38,14 +40,15 @@ class Synthesis(nn.Module):
     towards that of R / 2^(k + 1), upscaled to R. Blocks beyond R / 2^k are not computed.
     """
 
-    def __init__(self, resolution: int, w_dim: int, channels: Sequence[int]):
+    def __init__(self, resolution: int, w_dim: int, channels: Sequence[int], parts: "GeneratorParts"):
         super().__init__()
         self.resolution, self.w_dim = resolution, w_dim
         self.top = resolution.bit_length() - 1  # log2(R)
         self.num_layers = 2 * self.top - 2
-        self.add_module("4x4", ConstBlock(channels[1], w_dim))
+        self.arrange_noise = parts.arrange_noise
+        self.add_module("4x4", ConstBlock(channels[1], w_dim, parts))
         for log2 in range(3, self.top + 1):
-            block = UpBlock(channels[log2 - 2], channels[log2 - 1], w_dim, 2**log2)
+            block = UpBlock(channels[log2 - 2], channels[log2 - 1], w_dim, 2**log2, parts)
             self.add_module(f"{2**log2}x{2**log2}", block)
         for log2 in range(2, self.top + 1):
             self.add_module(f"to_rgb_lod{self.top - log2}", Conv2d(channels[log2 - 1], 3, 1, gain=1))
@@ -90,7 +93,7 @@ class Synthesis(nn.Module):
         if isinstance(noise, str):
             if noise not in NOISE_SOURCES:
                 raise ValueError(f"noise must be const, random, none or a list of tensors, got {noise!r}")
-            return [NOISE_SOURCES[noise](image, batch) for image in stored[:layers]]
+            return self.arrange_noise([NOISE_SOURCES[noise](image, batch) for image in stored[:layers]])
         if len(noise) != self.num_layers:
             raise ValueError(f"noise must hold {self.num_layers} tensors, one per layer, got {len(noise)}")
         for layer, (given, own) in enumerate(zip(noise, stored, strict=True)):
@@ -177,10 +180,10 @@ class UpConvLayer(ConvLayer):
 class ConstBlock(nn.Module):
     """The two layers of 4x4: styles (N, 2, w_dim) -> (N, C, 4, 4)."""
 
-    def __init__(self, channels: int, w_dim: int):
+    def __init__(self, channels: int, w_dim: int, parts: "GeneratorParts"):
         super().__init__()
-        self.const = ConstLayer(channels, w_dim)
-        self.conv = ConvLayer(channels, channels, w_dim)
+        self.const = parts.const_layer(channels, w_dim)
+        self.conv = parts.conv_layer(channels, channels, w_dim)
 
     def forward(self, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
         """(N, 2, w_dim) -> (N, C, 4, 4)."""
@@ -190,11 +193,22 @@ class ConstBlock(nn.Module):
 class UpBlock(nn.Module):
     """The two layers of a resolution above: (N, C, H, W), styles (N, 2, w_dim) -> (N, C', 2H, 2W)."""
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int):
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, parts: "GeneratorParts"):
         super().__init__()
-        self.conv0_up = UpConvLayer(inputs, outputs, w_dim, is_turned=resolution >= FIRST_TURNED_RESOLUTION)
-        self.conv1 = ConvLayer(outputs, outputs, w_dim)
+        self.conv0_up = parts.up_layer(inputs, outputs, w_dim, is_turned=resolution >= FIRST_TURNED_RESOLUTION)
+        self.conv1 = parts.conv_layer(outputs, outputs, w_dim)
 
     def forward(self, x: Tensor, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
         """(N, C, H, W), (N, 2, w_dim) -> (N, C', 2H, 2W)."""
         return self.conv1(self.conv0_up(x, styles[:, 0], noises[0]), styles[:, 1], noises[1])
+
+
+@dataclass(frozen=True)
+class GeneratorParts:
+    """What a generator is put together from: by default the official graph; others are in variants.py."""
+
+    const_layer: type[ConstLayer] = ConstLayer
+    conv_layer: type[ConvLayer] = ConvLayer
+    up_layer: type[UpConvLayer] = UpConvLayer
+    normalize_latent: Callable[[Tensor], Tensor] = pixel_norm
+    arrange_noise: Callable[[list[Tensor | None]], list[Tensor | None]] = list  # drawn, or stored -> what layers add
