@@ -9,7 +9,9 @@ from dlcourse.errors import UserError
 from dlcourse.models.stylegan import Generator
 from dlcourse.models.stylegan.generator import truncate
 from dlcourse.models.stylegan.synthesis import Noise
-from dlcourse.sampling.points import Point
+from dlcourse.sampling.points import Point, latents, stored_noise
+
+CHUNK = 1000  # latents that pass the mapping together
 
 
 class Drawing:
@@ -55,6 +57,22 @@ class Drawing:
         chosen = self.truncation_psi if psi is None else psi
         return truncate(styles, generator.w_avg, chosen, self.truncation_cutoff)
 
+    @torch.no_grad()
+    def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
+        """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
+        labels = one_hot(self.classes, len(seeds), generator)
+        chunks = []
+        for start in range(0, len(seeds), CHUNK):
+            z = latents(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
+            chunks.append(generator.mapping(z, None if labels is None else labels[start : start + CHUNK]))
+        return torch.cat(chunks)
+
+    def pictures(self, generator: Generator, points: Sequence[Point]) -> Tensor:
+        """The truncated picture of each point, with the noise that belongs to it, (N, 3, R, R) in [0, 1] on the CPU."""
+        styles = self.styles(generator, points)
+        batches = [slice(start, start + self.batch_size) for start in range(0, len(points), self.batch_size)]
+        return torch.cat([self.images(generator, styles[rows], noise_of(generator, points[rows])) for rows in batches])
+
     def images(self, generator: Generator, styles: Tensor, noise: Noise = "const") -> Tensor:
         """Pictures (N, 3, R, R) in [0, 1] on the CPU, of styles (N, L, w_dim)."""
         return draw(generator, styles, self.batch_size, noise)
@@ -68,7 +86,8 @@ def draw(generator: Generator, styles: Tensor, batch_size: int, noise: Noise = "
         generator: the network.
         styles: on any device.
         batch_size: pictures per forward pass.
-        noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all pictures share.
+        noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all pictures share; where there is
+            but one batch, also (N, 1, r, r).
     """
     device = generator.w_avg.device
     chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(batch_size)]
@@ -106,14 +125,13 @@ def one_hot(classes: int | list[int] | None, count: int, generator: Generator) -
     return torch.eye(size, device=generator.w_avg.device)[chosen]
 
 
+def noise_of(generator: Generator, points: Sequence[Point]) -> list[Tensor]:
+    """The noise that belongs to each point, L tensors (N, 1, r, r)."""
+    return [torch.cat(layer) for layer in zip(*(point.noise(generator) for point in points), strict=True)]
+
+
 def seeded_noise(generator: Generator, seed: int) -> list[Tensor]:
     """Noise ~ N(0, 1) for every layer, L tensors (1, 1, r, r), drawn on the CPU from one seed."""
     source = torch.Generator().manual_seed(seed)
     stored = stored_noise(generator)
     return [torch.randn(own.shape, generator=source).to(own.device) for own in stored]
-
-
-def stored_noise(generator: Generator) -> list[Tensor]:
-    """The noise that the generator keeps, L tensors (1, 1, r, r)."""
-    synthesis = generator.synthesis
-    return [synthesis.get_buffer(f"noise{layer}") for layer in range(synthesis.num_layers)]

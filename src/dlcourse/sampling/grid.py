@@ -29,7 +29,7 @@ class Grid:
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the sheet."""
-        images = self.drawing.images(generator, self.drawing.styles(generator, self.points))
+        images = self.drawing.pictures(generator, self.points)
         labels = [point.label for point in self.points]
         singles = {label.replace(" ", "_"): to_picture(image) for label, image in zip(labels, images, strict=True)}
         return Result(labelled_grid(images, labels, self.columns), singles=singles)
@@ -68,7 +68,7 @@ class Uncurated:
             count = self.rows * (size // side)
             points = [Seed(number) for number in range(seed, seed + count)]
             for index, point in enumerate(points):
-                (image,) = self.drawing.images(generator, self.drawing.styles(generator, [point]))
+                (image,) = self.drawing.pictures(generator, [point])
                 reduced = to_picture(image).resize((side, side), Image.Resampling.BOX)
                 sheet.paste(reduced, (left, index * side))
             seed, left = seed + count, left + side

@@ -43,16 +43,17 @@ class Mixing:
         titles = unique([point.label for point in self.sources])
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
-        for title, image in zip(titles, drawing.images(generator, sources), strict=True):
+        for title, image in zip(titles, drawing.pictures(generator, self.sources), strict=True):
             cells["", title] = enlarged(image)
         for name, points in self.destinations.items():
             first, last = chosen_range(ranges, name)
             rows = unique([f"{point.label}\nwith {name} styles,\n{describe([first, last])}" for point in points])
             for row, point, own in zip(rows, points, drawing.styles(generator, points), strict=True):
                 mixed = mix_styles(own.expand_as(sources), sources, first, last)
-                (destination,) = drawing.images(generator, own[None])
+                noise = point.noise(generator)
+                (destination,) = drawing.images(generator, own[None], noise)
                 cells[row, ""] = enlarged(destination)
-                for title, image in zip(titles, drawing.images(generator, mixed), strict=True):
+                for title, image in zip(titles, drawing.images(generator, mixed, noise), strict=True):
                     cells[row, title] = enlarged(image)
                     singles[f"{point.label}_{name}_of_{title}".replace(" ", "_")] = to_picture(image)
         heading = (

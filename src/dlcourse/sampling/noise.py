@@ -7,8 +7,8 @@ from torch import Tensor
 from dlcourse.images import to_picture
 from dlcourse.models.stylegan import Generator
 from dlcourse.picture_table import Table
-from dlcourse.sampling.drawing import Drawing, seeded_noise, stored_noise
-from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds
+from dlcourse.sampling.drawing import Drawing, seeded_noise
+from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
 from dlcourse.sampling.result import Result
 from dlcourse.sampling.sheets import enlarged, heat, table, unique

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -27,6 +27,9 @@ class Point(Protocol):
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
         """One w per layer, (L, w_dim), of a class given as one row, (1, label_size)."""
 
+    def noise(self, generator: Generator) -> list[Tensor]:
+        """The noise that belongs to it, L tensors (1, 1, r, r)."""
+
 
 @dataclass(frozen=True)
 class Seed:
@@ -48,10 +51,17 @@ class Seed:
         """w = f(z) in all layers."""
         return generator.mapping(self.z(generator), labels).expand(generator.num_layers, -1)
 
+    def noise(self, generator: Generator) -> list[Tensor]:
+        """The one that the generator keeps."""
+        return stored_noise(generator)
+
 
 @dataclass(frozen=True)
 class SavedStyles:
-    """The w of a file {"w": (L, w_dim), "noise": ...}, such as a projection writes."""
+    """The w of a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}, such as a projection writes.
+
+    Without "noise" it goes with the generator's own.
+    """
 
     path: str
 
@@ -65,13 +75,22 @@ class SavedStyles:
         raise UserError(f"{self.path}: holds a w, which has no z; take seeds, or walk in w (sampler.space=w)")
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """What the file says; the class plays no part.
+        """What the file says; the class plays no part."""
+        return self.read(generator)["w"]
+
+    def noise(self, generator: Generator) -> list[Tensor]:
+        """What the file says, or else the one that the generator keeps."""
+        return self.read(generator)["noise"]
+
+    def read(self, generator: Generator) -> dict[str, Any]:
+        """What is in the file.
 
         Raises:
             UserError: no such file, or not one for this generator.
         """
         try:
-            w = torch.load(self.path, map_location=generator.w_avg.device, weights_only=True)["w"].float()
+            saved = torch.load(self.path, map_location=generator.w_avg.device, weights_only=True)
+            w, noise = saved["w"].float(), [one.float() for one in saved.get("noise", stored_noise(generator))]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no such file") from None
         except Exception as error:  # a broken or hostile file fails in any of pickle's and zip's ways
@@ -79,7 +98,15 @@ class SavedStyles:
         wanted = (generator.num_layers, generator.w_avg.shape[0])
         if w.shape != wanted:
             raise UserError(f"{self.path}: its w is {tuple(w.shape)}, this generator takes {wanted}")
-        return w
+        if [one.shape for one in noise] != [own.shape for own in stored_noise(generator)]:
+            raise UserError(f"{self.path}: its noise has other shapes than this generator's")
+        return {"w": w, "noise": noise}
+
+
+def stored_noise(generator: Generator) -> list[Tensor]:
+    """The noise that the generator keeps, L tensors (1, 1, r, r)."""
+    synthesis = generator.synthesis
+    return [synthesis.get_buffer(f"noise{layer}") for layer in range(synthesis.num_layers)]
 
 
 def latents(seeds: Iterable[int], z_dim: int) -> Tensor:

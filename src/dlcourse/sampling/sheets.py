@@ -41,7 +41,7 @@ def cell_height(pictures: Sequence[Image.Image]) -> int:
 
 def under(heading: str, picture: Image.Image) -> Image.Image:
     """A picture with a heading above it, wrapped to its width."""
-    font = ImageFont.load_default(max(13, min(40, picture.width // 50)))
+    font = ImageFont.load_default(max(13, min(40, picture.width // 64)))
     assert isinstance(font, ImageFont.FreeTypeFont)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
     lines = wrap(heading, font, picture.width - 2 * margin)

@@ -5,7 +5,7 @@ import torch
 from dlcourse.images import to_picture
 from dlcourse.models.stylegan import Generator
 from dlcourse.sampling.drawing import Drawing
-from dlcourse.sampling.points import Seeds, parse_seeds
+from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds
 from dlcourse.sampling.result import Result
 from dlcourse.sampling.sheets import enlarged, table, unique
 
@@ -33,9 +33,11 @@ class Truncation:
         whole = self.drawing.whole_styles(generator, self.points)
         labels = unique([point.label for point in self.points])
         images = {}
-        for psi in self.truncation_psi:
-            drawn = self.drawing.images(generator, self.drawing.truncated(generator, whole, psi))
-            images |= {(label, f"psi {psi:g}"): image for label, image in zip(labels, drawn, strict=True)}
+        for label, point, own in zip(labels, self.points, whole, strict=True):
+            styles = torch.cat([self.drawing.truncated(generator, own[None], psi) for psi in self.truncation_psi])
+            drawn = self.drawing.images(generator, styles, point.noise(generator))
+            for psi, image in zip(self.truncation_psi, drawn, strict=True):
+                images[label, f"psi {psi:g}"] = image
         heading = "Truncation, w' = w_avg + psi (w - w_avg): psi 1 is the picture itself, psi 0 the mean picture"
         cutoff = self.drawing.truncation_cutoff
         heading += "" if cutoff is None else f"; only in the {cutoff} coarsest layers"
@@ -58,29 +60,29 @@ class MeanImage:
     def __init__(self, seeds: Seeds, pixel_samples: int, drawing: Drawing):
         if pixel_samples < 1:
             raise ValueError(f"pixel_samples must be at least 1, got {pixel_samples}")
-        self.points, self.pixel_samples, self.drawing = parse_seeds(seeds), pixel_samples, drawing
+        self.seeds, self.pixel_samples, self.drawing = parse_numbers(seeds), pixel_samples, drawing
 
     def __call__(self, generator: Generator) -> Result:
         """Draw three pictures; found is the mean w."""
         drawing = self.drawing
-        styles = drawing.whole_styles(generator, self.points)
-        mean = styles.mean(0)  # (L, w_dim)
-        tracked = generator.w_avg.expand_as(mean)
-        of_mean, of_tracked = drawing.images(generator, torch.stack([mean, tracked]))
+        w = drawing.w(generator, self.seeds)  # (N, w_dim)
+        mean, tracked = w.mean(0), generator.w_avg
+        in_all_layers = lambda rows: rows[:, None].expand(-1, generator.num_layers, -1)
+        of_mean, of_tracked = drawing.images(generator, in_all_layers(torch.stack([mean, tracked])))
         total = torch.zeros_like(of_mean)
-        pictures = styles[: self.pixel_samples]
+        pictures = w[: self.pixel_samples]
         for chunk in pictures.split(drawing.batch_size):
-            total += drawing.images(generator, chunk).sum(0)
+            total += drawing.images(generator, in_all_layers(chunk)).sum(0)
         images = {
-            f"mean of w, {len(styles)} seeds": of_mean,
+            f"mean of w, {len(w)} seeds": of_mean,
             "w_avg, tracked in training": of_tracked,
             f"mean of pixels, {len(pictures)} seeds": total / len(pictures),
         }
-        distance = float((mean - tracked).norm() / styles.sub(mean).norm(dim=(1, 2)).mean())
+        distance = float((mean - tracked).norm() / (w - mean).norm(dim=1).mean())
         heading = (
             "The mean picture: the mean of w gives a picture, the mean of pixels a blur. The mean of w and w_avg are "
             f"{distance:.3f} apart, where 1 is the mean distance of a w from the mean."
         )
         singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_picture, images.values()), strict=True))
         cells = {("", title): enlarged(image, 192) for title, image in images.items()}
-        return Result(table(heading, cells), singles=singles, found={"w": mean.cpu()})
+        return Result(table(heading, cells), singles=singles, found={"w": in_all_layers(mean[None])[0].cpu().clone()})

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dlcourse.animation_files import captioned
 from dlcourse.models.stylegan import Generator
-from dlcourse.sampling.drawing import Drawing, one_hot, seeded_noise, stored_noise
-from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds
+from dlcourse.sampling.drawing import Drawing, one_hot, seeded_noise
+from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.sampling.result import Result
 from dlcourse.sampling.sheets import enlarged, table, unique
@@ -68,7 +68,7 @@ class Interpolate:
     def __call__(self, generator: Generator) -> Result:
         """Draw a row of stills for each pair, and the frames."""
         labels = unique([point.label for point in self.points])
-        path = PATHS[self.space](self, generator)
+        draw_at = self.pictures_between(generator)
         pairs = len(self.points) if self.loop else len(self.points) - 1
         cells, frames = {}, []
         for start in range(pairs):
@@ -76,18 +76,25 @@ class Interpolate:
             row = f"{labels[start]} to {labels[end]}"
             for index in range(self.stills):
                 t = index / (self.stills - 1)
-                cells[row, f"t = {t:.2f}"] = enlarged(self.at(generator, path(start, end, t)))
+                cells[row, f"t = {t:.2f}"] = enlarged(draw_at(start, end, t))
             for index in range(self.frames):
                 t = index / self.frames
-                frames.append(caption(self.at(generator, path(start, end, t)), f"{row}, t = {t:.2f}"))
+                frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
-            frames.append(caption(self.at(generator, path(pairs - 1, pairs, 1)), f"{labels[-1]}"))
+            frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
         heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.drawing.truncation_psi:g}"
         return Result(table(heading, cells), frames, self.seconds)
 
-    def at(self, generator: Generator, styles: Tensor) -> Tensor:
-        """The picture of styles (L, w_dim)."""
-        return self.drawing.images(generator, styles[None])[0]
+    def pictures_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
+        """Numbers of two points and t -> the picture (3, R, R); noise of their own goes over straight."""
+        path = PATHS[self.space](self, generator)
+        noises = [point.noise(generator) for point in self.points]
+
+        def draw_at(start: int, end: int, t: float) -> Tensor:
+            noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
+            return self.drawing.images(generator, path(start, end, t)[None], noise)[0]
+
+        return draw_at
 
 
 Path = Callable[[int, int, float], Tensor]  # numbers of two points and t -> styles (L, w_dim)
