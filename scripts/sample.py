@@ -25,17 +25,19 @@ def sample(cfg: DictConfig) -> None:
     generator = build(saved["config"]["model"]["generator"], "model.generator")
     checkpoint.restore(saved, {"generator_ema": generator}, path)
     result = sampler(generator.eval().to(find_device(config["device"])))
-    for written in save(result, Path(config["output"] or default_output(path, config)), config["singles"]):
+    output = Path(config["output"] or default_output(path, config, result.name))
+    for written in save(result, output, config["singles"]):
         print(written)
 
 
-def default_output(checkpoint_path: Path, config: dict) -> Path:
+def default_output(checkpoint_path: Path, config: dict, name: str) -> Path:
     """<run>/samples/grid_step_0001000_seeds0-15_psi0.7.png, or in samples/ beside a checkpoint file."""
     folder = checkpoint_path.parent
     base = folder.parent if folder.name == "checkpoints" else folder
-    name = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
-    seeds, psi = (re.sub(r"[^\w.,-]", "", str(config[key]))[:40] for key in ("seeds", "truncation_psi"))
-    return base / "samples" / f"{name}_{checkpoint_path.stem}_seeds{seeds}_psi{psi}.png"
+    sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
+    what = {"": name, "seeds": config["seeds"], "psi": config["truncation_psi"]}
+    words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]
+    return base / "samples" / f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png"
 
 
 if __name__ == "__main__":

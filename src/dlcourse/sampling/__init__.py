@@ -7,7 +7,7 @@ from dlcourse.sampling.layers import Layers
 from dlcourse.sampling.mixing import Mixing
 from dlcourse.sampling.noise import Noise, NoiseComponents
 from dlcourse.sampling.points import latents, parse_seeds
-from dlcourse.sampling.projection import Projection
+from dlcourse.sampling.projection import Project
 from dlcourse.sampling.result import Result, save
 from dlcourse.sampling.truncation import MeanImage, Truncation
 from dlcourse.sampling.walks import Interpolate, NoiseWalk
@@ -23,7 +23,7 @@ __all__ = [
     "Noise",
     "NoiseComponents",
     "NoiseWalk",
-    "Projection",
+    "Project",
     "Result",
     "Truncation",
     "Uncurated",

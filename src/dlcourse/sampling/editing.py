@@ -1,6 +1,7 @@
 """Directions in W that mean something: found by principal components, or by attributes that a person has noted."""
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class Edit:
                 edited = move(own, direction, self.strengths, first, last)
                 images = self.drawing.images(generator, edited, point.noise(generator))
                 for strength, image in zip(self.strengths, images, strict=True):
-                    cells[f"{name}\n{label}", f"{strength:+g}"] = enlarged(image)
+                    cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0"] = enlarged(image)
                     place = f"{name.partition(',')[0]}_{label}_{strength:+g}"
                     singles[place.replace(" ", "_").replace("/", "_")] = to_picture(image)
         heading = (
@@ -106,10 +107,7 @@ def move(styles: Tensor, direction: Tensor, strengths: list[float], first: int, 
     Shape: (L, w_dim), (w_dim) -> (number of strengths, L, w_dim).
     """
     moved = styles.repeat(len(strengths), 1, 1)
-    steps = (
-        torch.tensor(strengths, device=styles.device, dtype=styles.dtype)[:, None, None] * direction
-    )  # (S, 1, w_dim)
-    moved[:, first:last] += steps
+    moved[:, first:last] += torch.tensor(strengths).to(styles)[:, None, None] * direction  # (S, 1, w_dim)
     return moved
 
 
@@ -167,5 +165,7 @@ def note(attributes: Attributes, row: Mapping[str, str | None], place: str) -> N
         try:
             (seed,) = parse_numbers(row["seed"] or "")
             values[seed] = float(cell)
+            if not math.isfinite(values[seed]):
+                raise ValueError
         except ValueError:
             raise ValueError(f"{place}: seed {row['seed']!r} and {name} {cell!r} must be numbers") from None

@@ -1,5 +1,6 @@
 """From a picture to the w that the generator draws it from."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from dlcourse.schedules import Schedule
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
 
-class Projection:
+class Project:
     """Minimise a distance of G(w, noise) from a picture x over w; the best point is the result.
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
@@ -75,7 +76,7 @@ class Projection:
         self.start = [] if seeds is None else parse_seeds(seeds)
         if len(self.start) > 1:
             raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {seeds!r}")
-        self.picture = square(open_picture(target))
+        self.picture, self.name = square(open_picture(target)), Path(target).stem
         self.space, self.noise, self.steps, self.scales = space, noise, steps, scales
         self.features, self.feature_layers = features, feature_layers
         self.feature_weight, self.noise_weight = feature_weight, noise_weight
@@ -91,7 +92,8 @@ class Projection:
         styles = best.expand(generator.num_layers, -1)  # (L, w_dim)
         (image,) = self.drawing.images(generator, styles[None], best_noise)
         found = {"w": styles.cpu().clone(), "noise": [one.cpu() for one in best_noise], "losses": losses}
-        return Result(self.report(target, image, losses), singles={"projection": to_picture(image)}, found=found)
+        singles = {"projection": to_picture(image)}
+        return Result(self.report(target, image, losses), singles=singles, found=found, name=self.name)
 
     def aim(self, target: Tensor) -> None:
         """Compute what is compared, of the target (3, R, R) in [0, 1]."""

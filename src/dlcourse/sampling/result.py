@@ -23,6 +23,7 @@ class Result:
         seconds: each frame is shown for so long.
         singles: name -> a single picture without labels.
         found: what another sampler can start from, {"w": (L, w_dim), "noise": L tensors}; plain data and tensors.
+        name: what it is of, where seeds do not say that.
     """
 
     picture: Image.Image
@@ -30,6 +31,7 @@ class Result:
     seconds: float = 0.1
     singles: Mapping[str, Image.Image] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
 
 
 def save(result: Result, output: Path, singles: bool) -> list[Path]:
