@@ -19,20 +19,21 @@ class Mixing:
 
     Args:
         seeds: the sources, along the top.
-        destinations: name of a range -> the destinations at the side whose layers of this range are replaced.
-        ranges: layers by name, [first, behind the last]; what is not named stays as `default_ranges` has it.
+        destinations: name of a range -> the destinations at the side whose layers of this range are replaced;
+            None leaves the range out.
+        ranges: layers by name, [first, behind the last]; None, and what is not named, is as `default_ranges` has it.
         drawing: how pictures are drawn.
 
     Raises:
         ValueError: seeds or ranges that make no sense.
     """
 
-    def __init__(self, seeds: Seeds, destinations: dict[str, Seeds], ranges: Ranges, drawing: Drawing):
+    def __init__(self, seeds: Seeds, destinations: dict[str, Seeds | None], ranges: Ranges, drawing: Drawing):
         check_ranges(ranges)
-        if not destinations:
-            raise ValueError("destinations must name at least one range, such as {coarse: 5-7}")
         self.sources = parse_seeds(seeds)
-        self.destinations = {name: parse_seeds(given) for name, given in destinations.items()}
+        self.destinations = {name: parse_seeds(given) for name, given in destinations.items() if given is not None}
+        if not self.destinations:
+            raise ValueError("destinations must name at least one range, such as {coarse: 5-7}")
         self.ranges, self.drawing = ranges, drawing
 
     def __call__(self, generator: Generator) -> Result:

@@ -1,6 +1,5 @@
 """From a picture to the w that the generator draws it from."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -49,7 +48,7 @@ class Project:
 
     def __init__(
         self,
-        target: str,
+        target: str | None,
         space: str,
         noise: str,
         steps: int,
@@ -76,7 +75,9 @@ class Project:
         self.start = [] if seeds is None else parse_seeds(seeds)
         if len(self.start) > 1:
             raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {seeds!r}")
-        self.picture, self.name = square(open_picture(target)), Path(target).stem
+        if target is None:
+            raise ValueError("there is no target; give a picture, target=PHOTO.jpg")
+        self.picture = square(open_picture(target))
         self.space, self.noise, self.steps, self.scales = space, noise, steps, scales
         self.features, self.feature_layers = features, feature_layers
         self.feature_weight, self.noise_weight = feature_weight, noise_weight
@@ -93,7 +94,7 @@ class Project:
         (image,) = self.drawing.images(generator, styles[None], best_noise)
         found = {"w": styles.cpu().clone(), "noise": [one.cpu() for one in best_noise], "losses": losses}
         singles = {"projection": to_picture(image)}
-        return Result(self.report(target, image, losses), singles=singles, found=found, name=self.name)
+        return Result(self.report(target, image, losses), singles=singles, found=found)
 
     def aim(self, target: Tensor) -> None:
         """Compute what is compared, of the target (3, R, R) in [0, 1]."""

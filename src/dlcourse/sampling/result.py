@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from dlcourse import picture_files
 from dlcourse.animation_files import WRITERS, save_animation
 from dlcourse.errors import UserError
 from dlcourse.picture_files import save_picture, whole_file
@@ -23,7 +24,6 @@ class Result:
         seconds: each frame is shown for so long.
         singles: name -> a single picture without labels.
         found: what another sampler can start from, {"w": (L, w_dim), "noise": L tensors}; plain data and tensors.
-        name: what it is of, where seeds do not say that.
     """
 
     picture: Image.Image
@@ -31,7 +31,13 @@ class Result:
     seconds: float = 0.1
     singles: Mapping[str, Image.Image] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
-    name: str = ""
+
+
+def check_output(output: Path) -> None:
+    """Raise UserError, before anything is drawn, for a name that no file of a sampler can have."""
+    suffixes = dict.fromkeys([*picture_files.WRITERS, *WRITERS])
+    if output.suffix.lower() not in suffixes:
+        raise UserError(f"output={output}: must end in one of {', '.join(suffixes)}, or be a folder, as in output=A/")
 
 
 def save(result: Result, output: Path, singles: bool) -> list[Path]:

@@ -174,12 +174,14 @@ class NoiseWalk:
         styles = self.drawing.styles(generator, self.points)
         noise = self.circle(generator)
         labels = unique([point.label for point in self.points])
-        shown = [self.drawing.images(generator, styles, noise(index / self.frames)) for index in range(self.frames)]
-        frames = [caption(torch.cat(list(images), dim=2), ", ".join(labels)) for images in shown]
-        cells = {}
-        for index in dict.fromkeys(round(eighth * self.frames / 8) for eighth in range(8)):
-            for label, image in zip(labels, shown[index], strict=True):
-                cells[label, f"t = {index / self.frames:.2f}"] = enlarged(image)
+        eighths = {eighth * self.frames // 8 for eighth in range(8)}
+        cells, frames = {}, []
+        for index in range(self.frames):
+            t = index / self.frames
+            images = self.drawing.images(generator, styles, noise(t))
+            frames.append(caption(torch.cat(list(images), dim=2), ", ".join(labels)))
+            if index in eighths:
+                cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
         heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
         return Result(table(heading, cells), frames, self.seconds)
 
