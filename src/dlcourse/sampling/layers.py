@@ -100,9 +100,8 @@ def chart_of(energies: Tensor) -> Tensor:
     bottom = torch.zeros(len(energies), dtype=shares.dtype)
     for band, share in enumerate(shares.T):
         size = 2 ** (band + 2)
-        upper.bar(
-            layers, share.numpy(), bottom=bottom.numpy(), color=COLORS[band % len(COLORS)], label=f"up to {size}x{size}"
-        )
+        color, label = COLORS[band % len(COLORS)], f"up to {size}x{size}"
+        upper.bar(layers, share.numpy(), bottom=bottom.numpy(), color=color, label=label)
         bottom = bottom + share
     upper.set(ylabel="share of the squared change", ylim=(0, 1))
     upper.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="scale", reverse=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dlcourse.animation_files import captioned
 from dlcourse.models.stylegan import Generator
+from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing, one_hot, seeded_noise
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
@@ -175,7 +176,8 @@ class NoiseWalk:
         noise = self.circle(generator)
         labels = unique([point.label for point in self.points])
         eighths = {eighth * self.frames // 8 for eighth in range(8)}
-        cells, frames = {}, []
+        cells: Table[Image.Image] = {}
+        frames = []
         for index in range(self.frames):
             t = index / self.frames
             images = self.drawing.images(generator, styles, noise(t))
