@@ -76,4 +76,4 @@ class Uncurated:
         shown = sheet.resize((sheet.width * factor, sheet.height * factor), Image.Resampling.NEAREST)
         psi = self.drawing.truncation_psi
         heading = f"Seeds {self.first} to {seed - 1}, column by column, none left out; psi {psi:g}"
-        return Result(under(heading, shown), singles={"sheet": sheet})
+        return Result(under(heading, shown, max(13, shown.width // 50)), singles={"sheet": sheet})

@@ -15,12 +15,12 @@ from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.points import Seeds, parse_seeds
 from dlcourse.sampling.ranges import describe
 from dlcourse.sampling.result import Result
-from dlcourse.sampling.sheets import enlarged, heat, stacked, table, under
+from dlcourse.sampling.sheets import enlarged, heat, stacked, table
 
 HEADING = (
-    "Style inputs one at a time. Each picture is the first one with the style of one layer from another seed; beneath "
-    "it, how much each pixel changed. The chart is the share of the squared change by its scale: up to 4x4 means what "
-    "a picture of 4x4 pixels could show."
+    "Style inputs one at a time: each picture has the style of one layer from {}, all others from {}; beneath it, how "
+    "much each pixel changed. The chart, a mean over all seeds, is the share of the squared change by its scale: up to "
+    "4x4 means what a picture of 4x4 pixels could show."
 )
 
 
@@ -54,11 +54,11 @@ class Layers:
             drawn = self.drawing.images(generator, mixed)
             shown.append(drawn[0])
             energies.append(energy_by_octave(drawn - images).mean(0))
-        chart = to_picture(chart_of(torch.stack(energies))[0])
         titles = [describe([layer, layer + 1]) for layer in range(generator.num_layers)]
-        parts = [self.tables(images[0], shown, titles), chart]
+        upper = self.tables(images[0], shown, titles)
+        chart = to_picture(chart_of(torch.stack(energies), scale=max(1.0, upper.width / 1800))[0])
         singles = {f"layer_{layer:02}": to_picture(image) for layer, image in enumerate(shown)}
-        return Result(under(HEADING, stacked(parts)), singles=singles | {"chart": chart})
+        return Result(stacked([upper, chart]), singles=singles | {"chart": chart})
 
     def tables(self, image: Tensor, changed: list[Tensor], titles: list[str]) -> Image.Image:
         """The picture at the left, then a column for each layer."""
@@ -66,7 +66,7 @@ class Layers:
         for title, other in zip(titles, changed, strict=True):
             cells["changed", title] = enlarged(other)
             cells[f"change x {self.gain:g}", title] = heat((other - image).abs().mean(0) * self.gain)
-        return table(f"Styles from {self.points[1].label} in {self.points[0].label}", cells)
+        return table(HEADING.format(self.points[1].label, self.points[0].label), cells)
 
 
 def energy_by_octave(change: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ def energy_by_octave(change: Tensor) -> Tensor:
     return torch.stack([(power * (octave == band)).sum((1, 2)) for band in range(bands)], dim=1)
 
 
-def chart_of(energies: Tensor) -> Tensor:
+def chart_of(energies: Tensor, scale: float = 1.0) -> Tensor:
     """Bars for each layer, (L, bands) -> a picture (1, 3, H, W): shares of scales above, sizes of the change below.
 
     Raises:
@@ -95,6 +95,7 @@ def chart_of(energies: Tensor) -> Tensor:
         raise UserError("no style changes the picture: is this generator trained, and psi not 0?")
     shares = energies / total.clamp(min=torch.finfo(energies.dtype).tiny)
     figure = new_figure(9, 5)
+    figure.set_dpi(100 * scale)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     layers = range(len(energies))
     bottom = torch.zeros(len(energies), dtype=shares.dtype)

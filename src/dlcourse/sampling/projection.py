@@ -162,7 +162,8 @@ class Project:
             f"Projection into {self.space.upper()}, noise {self.noise}: {psnr(image, target):.1f} dB after "
             f"{len(losses)} updates, the best one kept"
         )
-        return stacked([table(heading, cells), to_picture(curve(losses)[0])])
+        upper = table(heading, cells)
+        return stacked([upper, to_picture(curve(losses, upper.width / 620)[0])])
 
 
 def square(picture: Image.Image) -> Image.Image:
@@ -205,9 +206,10 @@ def psnr(image: Tensor, target: Tensor) -> float:
     return float(-10 * torch.log10(F.mse_loss(to_unit(2 * image - 1), target).clamp(min=1e-12)))
 
 
-def curve(losses: list[float]) -> Tensor:
-    """The loss of each update and the least so far, a picture (1, 3, H, W)."""
+def curve(losses: list[float], scale: float) -> Tensor:
+    """The loss of each update and the least so far, a picture (1, 3, H, W) about 620 * scale pixels wide."""
     figure = new_figure(6.2, 2.6)
+    figure.set_dpi(100 * scale)
     axes = figure.subplots()
     axes.plot(losses, color=COLORS[5], linewidth=1, label="loss")
     axes.plot(torch.tensor(losses).cummin(0).values, color=COLORS[2], label="least so far")

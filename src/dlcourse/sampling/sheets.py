@@ -29,7 +29,8 @@ def table(heading: str, cells: Table[Image.Image]) -> Image.Image:
         heading: what is seen, in a sentence or two.
         cells: (title of the row, title of the column) -> picture, at least one.
     """
-    return under(heading, picture_table.draw([cells], cell_height(list(cells.values()))))
+    height = cell_height(list(cells.values()))
+    return under(heading, picture_table.draw([cells], height), max(13, height // 13))
 
 
 def cell_height(pictures: Sequence[Image.Image]) -> int:
@@ -39,9 +40,9 @@ def cell_height(pictures: Sequence[Image.Image]) -> int:
     return max(16, min(highest, math.floor(math.sqrt(MOST_PIXELS / len(pictures) / widest))))
 
 
-def under(heading: str, picture: Image.Image) -> Image.Image:
+def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
     """A picture with a heading above it, wrapped to its width."""
-    font = ImageFont.load_default(max(13, min(40, picture.width // 64)))
+    font = ImageFont.load_default(font_size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
     lines = wrap(heading, font, picture.width - 2 * margin)
