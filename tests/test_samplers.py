@@ -72,6 +72,13 @@ def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     assert len({frame.size for frame in result.frames}) <= 1
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "project_features"])
+def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
+    small = small_generator(resolution=8, label_size=2)
+    one, other = (sampler(name, f"classes={number}", photo=photo)(small).picture.tobytes() for number in (0, 1))
+    assert (one == other) == (name == "project")  # whose start, w_avg, knows no class
+
+
 def test_no_grid_depends_on_how_its_seeds_are_written_or_accompanied(generator):
     one, two = (sampler("grid", f"seeds={seeds}")(generator) for seeds in ("2-4", "[4,9]"))
     assert np.array_equal(pixels(one, "seed_4"), pixels(two, "seed_4"))
