@@ -98,16 +98,16 @@ class Interpolate:
         return draw_at
 
 
-Path = Callable[[int, int, float], Tensor]  # numbers of two points and t -> styles (L, w_dim)
+Route = Callable[[int, int, float], Tensor]  # numbers of two points and t -> styles (L, w_dim)
 
 
-def path_in_w(sampler: Interpolate, generator: Generator) -> Path:
+def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
     """Straight between styles."""
     styles = sampler.drawing.styles(generator, sampler.points)
     return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
 
 
-def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Path:
+def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
     """By `between` of two z, and straight between their classes, then through the mapping."""
     z = torch.cat([point.z(generator) for point in sampler.points])
     labels = one_hot(sampler.drawing.classes, len(z), generator)
