@@ -36,12 +36,15 @@ def seconds_of(work: Callable[[], object], repeats: int) -> float:
     return statistics.median(found)
 
 
-def convolutions(resolution: int, batch: int) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
-    """(kind, shape of the input, shape of the weight) of every convolution of the synthesis network."""
+Convolution = tuple[str, tuple[int, ...], tuple[int, ...]]  # kind, shape of the input, shape of the weight
+
+
+def convolutions(resolution: int, batch: int) -> list[Convolution]:
+    """Every convolution of the synthesis network."""
     from dlcourse.models.stylegan.layers import channels_by_stage
 
     channels = channels_by_stage(resolution, 8192, 512)
-    found = [("conv", (batch, channels[1], 4, 4), (channels[1], channels[1], 3, 3))]
+    found: list[Convolution] = [("conv", (batch, channels[1], 4, 4), (channels[1], channels[1], 3, 3))]
     for log2 in range(3, resolution.bit_length()):
         inputs, outputs, side = channels[log2 - 2], channels[log2 - 1], 2**log2
         found.append(("up", (batch, inputs, side // 2, side // 2), (outputs, inputs, 3, 3)))

@@ -1,5 +1,6 @@
-"""Draw pictures from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE seeds=0-15"""
+"""Draw pictures from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
 
+import re
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -9,37 +10,41 @@ import command_line
 
 def sample(cfg: DictConfig) -> None:
     """Rebuild the averaged generator from the checkpoint's own config and let the sampler draw."""
+    import torch
+
     from dlcourse import checkpoint
     from dlcourse.build import build
     from dlcourse.errors import UserError
-    from dlcourse.picture_files import save_picture
     from dlcourse.runner import find_device
+    from dlcourse.sampling import check_output, save
 
     config = command_line.plain(cfg)
+    torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
     sampler = build(config["sampler"], "sampler")
     path = checkpoint.newest(Path(config["checkpoint"]))
+    output = output_path(path, config)
+    check_output(output)
     saved = checkpoint.load(path)
     if "generator_ema" not in saved["state"]:
         raise UserError(f"{path}: not a StyleGAN checkpoint (it holds {', '.join(saved['state'])})")
     generator = build(saved["config"]["model"]["generator"], "model.generator")
     checkpoint.restore(saved, {"generator_ema": generator}, path)
-    picture = sampler(generator.eval().to(find_device(config["device"])))
-
-    output = Path(config["output"] or default_output(path, config))
-    try:
-        save_picture(picture, output)
-    except (OSError, ValueError) as error:
-        raise UserError(f"output={error}") from error
-    print(output)
+    result = sampler(generator.eval().to(find_device(config["device"])))
+    for written in save(result, output, config["singles"]):
+        print(written)
 
 
-def default_output(checkpoint_path: Path, config: dict) -> Path:
-    """<run>/samples/grid_step_0001000_seeds0-15_psi0.7.png, or in samples/ beside a checkpoint file."""
+def output_path(checkpoint_path: Path, config: dict) -> Path:
+    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in <run>/samples/ or beside a checkpoint file."""
+    output = config["output"]
+    if output is not None and not (str(output).endswith("/") or Path(output).is_dir()):
+        return Path(output)
     folder = checkpoint_path.parent
     base = folder.parent if folder.name == "checkpoints" else folder
-    seeds = "".join(char for char in str(config["seeds"]) if char in "0123456789-,")[:40]
-    name = config["sampler"]["_target_"].rpartition(".")[2].lower()
-    return base / "samples" / f"{name}_{checkpoint_path.stem}_seeds{seeds}_psi{config['truncation_psi']}.png"
+    sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
+    what = {"": Path(config["target"] or "").stem, "seeds": config["seeds"], "psi": config["truncation_psi"]}
+    words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]
+    return Path(output or base / "samples", f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png")
 
 
 if __name__ == "__main__":

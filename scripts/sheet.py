@@ -25,10 +25,11 @@ def parse() -> argparse.Namespace:
 
 def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, put their pictures in a table and write it."""
+    from dlcourse import picture_table
     from dlcourse.errors import UserError
     from dlcourse.figures import save
     from dlcourse.images import to_tensor
-    from dlcourse.reports import picture_table, sheet
+    from dlcourse.reports import sheet
     from dlcourse.reports.runs import find_runs
 
     if arguments.output.suffix.lower() != ".png":

@@ -1,19 +1,30 @@
+"""Points, drawing, ranges of layers and what is written: what all samplers share."""
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
-from dlcourse.models import Generator
-from dlcourse.sampling import Grid, latents, parse_seeds, sample_images
+from dlcourse.build import build
+from dlcourse.errors import UserError
+from dlcourse.images import to_picture
+from dlcourse.models.stylegan import mix_styles
+from dlcourse.sampling import Drawing, Result, check_output, latents, parse_seeds, sample_images, save
+from dlcourse.sampling.drawing import draw, seeded_noise
+from dlcourse.sampling.points import SavedStyles, Seed, stored_noise
+from dlcourse.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
+from generators import small_generator
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def generator():
-    network = Generator(resolution=16, z_dim=8, w_dim=8, channel_base=128, channel_max=16, label_size=0)
-    for name, parameter in network.named_parameters():
-        if "noise" in name:
-            torch.nn.init.ones_(parameter)
-    network.w_avg.normal_()
-    return network.eval()
+    return small_generator()
+
+
+def drawing(classes=None, psi=0.7, cutoff=None, batch_size=1):
+    return Drawing(classes, psi, cutoff, batch_size)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +39,15 @@ def generator():
     ],
 )
 def test_seeds_as_people_write_them(text, seeds):
-    assert parse_seeds(text) == seeds
+    assert parse_seeds(text) == [Seed(number) for number in seeds]
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-3", "5-2", [], "1.5"])
+def test_a_file_stands_where_a_seed_stands():
+    assert parse_seeds([0, "a/photo.pt"]) == [Seed(0), SavedStyles("a/photo.pt")]
+    assert [point.label for point in parse_seeds("4,a/photo.pt")] == ["seed 4", "photo"]
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "-3", "5-2", [], "1.5", "photo.png"])
 def test_seeds_that_make_no_sense_are_named(text):
     with pytest.raises(ValueError, match="seed"):
         parse_seeds(text)
@@ -43,25 +59,148 @@ def test_a_latent_depends_on_its_seed_alone():
 
 
 def test_a_picture_is_the_same_bits_whatever_else_is_drawn(generator):
-    together = sample_images(generator, latents(range(5), 8), truncation_psi=0.7, batch_size=1)
-    alone = sample_images(generator, latents([3], 8), truncation_psi=0.7, batch_size=1)
-    assert torch.equal(together[3], alone[0])
-    batched = sample_images(generator, latents(range(5), 8), truncation_psi=0.7, batch_size=4)
-    assert torch.allclose(together, batched, atol=1e-5)
+    together = drawing().pictures(generator, parse_seeds("0-4"))
+    assert torch.equal(together[3:4], drawing().pictures(generator, [Seed(3)]))
+    assert torch.allclose(together, drawing(batch_size=3).pictures(generator, parse_seeds("0-4")), atol=1e-5)
+    z = latents([3], generator.z_dim)
+    assert torch.equal(sample_images(generator, z, truncation_psi=0.7, batch_size=1)[0], together[3])
+    assert together.min() >= 0 and together.max() <= 1
 
 
-def test_psi_0_is_one_picture_for_all(generator):
-    images = sample_images(generator, latents(range(3), 8), truncation_psi=0.0, batch_size=1)
-    assert torch.equal(images[0], images[1]) and torch.equal(images[0], images[2])
-    assert images.min() >= 0 and images.max() <= 1
+def test_psi_1_is_the_untruncated_picture_and_psi_0_one_for_all(generator):
+    points = parse_seeds("0-2")
+    whole = drawing(psi=1.0).pictures(generator, points)
+    z = latents(range(3), generator.z_dim)
+    assert torch.equal(whole, torch.cat([((generator(row) + 1) / 2).clamp(0, 1).detach() for row in z.split(1)]))
+    mean = drawing(psi=0.0).pictures(generator, points)
+    assert torch.equal(mean, mean[:1].expand_as(mean)) and not torch.equal(whole[0], mean[0])
 
 
-def test_the_grid_repeats_itself_and_follows_its_seeds(generator):
-    make = lambda seeds: np.asarray(Grid(seeds, 0.7, columns=2, batch_size=1)(generator))
-    assert np.array_equal(make("0-3"), make([0, 1, 2, 3]))
-    assert not np.array_equal(make("0-3"), make("1-4"))
+def test_psi_minus_1_is_the_picture_of_2_w_avg_minus_w(generator):
+    w = drawing().whole_styles(generator, [Seed(5)])
+    opposite = draw(generator, 2 * generator.w_avg - w, batch_size=1)
+    assert torch.allclose(opposite, drawing(psi=-1.0).pictures(generator, [Seed(5)]), atol=1e-5)
+
+
+def test_the_cutoff_leaves_finer_layers_as_they_are(generator):
+    whole, cut = (drawing(psi=psi, cutoff=3).styles(generator, [Seed(1)]) for psi in (1.0, 0.3))
+    assert torch.equal(whole[:, 3:], cut[:, 3:]) and not torch.equal(whole[:, :3], cut[:, :3])
+
+
+@given(first=st.integers(0, 8), last=st.integers(0, 8))
+def test_mixing_nothing_is_the_destination_and_everything_the_source(first, last):
+    own, other = torch.arange(24.0).reshape(1, 8, 3), -torch.ones(1, 8, 3)
+    mixed = mix_styles(own, other, min(first, last), max(first, last))
+    assert torch.equal(mixed, own) == (first == last)
+    assert (mixed == other).all(2).sum() == abs(first - last)
+
+
+def test_noise_repeats_and_is_its_seeds(generator):
+    styles = drawing().styles(generator, [Seed(0)])
+    first, again, other = (draw(generator, styles, 1, seeded_noise(generator, seed)) for seed in (7, 7, 8))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(draw(generator, styles, 1), draw(generator, styles, 1, stored_noise(generator)))
+
+
+def test_a_saved_w_is_drawn_with_its_noise_in_batches_too(generator, tmp_path):
+    w, noise = drawing(psi=1.0).styles(generator, [Seed(9)])[0], seeded_noise(generator, 3)
+    torch.save({"w": w.clone(), "noise": noise}, tmp_path / "one.pt")
+    torch.save({"w": w.clone()}, tmp_path / "two.pt")
+    points = parse_seeds([9, str(tmp_path / "one.pt"), str(tmp_path / "two.pt")])
+    seed, one, two = drawing(psi=1.0).pictures(generator, points)
+    assert torch.equal(seed, two) and torch.equal(one, draw(generator, w[None], 1, noise)[0])
+    assert not torch.equal(seed, one)
+    batched = drawing(psi=1.0, batch_size=3).pictures(generator, points)
+    assert torch.allclose(batched, torch.stack([seed, one, two]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        ([1], "not a file with a w"),
+        ({"w": torch.zeros(3, 32)}, r"its w is \(3, 32\), this generator takes \(8, 32\)"),
+        ({"w": torch.zeros(8, 32), "noise": []}, "its noise has other shapes"),
+    ],
+)
+def test_files_that_do_not_fit_are_named(content, words, generator, tmp_path):
+    if content is not None:
+        torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(UserError, match=rf"a\.pt: {words}"):
+        drawing().pictures(generator, [SavedStyles(str(tmp_path / "a.pt"))])
+
+
+def test_classes_reach_the_mapping_and_are_needed_exactly_where_there_are_some(generator):
+    conditional = small_generator(resolution=8, label_size=3)
+    points = parse_seeds("0-1")
+    first, mixed = (drawing(classes).pictures(conditional, points) for classes in (1, [1, 2]))
+    assert torch.equal(first[0], mixed[0]) and not torch.equal(first[1], mixed[1])
+    assert drawing(2).w(conditional, range(1001)).shape == (1001, 32)
+    for classes in (None, 3, [0], [0, -1]):
+        with pytest.raises(UserError, match=r"classes=.* trained on classes; give one of 0 to 2, or a list of 2"):
+            drawing(classes).pictures(conditional, points)
+    with pytest.raises(UserError, match="classes=1: this generator knows no classes"):
+        drawing(1).pictures(generator, points)
+
+
+def test_many_w_at_once_are_those_of_the_seeds(generator):
+    single = drawing().whole_styles(generator, parse_seeds("3-5"))[:, 0]
+    assert torch.allclose(drawing().w(generator, range(3, 6)), single, atol=1e-5)
+
+
+def test_the_ranges_of_the_paper_and_of_small_generators():
+    assert default_ranges(18) == {"coarse": [0, 4], "middle": [4, 8], "fine": [8, 18]}
+    assert default_ranges(10) == {"coarse": [0, 4], "middle": [4, 8], "fine": [8, 10]}
+    assert default_ranges(8) == {"coarse": [0, 4], "middle": [4, 6], "fine": [6, 8]}
+    for num_layers in range(4, 19, 2):
+        coarse, middle, fine = default_ranges(num_layers).values()
+        assert 0 == coarse[0] < coarse[1] == middle[0] < middle[1] == fine[0] < fine[1] == num_layers
+
+
+def test_own_ranges_replace_the_default_ones():
+    found = resolve_ranges({"coarse": None, "fine": [2, 8], "odd": [1, 2]}, 8)
+    assert found == {"coarse": [0, 4], "middle": [4, 6], "fine": [2, 8], "odd": [1, 2]}
+    assert describe([4, 8]) == "layers 4-7 (16x16 to 32x32)" and describe([0, 1]) == "layer 0 (4x4)"
+    with pytest.raises(UserError, match=r"ranges\.fine=\[2,9\]: this generator has layers 0 to 7"):
+        resolve_ranges({"fine": [2, 9]}, 8)
+    for limits in ([3, 2], [-1, 2], [1]):
+        with pytest.raises(ValueError, match=r"ranges\.coarse must be \[first layer, layer behind the last\]"):
+            check_ranges({"coarse": limits})
+
+
+def test_everything_is_written_under_one_name(tmp_path):
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    result = Result(frames[0], frames, singles={"seed_1": frames[1]}, found={"w": torch.ones(2, 3)})
+    written = save(result, tmp_path / "a" / "b.gif", singles=True)
+    assert [path.name for path in written] == ["b.gif", "b.png", "b.pt", "b"]
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {
+        "a/b.gif",
+        "a/b.png",
+        "a/b.pt",
+        "a/b/seed_1.png",
+    }
+    with Image.open(tmp_path / "a" / "b.gif") as animation:
+        assert animation.n_frames == 2 and animation.info["loop"] == 0
+    assert torch.equal(torch.load(tmp_path / "a" / "b.pt", weights_only=True)["w"], torch.ones(2, 3))
+    assert [path.name for path in save(result, tmp_path / "c.png", singles=False)] == ["c.png", "c.gif", "c.pt"]
+
+
+def test_names_that_no_file_can_have_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"output=x\.txt: must end in one of \.jpeg, .*\.mp4, or be a folder"):
+        check_output(tmp_path.relative_to(tmp_path) / "x.txt")
+    with pytest.raises(UserError, match=r"output=.*a\.gif: the name of a picture must end in"):
+        save(Result(Image.new("RGB", (8, 8))), tmp_path / "a.gif", singles=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_senseless_values_are_named():
-    with pytest.raises(ValueError, match="columns must be at least 1, got 0"):
-        Grid("0-3", 0.7, columns=0, batch_size=1)
+    node = {"_target_": "dlcourse.sampling.Drawing", "classes": None, "truncation_psi": 0.7, "truncation_cutoff": None}
+    with pytest.raises(UserError, match="batch_size must be at least 1, got 0"):
+        build(node | {"batch_size": 0}, "drawing")
+    with pytest.raises(UserError, match="truncation_cutoff must be a number of layers, or null for all, got -1"):
+        build(node | {"batch_size": 1, "truncation_cutoff": -1}, "drawing")
+
+
+def test_pixels_are_rounded_and_not_flipped(generator):
+    (image,) = drawing().pictures(generator, [Seed(2)])
+    assert np.array_equal(np.asarray(to_picture(image)), (image * 255).round().byte().permute(1, 2, 0).numpy())

@@ -129,6 +129,9 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
         (["checkpoint=nope"], ["nope: no such run folder or checkpoint file"]),
         (["checkpoint=run", "seeds=a-b"], ["seeds must look like"]),
         (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
+        (["checkpoint=run", "output=a.txt"], ["output=a.txt: must end in one of"]),
+        (["checkpoint=run", "sampler=project"], ["there is no target; give a picture, target=PHOTO.jpg"]),
+        (["checkpoint=run", "classes=3"], ["classes=3: this generator knows no classes"]),
         (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: not a whole checkpoint"]),
     ],
 )
@@ -137,6 +140,24 @@ def test_mistakes_in_sampling_are_told_in_a_line(arguments, words, gan_run):
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     for word in words:
         assert word in done.stderr
+
+
+def test_an_animation_and_a_projection_that_stands_for_a_seed(gan_run):
+    common = ["checkpoint=run", "sampler=interpolate", "sampler.frames=2", "sampler.seconds=1"]
+    walk = run_script("sample.py", *common, "seeds=[1,2]", "output=walk.webp", cwd=gan_run)
+    assert walk.returncode == 0, walk.stderr
+    assert walk.stdout.split() == ["walk.webp", "walk.png"]
+    project = ["checkpoint=run", "sampler=project", "target=walk.png", "sampler.steps=2", "output=found/"]
+    found = run_script("sample.py", *project, cwd=gan_run)
+    assert found.returncode == 0, found.stderr
+    picture, styles = found.stdout.split()
+    assert picture == "found/project_step_0000002_walk_psi1.0.png"
+    grid = run_script("sample.py", "checkpoint=run", f"seeds=[0,{styles}]", "singles=true", "output=g.png", cwd=gan_run)
+    assert grid.returncode == 0 and grid.stdout.split() == ["g.png", "g"], grid.stderr
+    assert sorted(path.name for path in (gan_run / "g").iterdir()) == [
+        "project_step_0000002_walk_psi1.0.png",
+        "seed_0.png",
+    ]
 
 
 def test_style_transfer_keeps_orientation_and_aspect_of_odd_pictures(tmp_path):

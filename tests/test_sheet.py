@@ -11,7 +11,7 @@ from PIL import Image, ImageFont
 
 from conftest import compose, run_script
 from dlcourse.errors import UserError
-from dlcourse.reports.picture_table import columns_of, draw, rows_of, wrap
+from dlcourse.picture_table import columns_of, draw, rows_of, wrap
 from dlcourse.reports.runs import Run, find_runs
 from dlcourse.reports.sheet import arrange, brief, final_pictures, inputs
 

@@ -1,18 +1,17 @@
 """A run's pictures one after the other, as an animated GIF or WebP or as a video."""
 
 import re
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from dlcourse.animation_files import captioned, save_animation, writer_for
 from dlcourse.errors import UserError
-from dlcourse.picture_files import open_picture, whole_file
+from dlcourse.picture_files import open_picture
 
 PICTURE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
 HOLD = 2.0  # seconds that the last picture stays longer
-BT709, LIMITED = 1, 1  # of ITU-T H.273: its number of BT.709; H.264's levels 16 to 235, as FFmpeg numbers them
 SHORTEST = 0.04  # seconds per picture; viewers show shorter ones for longer
 
 
@@ -57,18 +56,6 @@ def thin_out(steps: Sequence[int], most: int) -> list[int]:
     return [steps[round(index * (len(steps) - 1) / (most - 1))] for index in range(most)]
 
 
-def captioned(picture: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
-    """An RGB picture of (width, height) `size`, with the picture at the top and a line of text beneath."""
-    width, height = size
-    font_size = max(12, width // 30)
-    strip = round(1.8 * font_size)
-    frame = Image.new("RGB", (width, height + strip), "white")
-    frame.paste(picture, ((width - picture.width) // 2, 0))
-    position = (width / 2, height + strip / 2)
-    ImageDraw.Draw(frame).text(position, caption, "black", ImageFont.load_default(font_size), anchor="mm")
-    return frame
-
-
 def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
     """Write the pictures as an animation, atomically; the step stands beneath each.
 
@@ -82,9 +69,7 @@ def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
     Raises:
         UserError: another suffix, seconds out of range, a broken picture, or a file that cannot be written.
     """
-    write = WRITERS.get(output.suffix.lower())
-    if write is None:
-        raise UserError(f"{output}: the name of an animation must end in one of {', '.join(WRITERS)}")
+    writer_for(output)  # complains before the pictures are read
     if not 0 < seconds <= 600:
         raise UserError(f"--seconds must be in (0, 600], got {seconds:g}")
     steps = thin_out(list(pictures), most=max(2, int(seconds / SHORTEST)))
@@ -94,58 +79,4 @@ def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
     frames = [captioned(picture, f"step {step:>{digits}}", size) for step, picture in zip(steps, shown, strict=True)]
     duration = round(1000 * max(SHORTEST, seconds / len(frames)))
     durations = [duration] * (len(frames) - 1) + [duration + round(1000 * HOLD)]
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(output) as temporary:
-            write(frames, durations, temporary)
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written ({error.strerror})") from error
-
-
-def write_gif(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """A GIF that repeats for ever; each frame has a palette of its own, so that its 256 colours are its own ones."""
-    first, *others = [frame.quantize(256) for frame in frames]
-    first.save(path, "GIF", save_all=True, append_images=others, duration=list(durations), loop=0)
-
-
-def write_webp(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """A WebP that repeats for ever, in all colours and a fraction of a GIF's size."""
-    first, *others = frames
-    first.save(path, "WEBP", save_all=True, append_images=others, duration=list(durations), loop=0, quality=90)
-
-
-def write_mp4(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """An H.264 video that every player and browser shows: yuv420p by BT.709, an even size (white is added).
-
-    All frames of a video stay equally long, so one that stays longer is repeated.
-    """
-    try:
-        import av  # here: only those who want videos need it
-    except ImportError:
-        raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'") from None
-    width, height = (side + side % 2 for side in frames[0].size)
-    repeats = [max(1, round(duration / durations[0])) for duration in durations]
-    shown = [frame for frame, count in zip(frames, repeats, strict=True) for _ in range(count)]
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(1000, durations[0]), options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        tags = stream.codec_context  # without them players guess, by the size
-        tags.colorspace = tags.color_primaries = tags.color_trc = BT709
-        tags.color_range = LIMITED
-        for number, picture in enumerate(shown):
-            even = Image.new("RGB", (width, height), "white")
-            even.paste(picture)
-            frame = av.VideoFrame.from_image(even).reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
-            frame.pts, frame.time_base = number, Fraction(durations[0], 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
-# suffix -> what writes frames, RGB and of equal size, shown for so many milliseconds each, to a path of any name
-WRITERS: dict[str, Callable[[Sequence[Image.Image], Sequence[int], Path], None]] = {
-    ".gif": write_gif,
-    ".webp": write_webp,
-    ".mp4": write_mp4,
-}
+    save_animation(frames, durations, output)

@@ -11,6 +11,7 @@ from PIL import Image
 from dlcourse.build import build, locate
 from dlcourse.data import ContentAndStyles
 from dlcourse.errors import UserError
+from dlcourse.picture_table import Table
 from dlcourse.reports.animation import opened, pictures_of
 from dlcourse.reports.compare import (
     as_yaml,
@@ -22,7 +23,6 @@ from dlcourse.reports.compare import (
     value_of,
     varying_keys,
 )
-from dlcourse.reports.picture_table import Table
 from dlcourse.reports.runs import Run, read_config
 
 FOLDER = "folder"  # stands for a key where no key tells the runs apart

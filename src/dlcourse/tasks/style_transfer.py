@@ -135,7 +135,7 @@ class StyleTransfer(Task):
         return self.objective(self.canvas.image)
 
     def go_back(self, loss: float) -> None:
-        """Return to the best picture of this scale, with an optimizer that remembers nothing and takes half the steps."""
+        """Return to the best picture of this scale, with an optimizer that remembers nothing and half the step."""
         best = self.guard.best_loss
         logging.getLogger(__name__).warning(
             f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best picture"

@@ -1,0 +1,102 @@
+"""Animations into files: GIF, WebP or video, as a whole or not at all."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from dlcourse.errors import UserError
+from dlcourse.picture_files import whole_file
+
+BT709, LIMITED = 1, 1  # of ITU-T H.273: its number of BT.709; H.264's levels 16 to 235, as FFmpeg numbers them
+
+
+def save_animation(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """Write an animation as a whole file or not at all.
+
+    Args:
+        frames: RGB, of equal size, at least one.
+        durations: of each, in milliseconds, >= 1; in a video a whole multiple of the first one's.
+        path: its suffix chooses the format, one of WRITERS; its folder is created if need be.
+
+    Raises:
+        UserError: another suffix, a video without PyAV, or a file that cannot be written.
+    """
+    write = writer_for(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as temporary:
+            write(frames, durations, temporary)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def writer_for(path: Path) -> "Writer":
+    """What writes the format of a file's suffix, or UserError."""
+    write = WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise UserError(f"{path}: the name of an animation must end in one of {', '.join(WRITERS)}")
+    return write
+
+
+def captioned(picture: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
+    """An RGB picture of (width, height) `size`, with the picture at the top and a line of text beneath."""
+    width, height = size
+    font_size = max(12, width // 30)
+    strip = round(1.8 * font_size)
+    frame = Image.new("RGB", (width, height + strip), "white")
+    frame.paste(picture, ((width - picture.width) // 2, 0))
+    position = (width / 2, height + strip / 2)
+    ImageDraw.Draw(frame).text(position, caption, "black", ImageFont.load_default(font_size), anchor="mm")
+    return frame
+
+
+def write_gif(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """A GIF that repeats for ever; each frame has a palette of its own, so that its 256 colours are its own ones."""
+    first, *others = [frame.quantize(256) for frame in frames]
+    first.save(path, "GIF", save_all=True, append_images=others, duration=list(durations), loop=0)
+
+
+def write_webp(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """A WebP that repeats for ever, in all colours and a fraction of a GIF's size."""
+    first, *others = frames
+    first.save(path, "WEBP", save_all=True, append_images=others, duration=list(durations), loop=0, quality=90)
+
+
+def write_mp4(frames: Sequence[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """An H.264 video that every player and browser shows: yuv420p by BT.709, an even size (white is added).
+
+    All frames of a video stay equally long, so one that stays longer is repeated.
+    """
+    try:
+        import av  # here: only those who want videos need it
+    except ImportError:
+        raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'") from None
+    width, height = (side + side % 2 for side in frames[0].size)
+    repeats = [max(1, round(duration / durations[0])) for duration in durations]
+    shown = [frame for frame, count in zip(frames, repeats, strict=True) for _ in range(count)]
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(1000, durations[0]), options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        tags = stream.codec_context  # without them players guess, by the size
+        tags.colorspace = tags.color_primaries = tags.color_trc = BT709
+        tags.color_range = LIMITED
+        for number, picture in enumerate(shown):
+            even = Image.new("RGB", (width, height), "white")
+            even.paste(picture)
+            frame = av.VideoFrame.from_image(even).reformat(
+                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            )
+            frame.pts, frame.time_base = number, Fraction(durations[0], 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+# suffix -> what writes frames, RGB and of equal size, shown for so many milliseconds each, to a path of any name
+Writer = Callable[[Sequence[Image.Image], Sequence[int], Path], None]
+WRITERS: dict[str, Writer] = {
+    ".gif": write_gif,
+    ".webp": write_webp,
+    ".mp4": write_mp4,
+}

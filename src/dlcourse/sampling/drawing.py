@@ -1,0 +1,137 @@
+"""From points to pictures, in batches. Letters: N pictures, L layers, R resolution."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dlcourse.errors import UserError
+from dlcourse.models.stylegan import Generator
+from dlcourse.models.stylegan.generator import truncate
+from dlcourse.models.stylegan.synthesis import Noise
+from dlcourse.sampling.points import Point, latents, stored_noise
+
+CHUNK = 1000  # latents that pass the mapping together
+
+
+class Drawing:
+    """How every sampler turns points into styles and styles into pictures.
+
+    Args:
+        classes: for generators with labels: one class for all pictures, or one for each.
+        truncation_psi: 1 is the whole distribution, 0 the mean picture.
+        truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
+        batch_size: pictures per forward pass, >= 1. With 1 a picture is the same to the last bit whatever else is
+            drawn; larger batches are faster on a GPU, need more memory and may round differently.
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    def __init__(
+        self,
+        classes: int | list[int] | None,
+        truncation_psi: float,
+        truncation_cutoff: int | None,
+        batch_size: int,
+    ):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if truncation_cutoff is not None and truncation_cutoff < 0:
+            raise ValueError(f"truncation_cutoff must be a number of layers, or null for all, got {truncation_cutoff}")
+        self.classes, self.batch_size = classes, batch_size
+        self.truncation_psi, self.truncation_cutoff = truncation_psi, truncation_cutoff
+
+    def styles(self, generator: Generator, points: Sequence[Point]) -> Tensor:
+        """Truncated styles of points, (N, L, w_dim)."""
+        return self.truncated(generator, self.whole_styles(generator, points))
+
+    def whole_styles(self, generator: Generator, points: Sequence[Point]) -> Tensor:
+        """Styles of points before truncation, (N, L, w_dim); each is computed by itself."""
+        labels = one_hot(self.classes, len(points), generator)
+        rows = [None] * len(points) if labels is None else labels.split(1)
+        return torch.stack([point.styles(generator, row) for point, row in zip(points, rows, strict=True)])
+
+    def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
+        """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given."""
+        chosen = self.truncation_psi if psi is None else psi
+        return truncate(styles, generator.w_avg, chosen, self.truncation_cutoff)
+
+    @torch.no_grad()
+    def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
+        """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
+        labels = one_hot(self.classes, len(seeds), generator)
+        chunks = []
+        for start in range(0, len(seeds), CHUNK):
+            z = latents(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
+            chunks.append(generator.mapping(z, None if labels is None else labels[start : start + CHUNK]))
+        return torch.cat(chunks)
+
+    def pictures(self, generator: Generator, points: Sequence[Point]) -> Tensor:
+        """The truncated picture of each point, with the noise that belongs to it, (N, 3, R, R) in [0, 1] on the CPU."""
+        styles = self.styles(generator, points)
+        batches = [slice(start, start + self.batch_size) for start in range(0, len(points), self.batch_size)]
+        return torch.cat([self.images(generator, styles[rows], noise_of(generator, points[rows])) for rows in batches])
+
+    def images(self, generator: Generator, styles: Tensor, noise: Noise = "const") -> Tensor:
+        """Pictures (N, 3, R, R) in [0, 1] on the CPU, of styles (N, L, w_dim)."""
+        return draw(generator, styles, self.batch_size, noise)
+
+
+@torch.no_grad()
+def draw(generator: Generator, styles: Tensor, batch_size: int, noise: Noise = "const") -> Tensor:
+    """synthesis(styles) in batches, (N, L, w_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
+
+    Args:
+        generator: the network.
+        styles: on any device.
+        batch_size: pictures per forward pass.
+        noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all pictures share; where there is
+            but one batch, also (N, 1, r, r).
+    """
+    device = generator.w_avg.device
+    chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(batch_size)]
+    return to_unit(torch.cat(chunks))
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """[-1, 1] -> [0, 1], clamped."""
+    return ((images + 1) / 2).clamp(0, 1)
+
+
+@torch.no_grad()
+def sample_images(generator: Generator, z: Tensor, truncation_psi: float, batch_size: int) -> Tensor:
+    """G(z) with the stored noise, in batches, (N, z_dim) -> (N, 3, R, R) in [0, 1] on the CPU."""
+    device = generator.w_avg.device
+    chunks = [generator(chunk.to(device), truncation_psi=truncation_psi).float().cpu() for chunk in z.split(batch_size)]
+    return to_unit(torch.cat(chunks))
+
+
+def one_hot(classes: int | list[int] | None, count: int, generator: Generator) -> Tensor | None:
+    """Labels of `count` pictures, (N, label_size), or None for a generator without classes.
+
+    Raises:
+        UserError: classes where the generator has none, none where it has some, one it does not have, or too few.
+    """
+    size = generator.label_size
+    if size == 0:
+        if classes is not None:
+            raise UserError(f"classes={classes}: this generator knows no classes; leave classes=null")
+        return None
+    chosen = classes if isinstance(classes, list) else [classes] * count
+    if classes is None or len(chosen) != count or not all(0 <= int(number or 0) < size for number in chosen):
+        wanted = f"one of 0 to {size - 1}, or a list of {count}, one for each picture"
+        raise UserError(f"classes={classes}: this generator was trained on classes; give {wanted}")
+    return torch.eye(size, device=generator.w_avg.device)[chosen]
+
+
+def noise_of(generator: Generator, points: Sequence[Point]) -> list[Tensor]:
+    """The noise that belongs to each point, L tensors (N, 1, r, r)."""
+    return [torch.cat(layer) for layer in zip(*(point.noise(generator) for point in points), strict=True)]
+
+
+def seeded_noise(generator: Generator, seed: int) -> list[Tensor]:
+    """Noise ~ N(0, 1) for every layer, L tensors (1, 1, r, r), drawn on the CPU from one seed."""
+    source = torch.Generator().manual_seed(seed)
+    stored = stored_noise(generator)
+    return [torch.randn(own.shape, generator=source).to(own.device) for own in stored]
