@@ -49,7 +49,11 @@ SMALL = {
     "optimizers": SMALL_FACES,
     "style_transfer": SMALL_STYLE,
     "style_transfer_gatys": SMALL_STYLE,
-    "style_transfer_hq": COARSE_TO_FINE,
+    "style_transfer_hq": [
+        *COARSE_TO_FINE,
+        "objective.style_layers=[relu1_1,relu2_1]",
+        "objective.style_layer_weights=null",
+    ],
     "style_transfer_offline": COARSE_TO_FINE,
     "stylegan_faces": SMALL_GAN,
     "stylegan_faces_tiny": SMALL_GAN,

@@ -133,7 +133,7 @@ def test_up_layer_means_the_official_graph(is_turned):
         y = tf_transposed_convolution(x, kernel)
     else:
         y = F.conv2d(x.repeat_interleave(2, 2).repeat_interleave(2, 3), kernel, padding=1)
-    expected = layer.finish(layer.blur(y), w, noise)
+    expected = layer.finish(layer.blur(y) + layer.bias[:, None, None], w, noise)
     assert_close(layer(x, w, noise), expected, 1e-12)
 
 
@@ -141,3 +141,18 @@ def test_conv_down_is_convolution_and_mean():
     x, kernel, bias = torch.randn(2, 3, 8, 6).double(), torch.randn(4, 3, 3, 3).double(), torch.randn(4).double()
     expected = F.avg_pool2d(F.conv2d(x, kernel, bias, padding=1), 2)
     assert_close(layers.conv_down(x, kernel, bias), expected, 1e-12)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_adain_is_the_same_with_channels_last(batch):
+    x, style = torch.randn(batch, 4, 6, 8, dtype=torch.float64), torch.randn(batch, 8, dtype=torch.float64)
+    found = layers.adain(x.to(memory_format=torch.channels_last), style)
+    assert_close(found, layers.adain(x, style), 1e-12)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_bias_behind_the_blur_has_its_gradients():
+    blur = layers.Blur().double()
+    x, bias = torch.randn(2, 3, 4, 5).double().requires_grad_(), torch.randn(3).double().requires_grad_()
+    assert torch.allclose(blur(x, bias), blur(x) + bias[:, None, None])
+    assert torch.autograd.gradcheck(blur, (x, bias)) and torch.autograd.gradgradcheck(blur, (x, bias))

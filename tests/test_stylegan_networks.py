@@ -270,3 +270,16 @@ def test_bfloat16_autocast_is_close():
             assert generator.mapping(z).dtype == torch.float32
             assert_close(generator(z).float(), images, 0.1)
             assert_close(discriminator(images).float(), scores, 0.1)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_channels_last_changes_rounding_only(batch):
+    torch.manual_seed(0)
+    generator = Generator(16, 8, 8, 64, 16, 0).requires_grad_(False)
+    for name, parameter in generator.named_parameters():
+        if "noise" in name:
+            parameter.normal_()
+    z = torch.randn(batch, 8)
+    before = generator(z)
+    after = generator.to(memory_format=torch.channels_last)(z)
+    assert (before - after).abs().max() < 1e-5 * before.abs().max()

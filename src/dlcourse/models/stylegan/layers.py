@@ -92,13 +92,18 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON) -> Tensor:
     """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
 
     Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on
-    the variance. That is the batch normalization of one image with N C channels, which has a fused kernel.
+    the variance. That is the batch normalization of one image with N C channels, which has a fused kernel; where
+    the channels come last in memory, it is the group normalization with groups of one channel.
 
     Args:
         x: (N, C, H, W).
         style: (N, 2 C), y_scale - 1 before y_bias.
     """
     scale, bias = at_least_float32(style).chunk(2, dim=1)  # (N, C) each
+    if not x.is_contiguous():
+        normal = F.group_norm(x, x.shape[1], eps=epsilon)
+        factor, shift = ((part.to(normal.dtype))[:, :, None, None] for part in (scale + 1, bias))
+        return torch.addcmul(shift, normal, factor)
     planes = x.reshape(1, -1, *x.shape[2:])  # (1, N C, H, W)
     planes = F.batch_norm(planes, None, None, (scale + 1).reshape(-1), bias.reshape(-1), training=True, eps=epsilon)
     return planes.view(x.shape)  # (N, C, H, W)
@@ -139,17 +144,19 @@ class SymmetricFilter(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor) -> Tensor:
-        """(N, C, H, W) with (1, 1, 3, 3) -> (N, C, H, W)."""
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+        """(N, C, H, W) with (1, 1, 3, 3), + (C) -> (N, C, H, W)."""
         ctx.save_for_backward(kernel)
         channels = x.shape[1]
-        return F.conv2d(x, kernel.to(x.dtype).expand(channels, -1, -1, -1), padding=1, groups=channels)
+        kernels = kernel.to(x.dtype).expand(channels, -1, -1, -1)
+        return F.conv2d(x, kernels, None if bias is None else bias.to(x.dtype), padding=1, groups=channels)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """The same filter."""
-        (kernel,) = ctx.saved_tensors
-        return SymmetricFilter.apply(grads[0], kernel), None
+        """The same filter; the bias has the sum over images and pixels."""
+        (kernel,), (grad,) = ctx.saved_tensors, grads
+        of_bias = at_least_float32(grad).sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return SymmetricFilter.apply(grad, kernel, None), None, of_bias
 
 
 class Blur(nn.Module):
@@ -162,9 +169,9 @@ class Blur(nn.Module):
         row = torch.tensor([1.0, 2.0, 1.0]) / 4
         self.register_buffer("kernel", row.outer(row)[None, None], persistent=False)  # (1, 1, 3, 3)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        return SymmetricFilter.apply(x, self.kernel)
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """(N, C, H, W), and (C) to be added behind -> (N, C, H, W)."""
+        return SymmetricFilter.apply(x, self.kernel, bias)
 
 
 def sum_of_shifts(kernel: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.models.stylegan.layers import (
+    EPSILON,
     GAIN,
     Blur,
     Conv2d,
@@ -104,7 +105,12 @@ class Synthesis(nn.Module):
 
 
 class StyledLayer(nn.Module):
-    """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b)."""
+    """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b).
+
+    The bias commutes with the noise; whoever makes x adds it where it costs nothing.
+    """
+
+    epsilon = EPSILON  # of the instance normalization
 
     def __init__(self, channels: int, w_dim: int):
         super().__init__()
@@ -113,9 +119,8 @@ class StyledLayer(nn.Module):
         self.style_mod = Linear(w_dim, 2 * channels, gain=1)
 
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W)."""
-        x = self.noise(x, noise) + self.bias.to(x.dtype)[:, None, None]
-        return adain(lrelu(x), self.style_mod(w))
+        """Fresh x with its bias (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
+        return adain(lrelu(self.noise(x, noise)), self.style_mod(w), self.epsilon)
 
 
 class NoiseInput(nn.Module):
@@ -126,10 +131,15 @@ class NoiseInput(nn.Module):
         self.weight = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W) + (C) (N or 1, 1, H, W); None adds nothing."""
+        """(N, C, H, W) + (C) (N or 1, 1, H, W); None adds nothing. Overwrites x."""
         if noise is None:
             return x
-        return torch.addcmul(x, noise.to(x.dtype), self.weight.to(x.dtype)[:, None, None])
+        noise, weight = noise.to(x.dtype), self.weight.to(x.dtype)
+        if x.element_size() < 4:  # half precision is slow with two broadcast factors, but not as an outer product
+            pixels, channels = noise.expand(len(x), -1, -1, -1).flatten(2).mT, weight.expand(len(x), 1, -1)
+            x.flatten(2).mT.baddbmm_(pixels, channels)  # (N, HW, C) += (N, HW, 1) (N, 1, C)
+            return x
+        return x.addcmul_(noise, weight[:, None, None])
 
 
 class ConstLayer(StyledLayer):
@@ -141,7 +151,8 @@ class ConstLayer(StyledLayer):
 
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
         """(N, w_dim) -> (N, C, 4, 4)."""
-        return self.finish(self.const.expand(w.shape[0], -1, -1, -1), w, noise)
+        x = self.const + self.bias[:, None, None]
+        return self.finish(x.repeat(w.shape[0], 1, 1, 1), w, noise)
 
 
 class ConvLayer(StyledLayer):
@@ -154,7 +165,7 @@ class ConvLayer(StyledLayer):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """(N, C, H, W), (N, w_dim) -> (N, C', H, W)."""
-        return self.finish(F.conv2d(x, self.weight * self.scale, padding=1), w, noise)
+        return self.finish(F.conv2d(x, self.weight * self.scale, self.bias, padding=1), w, noise)
 
 
 class UpConvLayer(ConvLayer):
@@ -174,7 +185,7 @@ class UpConvLayer(ConvLayer):
         """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         weight = self.weight * self.scale
         turned = weight if self.is_turned else weight.flip(2, 3)
-        return self.finish(self.blur(conv_up(x, turned)), w, noise)
+        return self.finish(self.blur(conv_up(x, turned), self.bias), w, noise)
 
 
 class ConstBlock(nn.Module):

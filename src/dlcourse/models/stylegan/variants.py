@@ -11,7 +11,7 @@ Letters: N images, C channels, H x W pixels.
 from torch import Tensor, nn
 
 from dlcourse.models.stylegan.discriminator import DiscriminatorParts, DownBlock, ScoreBlock
-from dlcourse.models.stylegan.layers import BlurDownConv2d, Conv2d, adain, conv_up, lrelu, minibatch_stddev
+from dlcourse.models.stylegan.layers import BlurDownConv2d, Conv2d, conv_up, lrelu, minibatch_stddev
 from dlcourse.models.stylegan.synthesis import ConstLayer, ConvLayer, GeneratorParts, StyledLayer, UpConvLayer
 
 LOOSE_EPSILON = 1e-5  # PyTorch's own for instance normalization; the official graph has 1e-8
@@ -65,10 +65,7 @@ def share_noise(noises: list[Tensor | None]) -> list[Tensor | None]:
 class LooseLayer(StyledLayer):
     """StyledLayer with LOOSE_EPSILON."""
 
-    def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W)."""
-        x = self.noise(x, noise) + self.bias.to(x.dtype)[:, None, None]
-        return adain(lrelu(x), self.style_mod(w), LOOSE_EPSILON)
+    epsilon = LOOSE_EPSILON
 
 
 class LooseConstLayer(LooseLayer, ConstLayer):
@@ -94,8 +91,7 @@ class BiasBlurUpLayer(LooseUpConvLayer):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
-        x = self.noise(self.blur(self.upscaled(x)), noise)
-        return adain(lrelu(x), self.style_mod(w), LOOSE_EPSILON)
+        return self.finish(self.blur(self.upscaled(x)), w, noise)
 
 
 class RectifierBlurUpLayer(LooseUpConvLayer):
@@ -103,8 +99,7 @@ class RectifierBlurUpLayer(LooseUpConvLayer):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
-        x = self.noise(self.blur(lrelu(self.upscaled(x))), noise)
-        return adain(lrelu(x), self.style_mod(w), LOOSE_EPSILON)
+        return self.finish(self.blur(lrelu(self.upscaled(x))), w, noise)
 
 
 class EarlyDownBlock(DownBlock):
