@@ -121,8 +121,8 @@ class Ours:
         torch.manual_seed(0)
         self.task = build(config["task"], "task")
         self.bf16 = config["precision"] == "bf16"
-        self.task.setup(torch.device("cpu"))
         return_freed_memory()  # as the runner does
+        self.task.setup(torch.device("cpu"))
 
     def evaluate(self) -> None:
         """Loss and gradient of the picture."""

@@ -91,11 +91,11 @@ class Runner:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.deterministic = True  # resume repeats a step bit for bit
         torch.set_num_threads(self.num_threads or torch.get_num_threads())
+        return_freed_memory()  # networks leave much behind when they are drawn, read or cut
         try:
             task.setup(self.device)
         except ValueError as error:
             raise UserError(f"task: {error}") from error
-        return_freed_memory()  # networks leave much behind when they are drawn, read or cut
         found = checkpoint.all_of(run_dir)
         if not found:
             return 0

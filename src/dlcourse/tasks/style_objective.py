@@ -119,7 +119,9 @@ class StyleObjective:
             for name, weight in self.style_layers.items():
                 statistic = self.style_statistic(features[name], at_size_of(features[name], region))
                 style = style + share * weight * self.style_distance(statistic, targets[name])
-        outside, variation = range_penalty(image), total_variation(image)
+        outside = range_penalty(image)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.variation_weight > 0):
+            variation = total_variation(image)
         total = self.content_weight * content + self.style_weight * style
         total = total + self.range_weight * outside + self.variation_weight * variation
         return {"loss": total, "content": content, "style": style, "range": outside, "variation": variation}
