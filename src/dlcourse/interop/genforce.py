@@ -7,7 +7,15 @@ Written by its converter {"generator", "discriminator", "generator_smooth"}, or 
 from typing import Any
 
 from dlcourse.interop.networks import Found
-from dlcourse.interop.renaming import Rule, Weights, blocks_above, is_variables, single_number, without_module
+from dlcourse.interop.renaming import (
+    Rule,
+    Weights,
+    blocks_above,
+    is_variables,
+    single_number,
+    synthesis_layer,
+    without_module,
+)
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_smooth": "generator_ema"}
 
@@ -40,21 +48,16 @@ def generator_rules(variables: Weights) -> list[Rule]:
     """Layer 2 b and 2 b + 1 belong to resolution 4 * 2^b; output b is its ToRGB."""
     top = blocks_above(variables, r"synthesis\.layer(\d+)\.bias") // 2
 
-    def layer(index: int) -> str:
-        resolution = 4 * 2 ** (index // 2)
-        kind = ("const", "conv")[index % 2] if index < 2 else ("conv0_up", "conv1")[index % 2]
-        return f"synthesis.{resolution}x{resolution}.{kind}"
-
     own = r"synthesis\.layer(\d+)\."
     return [
         Rule(r"synthesis\.lod", None),
         Rule(r"(mapping\.dense\d+\.(?:weight|bias))", lambda match: match[1]),
         Rule(r"mapping\.label_weight", lambda match: "mapping.label_concat.weight"),
         Rule(r"truncation\.w_avg", lambda match: "w_avg"),
-        Rule(own + r"(const|weight|bias)", lambda match: f"{layer(int(match[1]))}.{match[2]}"),
-        Rule(own + r"apply_noise\.weight", lambda match: f"{layer(int(match[1]))}.noise.weight"),
+        Rule(own + r"(const|weight|bias)", lambda match: f"{synthesis_layer(int(match[1]))}.{match[2]}"),
+        Rule(own + r"apply_noise\.weight", lambda match: f"{synthesis_layer(int(match[1]))}.noise.weight"),
         Rule(own + r"apply_noise\.noise", lambda match: f"synthesis.noise{match[1]}"),
-        Rule(own + r"style\.(weight|bias)", lambda match: f"{layer(int(match[1]))}.style_mod.{match[2]}"),
+        Rule(own + r"style\.(weight|bias)", lambda match: f"{synthesis_layer(int(match[1]))}.style_mod.{match[2]}"),
         Rule(own + r"blur\.kernel", None),
         Rule(
             r"synthesis\.output(\d+)\.(weight|bias)",

@@ -19,6 +19,7 @@ from dlcourse.interop.renaming import (
     is_variables,
     single_number,
     starting_with,
+    synthesis_layer,
     times_gain,
     with_turned_kernels,
     with_zero_const_bias,
@@ -103,9 +104,7 @@ def generator_rules(variables: dict[str, Any]) -> list[Rule]:
     top = blocks_above(variables, r"convs\.(\d+)\..*")
 
     def layer(block: str, index: str) -> str:
-        resolution = 4 * 2 ** int(block)
-        kinds = ("conv0_up", "conv1") if int(block) else ("const", "conv")
-        return f"synthesis.{resolution}x{resolution}.{kinds[int(index) - 1]}"
+        return synthesis_layer(2 * int(block) + int(index) - 1)
 
     def to_rgb(block: str) -> str:
         return f"synthesis.to_rgb_lod{top - int(block)}"

@@ -90,6 +90,13 @@ def blocks_above(variables: Mapping[str, Any], pattern: str) -> int:
     return max((int(match[1]) for match in map(re.compile(pattern).fullmatch, variables) if match), default=0)
 
 
+def synthesis_layer(index: int) -> str:
+    """Our name of layer 0, 1, ... of the synthesis network, two for each resolution from 4x4."""
+    resolution = 4 * 2 ** (index // 2)
+    kind = ("const", "conv")[index % 2] if index < 2 else ("conv0_up", "conv1")[index % 2]
+    return f"synthesis.{resolution}x{resolution}.{kind}"
+
+
 def with_turned_kernels(weights: Weights, are_turned: bool) -> Weights:
     """Kernels of all upscaling layers turned by 180 degrees, or none -> turned from 128x128 on, as ours are."""
     changed = dict(weights)

@@ -17,6 +17,7 @@ from dlcourse.interop.renaming import (
     as_rows,
     blocks_above,
     is_variables,
+    synthesis_layer,
     times_gain,
     with_zero_const_bias,
     without_module,
@@ -100,9 +101,7 @@ def turned(value: Tensor) -> Tensor:
 
 def layer(block: str, index: str) -> str:
     """Layer 1 or 2 of block b: resolution 4 * 2^b."""
-    resolution = 4 * 2 ** int(block)
-    kinds = ("conv0_up", "conv1") if int(block) else ("const", "conv")
-    return f"synthesis.{resolution}x{resolution}.{kinds[int(index) - 1]}"
+    return synthesis_layer(2 * int(block) + int(index) - 1)
 
 
 def to_rgb(block: str) -> str:
