@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.images import to_picture
 from dlcourse.models.stylegan import mix_styles
 from dlcourse.sampling import Drawing, Result, check_output, latents, parse_seeds, sample_images, save
-from dlcourse.sampling.drawing import draw, seeded_noise
+from dlcourse.sampling.drawing import seeded_noise
 from dlcourse.sampling.points import SavedStyles, Seed, stored_noise
 from dlcourse.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
 from generators import small_generator
@@ -78,7 +78,7 @@ def test_psi_1_is_the_untruncated_picture_and_psi_0_one_for_all(generator):
 
 def test_psi_minus_1_is_the_picture_of_2_w_avg_minus_w(generator):
     w = drawing().whole_styles(generator, [Seed(5)])
-    opposite = draw(generator, 2 * generator.w_avg - w, batch_size=1)
+    opposite = drawing().images(generator, 2 * generator.w_avg - w)
     assert torch.allclose(opposite, drawing(psi=-1.0).pictures(generator, [Seed(5)]), atol=1e-5)
 
 
@@ -97,9 +97,11 @@ def test_mixing_nothing_is_the_destination_and_everything_the_source(first, last
 
 def test_noise_repeats_and_is_its_seeds(generator):
     styles = drawing().styles(generator, [Seed(0)])
-    first, again, other = (draw(generator, styles, 1, seeded_noise(generator, seed)) for seed in (7, 7, 8))
+    first, again, other = (drawing().images(generator, styles, seeded_noise(generator, seed)) for seed in (7, 7, 8))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert torch.equal(draw(generator, styles, 1), draw(generator, styles, 1, stored_noise(generator)))
+    assert torch.equal(
+        drawing().images(generator, styles), drawing().images(generator, styles, stored_noise(generator))
+    )
 
 
 def test_a_saved_w_is_drawn_with_its_noise_in_batches_too(generator, tmp_path):
@@ -108,7 +110,7 @@ def test_a_saved_w_is_drawn_with_its_noise_in_batches_too(generator, tmp_path):
     torch.save({"w": w.clone()}, tmp_path / "two.pt")
     points = parse_seeds([9, str(tmp_path / "one.pt"), str(tmp_path / "two.pt")])
     seed, one, two = drawing(psi=1.0).pictures(generator, points)
-    assert torch.equal(seed, two) and torch.equal(one, draw(generator, w[None], 1, noise)[0])
+    assert torch.equal(seed, two) and torch.equal(one, drawing().images(generator, w[None], noise)[0])
     assert not torch.equal(seed, one)
     batched = drawing(psi=1.0, batch_size=3).pictures(generator, points)
     assert torch.allclose(batched, torch.stack([seed, one, two]), atol=1e-5)

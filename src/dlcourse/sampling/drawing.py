@@ -73,25 +73,19 @@ class Drawing:
         batches = [slice(start, start + self.batch_size) for start in range(0, len(points), self.batch_size)]
         return torch.cat([self.images(generator, styles[rows], noise_of(generator, points[rows])) for rows in batches])
 
+    @torch.no_grad()
     def images(self, generator: Generator, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """Pictures (N, 3, R, R) in [0, 1] on the CPU, of styles (N, L, w_dim)."""
-        return draw(generator, styles, self.batch_size, noise)
+        """synthesis(styles) in batches, (N, L, w_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
 
-
-@torch.no_grad()
-def draw(generator: Generator, styles: Tensor, batch_size: int, noise: Noise = "const") -> Tensor:
-    """synthesis(styles) in batches, (N, L, w_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
-
-    Args:
-        generator: the network.
-        styles: on any device.
-        batch_size: pictures per forward pass.
-        noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all pictures share; where there is
-            but one batch, also (N, 1, r, r).
-    """
-    device = generator.w_avg.device
-    chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(batch_size)]
-    return to_unit(torch.cat(chunks))
+        Args:
+            generator: the network.
+            styles: on any device.
+            noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all pictures share; where there
+                is but one batch, also (N, 1, r, r).
+        """
+        device = generator.w_avg.device
+        chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(self.batch_size)]
+        return to_unit(torch.cat(chunks))
 
 
 def to_unit(images: Tensor) -> Tensor:

@@ -102,13 +102,11 @@ class Project:
         self.target_features: dict[str, Tensor] = {}
         if self.features is not None:
             self.features.to(target.device)
-            poolings = max(
-                sum(name.startswith("pool") for name in LAYERS[: LAYERS.index(layer)]) for layer in self.feature_layers
-            )
-            if target.shape[-1] >> poolings < 1:
-                raise UserError(f"feature_layers={self.feature_layers}: too deep for {target.shape[-1]} pixels")
-            with torch.no_grad():
-                self.target_features = self.features(self.target, self.feature_layers)
+            try:
+                with torch.no_grad():
+                    self.target_features = self.features(self.target, self.feature_layers)
+            except ValueError as error:
+                raise UserError(f"feature_layers={self.feature_layers}: {error}") from error
 
     @torch.no_grad()
     def first_point(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
@@ -128,12 +126,12 @@ class Project:
         losses: list[float] = []
         best: list[Tensor] = []
         for _ in range(self.steps):
-            before = [leaf.detach().clone() for leaf in (w, *noise)]
+            before = [leaf.detach().clone() for leaf in free]
             loss = float(descent.step(lambda: self.losses(generator, w, noise))["loss"])
             if not losses or loss < min(losses):
                 best = before
             losses.append(loss)
-        return losses, best[0], best[1:]
+        return losses, best[0], best[1:] or noise
 
     def losses(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> Metrics:
         """The objective at a point, and its terms."""
