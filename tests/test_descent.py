@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from dlcourse.descent import Descent
 from dlcourse.schedules import Constant, Exponential
-from dlcourse.tasks.base import Descent
 
 TARGET = torch.tensor([1.0, -2.0, 3.0])
 SCALE = torch.tensor([1.0, 10.0, 100.0])

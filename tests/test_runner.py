@@ -8,10 +8,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from conftest import assert_same
 from dlcourse import checkpoint
+from dlcourse.descent import Descent
 from dlcourse.errors import UserError
 from dlcourse.runner import Runner, step_seed
 from dlcourse.schedules import Constant
-from dlcourse.tasks.base import Descent, Task
+from dlcourse.tasks.base import Task
 
 CONFIG = {"model": {"size": 3}, "optimizer": {"lr": 0.1}, "seed": 0}
 

@@ -9,9 +9,10 @@ import torch
 
 from dlcourse import checkpoint
 from dlcourse.allocator import return_freed_memory
+from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
 from dlcourse.logbook import Logbook
-from dlcourse.tasks.base import Metrics, Task
+from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
 

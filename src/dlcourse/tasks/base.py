@@ -6,9 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from dlcourse.descent import Descent, MakeOptimizer, Metrics
-
-__all__ = ["Descent", "Histograms", "Images", "MakeOptimizer", "Metrics", "Stateful", "Task"]
+from dlcourse.descent import Metrics
 
 Histograms = dict[str, Tensor]  # tag -> any number of values
 Images = dict[str, Tensor]  # name -> (N, 3, H, W) in [0, 1], or (N, 4, H, W) with alpha

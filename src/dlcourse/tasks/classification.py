@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.data import BatchStream, Labelled
+from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import table_of_counts, to_tensor
 from dlcourse.models import Normalize
 from dlcourse.schedules import Schedule
-from dlcourse.tasks.base import Descent, Histograms, Images, MakeOptimizer, Metrics, Stateful, Task
+from dlcourse.tasks.base import Histograms, Images, Stateful, Task
 from dlcourse.tasks.early_stopping import EarlyStopping
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network

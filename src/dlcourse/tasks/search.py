@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from dlcourse.descent import MakeOptimizer, Metrics
 from dlcourse.figures import new_figure, to_image
 from dlcourse.search import Scale, Strategy, Trial, importance
-from dlcourse.tasks.base import Images, MakeOptimizer, Metrics, Stateful, Task
+from dlcourse.tasks.base import Images, Stateful, Task
 from dlcourse.tasks.classification import Classification
 
 

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from dlcourse.data import BatchStream, Faces, ImageFolder
+from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.ema import decay_for_half_life, update_ema
 from dlcourse.losses.gan import discriminator_loss, generator_loss, r1_penalty
 from dlcourse.models.stylegan import Discriminator, Generator, mix_styles
 from dlcourse.sampling import latents, sample_images
 from dlcourse.schedules import Schedule
-from dlcourse.tasks.base import Descent, Images, MakeOptimizer, Metrics, Stateful, Task
+from dlcourse.tasks.base import Images, Stateful, Task
 
 PREVIEW_SEEDS = range(16)
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
