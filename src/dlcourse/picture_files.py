@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # nothing else is tried; for EPS Pillow starts Ghostscript
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # of files in these formats
 MAX_PIXELS = 2**27  # 134 million: room for cameras of 100 million; decoded and copied once that is 1 GiB
 MAX_SIDE = 2**16  # no JPEG is longer
 BACKGROUND = (255, 255, 255)  # what shows through transparent pixels

@@ -14,9 +14,8 @@ from tqdm import tqdm
 from dlcourse.data.augmentation import FlipRotateCrop
 from dlcourse.data.labelled_images import LabelledImages
 from dlcourse.images import to_tensor
-from dlcourse.picture_files import open_picture
+from dlcourse.picture_files import SUFFIXES, open_picture
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 TRAINING_FOLDER, TEST_FOLDER = "training_set", "test_set"  # Kaggle's cats and dogs
 
 

@@ -11,12 +11,11 @@ from torch import Tensor
 from dlcourse.build import build, locate
 from dlcourse.errors import UserError
 from dlcourse.images import resize, to_tensor
+from dlcourse.picture_files import SUFFIXES
 from dlcourse.reports.animation import opened
 from dlcourse.reports.runs import natural_order
 from dlcourse.tasks import StyleTransfer
 from dlcourse.tasks.style_objective import StyleObjective
-
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
