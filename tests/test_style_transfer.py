@@ -7,12 +7,10 @@ import math
 
 import pytest
 import torch
-from PIL import Image
 from torch.nn import functional as F
 
 from conftest import ROOT, VGG_FILE, assert_same, compose
 from dlcourse.build import build
-from dlcourse.colors import luminance
 from dlcourse.errors import UserError
 from dlcourse.images import to_picture
 from dlcourse.losses.style import gram
@@ -247,79 +245,6 @@ def test_clamps_are_where_they_say(clamp, stays_inside):
     assert (float(image.min()) >= 0 and float(image.max()) <= 1) == stays_inside
     task.losses()
     assert (0 <= float(task.canvas.image.min())) == (clamp != "never")
-
-
-def mask_file(path, array):
-    to_picture(array.expand(3, -1, -1)).save(path)
-    return path
-
-
-def test_each_style_stays_in_its_region(tmp_path):
-    left = torch.zeros(1, 36, 48)
-    left[..., :16] = 1
-    files = [mask_file(tmp_path / name, mask) for name, mask in (("left.png", left), ("right.png", 1 - left))]
-    regions = f"dataset.style_regions=[{files[0]},{files[1]}]"
-    task = make_task("style_transfer", "style=[painting,mosaic]", regions, "objective.content_weight=0")
-    task.objective.style_shares = [1.0, 0.0]
-    (gradient,) = torch.autograd.grad(task.losses()["style"], [task.canvas.image])
-    assert gradient[..., :16].abs().max() > 0
-    assert gradient[..., 16 + 24 :].abs().max() == 0  # beyond the receptive field of conv3_1
-
-
-def test_a_style_mask_leaves_the_rest_of_the_style_out(tmp_path):
-    mask = torch.zeros(1, 40, 40)
-    mask[:, :20] = 1
-    path = mask_file(tmp_path / "mask.png", mask)
-    masked = make_task("style_transfer", f"dataset.style_masks=[{path}]", "objective.style_layers=[pixels]")
-    top = masked.dataset.at(48).styles[0][:, :, :20]
-    assert torch.allclose(masked.objective.style_targets[0]["pixels"], gram(top, None, "chw"), atol=1e-6)
-
-
-def test_outside_the_content_mask_the_content_does_not_count(tmp_path):
-    mask = torch.ones(1, 36, 48)
-    mask[..., 24:] = 0
-    path = mask_file(tmp_path / "mask.png", mask)
-    pixels_alone = ["objective.content_layers=[pixels]", "objective.style_layers=[]"]
-    task = make_task("style_transfer", f"dataset.content_mask={path}", *pixels_alone)
-    with torch.no_grad():
-        task.canvas.image[..., 24:] += 0.5
-        assert task.losses()["content"] == 0
-        task.canvas.image[..., :24] += 0.5
-        assert float(task.losses()["content"]) == pytest.approx(0.25)
-
-
-def test_styles_blend_by_their_weights(tmp_path):
-    to_picture(torch.rand(3, 40, 40)).save(tmp_path / "noise.png")
-    both = ["style=[painting," + str(tmp_path / "noise.png") + "]"]
-    even = make_task("style_transfer", *both)
-    first = make_task()
-    tilted = make_task("style_transfer", *both, "dataset.style_weights=[3,1]")
-    target = lambda task: task.objective.style_targets[0]["conv1_1"]
-    assert torch.allclose(target(tilted), (target(even) + target(first)) / 2, atol=1e-6)
-
-
-def test_the_contents_chroma_is_kept():
-    task = make_task("style_transfer_offline", "dataset.colors=keep_chroma", "task.smallest_size=null")
-    run(task, 5)
-    task.conclude()
-    picture, content = task.visualize()["picture"], task.dataset.at(48).content
-    original = make_task().dataset.at(48).content
-    rounded = (picture * 255).round() / 255
-    chroma = lambda image: image - luminance(image)
-    assert (chroma(rounded) - chroma(original)).abs().max() <= 1 / 255
-    assert (luminance(picture) - luminance(original)).abs().max() > 0.05
-    assert torch.equal(content[:, :1], content[:, 1:2])  # what the transfer sees is grey
-
-
-def test_a_pictures_alpha_is_kept(tmp_path):
-    picture = Image.new("RGBA", (48, 36), (200, 30, 30, 255))
-    picture.paste((0, 0, 0, 0), (0, 0, 24, 36))
-    picture.save(tmp_path / "alpha.png")
-    options = [f"content={tmp_path / 'alpha.png'}", "dataset.content_size=[48,36]"]
-    kept = make_task("style_transfer", *options, "dataset.keep_alpha=true").visualize()["picture"]
-    assert kept.shape == (1, 4, 36, 48) and kept[0, 3, 0, 0] == 0 and kept[0, 3, 0, -1] == 1
-    laid = make_task("style_transfer", *options, "dataset.background=[0,0,255]").visualize()["picture"]
-    assert laid.shape == (1, 3, 36, 48) and laid[0, :, 0, 0].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

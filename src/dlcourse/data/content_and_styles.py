@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from dlcourse.colors import keep_chroma, luminance, match_luminance, match_statistics
 from dlcourse.data.demo_pictures import MASKS, PICTURES
 from dlcourse.images import resize, to_tensor
-from dlcourse.picture_files import BACKGROUND, open_picture
+from dlcourse.picture_files import BACKGROUND, open_picture, to_rgb
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class ContentAndStyles:
             content's mean and covariance of colours, "content_to_style" the content the first style's; "keep_chroma"
             transfers the luminance and keeps the content's chroma.
         background: RGB in [0, 255] that shows through transparent pixels.
-        keep_alpha: whether the result is as transparent as the content is.
+        keep_alpha: whether the result is as transparent as the content is; what is transferred is the content laid on
+            the background.
 
     Raises:
         ValueError: a file that is missing or no picture, masks that are not as many as styles, or a value out of range.
@@ -101,14 +102,15 @@ class ContentAndStyles:
         if len(background) != 3 or not all(0 <= value <= 255 for value in background):
             raise ValueError(f"background must be three values in [0, 255], got {background}")
         red, green, blue = background
+        self.background = (red, green, blue)
         paths = style if isinstance(style, list) else [style]
         self.style_weights = style_weights or [1.0] * len(paths)
         check_weights(self.style_weights, len(paths))
         check_count("style_regions", style_regions, len(paths))
         check_count("style_masks", style_masks, len(paths))
-        original = read("content", content, (red, green, blue), keep_alpha)
+        original = read_picture("content", content, self.background, keep_alpha)
         self.original, self.content = original, resize(original, content_size)
-        self.styles = [read("style", path, (red, green, blue)) for path in paths]
+        self.styles = [read_picture("style", path, self.background) for path in paths]
         self.style_size, self.colors = style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
@@ -123,7 +125,7 @@ class ContentAndStyles:
         """All pictures, scaled by the factor that gives the content so many pixels on the longer side."""
         factor = longest_side / self.longest_side
         size = scaled(list(self.content.size), factor)
-        content = to_tensor(resize(self.original, size).convert("RGB"))[None]
+        content = to_tensor(to_rgb(resize(self.original, size), self.background))[None]
         styles, seen = [], content
         for index, picture in enumerate(self.styles):
             style = to_tensor(resize(picture, scaled(self.style_size, factor)))[None]
@@ -172,7 +174,9 @@ def check_weights(weights: list[float], count: int) -> None:
         raise ValueError(f"style_weights must be positive, got {weights}")
 
 
-def read(key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
+def read_picture(
+    key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
+) -> Image.Image:
     """The built-in picture called `path`, or the one there; what is wrong with it is told with the key."""
     if path in PICTURES:
         return PICTURES[path]()
@@ -186,7 +190,7 @@ def read_mask(key: str, path: str) -> Image.Image:
     """The built-in mask called `path`, or the picture there as grey; not all of it black."""
     if path in MASKS:
         return MASKS[path]()
-    mask = read(key, path).convert("L")
+    mask = read_picture(key, path).convert("L")
     if mask.getextrema()[1] == 0:
         raise ValueError(f"{key}={path}: is all black; a mask is white where it counts")
     return mask

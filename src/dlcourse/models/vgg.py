@@ -76,7 +76,7 @@ class VGG19(nn.Module):
         convolutions = {name: layer for name, layer in self.layers.named_children() if isinstance(layer, nn.Conv2d)}
         state = orthogonal_weights(convolutions) if weights == "orthogonal" else read_weights(weights)
         load_convolutions(convolutions, state, weights)
-        chosen = preprocessing or ("caffe" if "conv1_1.weight" in state and weights != "orthogonal" else "torchvision")
+        chosen = preprocessing or ("caffe" if "conv1_1.weight" in state else "torchvision")
         if chosen == "caffe":
             convolutions["conv1_1"].weight.data = convolutions["conv1_1"].weight.data.flip(1)  # BGR to RGB
         mean, std = PREPROCESSING[chosen]
@@ -86,10 +86,17 @@ class VGG19(nn.Module):
         self.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
-        """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed."""
+        """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed.
+
+        Raises:
+            ValueError: pictures that are too small: fewer than two positions would be left on a side.
+        """
+        layers, (height, width) = down_to_deepest(wanted), images.shape[-2:]
+        if min(height, width) < 2 ** (1 + sum(name.startswith("pool") for name in layers)):
+            raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(wanted)}")
         features = {PIXELS: images} if PIXELS in wanted else {}
         x = (images - self.mean) / self.std
-        for name in down_to_deepest(wanted):
+        for name in layers:
             x = self.forward_layer(name, x)
             if name in wanted:
                 features[name] = x
@@ -144,11 +151,11 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
 
 
 def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
-    """Random weights whose rows are orthogonal, of length sqrt 2, and biases of 0; with Gatys' names."""
+    """Random weights whose rows are orthogonal, of length sqrt 2, and biases of 0; with torchvision's names."""
     state: dict[str, Tensor] = {}
-    for name, layer in convolutions.items():
-        state[f"{name}.weight"] = nn.init.orthogonal_(torch.empty(layer.weight.shape), gain=2**0.5)
-        state[f"{name}.bias"] = torch.zeros(layer.out_channels)
+    for index, layer in zip(torchvision_indices(), convolutions.values(), strict=True):
+        state[f"features.{index}.weight"] = nn.init.orthogonal_(torch.empty(layer.weight.shape), gain=2**0.5)
+        state[f"features.{index}.bias"] = torch.zeros(layer.out_channels)
     return state
 
 

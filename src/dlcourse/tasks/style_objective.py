@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.data import Pictures
+from dlcourse.descent import Metrics
 from dlcourse.losses.style import range_penalty, total_variation, weighted
-from dlcourse.models.vgg import LAYERS, PIXELS, VGG19, down_to_deepest
-from dlcourse.tasks.base import Metrics
+from dlcourse.models.vgg import LAYERS, PIXELS, VGG19
 
 
 class StyleObjective:
@@ -81,7 +81,7 @@ class StyleObjective:
             self.model.calibrate(pictures.styles[0], self.content_layers | self.style_layers)
         self.size = pictures.content.shape[-2:]
         self.content_mask, self.regions = pictures.content_mask, pictures.regions
-        content = self.features(pictures.content, self.content_layers)
+        content = self.model(pictures.content, self.content_layers)
         self.content_targets = {
             name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
         }
@@ -94,16 +94,8 @@ class StyleObjective:
 
     def statistics(self, style: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
         """The statistic of each style layer of a picture."""
-        features = self.features(style, self.style_layers)
+        features = self.model(style, self.style_layers)
         return {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
-
-    def features(self, image: Tensor, layers: dict[str, float]) -> dict[str, Tensor]:
-        """The features of some layers, or ValueError if the picture is too small for them."""
-        height, width = image.shape[-2:]
-        poolings = sum(name.startswith("pool") for name in down_to_deepest(layers))
-        if min(height, width) < 2 ** (poolings + 1):
-            raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(layers)}")
-        return self.model(image, layers)
 
     def __call__(self, image: Tensor) -> Metrics:
         """The total and its unweighted terms, of a picture (1, 3, H, W)."""

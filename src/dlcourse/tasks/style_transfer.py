@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.data import ContentAndStyles, Pictures
-from dlcourse.data.content_and_styles import read
+from dlcourse.data.content_and_styles import read_picture
+from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import resize, to_tensor
 from dlcourse.schedules import Schedule
-from dlcourse.tasks.base import Descent, Images, MakeOptimizer, Metrics, Stateful, Task
+from dlcourse.tasks.base import Images, Stateful, Task
 from dlcourse.tasks.canvas import Canvas
 from dlcourse.tasks.guard import Guard
 from dlcourse.tasks.style_objective import StyleObjective
@@ -86,20 +87,20 @@ class StyleTransfer(Task):
         self.device = device
         self.objective.to(device)
         self.descent = Descent(self.canvas.parameters(), self.make_optimizer, self.schedule)
-        self.aim_at_scale(0)
-        self.begin(self.first_picture(self.dataset.at(self.sizes[0])).to(device))
+        self.begin(self.first_picture(self.aim_at_scale(0)).to(device))
 
-    def aim_at_scale(self, scale: int) -> None:
-        """Compute the targets of a scale."""
-        self.scale = scale
-        self.objective.aim(self.dataset.at(self.sizes[scale]).to(self.device))
+    def aim_at_scale(self, scale: int) -> Pictures:
+        """Compute the targets of a scale; returns what they are of."""
+        self.scale, pictures = scale, self.dataset.at(self.sizes[scale]).to(self.device)
+        self.objective.aim(pictures)
+        return pictures
 
     def first_picture(self, pictures: Pictures) -> Tensor:
         """What `init` names, at the size of the content."""
         if self.init in INITS:
             return INITS[self.init](pictures)
         height, width = pictures.content.shape[-2:]
-        return to_tensor(resize(read("init", self.init), [width, height]))[None]
+        return to_tensor(resize(read_picture("init", self.init), [width, height]))[None]
 
     def begin(self, picture: Tensor) -> None:
         """Start to descend from a picture of the current scale, on a loss whose largest slope is 1."""
