@@ -1,0 +1,27 @@
+"""Pictures at every level of detail, for networks that grow."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+PIXELS_PER_CHUNK = 2**22  # as float32 64 MiB with the working copies
+
+
+def pyramid(images: Tensor) -> list[Tensor]:
+    """Levels of detail 0, 1, ... of square pictures, down to 4x4: means over 2^k x 2^k pixels, rounded to even.
+
+    As in the data sets of Karras et al. 2018, arXiv:1710.10196: every level is the mean of the exact, not of the
+    rounded one above.
+
+    Shape: uint8 (N, 3, R, R) -> uint8 [(N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4)]; level 0 is `images`.
+    """
+    num_images, channels, resolution = images.shape[:3]
+    sizes = [resolution >> level for level in range(resolution.bit_length() - 2)]
+    levels = [images, *(images.new_empty(num_images, channels, size, size) for size in sizes[1:])]
+    chunk = max(1, PIXELS_PER_CHUNK // resolution**2)
+    for start in range(0, num_images, chunk):
+        exact = images[start : start + chunk].float()
+        for level in levels[1:]:
+            exact = F.avg_pool2d(exact, 2)
+            level[start : start + chunk] = exact.round().to(torch.uint8)
+    return levels
