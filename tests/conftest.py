@@ -32,7 +32,7 @@ SMALL_GAN = [
     "model.channel_max=8",
     "model.z_dim=8",
     "model.w_dim=8",
-    "task.batch_size=4",
+    "task.growth.batch_size=4",
 ]
 SMALL_FACES = ["dataset.faces.num_images=80", "dataset.faces.resolution=8", "task.batch_size=16"]
 PICTURES = Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}"

@@ -21,6 +21,7 @@ LEAVES = {
         "images",
         "picture_files",
         "picture_table",
+        "processes",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves
@@ -31,7 +32,9 @@ MAY_IMPORT = {
     "dlcourse.colors": set(),
     "dlcourse.images": set(),
     "dlcourse.picture_files": set(),
+    "dlcourse.augment": {"dlcourse.descent"},
     "dlcourse.ema": set(),
+    "dlcourse.growth": set(),
     "dlcourse.schedules": set(),
     "dlcourse.descent": {"dlcourse.schedules"},
     "dlcourse.search": set(),
@@ -45,7 +48,9 @@ MAY_IMPORT = {
         "dlcourse.losses",
         "dlcourse.data",
         "dlcourse.descent",
+        "dlcourse.augment",
         "dlcourse.ema",
+        "dlcourse.growth",
         "dlcourse.sampling",
         "dlcourse.schedules",
         "dlcourse.search",

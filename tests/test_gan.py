@@ -5,27 +5,27 @@ import torch
 from torch import nn
 
 from dlcourse.ema import decay_for_half_life, update_ema
-from dlcourse.losses.gan import discriminator_loss, generator_loss, r1_penalty
+from dlcourse.losses.gan import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
 
 
 def test_an_undecided_discriminator_costs_ln_2_each():
     zeros = torch.zeros(4, 1)
-    assert generator_loss(zeros).item() == pytest.approx(math.log(2))
-    assert discriminator_loss(zeros, zeros).item() == pytest.approx(2 * math.log(2))
+    assert logistic_generator_loss(zeros).item() == pytest.approx(math.log(2))
+    assert logistic_discriminator_loss(zeros, zeros).item() == pytest.approx(2 * math.log(2))
 
 
 def test_losses_are_the_logistic_ones():
     real, fake = torch.randn(6, 1, dtype=torch.float64), torch.randn(6, 1, dtype=torch.float64)
     expected = -torch.log(torch.sigmoid(real)).mean() - torch.log(1 - torch.sigmoid(fake)).mean()
-    assert torch.allclose(discriminator_loss(real, fake), expected)
-    assert torch.allclose(generator_loss(fake), -torch.log(torch.sigmoid(fake)).mean())
+    assert torch.allclose(logistic_discriminator_loss(real, fake), expected)
+    assert torch.allclose(logistic_generator_loss(fake), -torch.log(torch.sigmoid(fake)).mean())
 
 
 def test_r1_of_a_linear_discriminator_is_half_its_squared_norm():
     weight = torch.randn(3, 4, 4)
     reals = torch.randn(5, 3, 4, 4, requires_grad=True)
     scores = (reals * weight).sum((1, 2, 3))[:, None]
-    assert torch.allclose(r1_penalty(scores, reals), 0.5 * weight.square().sum())
+    assert torch.allclose(r1_penalty(None, reals, scores, None), 0.5 * weight.square().sum())
 
 
 def test_r1_does_not_grow_with_the_batch_and_has_a_gradient():
@@ -34,7 +34,7 @@ def test_r1_does_not_grow_with_the_batch_and_has_a_gradient():
 
     def penalty(reals):
         reals = reals.clone().requires_grad_(True)
-        return r1_penalty(net(reals), reals)
+        return r1_penalty(None, reals, net(reals), None)
 
     assert torch.allclose(penalty(x), penalty(x.repeat(6, 1, 1, 1)))
     weight = net[0].weight

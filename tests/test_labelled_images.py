@@ -90,7 +90,7 @@ def test_digits_are_the_real_ones():
 
 
 def test_face_attributes_are_labels():
-    faces = Faces(resolution=8, num_images=120, seed=0)
+    faces = Faces(resolution=8, num_images=120, seed=0, label=None)
     data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)
     assert data.classes == ("no glasses", "glasses")
     total = sum(labels.bincount(minlength=2) for _, labels in (data.train, data.dev, data.test))
@@ -122,7 +122,7 @@ def test_mnist_files_that_are_there_are_read(tmp_path):
 
 
 def test_hardest_pictures_show_truth_and_guess():
-    data = FaceAttributes(Faces(resolution=8, num_images=40, seed=0), "glasses", 0.2, 0.25, STILL, 0)
+    data = FaceAttributes(Faces(resolution=8, num_images=40, seed=0, label=None), "glasses", 0.2, 0.25, STILL, 0)
     picture = data.visualize(lambda inputs: torch.tensor([[0.9, 0.1]]).expand(len(inputs), -1))["hardest"]
     assert picture.ndim == 4 and picture.shape[:2] == (1, 3) and 0 <= picture.min() and picture.max() <= 1
 

@@ -11,7 +11,9 @@ from dlcourse.errors import UserError
 
 # A checkpoint carries its config, and a stranger's checkpoint must not be able to name `os.system`.
 ALLOWED_PACKAGES = (
+    "dlcourse.augment",
     "dlcourse.data",
+    "dlcourse.growth",
     "dlcourse.losses",
     "dlcourse.models",
     "dlcourse.reports.frames",

@@ -1,11 +1,12 @@
 """The one place where parameters are updated."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dlcourse import processes
 from dlcourse.schedules import Schedule
 
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
@@ -31,44 +32,59 @@ class Descent:
         self.updates = 0
         self.restart(parameters)
 
-    def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, caution: float = 1.0) -> None:
+    def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, lr_factor: float = 1.0) -> None:
         """Go on with an optimizer that remembers nothing, on these parameters; the clock of the schedule runs on.
 
         Args:
             parameters: the leaves to descend on.
             scale: factor on the loss for the optimizer's eyes only, > 0. It changes no minimum, but lifts small
                 losses above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
-            caution: factor on the learning rates, in (0, 1].
+            lr_factor: factor on the learning rates, > 0.
         """
         self.parameters = list(parameters)
         self.optimizer = self.make_optimizer(self.parameters)
         exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
-        self.scale, self.caution = scale, caution
+        self.scale, self.lr_factor = scale, lr_factor
 
-    def step(self, loss_fn: Callable[[], Metrics]) -> Metrics:
-        """One update of the optimizer; returns what `loss_fn` said first, of the point that the update starts from.
+    def step(self, *loss_fns: Callable[[], Metrics]) -> Metrics:
+        """One update of the optimizer; returns what the loss said first, of the point that the update starts from.
 
         Args:
-            loss_fn: forward and loss only; scalars by name, of which "loss" is descended on.
+            loss_fns: forward and loss only; scalars by name, of which "loss" is descended on. Several are the equal
+                parts of one minibatch, of which only one is in memory at a time: means are taken over them, and over
+                all processes.
         """
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = base_lr * self.caution * self.schedule(self.updates)
+            group["lr"] = base_lr * self.lr_factor * self.schedule(self.updates)
         first: Metrics = {}
 
         def closure() -> Tensor:
-            terms = loss_fn()
+            terms, gradients = self.differentiate(loss_fns[0])
+            for loss_fn in loss_fns[1:]:
+                more_terms, more_gradients = self.differentiate(loss_fn)
+                terms = {name: value + more_terms[name] for name, value in terms.items()}
+                add(gradients, more_gradients)
+            means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
+            if len(loss_fns) > 1:
+                torch._foreach_div_(means, len(loss_fns))
+            processes.average(means)
             if not first:
-                first.update({name: value.detach() for name, value in terms.items()})
-            loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
-            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+                first.update(terms)
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
-            return loss
+            return terms["loss"] * self.scale
 
         self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
         self.updates += 1
         return first
+
+    def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
+        """The terms of a loss, and its gradient by each parameter; None where the parameter plays no part."""
+        terms = loss_fn()
+        loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
 
     def lr(self) -> float:
         """The learning rate of the last update."""
@@ -84,7 +100,7 @@ class Descent:
         return {
             "updates": self.updates,
             "scale": self.scale,
-            "caution": self.caution,
+            "lr_factor": self.lr_factor,
             "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
             "schedule": self.schedule.state_dict(),
         }
@@ -97,8 +113,14 @@ class Descent:
         memory = {place[parameter]: saved for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
-        self.updates, self.scale, self.caution = (state_dict[name] for name in ("updates", "scale", "caution"))
+        self.updates, self.scale, self.lr_factor = (state_dict[name] for name in ("updates", "scale", "lr_factor"))
         self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def add(gradients: list[Tensor | None], others: Sequence[Tensor | None]) -> None:
+    """Add gradients in place; a part of a minibatch has them for the same parameters as any other."""
+    pairs = [(mine, other) for mine, other in zip(gradients, others, strict=True) if mine is not None]
+    torch._foreach_add_(*map(list, zip(*pairs, strict=True)))
 
 
 def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:

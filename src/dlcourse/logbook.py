@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import resource
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ class Logbook:
         self.start = self.last_line = time.monotonic()
         self.first_step = step
         self.latest: dict[str, float] = {}
+        self.progress: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         self.metrics_file = run_dir / "metrics.jsonl"
         keep_until(self.metrics_file, step)
@@ -66,7 +68,7 @@ class Logbook:
         if not record:
             return
         values = {tag: float(value) for tag, value in record.items()}
-        values["perf/steps_per_second"] = self.rate(step)
+        values |= self.performance(step, values)
         for tag, value in values.items():
             self.writer.add_scalar(tag, value, step)
         # JSON has no NaN: null says that there was a value and that it was no number
@@ -106,6 +108,17 @@ class Logbook:
             buckets = edges[1:].tolist(), counts.tolist()
             self.writer.add_histogram_raw(tag, low.item(), high.item(), values.numel(), *sums, *buckets, step)
 
+    def performance(self, step: int, values: dict[str, float]) -> dict[str, float]:
+        """Steps per second, peak memory, and of every "progress/NAME" how fast it grew since it was noted before."""
+        found = {"perf/steps_per_second": self.rate(step), "perf/peak_gib": peak_memory() / 2**30}
+        now = time.monotonic()
+        for tag in (tag for tag in values if tag.startswith("progress/")):
+            if tag in self.progress:
+                before, value = self.progress[tag]
+                found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / (now - before)
+            self.progress[tag] = now, values[tag]
+        return found
+
     def rate(self, step: int) -> float:
         """Steps per second since this process began to train."""
         return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
@@ -135,6 +148,14 @@ class Logbook:
     def add_summary(self, summary: Summary, step: int | None) -> None:
         """Write what SummaryWriter has no method for."""
         self.writer._get_file_writer().add_summary(summary, step)
+
+
+def peak_memory() -> int:
+    """Bytes: the most that torch held on the GPU, or without one the largest resident size of this process."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
 
 
 def keep_until(path: Path, step: int) -> None:

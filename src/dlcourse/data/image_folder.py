@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from dlcourse.data.augmentation import FlipRotateCrop
 from dlcourse.data.labelled_images import LabelledImages
+from dlcourse.data.pyramid import pyramid
 from dlcourse.images import to_tensor
 from dlcourse.picture_files import SUFFIXES, open_picture
 
@@ -48,6 +49,14 @@ class ImageFolder:
             ValueError: not one file could be read, or more than fits into memory.
         """
         return read_squares(self.paths, self.resolution)
+
+    class_names: list[str] = []  # noqa: RUF012
+    labels = None
+
+    @cached_property
+    def levels(self) -> list[Tensor]:
+        """temporary"""
+        return pyramid(self.images)
 
 
 class ImageClasses(LabelledImages):

@@ -10,21 +10,20 @@ from torch import Tensor
 class BatchStream(Iterator[tuple[Tensor, ...]]):
     """Endless batches whose order is a function of (seed, samples seen).
 
-    Each epoch visits every sample once, in its own permutation. Whole batches are indexed on the device, never
-    sample by sample; its state is one integer, which is also the clock of whatever depends on the samples seen.
+    Each epoch visits every sample once, in its own permutation; its last batch is as short as the rest. Whole batches
+    are indexed on the device, never sample by sample; its state is one integer, which is also the clock of whatever
+    depends on the samples seen.
 
     Args:
         tensors: arrays of equal length N along dimension 0, on the device where the batches are wanted.
         batch_size: samples per batch, at most N; None is the full batch, in the data's own order.
         seed: of the permutations.
-        crosses_epochs: True fills the last batch of an epoch from the next one (every batch has the same size);
-            False makes it as short as the rest.
 
     Raises:
         ValueError: batch_size outside [1, N], arrays of different lengths or empty.
     """
 
-    def __init__(self, tensors: tuple[Tensor, ...], batch_size: int | None, seed: int, crosses_epochs: bool = False):
+    def __init__(self, tensors: tuple[Tensor, ...], batch_size: int | None, seed: int):
         lengths = {len(tensor) for tensor in tensors}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(f"the arrays of a stream must have one length of at least 1, got {sorted(lengths)}")
@@ -34,7 +33,6 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         if not 1 <= self.batch_size <= self.num_samples:
             raise ValueError(f"batch_size must be in [1, {self.num_samples}] here, got {batch_size}")
         self.seed = seed
-        self.crosses_epochs = crosses_epochs
         self.samples_seen = 0
         self.drawn_epoch = -1
         self.order = torch.empty(0, dtype=torch.int64)
@@ -45,10 +43,18 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
             return self.tensors
         epoch, position = divmod(self.samples_seen, self.num_samples)
         chosen = self.permutation(epoch)[position : position + self.batch_size]
-        missing = self.batch_size - len(chosen)
-        if self.crosses_epochs and missing:
-            chosen = torch.cat([chosen, self.permutation(epoch + 1)[:missing]])
         self.samples_seen += len(chosen)
+        return tuple(tensor[chosen] for tensor in self.tensors)
+
+    def take(self, count: int) -> tuple[Tensor, ...]:
+        """The next `count` samples, on from one epoch into the next; for batches that are never short."""
+        parts = []
+        while count:
+            epoch, position = divmod(self.samples_seen, self.num_samples)
+            parts.append(self.permutation(epoch)[position : position + count])
+            self.samples_seen += len(parts[-1])
+            count -= len(parts[-1])
+        chosen = torch.cat(parts)
         return tuple(tensor[chosen] for tensor in self.tensors)
 
     def permutation(self, epoch: int) -> Tensor:

@@ -1,29 +1,73 @@
-"""Losses of generative adversarial networks on raw discriminator scores (logits), (N, 1) each."""
+"""Losses of generative adversarial networks on raw discriminator scores (logits), (N, 1) each, and penalties."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Score = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> scores (N, 1)
 
-def generator_loss(fake_scores: Tensor) -> Tensor:
+
+def logistic_generator_loss(fake_scores: Tensor) -> Tensor:
     """Non-saturating logistic loss, mean softplus(-D(G(z)))   (Goodfellow et al. 2014, section 3)."""
     return F.softplus(-fake_scores).mean()
 
 
-def discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+def logistic_discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     """Logistic loss, mean softplus(D(G(z))) + mean softplus(-D(x))   (Goodfellow et al. 2014, eq. 1)."""
     return F.softplus(fake_scores).mean() + F.softplus(-real_scores).mean()
 
 
-def r1_penalty(real_scores: Tensor, reals: Tensor) -> Tensor:
+def hinge_generator_loss(fake_scores: Tensor) -> Tensor:
+    """-mean D(G(z))   (Lim and Ye 2017, arXiv:1705.02894)."""
+    return -fake_scores.mean()
+
+
+def hinge_discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """mean max(0, 1 + D(G(z))) + mean max(0, 1 - D(x))   (Lim and Ye 2017, arXiv:1705.02894)."""
+    return F.relu(1 + fake_scores).mean() + F.relu(1 - real_scores).mean()
+
+
+def wasserstein_generator_loss(fake_scores: Tensor) -> Tensor:
+    """-mean D(G(z))   (Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1)."""
+    return -fake_scores.mean()
+
+
+def wasserstein_discriminator_loss(real_scores: Tensor, fake_scores: Tensor, drift: float) -> Tensor:
+    """mean D(G(z)) - mean D(x) + drift mean D(x)^2   (Gulrajani et al. 2017, eq. 3; Karras et al. 2018, A.1)."""
+    return fake_scores.mean() - real_scores.mean() + drift * real_scores.square().mean()
+
+
+def r1_penalty(score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) -> Tensor:
     """R1 = 1/2 E ||grad_x D(x)||^2 at real images   (Mescheder et al. 2018, eq. 9), to be weighed by gamma.
 
     Args:
-        real_scores: D(reals), with the graph to `reals`.
+        score: not used.
         reals: (N, 3, H, W), requires_grad.
+        real_scores: D(reals), with the graph to `reals`.
+        fakes: not used.
 
     Returns:
         A scalar that can be differentiated with respect to D's parameters.
     """
     (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
+
+
+def interpolation_penalty(score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) -> Tensor:
+    """E (||grad_x D(x)|| - 1)^2 at random points between reals and fakes   (Gulrajani et al. 2017, eq. 3).
+
+    Args:
+        score: D.
+        reals: (N, 3, H, W).
+        real_scores: not used.
+        fakes: (N, 3, H, W).
+
+    Returns:
+        A scalar that can be differentiated with respect to D's parameters.
+    """
+    share = torch.rand(len(reals), 1, 1, 1, device=reals.device)
+    between = torch.lerp(reals.detach(), fakes.detach(), share).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(score(between).sum(), between, create_graph=True)
+    return (gradient.square().sum(dim=(1, 2, 3)).sqrt() - 1).square().mean()

@@ -94,11 +94,30 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def sample_images(generator: Generator, z: Tensor, truncation_psi: float, batch_size: int) -> Tensor:
-    """G(z) with the stored noise, in batches, (N, z_dim) -> (N, 3, R, R) in [0, 1] on the CPU."""
+def sample_images(
+    generator: Generator,
+    z: Tensor,
+    truncation_psi: float,
+    batch_size: int,
+    labels: Tensor | None = None,
+    lod: float = 0.0,
+) -> Tensor:
+    """G(z) with the stored noise, in batches, (N, z_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
+
+    Args:
+        generator: the network.
+        z: latents.
+        truncation_psi: as in `Generator.forward`, of all layers.
+        batch_size: pictures per forward pass.
+        labels: one-hot rows (N, label_size), for a generator with classes.
+        lod: level of detail.
+    """
     device = generator.w_avg.device
-    chunks = [generator(chunk.to(device), truncation_psi=truncation_psi).float().cpu() for chunk in z.split(batch_size)]
-    return to_unit(torch.cat(chunks))
+    images = []
+    for rows in torch.arange(len(z)).split(batch_size):
+        chosen = None if labels is None else labels[rows].to(device)
+        images.append(generator(z[rows].to(device), chosen, truncation_psi, lod=lod).float().cpu())
+    return to_unit(torch.cat(images))
 
 
 def one_hot(classes: int | list[int] | None, count: int, generator: Generator) -> Tensor | None:

@@ -142,7 +142,7 @@ class StyleTransfer(Task):
             f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best picture"
         )
         self.canvas.put(self.guard.best)
-        self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.caution / 2)
+        self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.lr_factor / 2)
 
     def is_finished(self) -> bool:
         """Whether the loss has left the rails too often."""

@@ -1,36 +1,68 @@
-"""StyleGAN v1 at a fixed resolution (Karras, Laine, Aila 2019, arXiv:1812.04948)."""
+"""Training StyleGAN v1 (Karras, Laine, Aila 2019, arXiv:1812.04948), growing or at a fixed resolution."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from dlcourse.data import BatchStream, Faces, ImageFolder
+from dlcourse import processes
+from dlcourse.augment import Augment
+from dlcourse.data import BatchStream
 from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.ema import decay_for_half_life, update_ema
-from dlcourse.losses.gan import discriminator_loss, generator_loss, r1_penalty
-from dlcourse.models.stylegan import Discriminator, Generator, mix_styles
-from dlcourse.sampling import latents, sample_images
+from dlcourse.growth import Growth, Phase, fade_reals
+from dlcourse.losses.gan import Score
+from dlcourse.models.stylegan import Discriminator, Generator
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Images, Stateful, Task
+from dlcourse.tasks.minibatch import Latents, draw_latents, mixed_styles, split
+from dlcourse.tasks.previews import previews
 
-PREVIEW_SEEDS = range(16)
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
+
+Loss = Callable[..., Tensor]
+
+
+class Pictures(Protocol):
+    """A data set to learn from."""
+
+    class_names: list[str]
+
+    @property
+    def levels(self) -> list[Tensor]:
+        """uint8 (N, 3, r, r), r = resolution, resolution / 2, ..., 4."""
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Numbers of classes, int64 (N,)."""
 
 
 class StyleGAN(Task):
-    """One step: update the discriminator, the average of the generator, then the generator.
+    """One step: update the discriminator, the average of the generator, then the generator; `repeats` times.
 
     Args:
         generator, discriminator: networks of one resolution.
-        dataset: uint8 `images`.
+        dataset: pictures of that resolution.
         optimizer, scheduler: of both networks.
-        batch_size: images per update.
-        r1_gamma: weight of the R1 penalty.
-        r1_every: discriminator updates per R1 penalty; the penalty is scaled up in proportion.
+        growth: resolution and minibatch size by images seen.
+        repeats: minibatches per step, between which resolution and rates do not change.
+        accumulate: equal parts into which a minibatch is divided to need less memory.
+        discriminator_loss, generator_loss: of scores, see `losses.gan`.
+        penalty: of the discriminator, see `losses.gan`.
+        penalty_weight: its factor; gamma of R1.
+        penalty_every: discriminator updates per penalty; the penalty is scaled up in proportion.
+        discriminator_lr_factor: how many times the learning rate the discriminator has.
+        freeze_d: so many of the discriminator's resolutions, from the highest, keep their weights.
+        augment: of what the discriminator sees, real and fake.
         mixing_probability: share of minibatches whose images take their finer layers from a second latent.
+        reuse_fakes: whether both updates see the same fakes; the official training draws new ones for the second.
         ema_half_life: images after which an old weight counts half in the average.
         mirror: whether reals are flipped left-right with probability 1/2.
+        channels_last: the memory layout of images, the faster one on recent hardware.
         seed: of the order of the images.
 
     Raises:
@@ -41,109 +73,198 @@ class StyleGAN(Task):
         self,
         generator: Generator,
         discriminator: Discriminator,
-        dataset: Faces | ImageFolder,
+        dataset: Pictures,
         optimizer: MakeOptimizer,
         scheduler: Schedule,
-        batch_size: int,
-        r1_gamma: float,
-        r1_every: int,
+        growth: Growth,
+        repeats: int,
+        accumulate: int,
+        discriminator_loss: Loss,
+        generator_loss: Loss,
+        penalty: Loss,
+        penalty_weight: float,
+        penalty_every: int,
+        discriminator_lr_factor: float,
+        freeze_d: int,
+        augment: Augment,
         mixing_probability: float,
+        reuse_fakes: bool,
         ema_half_life: float,
         mirror: bool,
+        channels_last: bool,
         seed: int,
     ):
-        if r1_gamma < 0:
-            raise ValueError(f"r1_gamma must not be negative, got {r1_gamma}")
-        if r1_every < 1:
-            raise ValueError(f"r1_every must be at least 1, got {r1_every}")
+        for name, value in {"repeats": repeats, "accumulate": accumulate, "penalty_every": penalty_every}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name, weight in {"penalty_weight": penalty_weight, "freeze_d": freeze_d}.items():
+            if weight < 0:
+                raise ValueError(f"{name} must not be negative, got {weight}")
         if not 0 <= mixing_probability <= 1:
             raise ValueError(f"mixing_probability must be in [0, 1], got {mixing_probability}")
         if ema_half_life <= 0:
             raise ValueError(f"ema_half_life must be positive, got {ema_half_life}")
+        if discriminator_lr_factor <= 0:
+            raise ValueError(f"discriminator_lr_factor must be positive, got {discriminator_lr_factor}")
         self.generator, self.discriminator, self.dataset = generator, discriminator, dataset
-        self.make_optimizer, self.schedule = optimizer, scheduler
-        self.batch_size, self.seed, self.mirror = batch_size, seed, mirror
-        self.r1_gamma, self.r1_every = r1_gamma, r1_every
+        self.make_optimizer, self.schedule, self.growth = optimizer, scheduler, growth
+        self.repeats, self.accumulate, self.reuse_fakes = repeats, accumulate, reuse_fakes
+        self.discriminator_loss, self.generator_loss = discriminator_loss, generator_loss
+        self.penalty, self.penalty_weight, self.penalty_every = penalty, penalty_weight, penalty_every
+        self.discriminator_lr_factor, self.freeze_d, self.augment = discriminator_lr_factor, freeze_d, augment
         self.mixing_probability, self.ema_half_life = mixing_probability, ema_half_life
+        self.mirror, self.channels_last, self.seed = mirror, channels_last, seed
 
     def setup(self, device: torch.device) -> None:
-        """Move networks and images to `device`; the average starts as a copy."""
+        """Move networks to `device`; the average starts as a copy.
+
+        Raises:
+            ValueError: a minibatch that cannot be divided as it should be.
+        """
         self.device = device
-        self.generator.to(device)
-        self.discriminator.to(device)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        self.generator.to(device, memory_format=layout)
+        self.discriminator.to(device, memory_format=layout)
+        self.augment.to(device)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
-        self.reals = BatchStream((self.dataset.images.to(device),), self.batch_size, self.seed, crosses_epochs=True)
-        self.r1 = torch.zeros((), device=device)  # the last one measured
+        size = self.generator.label_size
+        classes = 0 if self.dataset.labels is None else len(self.dataset.class_names)
+        if size and size != classes:
+            raise ValueError(f"model.label_size={size}, but the data has {classes} classes; set it to {classes}")
+        self.labels = self.dataset.labels if size else None
+        parts = self.accumulate * processes.count()
+        for size in (self.growth.batch_size, *self.growth.batch_sizes.values()):
+            if size % parts:
+                raise ValueError(f"a minibatch of {size} images cannot be divided into {parts} equal parts")
+        self.reals = BatchStream((torch.arange(len(self.dataset.levels[0])),), None, self.seed)
+        self.last_penalty = torch.zeros((), device=device)
         self.g_descent = Descent(self.generator.parameters(), self.make_optimizer, self.schedule)
-        self.d_descent = Descent(self.discriminator.parameters(), self.make_optimizer, self.schedule)
+        learning = unfrozen(self.discriminator, self.freeze_d)
+        self.d_descent = Descent(learning, self.make_optimizer, self.schedule)
+        self.restart(self.growth.phase(0))
+
+    def restart(self, phase: Phase) -> None:
+        """New optimizers, with the learning rates of a phase."""
+        self.g_descent.restart(self.g_descent.parameters, lr_factor=phase.lr_factor)
+        factor = phase.lr_factor * self.discriminator_lr_factor
+        self.d_descent.restart(self.d_descent.parameters, lr_factor=factor)
 
     def step(self) -> Metrics:
+        """`repeats` updates of each network."""
+        phase = self.growth.phase(self.reals.samples_seen)
+        for _ in range(self.repeats):
+            metrics = self.update(phase)
+        following = self.growth.phase(self.reals.samples_seen)
+        if following.stage != phase.stage:
+            self.restart(following)
+        progress = {"progress/images": self.reals.samples_seen, "growth/lod": phase.lod}
+        return metrics | progress | {"growth/lr": self.g_descent.lr()} | self.augment.metrics()
+
+    def update(self, phase: Phase) -> Metrics:
         """One update of each network."""
-        reals = self.next_reals()
-        d_terms = self.d_descent.step(lambda: self.discriminator_losses(reals))
-        self.r1 = d_terms.get("r1", self.r1)
-        update_ema(self.generator_ema, self.generator, decay_for_half_life(self.batch_size, self.ema_half_life))
-        g_terms = self.g_descent.step(self.generator_losses)
+        reals, latents = self.next_reals(phase), self.next_latents(phase)
+        with torch.set_grad_enabled(self.reuse_fakes):
+            fakes = [self.generate(part, phase) for part in latents]
+        d_losses = partial(self.discriminator_losses, phase)
+        d_terms = self.d_descent.step(*map(partial, [d_losses] * len(fakes), reals, latents, fakes))
+        self.last_penalty = d_terms.get("penalty", self.last_penalty)
+        self.augment.observe(d_terms["real_sign"], phase.batch_size)
+        update_ema(self.generator_ema, self.generator, decay_for_half_life(phase.batch_size, self.ema_half_life))
+        g_losses = partial(self.generator_losses, phase)
+        if self.reuse_fakes:
+            g_terms = self.g_descent.step(*map(partial, [g_losses] * len(fakes), latents, fakes))
+        else:
+            g_terms = self.g_descent.step(*(partial(g_losses, part, None) for part in self.next_latents(phase)))
         return {
             "train/d_loss": d_terms["adversarial"],
             "train/g_loss": g_terms["loss"],
-            "train/r1": self.r1,
+            "train/penalty": self.last_penalty,
             "scores/real": d_terms["real_score"],
             "scores/fake": d_terms["fake_score"],
         }
 
-    def next_reals(self) -> Tensor:
-        """The next minibatch in [-1, 1], (N, 3, R, R)."""
-        (pixels,) = next(self.reals)
-        reals = pixels.float() / 127.5 - 1
-        if self.mirror:
-            is_flipped = torch.rand(len(reals), 1, 1, 1, device=self.device) < 0.5
-            reals = torch.where(is_flipped, reals.flip(3), reals)
-        return reals
+    def next_reals(self, phase: Phase) -> list[tuple[Tensor, Tensor | None]]:
+        """This process's part of the next minibatch, in parts: (N, 3, r, r) in [-1, 1], labels (N, label_size)."""
+        (chosen,) = self.reals.take(phase.batch_size)
+        mirrored = torch.rand(len(chosen)) < 0.5 * self.mirror
+        chosen, mirrored = self.own_parts(chosen), self.own_parts(mirrored)
+        return [self.read(*part, phase) for part in zip(chosen, mirrored, strict=True)]
 
-    def discriminator_losses(self, reals: Tensor) -> Metrics:
-        """Logistic loss, and R1 in the updates where it is due."""
-        with torch.no_grad():
-            fakes = self.generate()
-        has_r1 = self.d_descent.updates % self.r1_every == 0
-        reals.requires_grad_(has_r1)
-        real_scores, fake_scores = self.discriminator(reals).float(), self.discriminator(fakes).float()
-        adversarial = discriminator_loss(real_scores, fake_scores)
+    def read(self, chosen: Tensor, mirrored: Tensor, phase: Phase) -> tuple[Tensor, Tensor | None]:
+        """Some of the data at a level of detail, (N, 3, r, r) in [-1, 1], and their labels."""
+        level, _ = phase.stage
+        images = self.dataset.levels[level][chosen].to(self.device).float() / 127.5 - 1
+        images = torch.where(mirrored.to(self.device)[:, None, None, None], images.flip(3), images)
+        return fade_reals(images, phase.lod - level), self.one_hot(chosen)
+
+    def one_hot(self, chosen: Tensor) -> Tensor | None:
+        """The labels of some of the data, (N, label_size), or None for networks without classes."""
+        if self.labels is None:
+            return None
+        return F.one_hot(self.labels[chosen], self.generator.label_size).float().to(self.device)
+
+    def next_latents(self, phase: Phase) -> list[Latents]:
+        """This process's part of the latents of a minibatch, in parts; labels are drawn from the data's."""
+        labels = self.one_hot(torch.randint(self.reals.num_samples, (phase.batch_size,)))
+        latents = draw_latents(self.generator, phase.batch_size, labels, phase.lod, self.mixing_probability)
+        tensors = [latents.z, latents.labels, *latents.noise]
+        parts = zip(*(self.own_parts(tensor) for tensor in tensors), strict=True)
+        return [Latents(z, labels, noise, latents.crossover) for z, labels, *noise in parts]
+
+    def own_parts(self, batch: Tensor | None) -> list[Tensor | None]:
+        """This process's part of a minibatch, in parts; parts of nothing are nothing."""
+        parts, first = self.accumulate * processes.count(), processes.rank() * self.accumulate
+        if batch is None:
+            return [None] * self.accumulate
+        return split(batch, parts, self.discriminator.mbstd_group_size)[first : first + self.accumulate]
+
+    def generate(self, latents: Latents, phase: Phase) -> Tensor:
+        """Fakes at a level of detail, (N, 3, r, r); the mean of their w moves the tracked average."""
+        w, styles = mixed_styles(self.generator, latents)
+        mean = w.detach().float().mean(0)
+        processes.average([mean])
+        self.generator.w_avg.lerp_(mean, 1 - W_AVG_BETA ** (1 / self.accumulate))
+        return self.generator.synthesis.image_at(styles, latents.noise, phase.lod)
+
+    def discriminator_losses(
+        self, phase: Phase, reals: tuple[Tensor, Tensor | None], latents: Latents, fakes: Tensor
+    ) -> Metrics:
+        """Loss of scores, and the penalty in the updates where it is due.
+
+        The official penalty takes gradients with respect to images of the full size: the 4^k pixels in place of one
+        together move the score as much, so that its squared norm is smaller by 4^k. Scaling by 2^k does the same.
+        """
+        images, labels = reals
+        scale = 2.0 ** phase.stage[0]
+        score: Score = lambda x: self.discriminator(x / scale, labels, phase.lod).float()
+        has_penalty = self.penalty_weight > 0 and self.d_descent.updates % self.penalty_every == 0
+        images = (self.augment(images) * scale).requires_grad_(has_penalty)
+        fakes = self.augment(fakes.detach())
+        real_scores = score(images)
+        fake_scores = self.discriminator(fakes, latents.labels, phase.lod).float()
+        adversarial = self.discriminator_loss(real_scores, fake_scores)
         terms = {
             "loss": adversarial,
             "adversarial": adversarial,
             "real_score": real_scores.mean(),
             "fake_score": fake_scores.mean(),
+            "real_sign": real_scores.sign().mean(),
         }
-        if has_r1:
-            terms["r1"] = r1_penalty(real_scores, reals)
-            terms["loss"] = adversarial + self.r1_gamma * self.r1_every * terms["r1"]
+        if has_penalty:
+            terms["penalty"] = self.penalty(score, images, real_scores, fakes * scale)
+            terms["loss"] = adversarial + self.penalty_weight * self.penalty_every * terms["penalty"]
         return terms
 
-    def generator_losses(self) -> Metrics:
-        """Non-saturating logistic loss."""
-        return {"loss": generator_loss(self.discriminator(self.generate()).float())}
-
-    def generate(self) -> Tensor:
-        """A minibatch of fakes, with style mixing; the mean of their w moves the tracked average."""
-        z = torch.randn(2, self.batch_size, self.generator.z_dim, device=self.device)
-        w = self.generator.mapping(z[0])
-        with torch.no_grad():
-            self.generator.w_avg.lerp_(w.float().mean(0), 1 - W_AVG_BETA)
-        num_layers = self.generator.num_layers
-        styles = w[:, None].expand(-1, num_layers, -1)  # (N, L, w_dim)
-        if torch.rand(()) < self.mixing_probability:
-            cutoff = int(torch.randint(1, num_layers, ()))
-            other = self.generator.mapping(z[1])[:, None].expand(-1, num_layers, -1)
-            styles = mix_styles(styles, other, cutoff, num_layers)
-        return self.generator.synthesis(styles, noise="random")
+    def generator_losses(self, phase: Phase, latents: Latents, fakes: Tensor | None) -> Metrics:
+        """Loss of scores of given fakes, or of fresh ones."""
+        images = self.generate(latents, phase) if fakes is None else fakes
+        scores = self.discriminator(self.augment(images), latents.labels, phase.lod).float()
+        return {"loss": self.generator_loss(scores)}
 
     def visualize(self) -> Images:
-        """The averaged generator's pictures of fixed seeds at psi 0.7, beside real ones."""
-        z = latents(PREVIEW_SEEDS, self.generator.z_dim)
-        fakes = sample_images(self.generator_ema, z, truncation_psi=0.7, batch_size=16)
-        reals = self.dataset.images[: len(PREVIEW_SEEDS)].float() / 255
-        return {"fakes": fakes, "reals": reals}
+        """The averaged generator's pictures of fixed seeds, style mixing, truncation, and real pictures."""
+        lod = self.growth.phase(self.reals.samples_seen).lod
+        return previews(self.generator_ema, lod) | {"reals": self.dataset.levels[0][:16].float() / 255}
 
     def state(self) -> dict[str, Stateful]:
         """Networks, optimizers, position in the data."""
@@ -154,4 +275,12 @@ class StyleGAN(Task):
             "g_descent": self.g_descent,
             "d_descent": self.d_descent,
             "reals": self.reals,
+            "augment": self.augment,
         }
+
+
+def unfrozen(discriminator: Discriminator, freeze_d: int) -> list[Tensor]:
+    """The parameters that learn where the `freeze_d` highest resolutions do not   (Mo et al. 2020, FreezeD)."""
+    resolutions = [discriminator.resolution >> level for level in range(freeze_d)]
+    frozen = {f"from_rgb_lod{level}" for level in range(freeze_d)} | {f"{size}x{size}" for size in resolutions}
+    return [parameter for name, parameter in discriminator.named_parameters() if name.split(".")[0] not in frozen]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dlcourse.data.faces.canvas import BACKGROUND_COLORS, CLOTHES_COLORS, EYE_COLORS, HAIR_COLORS, HAIR_STYLES
 from dlcourse.data.faces.drawing import render
+from dlcourse.data.pyramid import pyramid
 
 # name -> (low, high): uniform in [low, high], float32
 CONTINUOUS = {
@@ -95,14 +96,19 @@ def sample_detail(seed: int, indices: Tensor) -> dict[str, Tensor]:
 class Faces:
     """`num_images` portraits of `resolution` x `resolution` pixels, drawn at the first use of `images`.
 
-    Raises ValueError for a `resolution` that is no power of two in 8..256, or `num_images` below 1.
+    `label` is the categorical attribute that a conditional generator is to learn, or None.
+
+    Raises ValueError for a `resolution` that is no power of two in 8..256, `num_images` below 1, or another `label`.
     """
 
-    def __init__(self, resolution: int, num_images: int, seed: int):
+    def __init__(self, resolution: int, num_images: int, seed: int, label: str | None):
         if resolution not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
         if num_images < 1:
             raise ValueError(f"num_images must be at least 1, got {num_images}")
+        if label is not None and label not in CATEGORICAL:
+            raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, or null, got {label!r}")
+        self.label = label
         self.resolution = resolution
         self.num_images = num_images
         self.seed = seed
@@ -114,6 +120,21 @@ class Faces:
     def attributes(self) -> dict[str, Tensor]:
         """Name -> (num_images,); names and scales as in ATTRIBUTE_SCALE."""
         return sample_attributes(self.seed, torch.arange(self.num_images))
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The attribute called `label`, int64 (num_images,)."""
+        return None if self.label is None else self.attributes[self.label]
+
+    @property
+    def class_names(self) -> list[str]:
+        """Of the labels: their numbers."""
+        return [] if self.label is None else [str(number) for number in range(CATEGORICAL[self.label])]
+
+    @cached_property
+    def levels(self) -> list[Tensor]:
+        """The pictures at every level of detail, see `pyramid`."""
+        return pyramid(self.images)
 
     @cached_property
     def images(self) -> Tensor:

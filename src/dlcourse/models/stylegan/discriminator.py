@@ -61,14 +61,13 @@ class Discriminator(nn.Module):
         parts = DiscriminatorParts() if parts is None else parts
         self.activate_rgb = parts.activate_rgb
         self.resolution, self.label_size = resolution, label_size
+        self.mbstd_group_size = sys.maxsize if mbstd_group_size is None else mbstd_group_size
         self.top = resolution.bit_length() - 1  # log2(R)
         for log2 in range(self.top, 1, -1):
             self.add_module(f"from_rgb_lod{self.top - log2}", Conv2d(3, stages[log2 - 1], parts.rgb_kernel_size))
         for log2 in range(self.top, 2, -1):
             self.add_module(f"{2**log2}x{2**log2}", parts.down_block(stages[log2 - 1], stages[log2 - 2]))
-        self.add_module(
-            "4x4", parts.score_block(stages[1], stages[0], max(label_size, 1), mbstd_group_size or sys.maxsize)
-        )
+        self.add_module("4x4", parts.score_block(stages[1], stages[0], max(label_size, 1), self.mbstd_group_size))
 
     def forward(self, images: Tensor, labels: Tensor | None = None, lod: float = 0.0) -> Tensor:
         """Scores, (N, 3, R, R) -> (N, 1).
@@ -77,19 +76,19 @@ class Discriminator(nn.Module):
         block fade by t towards those of R / 2^(k + 1). Blocks beyond R / 2^k are not computed.
 
         Args:
-            images: in about [-1, 1].
+            images: in about [-1, 1]; (N, 3, R / 2^k, R / 2^k) is taken as it is.
             labels: one-hot rows (N, label_size), exactly if label_size > 0.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
 
         Raises:
             ValueError: arguments that do not fit the network.
         """
-        if images.ndim != 4 or images.shape[1:] != (3, self.resolution, self.resolution):
+        skipped, fade = split_lod(lod, self.resolution)
+        if images.shape[1:] not in {(3, size, size) for size in (self.resolution, self.resolution >> skipped)}:
             wanted = f"(N, 3, {self.resolution}, {self.resolution})"
             raise ValueError(f"images must be {wanted}, got {tuple(images.shape)}")
         check_labels(labels, images.shape[0], self.label_size)
-        skipped, fade = split_lod(lod, self.resolution)
-        images = downscale(images, 2**skipped)  # (N, 3, R / 2^k, R / 2^k)
+        images = downscale(images, images.shape[2] // (self.resolution >> skipped))  # (N, 3, R / 2^k, R / 2^k)
         x = self.activate_rgb(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
         for log2 in range(self.top - skipped, 2, -1):
             x = self.get_submodule(f"{2**log2}x{2**log2}")(x)  # (N, C', H / 2, W / 2)

@@ -62,12 +62,18 @@ class Synthesis(nn.Module):
 
         Args:
             styles: one w per layer.
-            noise: "const" (the stored one), "random" (fresh), "none", or L tensors (N or 1, 1, r, r).
+            noise: "const" (the stored one), "random" (fresh), "none", or L tensors (N or 1, 1, r, r); those of
+                blocks that are not computed may be left out.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
 
         Raises:
             ValueError: arguments that do not fit the network.
         """
+        skipped, _ = split_lod(lod, self.resolution)
+        return upscale(self.image_at(styles, noise, lod), 2**skipped)  # (N, 3, R, R)
+
+    def image_at(self, styles: Tensor, noise: Noise, lod: float) -> Tensor:
+        """`forward` without the last upscaling: at level of detail k + t (N, 3, R / 2^k, R / 2^k)."""
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
             raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
@@ -82,7 +88,7 @@ class Synthesis(nn.Module):
         if fade:
             coarse_image = self.get_submodule(f"to_rgb_lod{skipped + 1}")(coarse)
             image = torch.lerp(image, upscale(coarse_image, 2), fade)
-        return upscale(image, 2**skipped)  # (N, 3, R, R)
+        return image  # (N, 3, R / 2^k, R / 2^k)
 
     def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
         """What the first `layers` layers add: an image (N or 1, 1, r, r), or None for nothing.
@@ -95,9 +101,9 @@ class Synthesis(nn.Module):
             if noise not in NOISE_SOURCES:
                 raise ValueError(f"noise must be const, random, none or a list of tensors, got {noise!r}")
             return self.arrange_noise([NOISE_SOURCES[noise](image, batch) for image in stored[:layers]])
-        if len(noise) != self.num_layers:
+        if len(noise) not in (layers, self.num_layers):
             raise ValueError(f"noise must hold {self.num_layers} tensors, one per layer, got {len(noise)}")
-        for layer, (given, own) in enumerate(zip(noise, stored, strict=True)):
+        for layer, (given, own) in enumerate(zip(noise, stored, strict=False)):
             if given.ndim != 4 or given.shape[0] not in (1, batch) or given.shape[1:] != own.shape[1:]:
                 wanted = f"({batch} or 1, 1, {own.shape[2]}, {own.shape[3]})"
                 raise ValueError(f"noise[{layer}] must be {wanted}, got {tuple(given.shape)}")

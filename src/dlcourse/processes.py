@@ -1,0 +1,27 @@
+"""Several processes that train one model, each on its part of every minibatch; alone unless torchrun started them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, distributed
+
+
+def rank() -> int:
+    """Which of the processes this is; 0 keeps the record."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def count() -> int:
+    """How many there are."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def average(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by their means over the processes, in one message; every process then holds the same bits."""
+    if count() == 1:
+        return
+    flat = torch.cat([tensor.detach().flatten().float() for tensor in tensors])
+    distributed.all_reduce(flat)
+    flat /= count()
+    for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(mean.view_as(tensor))
