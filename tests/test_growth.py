@@ -23,7 +23,8 @@ LR_FACTORS = {128: 1.5, 256: 2.0, 512: 3.0, 1024: 3.0}
 
 
 def growth(resolution=64, initial_resolution=8, training=100, fading=60, **others):
-    return Growth(resolution, initial_resolution, training, fading, **({"batch_size": 4} | others))
+    sizes = {"batch_size": 4, "batch_sizes": {}, "lr_factors": {}}
+    return Growth(resolution, initial_resolution, training, fading, **(sizes | others))
 
 
 def test_every_row_of_the_official_schedule():

@@ -1,7 +1,8 @@
 """Progressive growing as a function of the images seen (Karras et al. 2018, arXiv:1710.10196, section 2)."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -48,8 +49,8 @@ class Growth:
     training_images: int
     fading_images: int
     batch_size: int
-    batch_sizes: dict[int, int] = field(default_factory=dict)
-    lr_factors: dict[int, float] = field(default_factory=dict)
+    batch_sizes: dict[int, int]
+    lr_factors: dict[int, float]
 
     def __post_init__(self) -> None:
         resolutions = [2**power for power in range(2, self.resolution.bit_length())]
@@ -61,7 +62,7 @@ class Growth:
                 "training_images and fading_images must not be negative nor both 0, "
                 f"got {self.training_images} and {self.fading_images}"
             )
-        tables = {"batch_sizes": self.batch_sizes, "lr_factors": self.lr_factors}
+        tables: dict[str, Mapping[int, float]] = {"batch_sizes": self.batch_sizes, "lr_factors": self.lr_factors}
         for name, table in tables.items():
             for resolution, value in table.items():
                 if resolution not in [2**power for power in range(2, 11)] or not value > 0:

@@ -1,12 +1,46 @@
 """Losses of generative adversarial networks on raw discriminator scores (logits), (N, 1) each, and penalties."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 Score = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> scores (N, 1)
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """What generator and discriminator are trained with.
+
+    Args:
+        discriminator: (real scores, fake scores) -> loss.
+        generator: fake scores -> loss.
+        penalty: (score, reals, real scores, fakes) -> penalty of the discriminator.
+        penalty_weight: its factor, >= 0; gamma of R1.
+        penalty_every: discriminator updates per penalty, >= 1, which is scaled up in proportion   (Karras et al. 2020,
+            arXiv:1912.04958, section 3.1).
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    penalty: Callable[[Score, Tensor, Tensor, Tensor], Tensor]
+    penalty_weight: float
+    penalty_every: int
+
+    def __post_init__(self) -> None:
+        if self.penalty_weight < 0:
+            raise ValueError(f"penalty_weight must not be negative, got {self.penalty_weight}")
+        if self.penalty_every < 1:
+            raise ValueError(f"penalty_every must be at least 1, got {self.penalty_every}")
+
+    def has_penalty(self, updates: int) -> bool:
+        """Whether the penalty is due in the discriminator's update after so many."""
+        return self.penalty_weight > 0 and updates % self.penalty_every == 0
 
 
 def logistic_generator_loss(fake_scores: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Training StyleGAN v1 (Karras, Laine, Aila 2019, arXiv:1812.04948), growing or at a fixed resolution."""
 
 import copy
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from dlcourse.data import BatchStream
 from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.ema import decay_for_half_life, update_ema
 from dlcourse.growth import Growth, Phase, fade_reals
-from dlcourse.losses.gan import Score
+from dlcourse.losses.gan import AdversarialLoss, Score
 from dlcourse.models.stylegan import Discriminator, Generator
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Images, Stateful, Task
@@ -23,8 +22,6 @@ from dlcourse.tasks.minibatch import Latents, draw_latents, mixed_styles, split
 from dlcourse.tasks.previews import previews
 
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
-
-Loss = Callable[..., Tensor]
 
 
 class Pictures(Protocol):
@@ -51,13 +48,10 @@ class StyleGAN(Task):
         growth: resolution and minibatch size by images seen.
         repeats: minibatches per step, between which resolution and rates do not change.
         accumulate: equal parts into which a minibatch is divided to need less memory.
-        discriminator_loss, generator_loss: of scores, see `losses.gan`.
-        penalty: of the discriminator, see `losses.gan`.
-        penalty_weight: its factor; gamma of R1.
-        penalty_every: discriminator updates per penalty; the penalty is scaled up in proportion.
+        loss: of both networks.
+        augment: of what the discriminator sees, real and fake.
         discriminator_lr_factor: how many times the learning rate the discriminator has.
         freeze_d: so many of the discriminator's resolutions, from the highest, keep their weights.
-        augment: of what the discriminator sees, real and fake.
         mixing_probability: share of minibatches whose images take their finer layers from a second latent.
         reuse_fakes: whether both updates see the same fakes; the official training draws new ones for the second.
         ema_half_life: images after which an old weight counts half in the average.
@@ -79,14 +73,10 @@ class StyleGAN(Task):
         growth: Growth,
         repeats: int,
         accumulate: int,
-        discriminator_loss: Loss,
-        generator_loss: Loss,
-        penalty: Loss,
-        penalty_weight: float,
-        penalty_every: int,
+        loss: AdversarialLoss,
+        augment: Augment,
         discriminator_lr_factor: float,
         freeze_d: int,
-        augment: Augment,
         mixing_probability: float,
         reuse_fakes: bool,
         ema_half_life: float,
@@ -94,24 +84,20 @@ class StyleGAN(Task):
         channels_last: bool,
         seed: int,
     ):
-        for name, value in {"repeats": repeats, "accumulate": accumulate, "penalty_every": penalty_every}.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        for name, weight in {"penalty_weight": penalty_weight, "freeze_d": freeze_d}.items():
-            if weight < 0:
-                raise ValueError(f"{name} must not be negative, got {weight}")
+        if min(repeats, accumulate) < 1:
+            raise ValueError(f"repeats and accumulate must be at least 1, got {repeats} and {accumulate}")
+        if freeze_d < 0:
+            raise ValueError(f"freeze_d must not be negative, got {freeze_d}")
         if not 0 <= mixing_probability <= 1:
             raise ValueError(f"mixing_probability must be in [0, 1], got {mixing_probability}")
-        if ema_half_life <= 0:
-            raise ValueError(f"ema_half_life must be positive, got {ema_half_life}")
-        if discriminator_lr_factor <= 0:
-            raise ValueError(f"discriminator_lr_factor must be positive, got {discriminator_lr_factor}")
+        if min(ema_half_life, discriminator_lr_factor) <= 0:
+            values = f"{ema_half_life} and {discriminator_lr_factor}"
+            raise ValueError(f"ema_half_life and discriminator_lr_factor must be positive, got {values}")
         self.generator, self.discriminator, self.dataset = generator, discriminator, dataset
         self.make_optimizer, self.schedule, self.growth = optimizer, scheduler, growth
         self.repeats, self.accumulate, self.reuse_fakes = repeats, accumulate, reuse_fakes
-        self.discriminator_loss, self.generator_loss = discriminator_loss, generator_loss
-        self.penalty, self.penalty_weight, self.penalty_every = penalty, penalty_weight, penalty_every
-        self.discriminator_lr_factor, self.freeze_d, self.augment = discriminator_lr_factor, freeze_d, augment
+        self.loss, self.augment = loss, augment
+        self.discriminator_lr_factor, self.freeze_d = discriminator_lr_factor, freeze_d
         self.mixing_probability, self.ema_half_life = mixing_probability, ema_half_life
         self.mirror, self.channels_last, self.seed = mirror, channels_last, seed
 
@@ -123,9 +109,8 @@ class StyleGAN(Task):
         """
         self.device = device
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        self.generator.to(device, memory_format=layout)
-        self.discriminator.to(device, memory_format=layout)
-        self.augment.to(device)
+        for network in (self.generator, self.discriminator, self.augment):
+            network.to(device).to(memory_format=layout)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         size = self.generator.label_size
         classes = 0 if self.dataset.labels is None else len(self.dataset.class_names)
@@ -187,8 +172,8 @@ class StyleGAN(Task):
         """This process's part of the next minibatch, in parts: (N, 3, r, r) in [-1, 1], labels (N, label_size)."""
         (chosen,) = self.reals.take(phase.batch_size)
         mirrored = torch.rand(len(chosen)) < 0.5 * self.mirror
-        chosen, mirrored = self.own_parts(chosen), self.own_parts(mirrored)
-        return [self.read(*part, phase) for part in zip(chosen, mirrored, strict=True)]
+        parts = zip(self.own_parts(chosen), self.own_parts(mirrored), strict=True)
+        return [self.read(*part, phase) for part in parts]
 
     def read(self, chosen: Tensor, mirrored: Tensor, phase: Phase) -> tuple[Tensor, Tensor | None]:
         """Some of the data at a level of detail, (N, 3, r, r) in [-1, 1], and their labels."""
@@ -207,15 +192,14 @@ class StyleGAN(Task):
         """This process's part of the latents of a minibatch, in parts; labels are drawn from the data's."""
         labels = self.one_hot(torch.randint(self.reals.num_samples, (phase.batch_size,)))
         latents = draw_latents(self.generator, phase.batch_size, labels, phase.lod, self.mixing_probability)
-        tensors = [latents.z, latents.labels, *latents.noise]
-        parts = zip(*(self.own_parts(tensor) for tensor in tensors), strict=True)
-        return [Latents(z, labels, noise, latents.crossover) for z, labels, *noise in parts]
+        own_labels = [None] * self.accumulate if labels is None else self.own_parts(labels)
+        own_noise = map(list, zip(*(self.own_parts(layer) for layer in latents.noise), strict=True))
+        parts = zip(self.own_parts(latents.z), own_labels, own_noise, strict=True)
+        return [Latents(*part, latents.crossover) for part in parts]
 
-    def own_parts(self, batch: Tensor | None) -> list[Tensor | None]:
-        """This process's part of a minibatch, in parts; parts of nothing are nothing."""
+    def own_parts(self, batch: Tensor) -> list[Tensor]:
+        """This process's part of a minibatch, in parts."""
         parts, first = self.accumulate * processes.count(), processes.rank() * self.accumulate
-        if batch is None:
-            return [None] * self.accumulate
         return split(batch, parts, self.discriminator.mbstd_group_size)[first : first + self.accumulate]
 
     def generate(self, latents: Latents, phase: Phase) -> Tensor:
@@ -237,12 +221,12 @@ class StyleGAN(Task):
         images, labels = reals
         scale = 2.0 ** phase.stage[0]
         score: Score = lambda x: self.discriminator(x / scale, labels, phase.lod).float()
-        has_penalty = self.penalty_weight > 0 and self.d_descent.updates % self.penalty_every == 0
+        has_penalty = self.loss.has_penalty(self.d_descent.updates)
         images = (self.augment(images) * scale).requires_grad_(has_penalty)
         fakes = self.augment(fakes.detach())
         real_scores = score(images)
         fake_scores = self.discriminator(fakes, latents.labels, phase.lod).float()
-        adversarial = self.discriminator_loss(real_scores, fake_scores)
+        adversarial = self.loss.discriminator(real_scores, fake_scores)
         terms = {
             "loss": adversarial,
             "adversarial": adversarial,
@@ -251,15 +235,15 @@ class StyleGAN(Task):
             "real_sign": real_scores.sign().mean(),
         }
         if has_penalty:
-            terms["penalty"] = self.penalty(score, images, real_scores, fakes * scale)
-            terms["loss"] = adversarial + self.penalty_weight * self.penalty_every * terms["penalty"]
+            terms["penalty"] = self.loss.penalty(score, images, real_scores, fakes * scale)
+            terms["loss"] = adversarial + self.loss.penalty_weight * self.loss.penalty_every * terms["penalty"]
         return terms
 
     def generator_losses(self, phase: Phase, latents: Latents, fakes: Tensor | None) -> Metrics:
         """Loss of scores of given fakes, or of fresh ones."""
         images = self.generate(latents, phase) if fakes is None else fakes
         scores = self.discriminator(self.augment(images), latents.labels, phase.lod).float()
-        return {"loss": self.generator_loss(scores)}
+        return {"loss": self.loss.generator(scores)}
 
     def visualize(self) -> Images:
         """The averaged generator's pictures of fixed seeds, style mixing, truncation, and real pictures."""
