@@ -23,7 +23,7 @@ LR_FACTORS = {128: 1.5, 256: 2.0, 512: 3.0, 1024: 3.0}
 
 
 def growth(resolution=64, initial_resolution=8, training=100, fading=60, **others):
-    sizes = {"batch_size": 4, "batch_sizes": {}, "lr_factors": {}}
+    sizes = {"batch_size": 4, "batch_sizes": None, "lr_factors": None}
     return Growth(resolution, initial_resolution, training, fading, **(sizes | others))
 
 

@@ -37,8 +37,8 @@ class Growth:
         training_images: T, with which each resolution is trained before the next one fades in, >= 0.
         fading_images: F, during which the next resolution fades in, >= 0.
         batch_size: images per minibatch.
-        batch_sizes: by resolution, where it is another.
-        lr_factors: factors on the learning rates by resolution, where it is not 1.
+        batch_sizes: by resolution, where it is another; None: nowhere.
+        lr_factors: factors on the learning rates by resolution, where it is not 1; None: nowhere.
 
     Raises:
         ValueError: a value outside these ranges.
@@ -49,8 +49,8 @@ class Growth:
     training_images: int
     fading_images: int
     batch_size: int
-    batch_sizes: dict[int, int]
-    lr_factors: dict[int, float]
+    batch_sizes: dict[int, int] | None
+    lr_factors: dict[int, float] | None
 
     def __post_init__(self) -> None:
         resolutions = [2**power for power in range(2, self.resolution.bit_length())]
@@ -62,7 +62,10 @@ class Growth:
                 "training_images and fading_images must not be negative nor both 0, "
                 f"got {self.training_images} and {self.fading_images}"
             )
-        tables: dict[str, Mapping[int, float]] = {"batch_sizes": self.batch_sizes, "lr_factors": self.lr_factors}
+        tables: dict[str, Mapping[int, float]] = {
+            "batch_sizes": self.batch_sizes or {},
+            "lr_factors": self.lr_factors or {},
+        }
         for name, table in tables.items():
             for resolution, value in table.items():
                 if resolution not in [2**power for power in range(2, 11)] or not value > 0:
@@ -80,8 +83,8 @@ class Growth:
         return Phase(
             lod,
             resolution,
-            self.batch_sizes.get(resolution, self.batch_size),
-            self.lr_factors.get(resolution, 1.0),
+            (self.batch_sizes or {}).get(resolution, self.batch_size),
+            (self.lr_factors or {}).get(resolution, 1.0),
         )
 
 

@@ -118,7 +118,7 @@ class StyleGAN(Task):
             raise ValueError(f"model.label_size={size}, but the data has {classes} classes; set it to {classes}")
         self.labels = self.dataset.labels if size else None
         parts = self.accumulate * processes.count()
-        for size in (self.growth.batch_size, *self.growth.batch_sizes.values()):
+        for size in (self.growth.batch_size, *(self.growth.batch_sizes or {}).values()):
             if size % parts:
                 raise ValueError(f"a minibatch of {size} images cannot be divided into {parts} equal parts")
         self.reals = BatchStream((torch.arange(len(self.dataset.levels[0])),), None, self.seed)
