@@ -6,20 +6,31 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 import command_line
+from dlcourse.errors import UserError
 
 
 def train(cfg: DictConfig) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
-    import torch  # here: --help and --cfg answer without it
+    from dlcourse import processes  # here: --help and --cfg answer without torch
 
+    with processes.joined():
+        if processes.count() > 1 and cfg.resume is None and cfg.run_dir is None:
+            raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
+        run_dir = Path(cfg.resume) if cfg.resume is not None else command_line.new_run_dir(cfg)
+        if cfg.resume is not None:
+            cfg = command_line.resumed_config(run_dir)
+        processes.wait()  # all have looked at the folder before one of them writes there
+        train_in(run_dir, cfg)
+
+
+def train_in(run_dir: Path, cfg: DictConfig) -> None:
+    """Train in a run folder, from its newest checkpoint if there is one."""
+    import torch
+
+    from dlcourse import processes
     from dlcourse.build import build
     from dlcourse.runner import Runner
 
-    if cfg.resume is not None:
-        run_dir = Path(cfg.resume)
-        cfg = command_line.resumed_config(run_dir)
-    else:
-        run_dir = command_line.new_run_dir(cfg)
     config = command_line.plain(cfg)
     runner: Runner = build(config["runner"], "runner")
     if runner.is_complete(run_dir):
@@ -31,8 +42,9 @@ def train(cfg: DictConfig) -> None:
     if task.is_finished():
         print(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return
-    command_line.record_config(cfg, run_dir)
-    print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+    if processes.rank() == 0:
+        command_line.record_config(cfg, run_dir)
+        print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
     try:
         runner.train(task, run_dir, config, step)
     except KeyboardInterrupt:

@@ -150,6 +150,25 @@ class Logbook:
         self.writer._get_file_writer().add_summary(summary, step)
 
 
+class Silence:
+    """The logbook of a process that keeps none."""
+
+    def __enter__(self) -> "Silence":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
+        """Nothing."""
+
+    def images(self, step: int, images: dict[str, Tensor]) -> None:
+        """Nothing."""
+
+    def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
+        """Nothing."""
+
+
 def peak_memory() -> int:
     """Bytes: the most that torch held on the GPU, or without one the largest resident size of this process."""
     if torch.cuda.is_initialized():

@@ -1,9 +1,33 @@
 """Several processes that train one model, each on its part of every minibatch; alone unless torchrun started them."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, distributed
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[None]:
+    """Within the block this process is one of those that torchrun started; if it did not, it stays alone."""
+    if "RANK" not in os.environ:
+        yield
+        return
+    has_gpus = torch.cuda.is_available()
+    if has_gpus:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if has_gpus else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def wait() -> None:
+    """Until all have come here."""
+    if distributed.is_initialized():
+        distributed.barrier()
 
 
 def rank() -> int:
@@ -20,7 +44,7 @@ def average(tensors: Sequence[Tensor]) -> None:
     """Replace tensors by their means over the processes, in one message; every process then holds the same bits."""
     if count() == 1:
         return
-    flat = torch.cat([tensor.detach().flatten().float() for tensor in tensors])
+    flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
     distributed.all_reduce(flat)
     flat /= count()
     for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from dlcourse import checkpoint
+from dlcourse import checkpoint, processes
 from dlcourse.allocator import return_freed_memory
 from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
-from dlcourse.logbook import Logbook
+from dlcourse.logbook import Logbook, Silence
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
@@ -107,7 +107,8 @@ class Runner:
 
     def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
         """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
-        with Logbook(run_dir, config, step, self.max_steps) as logbook:
+        keeps_record = processes.rank() == 0
+        with Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence() as logbook:
             is_last = task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
@@ -125,7 +126,7 @@ class Runner:
                 if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())
                     logbook.histograms(step, task.histograms())
-                if is_last or step % self.checkpoint_every == 0:
+                if keeps_record and (is_last or step % self.checkpoint_every == 0):
                     self.save(task, run_dir, config, step)
 
     def step(self, task: Task, step: int) -> Metrics:
@@ -176,7 +177,9 @@ def find_device(name: str) -> torch.device:
     """
     if name == "auto":
         has_mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if has_mps else "cpu")
     try:
         device = torch.empty(1, device=name).device  # with its index, and proof that it works
     except (RuntimeError, AssertionError) as error:
