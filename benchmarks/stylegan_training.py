@@ -1,0 +1,170 @@
+"""Images per second of StyleGAN training beside a bare loop over the same networks, and how the cost grows.
+
+    python benchmarks/stylegan_training.py                              # networks of experiment=stylegan_faces
+    python benchmarks/stylegan_training.py --resolutions 64 256 --batches 8 --device cuda --precision bf16
+
+`runner` is the runner's step on the task of the experiment; `bare` does the same arithmetic (both losses, R1 when it
+is due, Adam, the averaged generator) in thirty lines without any of it. They take turns in one process. The machine's
+matrix product, measured there too, is the limit that stands beside.
+"""
+
+import argparse
+import copy
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from dlcourse.build import build
+from dlcourse.runner import Runner
+from dlcourse.tasks import StyleGAN
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tuple[Runner, StyleGAN]:
+    """The runner and the task of the experiment at a fixed resolution."""
+    overrides = [
+        "experiment=stylegan_faces",
+        f"dataset.resolution={resolution}",
+        "dataset.num_images=64",
+        "task.growth.initial_resolution=${dataset.resolution}",
+        f"task.growth.batch_size={batch_size}",
+        f"device={arguments.device}",
+        f"precision={arguments.precision}",
+        f"runner.num_threads={arguments.threads}",
+        *arguments.overrides,
+    ]
+    with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
+        config = OmegaConf.to_container(hydra.compose("train", overrides), resolve=True)
+    torch.manual_seed(0)
+    runner, task = build(config["runner"], "runner"), build(config["task"], "task")
+    runner.setup(task, Path("/nonexistent"), config)
+    return runner, task
+
+
+def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], None]:
+    """One step over copies of the task's networks, with nothing around it."""
+    generator, discriminator, average = (
+        copy.deepcopy(network) for network in (task.generator, task.discriminator, task.generator_ema)
+    )
+    g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
+    g_adam, d_adam = (
+        torch.optim.Adam(parameters, lr=2e-3, betas=(0.0, 0.99)) for parameters in (g_parameters, d_parameters)
+    )
+    images = task.dataset.levels[0].to(runner.device)
+    every, weight = task.loss.penalty_every, task.loss.penalty_weight
+    steps = 0
+
+    def descend(adam: torch.optim.Optimizer, parameters: list[Tensor], loss: Tensor) -> None:
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        adam.step()
+
+    def step() -> None:
+        nonlocal steps
+        with runner.autocast():
+            z = torch.randn(batch_size, generator.z_dim, device=runner.device)
+            fakes = generator(z, noise="random")
+            chosen = torch.randint(len(images), (batch_size,), device=runner.device)
+            reals = (images[chosen].float() / 127.5 - 1).requires_grad_(steps % every == 0)
+            real_scores, fake_scores = discriminator(reals).float(), discriminator(fakes.detach()).float()
+            loss = F.softplus(fake_scores).mean() + F.softplus(-real_scores).mean()
+            if steps % every == 0:
+                (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
+                loss = loss + weight * every / 2 * gradient.square().sum((1, 2, 3)).mean()
+            descend(d_adam, d_parameters, loss)
+            with torch.no_grad():
+                torch._foreach_lerp_(list(average.parameters()), g_parameters, 0.002)
+            descend(g_adam, g_parameters, F.softplus(-discriminator(fakes).float()).mean())
+        steps += 1
+
+    return step
+
+
+def seconds_of(work: Callable[[], object], times: int, device: torch.device) -> float:
+    """Seconds per call."""
+    start = time.perf_counter()
+    for _ in range(times):
+        work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - start) / times
+
+
+def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> str:
+    """A line of the table."""
+    runner, task = make(resolution, batch_size, arguments)
+    bare = bare_loop(task, runner, batch_size)
+    position = 0
+
+    def ours() -> None:
+        nonlocal position
+        runner.step(task, position)
+        position += 1
+
+    period = task.loss.penalty_every  # whole periods, so that both take as many penalties
+    for work in (ours, bare):
+        seconds_of(work, period, runner.device)
+    turns = [[seconds_of(work, period, runner.device) for work in (ours, bare)] for _ in range(arguments.rounds)]
+    rates = [batch_size / statistics.median(turn[index] for turn in turns) for index in range(2)]
+    share = statistics.median(theirs / own for own, theirs in turns)
+    flops = flops_per_image(task)
+    return (
+        f"{resolution:5} {batch_size:5}  runner {rates[0]:8.1f}  bare {rates[1]:8.1f} images/s  "
+        f"share {share:.2f}  {flops * rates[0] / 1e9:6.0f} GFLOP/s  peak {peak_gib(runner.device):.2f} GiB"
+    )
+
+
+def flops_per_image(task: StyleGAN) -> int:
+    """Of an update without penalty: G forward and backward (3 times its forward); D forward on a real image and twice
+    on a fake, back to its weights for two of them (4) and to the image for one (1)."""
+    with torch.no_grad(), FlopCounterMode(display=False) as of_generator:
+        images = task.generator(torch.randn(1, task.generator.z_dim, device=task.device))
+    with torch.no_grad(), FlopCounterMode(display=False) as of_discriminator:
+        task.discriminator(images)
+    return 3 * of_generator.get_total_flops() + 8 * of_discriminator.get_total_flops()
+
+
+def peak_gib(device: torch.device) -> float:
+    """The most memory so far: of torch on the GPU, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**30
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="StyleGAN training beside a bare loop.")
+    parser.add_argument("--resolutions", type=int, nargs="+", default=[16, 32, 64, 128])
+    parser.add_argument("--batches", type=int, nargs="+", default=[8, 32])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="of the experiment, such as model.channel_base=8192"
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    a = torch.randn(2048, 2048, device=device)
+    seconds_of(lambda: a @ a, 2, device)
+    print(f"machine: matrix product {2 * 2048**3 / seconds_of(lambda: a @ a, 8, device) / 1e9:.0f} GFLOP/s in fp32")
+    for resolution in arguments.resolutions:
+        for batch_size in arguments.batches:
+            print(measure(resolution, batch_size, arguments), flush=True)
+
+
+if __name__ == "__main__":
+    main()
