@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dlcourse.descent import Metrics
 
@@ -32,6 +32,10 @@ class Task(ABC):
     @abstractmethod
     def setup(self, device: torch.device) -> None:
         """Move networks and data to `device`, then build the optimizers."""
+
+    @abstractmethod
+    def networks(self) -> list[nn.Module]:
+        """The networks that take the time of a step; the runner may compile their forward passes."""
 
     @abstractmethod
     def step(self) -> Metrics:

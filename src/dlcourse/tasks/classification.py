@@ -80,6 +80,10 @@ class Classification(Task):
         self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
+    def networks(self) -> list[nn.Module]:
+        """The classifier."""
+        return [self.model]
+
     def step(self) -> Metrics:
         """One mini-batch."""
         inputs, labels = next(self.batches)

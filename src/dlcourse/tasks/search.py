@@ -71,6 +71,10 @@ class Search(Task):
         """Remember where to train."""
         self.device = device
 
+    def networks(self) -> list[nn.Module]:
+        """None for long."""
+        return []
+
     def step(self) -> Metrics:
         """One trial."""
         position = tuple(self.strategy(self.trials.past, len(self.space)).tolist())

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.data import ContentAndStyles, Pictures
@@ -109,6 +109,10 @@ class StyleTransfer(Task):
         (gradient,) = torch.autograd.grad(self.objective(self.canvas.image)["loss"], [self.canvas.image])
         slope = float(gradient.abs().max())
         self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
+
+    def networks(self) -> list[nn.Module]:
+        """VGG."""
+        return [self.objective.model]
 
     def step(self) -> Metrics:
         """One update of the picture."""

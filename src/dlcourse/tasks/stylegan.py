@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse import processes
@@ -128,6 +128,10 @@ class StyleGAN(Task):
         self.d_descent = Descent(learning, self.make_optimizer, self.schedule)
         self.restart(self.growth.phase(0))
 
+    def networks(self) -> list[nn.Module]:
+        """What takes the time."""
+        return [self.generator.synthesis, self.discriminator]
+
     def restart(self, phase: Phase) -> None:
         """New optimizers, with the learning rates of a phase."""
         self.g_descent.restart(self.g_descent.parameters, lr_factor=phase.lr_factor)
@@ -208,7 +212,7 @@ class StyleGAN(Task):
         mean = w.detach().float().mean(0)
         processes.average([mean])
         self.generator.w_avg.lerp_(mean, 1 - W_AVG_BETA ** (1 / self.accumulate))
-        return self.generator.synthesis.image_at(styles, latents.noise, phase.lod)
+        return self.generator.synthesis(styles, latents.noise, phase.lod, is_upscaled=False)
 
     def discriminator_losses(
         self, phase: Phase, reals: tuple[Tensor, Tensor | None], latents: Latents, fakes: Tensor
@@ -220,8 +224,11 @@ class StyleGAN(Task):
         """
         images, labels = reals
         scale = 2.0 ** phase.stage[0]
-        score: Score = lambda x: self.discriminator(x / scale, labels, phase.lod).float()
         has_penalty = self.loss.has_penalty(self.d_descent.updates)
+        network = (
+            self.discriminator.forward if has_penalty else self.discriminator
+        )  # compiled, it has no 2nd derivative
+        score: Score = lambda x: network(x / scale, labels, phase.lod).float()
         images = (self.augment(images) * scale).requires_grad_(has_penalty)
         fakes = self.augment(fakes.detach())
         real_scores = score(images)

@@ -57,7 +57,7 @@ class Synthesis(nn.Module):
             size = 2 ** (layer // 2 + 2)
             self.register_buffer(f"noise{layer}", torch.randn(1, 1, size, size))
 
-    def forward(self, styles: Tensor, noise: Noise = "const", lod: float = 0.0) -> Tensor:
+    def forward(self, styles: Tensor, noise: Noise = "const", lod: float = 0.0, is_upscaled: bool = True) -> Tensor:
         """Images in about [-1, 1], (N, L, w_dim) -> (N, 3, R, R).
 
         Args:
@@ -65,15 +65,11 @@ class Synthesis(nn.Module):
             noise: "const" (the stored one), "random" (fresh), "none", or L tensors (N or 1, 1, r, r); those of
                 blocks that are not computed may be left out.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
+            is_upscaled: False leaves images at their own (N, 3, R / 2^k, R / 2^k).
 
         Raises:
             ValueError: arguments that do not fit the network.
         """
-        skipped, _ = split_lod(lod, self.resolution)
-        return upscale(self.image_at(styles, noise, lod), 2**skipped)  # (N, 3, R, R)
-
-    def image_at(self, styles: Tensor, noise: Noise, lod: float) -> Tensor:
-        """`forward` without the last upscaling: at level of detail k + t (N, 3, R / 2^k, R / 2^k)."""
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
             raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
@@ -88,7 +84,7 @@ class Synthesis(nn.Module):
         if fade:
             coarse_image = self.get_submodule(f"to_rgb_lod{skipped + 1}")(coarse)
             image = torch.lerp(image, upscale(coarse_image, 2), fade)
-        return image  # (N, 3, R / 2^k, R / 2^k)
+        return upscale(image, 2**skipped) if is_upscaled else image
 
     def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
         """What the first `layers` layers add: an image (N or 1, 1, r, r), or None for nothing.
