@@ -1,9 +1,7 @@
-"""The user's own pictures."""
+"""The user's own pictures in classes, for a classifier."""
 
-import os
 import sys
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -13,41 +11,11 @@ from tqdm import tqdm
 
 from dlcourse.data.augmentation import FlipRotateCrop
 from dlcourse.data.labelled_images import LabelledImages
+from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.images import to_tensor
 from dlcourse.picture_files import SUFFIXES, open_picture
 
 TRAINING_FOLDER, TEST_FOLDER = "training_set", "test_set"  # Kaggle's cats and dogs
-
-
-class ImageFolder:
-    """Every picture below a folder, cropped to its central square and scaled to one resolution; for StyleGAN.
-
-    Files are taken in the order of their paths; unreadable ones are skipped and counted on the console.
-
-    Args:
-        root: the folder; searched through all levels.
-        resolution: pixels per side, a power of two from 8 to 1024.
-
-    Raises:
-        ValueError: no such folder, no picture in it, or an impossible resolution.
-    """
-
-    def __init__(self, root: str, resolution: int):
-        if resolution not in {2**power for power in range(3, 11)}:
-            raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
-        self.root, self.resolution = existing_folder(root), resolution
-        self.paths = pictures_below(self.root)
-        if not self.paths:
-            raise ValueError(f"root={root}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
-
-    @cached_property
-    def images(self) -> Tensor:
-        """All pictures, uint8 (N, 3, R, R), RGB; decoded once.
-
-        Raises:
-            ValueError: not one file could be read, or more than fits into memory.
-        """
-        return read_squares(self.paths, self.resolution)
 
 
 class ImageClasses(LabelledImages):
@@ -165,16 +133,3 @@ def read_squares(paths: Sequence[Path], resolution: int, limit: int | None = Non
     if broken:
         print(f"{paths[0].parent}: {len(broken)} broken pictures were skipped, such as {broken[0]}", file=sys.stderr)
     return images[:count]
-
-
-def refuse_more_than_memory(needed: int, folder: Path) -> None:
-    """Raise ValueError if so many bytes are not free, on systems that tell."""
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > free:
-        raise ValueError(
-            f"root={folder}: its pictures take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free; "
-            "lower dataset.resolution or the number of pictures"
-        )
