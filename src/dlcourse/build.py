@@ -14,6 +14,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.data",
     "dlcourse.losses",
     "dlcourse.models",
+    "dlcourse.reports.contact_sheet",
     "dlcourse.reports.frames",
     "dlcourse.reports.gradient_check",
     "dlcourse.reports.lr_range",
