@@ -24,7 +24,7 @@ def prepare_dataset(cfg: DictConfig) -> None:
         raise UserError(f"output={output}: must end in one of {', '.join(WRITERS)}")
     if locate(config["dataset"]["_target_"], "dataset") is not ImageFolder:
         raise UserError("dataset: there are no files to be prepared; give dataset=image_folder")
-    sheet: ContactSheet = build(config["sheet"], "sheet")
+    sheet: ContactSheet = build(config["sheet"], "sheet")(build(config["dataset"], "dataset"))
     try:
         for line in sheet.summary():
             print(line)

@@ -92,11 +92,11 @@ class ImageFolder:
         """
         decoded = self.from_cache() or self.decode()
         self.report(decoded.skipped)
-        if self.label_size:
-            refuse_empty_classes(self.root, self.class_names, [self.label_of[name] for name in decoded.names])
+        found = {self.label_of[name] for name in decoded.names if self.label_size}
+        refuse_empty_classes(self.root, self.class_names, set(self.label_of.values()), found)
         return decoded
 
-    @property
+    @cached_property
     def cache_path(self) -> Path | None:
         """Where the decoded pictures lie or will lie, without .levels or .json; None without a cache."""
         return self.cache and self.cache / level_files.key_of(self.source, self.square.settings())

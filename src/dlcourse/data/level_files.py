@@ -160,7 +160,7 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
         levels = map_levels(path.with_suffix(".levels"), count, settings["resolution"])
         if zlib.crc32(levels[-1].numpy().tobytes()) != record["checksum"]:
             raise ValueError("another checksum")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"{path}.*: a damaged cache, made anew ({error})", file=sys.stderr)

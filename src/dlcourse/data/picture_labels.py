@@ -1,7 +1,6 @@
 """Which class the user's pictures are of: by NVIDIA's dataset.json, or by folder."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,19 +21,19 @@ def find_classes(source: Source, label_size: int) -> tuple[list[str], dict[str, 
     """
     if label_size == 0:
         return [], {}
-    label_of = listed_labels(source) if source.has_labels() else folder_labels(source)
-    names, numbers = label_of
-    if len(names) != label_size:
+    numbers, names = listed_labels(source) if source.has_labels() else folder_labels(source)
+    count = len(names) or max(numbers.values()) + 1  # dataset.json may name any number
+    if count != label_size:
         some = ", ".join(map(printable, names[:NAMED])) + (", ..." if len(names) > NAMED else "")
         raise ValueError(
-            f"label_size={label_size}, but the pictures of root={source.root} are of {len(names)} classes ({some}); "
-            f"set label_size={len(names)}, or 0 to train without labels"
+            f"label_size={label_size}, but the pictures of root={source.root} are of {count} classes"
+            f"{f' ({some})' if some else ''}; set label_size={count}, or 0 to train without labels"
         )
-    return names, numbers
+    return names or [str(number) for number in range(count)], numbers
 
 
-def listed_labels(source: Source) -> tuple[list[str], dict[str, int]]:
-    """Classes by dataset.json; their names are their numbers."""
+def listed_labels(source: Source) -> tuple[dict[str, int], list[str]]:
+    """Classes by dataset.json, which gives them no names."""
     listed = read_labels(source)
     if listed is None:
         raise ValueError(f"root={source.root}: its {LABELS} has no labels; set label_size=0")
@@ -44,12 +43,11 @@ def listed_labels(source: Source) -> tuple[list[str], dict[str, int]]:
             f"root={source.root}: {len(missing)} pictures have no label in {LABELS}, such as {printable(missing[0])}; "
             "add them, or set label_size=0"
         )
-    numbers = {name: listed[name] for name in source.stamps}
-    return [str(number) for number in range(max(numbers.values()) + 1)], numbers
+    return {name: listed[name] for name in source.stamps}, []
 
 
-def folder_labels(source: Source) -> tuple[list[str], dict[str, int]]:
-    """Classes by folder."""
+def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
+    """Classes by folder, and their names."""
     folders = {name: tuple(name.split("/")[:-1]) for name in source.stamps}
     depth = shared_depth(folders.values())
     loose = [name for name, folder in folders.items() if len(folder) <= depth]
@@ -60,7 +58,7 @@ def folder_labels(source: Source) -> tuple[list[str], dict[str, int]]:
         )
     names = sorted({folder[depth] for folder in folders.values()})
     number = {name: index for index, name in enumerate(names)}
-    return names, {name: number[folder[depth]] for name, folder in folders.items()}
+    return {name: number[folder[depth]] for name, folder in folders.items()}, names
 
 
 def shared_depth(folders: Iterable[tuple[str, ...]]) -> int:
@@ -73,12 +71,10 @@ def shared_depth(folders: Iterable[tuple[str, ...]]) -> int:
     return depth
 
 
-def refuse_empty_classes(root: str, names: Sequence[str], labels: Sequence[int]) -> None:
-    """Raise ValueError for a class none of whose pictures could be read."""
-    counts = Counter(labels)
-    for number, name in enumerate(names):
-        if not counts[number]:
-            raise ValueError(f"root={root}: class {printable(name)} has no picture that can be used")
+def refuse_empty_classes(root: str, class_names: Sequence[str], listed: set[int], found: set[int]) -> None:
+    """Raise ValueError for a class of listed pictures none of which could be read."""
+    for number in sorted(listed - found):
+        raise ValueError(f"root={root}: class {printable(class_names[number])} has no picture that can be used")
 
 
 def read_labels(source: Source) -> dict[str, int] | None:

@@ -16,7 +16,7 @@ from dlcourse.data.picture_sources import Source
 from dlcourse.picture_files import UnwantedPictureError, decode, to_rgb
 
 THREADS = min(4, os.cpu_count() or 1)  # each may hold a picture of picture_files.MAX_PIXELS, about 1 GiB
-ENOUGH = 2  # times the wanted size: from there on, a JPEG is decoded at a fraction of its own
+ENOUGH = 2  # times the wanted size: a JPEG is decoded at 1/2, 1/4 or 1/8, if whole, that has still so many pixels
 LANCZOS = Image.Resampling.LANCZOS
 
 # way -> (picture, side, colour around it) -> square picture, and which of its sides decides how it is scaled
@@ -67,7 +67,11 @@ class Square:
                 f"too small ({picture.width} x {picture.height} pixels; "
                 f"min_size={self.min_size} is wanted of the {which} side)"
             )
-        picture.draft(None, (ENOUGH * self.resolution, ENOUGH * self.resolution))
+        width, height = picture.size
+        for divisor in (8, 4, 2):
+            if width % divisor == height % divisor == 0 and min(width, height) // divisor >= ENOUGH * self.resolution:
+                picture.draft(None, (width // divisor, height // divisor))
+                break
 
     def read(self, source: Source, name: str) -> tuple[str, np.ndarray | None, str]:
         """The name, the picture as uint8 (3, R, R) or None, and then why."""
