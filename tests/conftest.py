@@ -18,6 +18,7 @@ from PIL import Image
 from dlcourse.build import build
 from dlcourse.models.vgg import torchvision_indices
 
+os.environ["DLCOURSE_CACHE"] = str(Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}-cache")
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
@@ -143,3 +144,4 @@ def picture_folder():
     kaggle_folder(PICTURES, num_train=12, num_test=5)
     yield
     shutil.rmtree(PICTURES)
+    shutil.rmtree(os.environ["DLCOURSE_CACHE"], ignore_errors=True)

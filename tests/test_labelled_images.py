@@ -5,8 +5,8 @@ from PIL import Image
 
 from conftest import compose, kaggle_folder
 from dlcourse.build import build
-from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision, image_folder
-from dlcourse.data.image_folder import refuse_more_than_memory
+from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision
+from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.picture_files import open_picture
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
@@ -46,7 +46,9 @@ def test_dev_and_test_are_disjoint_and_seeded(tmp_path):
 def test_pictures_are_decoded_once_however_many_epochs(tmp_path, monkeypatch):
     kaggle_folder(tmp_path, num_train=12, num_test=5)
     opened = []
-    monkeypatch.setattr(image_folder, "open_picture", lambda path: opened.append(path) or open_picture(path))
+    monkeypatch.setattr(
+        "dlcourse.data.image_classes.open_picture", lambda path: opened.append(path) or open_picture(path)
+    )
     small = ["dataset.resolution=8", "task.batch_size=8", f"dataset.root={tmp_path}"]
     task = build(compose("experiment=cats", *small)["task"], "task")
     task.setup(torch.device("cpu"))

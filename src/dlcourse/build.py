@@ -16,6 +16,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.growth",
     "dlcourse.losses",
     "dlcourse.models",
+    "dlcourse.reports.contact_sheet",
     "dlcourse.reports.frames",
     "dlcourse.reports.gradient_check",
     "dlcourse.reports.lr_range",

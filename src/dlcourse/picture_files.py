@@ -4,11 +4,11 @@ import errno
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -26,6 +26,10 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its o
     ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: the colours of transparent pixels too
 }
+
+
+class UnwantedPictureError(ValueError):
+    """What `examine` of `decode` raises: a picture that is whole but not wanted."""
 
 
 def srgb_profile() -> bytes:
@@ -57,32 +61,53 @@ def open_picture(
             floating-point values outside [0, 1].
     """
     try:
-        return to_rgb(decode(path), background, keep_alpha)
+        with open_file(Path(path)) as file:
+            return to_rgb(decode(file), background, keep_alpha)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def decode(path: str | Path) -> Image.Image:
-    """The first picture in a file, loaded and upright, in the file's own mode; no code runs but Pillow's decoders."""
+def open_file(path: Path) -> BinaryIO:
+    """A file to be read, or ValueError with the reason."""
     try:
-        if Path(path).is_fifo():  # would wait for ever
+        if path.is_fifo():  # would wait for ever
             raise OSError(errno.ESPIPE, "a pipe, not a file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's doubts about a file; what matters is an error
-            with Image.open(path, formats=FORMATS) as file:
-                refuse_huge(file.size)
-                file.load()
-                with suppress(Exception):  # a damaged EXIF block spoils no picture
-                    ImageOps.exif_transpose(file, in_place=True)
-                return file
+        return path.open("rb")
     except FileNotFoundError:
         raise ValueError("no such file") from None
     except IsADirectoryError:
         raise ValueError("is a folder, not a picture") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda picture: None) -> Image.Image:
+    """The first picture in a file, loaded and upright, in the file's own mode; no code runs but Pillow's decoders.
+
+    Args:
+        file: whatever can be read and searched, a file or bytes in memory.
+        examine: is shown the picture before its pixels are decoded, when its size is known; may refuse it by a
+            UnwantedPictureError, or ask for coarser pixels by `draft`.
+
+    Raises:
+        ValueError: the reason, as in `open_picture`, or examine's.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's doubts about a file; what matters is an error
+            with Image.open(file, formats=FORMATS) as picture:
+                refuse_huge(picture.size)
+                examine(picture)
+                picture.load()
+                with suppress(Exception):  # a damaged EXIF block spoils no picture
+                    ImageOps.exif_transpose(picture, in_place=True)
+                return picture
     except UnidentifiedImageError:
-        raise ValueError(why_unidentified(Path(path))) from None
+        raise ValueError(why_unidentified(file)) from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"refused as too large ({error})") from None
+    except UnwantedPictureError:
+        raise
     except OSError as error:
         reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken picture ({error})"
         raise ValueError(reason) from error
@@ -97,10 +122,10 @@ def refuse_huge(size: tuple[int, int]) -> None:
         raise Image.DecompressionBombError(f"{size[0]} x {size[1]}; {limits}")
 
 
-def why_unidentified(path: Path) -> str:
+def why_unidentified(file: BinaryIO) -> str:
     """What to tell about a file that no decoder accepts."""
-    with path.open("rb") as file:
-        start = file.read(4)
+    file.seek(0)
+    start = file.read(4)
     if not start:
         return "an empty file"
     if start in (b"II*\0", b"MM\0*"):

@@ -70,6 +70,21 @@ def draw(tables: Sequence[Table[Image.Image]], height: int) -> Image.Image:
     return sheet
 
 
+def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
+    """A picture with a heading above it, wrapped to its width."""
+    font = ImageFont.load_default(font_size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
+    lines = wrap(heading, font, picture.width - 2 * margin)
+    height = line * len(lines) + 2 * margin
+    sheet = Image.new("RGB", (picture.width, picture.height + height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, text in enumerate(lines):
+        draw.text((margin, margin + index * line), text, "black", font)
+    sheet.paste(picture, (0, height))
+    return sheet
+
+
 def measure(tables: Sequence[Table[Image.Image]], height: int) -> Measures:
     """The measures of a sheet with cells of this height."""
     if not 16 <= height <= 4096:

@@ -4,7 +4,8 @@ from dlcourse.data.augmentation import FlipRotateCrop
 from dlcourse.data.content_and_styles import ContentAndStyles, Pictures
 from dlcourse.data.embedded import Digits, FaceAttributes, Torchvision
 from dlcourse.data.faces import Faces
-from dlcourse.data.image_folder import ImageClasses, ImageFolder
+from dlcourse.data.image_classes import ImageClasses
+from dlcourse.data.image_folder import ImageFolder
 from dlcourse.data.labelled import Labelled
 from dlcourse.data.points import Points
 from dlcourse.data.points_file import PointsFile

@@ -1,189 +1,135 @@
-"""The user's own pictures."""
+"""The user's own pictures, for StyleGAN."""
 
-import os
 import sys
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
-from tqdm import tqdm
 
-from dlcourse.data.augmentation import FlipRotateCrop
-from dlcourse.data.labelled_images import LabelledImages
-from dlcourse.data.pyramid import pyramid
-from dlcourse.images import to_tensor
-from dlcourse.picture_files import SUFFIXES, open_picture
+from dlcourse.data import level_files
+from dlcourse.data.level_files import Decoded
+from dlcourse.data.picture_labels import find_classes, refuse_empty_classes
+from dlcourse.data.picture_sources import open_source, printable
+from dlcourse.data.squares import Square
 
-TRAINING_FOLDER, TEST_FOLDER = "training_set", "test_set"  # Kaggle's cats and dogs
+NAMED = 20  # so many skipped files on the console; all are in the cache's JSON file
 
 
 class ImageFolder:
-    """Every picture below a folder, cropped to its central square and scaled to one resolution; for StyleGAN.
+    """Every picture in a folder or a zip archive as a square of one resolution, at every level of detail.
 
-    Files are taken in the order of their paths; unreadable ones are skipped and counted on the console.
+    Files are taken in the order of their names. They are decoded at the first use of any of them, once for all runs:
+    the result stays in a file in `cache`, which later starts map into memory (see `level_files`). What is no picture,
+    broken, too small, or could lead out of the folder or the archive is skipped and named on the console.
 
     Args:
-        root: the folder; searched through all levels.
+        root: a folder, searched through all levels, or a .zip; in either, dataset.json may hold labels as NVIDIA's
+            data sets have them.
         resolution: pixels per side, a power of two from 8 to 1024.
+        fit: crop (the central square) or pad (the whole picture, on `background`).
+        min_size: pixels of the shorter side (of the longer one with pad) below which a picture is skipped; with less
+            than `resolution`, small pictures are enlarged.
+        background: RGB in [0, 255] around a padded picture and behind transparent pixels.
+        label_size: number of classes, by dataset.json or one folder for each; 0: without labels.
+        cache: folder of decoded pictures; None decodes into memory at every start.
+
+    Attributes:
+        class_names: label_size names, by label.
 
     Raises:
-        ValueError: no such folder, no picture in it, or an impossible resolution.
-    """
-
-    def __init__(self, root: str, resolution: int):
-        if resolution not in {2**power for power in range(3, 11)}:
-            raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
-        self.root, self.resolution = existing_folder(root), resolution
-        self.paths = pictures_below(self.root)
-        if not self.paths:
-            raise ValueError(f"root={root}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
-
-    @cached_property
-    def images(self) -> Tensor:
-        """All pictures, uint8 (N, 3, R, R), RGB; decoded once.
-
-        Raises:
-            ValueError: not one file could be read, or more than fits into memory.
-        """
-        return read_squares(self.paths, self.resolution)
-
-    class_names: list[str] = []  # noqa: RUF012
-    labels = None
-
-    @cached_property
-    def levels(self) -> list[Tensor]:
-        """temporary"""
-        return pyramid(self.images)
-
-
-class ImageClasses(LabelledImages):
-    """Pictures in one folder per class, cropped to their central square and scaled to one resolution.
-
-    `root` holds the classes' folders, and the test set is split off; or it holds training_set/ and test_set/, each
-    with the same classes' folders (Kaggle's cats and dogs). What is no picture, and what cannot be read, is skipped
-    and counted on the console. Everything is decoded once, into memory.
-
-    Args:
-        root: the folder.
-        resolution: pixels per side, >= 2.
-        max_per_class: the first so many pictures of each class in the order of their paths, per set; null is all.
-        dev_share: of the training pictures, in (0, 1).
-        test_share: of all pictures, in (0, 1), where there is no test_set/.
-        augment: how training batches are varied.
-        seed: of the splits.
-
-    Raises:
-        ValueError: no such folder, fewer than two classes, a class without pictures, classes that differ between
-            training_set/ and test_set/, a value out of range, or more than fits into memory.
+        ValueError: nothing of the kind at `root`, no picture in it, another number of classes, or a value out of range.
     """
 
     def __init__(
         self,
         root: str,
         resolution: int,
-        max_per_class: int | None,
-        dev_share: float,
-        test_share: float,
-        augment: FlipRotateCrop,
-        seed: int,
+        fit: str,
+        min_size: int,
+        background: list[int],
+        label_size: int,
+        cache: str | None,
     ):
-        if resolution < 2:
-            raise ValueError(f"resolution must be at least 2, got {resolution}")
-        if max_per_class is not None and max_per_class < 2:
-            raise ValueError(f"max_per_class must be at least 2, or null, got {max_per_class}")
-        folder = existing_folder(root)
-        has_test_set = (folder / TRAINING_FOLDER).is_dir()
-        training_folder = folder / TRAINING_FOLDER if has_test_set else folder
-        classes = class_names(training_folder)
-        train = read_classes(training_folder, classes, resolution, max_per_class)
-        test: tuple[Tensor, Tensor] | float = test_share
-        if has_test_set:
-            test_classes = class_names(existing_folder(str(folder / TEST_FOLDER)))
-            if test_classes != classes:
-                raise ValueError(
-                    f"root={root}: {TRAINING_FOLDER} has the classes {', '.join(classes)}, "
-                    f"but {TEST_FOLDER} has {', '.join(test_classes)}"
-                )
-            test = read_classes(folder / TEST_FOLDER, classes, resolution, max_per_class)
-        super().__init__(train, test, classes, dev_share, augment, seed)
+        if label_size < 0:
+            raise ValueError(f"label_size must be at least 0, got {label_size}")
+        if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+            raise ValueError(f"background must be three values in [0, 255], got {background}")
+        red, green, blue = background
+        self.square = Square(resolution, fit, min_size, (red, green, blue))
+        self.root, self.resolution, self.label_size = root, resolution, label_size
+        self.source = open_source(root)
+        self.class_names, self.label_of = find_classes(self.source, label_size)
+        self.cache = None if cache is None else Path(cache).expanduser()
 
+    @property
+    def images(self) -> Tensor:
+        """All pictures, uint8 (N, 3, R, R), RGB, on the CPU; level 0."""
+        return self.levels[0]
 
-def existing_folder(root: str) -> Path:
-    """The folder, or ValueError."""
-    if not Path(root).is_dir():
-        raise ValueError(f"root={root}: no such folder")
-    return Path(root)
+    @property
+    def levels(self) -> list[Tensor]:
+        """The pictures at R, R / 2, ..., 4 pixels per side, each level uint8 (N, 3, ., .), as `pyramid` makes them.
 
+        They may be mapped from a file and must not be written to. For errors see `decoded`.
+        """
+        return self.decoded.levels
 
-def pictures_below(folder: Path) -> list[Path]:
-    """Files with a picture's suffix at any depth, in the order of their paths."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """The class of each picture, int64 (N,); None without labels."""
+        if self.label_size == 0:
+            return None
+        return torch.tensor([self.label_of[name] for name in self.decoded.names])
 
+    @cached_property
+    def decoded(self) -> Decoded:
+        """Pictures, their names, and what was skipped, from the cache or decoded now.
 
-def class_names(folder: Path) -> list[str]:
-    """The subfolders that hold pictures, sorted."""
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(found) < 2:
-        raise ValueError(f"root={folder}: needs a folder for each class, at least 2; it has {len(found)}")
-    return found
+        Raises:
+            ValueError: not one picture can be used, or not one of a class; or they do not fit into memory, or the cache
+                cannot be written.
+        """
+        decoded = self.from_cache() or self.decode()
+        self.report(decoded.skipped)
+        found = {self.label_of[name] for name in decoded.names if self.label_size}
+        refuse_empty_classes(self.root, self.class_names, set(self.label_of.values()), found)
+        return decoded
 
+    @cached_property
+    def cache_path(self) -> Path | None:
+        """Where the decoded pictures lie or will lie, without .levels or .json; None without a cache."""
+        return self.cache and self.cache / level_files.key_of(self.source, self.square.settings())
 
-def read_classes(folder: Path, classes: Sequence[str], resolution: int, limit: int | None) -> tuple[Tensor, Tensor]:
-    """The pictures of all classes, uint8 (N, 3, R, R), and their labels, int64 (N,)."""
-    others = sum(path.is_file() for name in classes for path in (folder / name).rglob("*"))
-    images, labels = [], []
-    for label, name in enumerate(classes):
-        paths = pictures_below(folder / name)
-        others -= len(paths)
-        if not paths:
-            raise ValueError(f"root={folder}: no pictures of class {name} ({', '.join(sorted(SUFFIXES))})")
-        pictures = read_squares(paths, resolution, limit)
-        images.append(pictures)
-        labels.append(torch.full((len(pictures),), label))
-    if others:
-        print(f"{folder}: {others} files that are no pictures were skipped", file=sys.stderr)
-    return torch.cat(images), torch.cat(labels)
+    def from_cache(self) -> Decoded | None:
+        """What an earlier start decoded, or None."""
+        path = self.cache_path
+        return level_files.load(path, self.source, self.square.settings()) if path else None
 
-
-def read_squares(paths: Sequence[Path], resolution: int, limit: int | None = None) -> Tensor:
-    """The first `limit` readable pictures, each cropped to its central square: uint8 (N, 3, R, R), RGB.
-
-    Raises:
-        ValueError: not one file could be read, or they would not fit into memory.
-    """
-    wanted = len(paths) if limit is None else min(limit, len(paths))
-    refuse_more_than_memory(wanted * 3 * resolution**2, paths[0].parent)
-    images = torch.empty(wanted, 3, resolution, resolution, dtype=torch.uint8)
-    count, broken = 0, []
-    for path in tqdm(paths, desc=f"reading {paths[0].parent}", disable=None):
-        if count == wanted:
-            break
+    def decode(self) -> Decoded:
+        """Decode everything, into the cache if there is one."""
+        read = self.square.read_all(self.source)
+        if self.cache_path is None:
+            return level_files.in_memory(self.source, read, self.resolution)
         try:
-            picture = open_picture(path)
-        except ValueError as error:
-            broken.append(str(error))
-            continue
-        square = ImageOps.fit(picture, (resolution, resolution), Image.Resampling.LANCZOS)
-        images[count] = (to_tensor(square) * 255).round().to(torch.uint8)
-        count += 1
-    if not count:
-        raise ValueError(f"root={paths[0].parent}: none of its {len(paths)} pictures can be read ({broken[0]})")
-    if broken:
-        print(f"{paths[0].parent}: {len(broken)} broken pictures were skipped, such as {broken[0]}", file=sys.stderr)
-    return images[:count]
+            level_files.write(self.cache_path, self.source, read, self.square.settings())
+        except OSError as error:
+            raise ValueError(
+                f"cache={self.cache}: cannot be written ({error.strerror or error}); "
+                "choose another folder, or cache=null to decode into memory"
+            ) from error
+        decoded = self.from_cache()
+        if decoded is None:
+            raise ValueError(f"cache={self.cache}: the file just written is gone or damaged; choose another folder")
+        return decoded
 
-
-def refuse_more_than_memory(needed: int, folder: Path) -> None:
-    """Raise ValueError if so many bytes are not free, on systems that tell."""
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > free:
-        raise ValueError(
-            f"root={folder}: its pictures take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free; "
-            "lower dataset.resolution or the number of pictures"
-        )
+    def report(self, skipped: dict[str, str]) -> None:
+        """Name the skipped files, at least the first ones."""
+        if not skipped:
+            return
+        print(f"{self.root}: skipped {len(skipped)} files", file=sys.stderr)
+        for name in sorted(skipped)[:NAMED]:
+            print(printable(f"  {name}: {skipped[name]}"), file=sys.stderr)
+        if len(skipped) > NAMED:
+            where = f", all of them in {self.cache_path}.json" if self.cache_path else ""
+            print(f"  and {len(skipped) - NAMED} others{where}", file=sys.stderr)

@@ -4,10 +4,10 @@ from PIL import Image
 
 from dlcourse.images import labelled_grid, to_picture
 from dlcourse.models.stylegan import Generator
+from dlcourse.picture_table import under
 from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.points import Seed, Seeds, parse_numbers, parse_seeds
 from dlcourse.sampling.result import Result
-from dlcourse.sampling.sheets import under
 
 
 class Grid:

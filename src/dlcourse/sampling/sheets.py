@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 
 from dlcourse import picture_table
 from dlcourse.images import to_picture
-from dlcourse.picture_table import Table, wrap
+from dlcourse.picture_table import Table, under
 
 SMALLEST_CELL = 96  # pixels; smaller pictures are enlarged by a whole factor
 MOST_PIXELS = 6 * 10**7  # of all cells of a table together; larger pictures are reduced
@@ -38,21 +38,6 @@ def cell_height(pictures: Sequence[Image.Image]) -> int:
     highest = max(picture.height for picture in pictures)
     widest = max(picture.width / picture.height for picture in pictures)
     return max(16, min(highest, math.floor(math.sqrt(MOST_PIXELS / len(pictures) / widest))))
-
-
-def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
-    """A picture with a heading above it, wrapped to its width."""
-    font = ImageFont.load_default(font_size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
-    lines = wrap(heading, font, picture.width - 2 * margin)
-    height = line * len(lines) + 2 * margin
-    sheet = Image.new("RGB", (picture.width, picture.height + height), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, text in enumerate(lines):
-        draw.text((margin, margin + index * line), text, "black", font)
-    sheet.paste(picture, (0, height))
-    return sheet
 
 
 def stacked(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -1,0 +1,38 @@
+"""Decode your pictures for StyleGAN, and look at them: python scripts/prepare_dataset.py dataset.root=FOLDER_OR_ZIP"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+import command_line
+
+if TYPE_CHECKING:
+    from dlcourse.reports.contact_sheet import ContactSheet
+
+
+def prepare_dataset(cfg: DictConfig) -> None:
+    """Decode into the cache, print what there is, and write the contact sheet."""
+    from dlcourse.build import build, locate
+    from dlcourse.data import ImageFolder
+    from dlcourse.errors import UserError
+    from dlcourse.picture_files import WRITERS, save_picture
+
+    config = command_line.plain(cfg)
+    output = Path(config["output"])
+    if output.suffix.lower() not in WRITERS:
+        raise UserError(f"output={output}: must end in one of {', '.join(WRITERS)}")
+    if locate(config["dataset"]["_target_"], "dataset") is not ImageFolder:
+        raise UserError("dataset: there are no files to be prepared; give dataset=image_folder")
+    sheet: ContactSheet = build(config["sheet"], "sheet")(build(config["dataset"], "dataset"))
+    try:
+        for line in sheet.summary():
+            print(line)
+        save_picture(sheet.draw(), output)
+    except (OSError, ValueError) as error:
+        raise UserError(str(error)) from error
+    print(output)
+
+
+if __name__ == "__main__":
+    command_line.command("prepare_dataset", prepare_dataset)
