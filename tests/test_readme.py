@@ -8,7 +8,9 @@ import pytest
 from conftest import ROOT, compose
 
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^python scripts/(train|sample|style_frames)\.py(.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+COMMANDS = re.findall(
+    r"^python scripts/(train|sample|evaluate|style_frames)\.py(.*?)(?:\s+#.*)?$", README, re.MULTILINE
+)
 LINKS = re.findall(r"\[([^\]]*)\]\(([^)#]+)\)", README)
 
 

@@ -13,6 +13,7 @@ from dlcourse.errors import UserError
 ALLOWED_PACKAGES = (
     "dlcourse.data",
     "dlcourse.losses",
+    "dlcourse.metrics",
     "dlcourse.models",
     "dlcourse.reports.frames",
     "dlcourse.reports.gradient_check",
