@@ -67,7 +67,7 @@ def test_every_metric_is_measured_and_none_is_called_fid(extractor, faces):
     values = Evaluation(extractor, **SETTINGS)(small_generator(32), faces)
     names = {f"metrics/faces_{name}" for name in ("fd", "kid", "precision", "recall")}
     names |= {f"metrics/faces_ppl_{space}_{place}" for space in "zw" for place in ("full", "ends")}
-    names |= {"metrics/separability_z", "metrics/separability_w"}
+    names |= {f"metrics/{name}_{space}" for name in ("separability", "entropy_left") for space in "zw"}
     scales = ("coarse", "middle", "fine")
     names |= {f"styles/{style}_moves_{scale}" for style in scales for scale in scales}
     assert values.keys() == names
@@ -89,6 +89,13 @@ def test_the_batch_size_does_not_matter_and_nothing_is_left_behind(extractor, fa
 def test_a_generator_with_classes_is_measured(extractor, faces):
     values = Evaluation(extractor, **SETTINGS)(small_generator(32, label_size=3), faces)
     assert all(value == value for value in values.values())
+
+
+def test_path_lengths_are_free_of_rounding(faces, monkeypatch):
+    evaluation = Evaluation(FaceFeatures(None), **SETTINGS | {"metrics": ["ppl"]})
+    first = evaluation(small_generator(32), faces)
+    monkeypatch.setattr("dlcourse.metrics.path_length.EPSILON", 1e-6)  # in float32 up to a fifth too long
+    assert evaluation(small_generator(32), faces) == pytest.approx(first, rel=0.03)
 
 
 def test_the_level_of_detail_reaches_the_pictures(faces):

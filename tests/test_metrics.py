@@ -126,16 +126,16 @@ def test_separable_labels_cost_nothing_and_independent_ones_their_whole_entropy(
     latents = torch.randn(4000, 6)
     sure = torch.ones(4000)
     separable = {"sign": ((latents[:, 0] > 0).long(), latents[:, 0].abs())}
-    assert separability(latents, separable) == pytest.approx(1, abs=0.02)
+    assert separability(latents, separable).score == pytest.approx(1, abs=0.02)
     coin = {"coin": (torch.randint(2, (4000,)), sure)}
-    assert separability(latents, coin) == pytest.approx(2, abs=0.05)
-    assert separability(latents, separable | coin) == pytest.approx(2, abs=0.05)
+    assert separability(latents, coin) == pytest.approx((2, 1), abs=0.05)
+    assert separability(latents, separable | coin) == pytest.approx((2, 0.5), abs=0.05)
     argmax = {"three": (latents[:, :3].argmax(1), sure)}
-    assert 1 < separability(latents, argmax) < 1.2
+    assert 1 < separability(latents, argmax).score < 1.2
 
 
 def test_an_attribute_that_never_changes_costs_nothing():
-    assert separability(torch.randn(40, 2), {"all": (torch.ones(40).long(), torch.ones(40))}) == 1
+    assert separability(torch.randn(40, 2), {"all": (torch.ones(40).long(), torch.ones(40))}) == (1, 0)
     with pytest.raises(ValueError, match="at least 8"):
         separability(torch.randn(4, 2), {})
 

@@ -87,6 +87,7 @@ def draw(effects: StyleEffects, scales: Mapping[str, str], title: str) -> Tensor
     for row in range(1, len(groups)):
         if groups[row] != groups[row - 1]:
             axes.axhline(row - 0.5, color="white", linewidth=2)
+    axes.set_xlabel("whose style is swapped: a range, one layer, or all", fontsize=8)
     axes.set_title(title, fontsize=9)
     figure.tight_layout()
     return to_image(figure)

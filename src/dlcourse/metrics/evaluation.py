@@ -172,7 +172,12 @@ class Evaluation:
         for name, values in reading.values.items():
             distance = network.standardized(name, values)
             labels[name] = (distance > 0).long(), distance.abs()
-        return {f"metrics/separability_{space}": separability(points, labels) for space, points in spaces.items()}
+        found: Values = {}
+        for space, points in spaces.items():
+            result = separability(points, labels)
+            found[f"metrics/separability_{space}"] = result.score
+            found[f"metrics/entropy_left_{space}"] = result.entropy_left
+        return found
 
     def path_lengths(self, fakes: Fakes) -> Values:
         """In Z and W, on whole paths and at their ends, without truncation, with the generator's own noise."""

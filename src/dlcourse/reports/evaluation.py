@@ -65,11 +65,12 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
         node: the config that rebuilds it.
         dataset: the reals.
     """
+    generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
     findings = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
-    untrained = untrained.eval().to(generator.w_avg.device)
+    untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
     return Comparison(
         findings.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), findings.effects
     )
