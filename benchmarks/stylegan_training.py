@@ -20,7 +20,7 @@ from pathlib import Path
 import hydra
 import torch
 from omegaconf import OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -45,7 +45,8 @@ def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tup
         *arguments.overrides,
     ]
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
-        config = OmegaConf.to_container(hydra.compose("train", overrides), resolve=True)
+        cfg = hydra.compose("train", overrides)
+    config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
     runner.setup(task, Path("/nonexistent"), config)
@@ -54,9 +55,8 @@ def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tup
 
 def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], None]:
     """One step over copies of the task's networks, with nothing around it."""
-    generator, discriminator, average = (
-        copy.deepcopy(network) for network in (task.generator, task.discriminator, task.generator_ema)
-    )
+    generator, discriminator = copy.deepcopy(task.generator), copy.deepcopy(task.discriminator)
+    average: list[Tensor] = list(copy.deepcopy(task.generator_ema).parameters())
     g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
     g_adam, d_adam = (
         torch.optim.Adam(parameters, lr=2e-3, betas=(0.0, 0.99)) for parameters in (g_parameters, d_parameters)
@@ -65,7 +65,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
     every, weight = task.loss.penalty_every, task.loss.penalty_weight
     steps = 0
 
-    def descend(adam: torch.optim.Optimizer, parameters: list[Tensor], loss: Tensor) -> None:
+    def descend(adam: torch.optim.Optimizer, parameters: list[nn.Parameter], loss: Tensor) -> None:
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
@@ -85,7 +85,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
                 loss = loss + weight * every / 2 * gradient.square().sum((1, 2, 3)).mean()
             descend(d_adam, d_parameters, loss)
             with torch.no_grad():
-                torch._foreach_lerp_(list(average.parameters()), g_parameters, 0.002)
+                torch._foreach_lerp_(average, list(generator.parameters()), 0.002)
             descend(g_adam, g_parameters, F.softplus(-discriminator(fakes).float()).mean())
         steps += 1
 

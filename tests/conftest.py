@@ -41,6 +41,14 @@ SMALL_FOLDER = [f"dataset.root={PICTURES}", "dataset.resolution=8", "task.batch_
 SMALL = {
     "batch_size": SMALL_FACES,
     "cats": SMALL_FOLDER,
+    "face_attributes": [
+        "dataset.num_images=24",
+        "task.dev_dataset.num_images=24",
+        "dataset.resolution=16",
+        "model.resolution=16",
+        "model.channels=[4,4]",
+        "task.batch_size=8",
+    ],
     "combine_images": [*SMALL_STYLE, "dataset.content_size=[44,33]", "dataset.style_size=[44,33]"],
     "content_reconstruction": SMALL_STYLE,
     "copy_image": SMALL_STYLE,

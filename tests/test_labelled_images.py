@@ -92,7 +92,7 @@ def test_digits_are_the_real_ones():
 
 
 def test_face_attributes_are_labels():
-    faces = Faces(resolution=8, num_images=120, seed=0, label=None)
+    faces = Faces(resolution=8, num_images=120, seed=0, label="glasses", label_size=0)
     data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)
     assert data.classes == ("no glasses", "glasses")
     total = sum(labels.bincount(minlength=2) for _, labels in (data.train, data.dev, data.test))
@@ -124,7 +124,8 @@ def test_mnist_files_that_are_there_are_read(tmp_path):
 
 
 def test_hardest_pictures_show_truth_and_guess():
-    data = FaceAttributes(Faces(resolution=8, num_images=40, seed=0, label=None), "glasses", 0.2, 0.25, STILL, 0)
+    faces = Faces(resolution=8, num_images=40, seed=0, label="glasses", label_size=0)
+    data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)
     picture = data.visualize(lambda inputs: torch.tensor([[0.9, 0.1]]).expand(len(inputs), -1))["hardest"]
     assert picture.ndim == 4 and picture.shape[:2] == (1, 3) and 0 <= picture.min() and picture.max() <= 1
 

@@ -9,7 +9,9 @@ from conftest import ROOT, compose
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(
-    r"^python scripts/(train|sample|style_frames|prepare_dataset)\.py(.*?)(?:\s+#.*)?$", README, re.MULTILINE
+    r"^python scripts/(train|sample|evaluate|style_frames|prepare_dataset)\.py(.*?)(?:\s+#.*)?$",
+    README,
+    re.MULTILINE,
 )
 LINKS = re.findall(r"\[([^\]]*)\]\(([^)#]+)\)", README)
 

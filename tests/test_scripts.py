@@ -178,7 +178,7 @@ def test_style_transfer_keeps_orientation_and_aspect_of_odd_pictures(tmp_path):
         assert picture.size == (20, 40)
 
 
-@pytest.mark.parametrize("script", ["train.py", "sample.py"])
+@pytest.mark.parametrize("script", ["train.py", "sample.py", "evaluate.py"])
 def test_help_and_cfg_answer_without_torch(script, tmp_path):
     code = (
         "import sys, runpy; sys.argv = sys.argv[1:]\n"
@@ -191,4 +191,4 @@ def test_help_and_cfg_answer_without_torch(script, tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip().endswith("LIGHT")
-        assert "optimizer" in done.stdout or "seeds" in done.stdout
+        assert "optimizer" in done.stdout or "seeds" in done.stdout or "num_images" in done.stdout

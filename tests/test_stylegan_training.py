@@ -8,6 +8,7 @@ import torch
 
 from conftest import assert_same, compose
 from dlcourse.build import build
+from dlcourse.errors import UserError
 from dlcourse.runner import step_seed
 
 TINY = [
@@ -159,7 +160,7 @@ def test_every_loss_and_augmentation_trains(loss, augment):
 
 
 def test_classes_are_learned_and_shown_one_after_the_other():
-    task = make("dataset.label=glasses", "model.label_size=2")
+    task = make("dataset.label=glasses", "dataset.label_size=2")
     steps(task, 0, 5)
     (reals,) = task.next_reals(task.growth.phase(0))
     assert reals[1].shape == (8, 2) and torch.equal(reals[1].sum(1), torch.ones(8))
@@ -172,10 +173,8 @@ def test_a_data_set_with_classes_can_be_learned_without_them():
 
 
 def test_labels_that_do_not_fit_are_told():
-    with pytest.raises(ValueError, match="model.label_size=3, but the data has 2 classes; set it to 2"):
-        make("dataset.label=glasses", "model.label_size=3")
-    with pytest.raises(ValueError, match="model.label_size=3, but the data has 0 classes; set it to 0"):
-        make("model.label_size=3")
+    with pytest.raises(UserError, match="label_size must be 2 for label=glasses, or 0, got 3"):
+        make("dataset.label=glasses", "dataset.label_size=3")
 
 
 def test_a_minibatch_that_cannot_be_divided_is_told_before_training():

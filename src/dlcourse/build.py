@@ -15,6 +15,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.data",
     "dlcourse.growth",
     "dlcourse.losses",
+    "dlcourse.metrics",
     "dlcourse.models",
     "dlcourse.reports.contact_sheet",
     "dlcourse.reports.frames",

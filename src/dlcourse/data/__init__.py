@@ -1,6 +1,6 @@
 """Data sets in memory, and the stream that makes batches of them."""
 
-from dlcourse.data.augmentation import FlipRotateCrop
+from dlcourse.data.augmentation import Degrade, FlipRotateCrop
 from dlcourse.data.content_and_styles import ContentAndStyles, Pictures
 from dlcourse.data.embedded import Digits, FaceAttributes, Torchvision
 from dlcourse.data.faces import Faces
@@ -14,6 +14,7 @@ from dlcourse.data.stream import BatchStream
 __all__ = [
     "BatchStream",
     "ContentAndStyles",
+    "Degrade",
     "Digits",
     "FaceAttributes",
     "Faces",

@@ -51,3 +51,37 @@ class FlipRotateCrop:
         cos, sin = window * angle.cos(), window * angle.sin()
         rows = [mirror * cos, -sin, offset[0], mirror * sin, cos, offset[1]]
         return torch.stack(rows, 1).reshape(count, 2, 3)
+
+
+@dataclass(frozen=True)
+class Degrade:
+    """Halve the resolution of some pictures, then add noise of a strength of its own to each.
+
+    It makes a network indifferent to the softness and the grain by which generated pictures differ from drawn ones.
+
+    Args:
+        soft: share of the pictures that are averaged over 2x2 pixels and enlarged again, in [0, 1].
+        noise: largest standard deviation, >= 0; each picture's is uniform up to it.
+
+    Shape: uint8 or float (N, C, H, W) -> float in [0, 1].
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    soft: float
+    noise: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.soft <= 1:
+            raise ValueError(f"soft must be in [0, 1], got {self.soft}")
+        if self.noise < 0:
+            raise ValueError(f"noise must be at least 0, got {self.noise}")
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """A batch, each picture degraded by itself."""
+        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        chance, std = torch.rand(2, len(images), 1, 1, 1).to(images.device)  # from the CPU's generator
+        coarse = F.interpolate(F.avg_pool2d(images, 2), images.shape[2:], mode="bilinear", align_corners=False)
+        images = torch.where(chance < self.soft, coarse, images)
+        return (images + self.noise * std * torch.randn_like(images)).clamp(0, 1)

@@ -38,4 +38,8 @@ class CNN(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits of a batch."""
-        return self.classifier(self.blocks(inputs).mean((2, 3)))
+        return self.classifier(self.features(inputs))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """What the linear layer sees, (N, C, H, W) -> (N, channels[-1])."""
+        return self.blocks(inputs).mean((2, 3))

@@ -1,5 +1,6 @@
 """What a step is, for each system."""
 
+from dlcourse.tasks.attributes import Attributes
 from dlcourse.tasks.base import Task
 from dlcourse.tasks.classification import Classification
 from dlcourse.tasks.search import Search
@@ -7,4 +8,4 @@ from dlcourse.tasks.style_objective import StyleObjective
 from dlcourse.tasks.style_transfer import StyleTransfer
 from dlcourse.tasks.stylegan import StyleGAN
 
-__all__ = ["Classification", "Search", "StyleGAN", "StyleObjective", "StyleTransfer", "Task"]
+__all__ = ["Attributes", "Classification", "Search", "StyleGAN", "StyleObjective", "StyleTransfer", "Task"]

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
 from dlcourse.descent import MakeOptimizer, Metrics
 from dlcourse.figures import new_figure, to_image

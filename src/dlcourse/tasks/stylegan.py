@@ -1,6 +1,7 @@
 """Training StyleGAN v1 (Karras, Laine, Aila 2019, arXiv:1812.04948), growing or at a fixed resolution."""
 
 import copy
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -27,15 +28,13 @@ W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official
 class Pictures(Protocol):
     """A data set to learn from."""
 
-    class_names: list[str]
-
     @property
     def levels(self) -> list[Tensor]:
         """uint8 (N, 3, r, r), r = resolution, resolution / 2, ..., 4."""
 
     @property
     def labels(self) -> Tensor | None:
-        """Numbers of classes, int64 (N,)."""
+        """Numbers of classes, int64 (N,), for networks that have some."""
 
 
 class StyleGAN(Task):
@@ -57,6 +56,7 @@ class StyleGAN(Task):
         ema_half_life: images after which an old weight counts half in the average.
         mirror: whether reals are flipped left-right with probability 1/2.
         channels_last: the memory layout of images, the faster one on recent hardware.
+        evaluation: metrics of the averaged generator, (generator, dataset, lod=...) -> numbers by tag; None: none.
         seed: of the order of the images.
 
     Raises:
@@ -82,6 +82,7 @@ class StyleGAN(Task):
         ema_half_life: float,
         mirror: bool,
         channels_last: bool,
+        evaluation: Callable[..., Metrics] | None,
         seed: int,
     ):
         if min(repeats, accumulate) < 1:
@@ -99,7 +100,7 @@ class StyleGAN(Task):
         self.loss, self.augment = loss, augment
         self.discriminator_lr_factor, self.freeze_d = discriminator_lr_factor, freeze_d
         self.mixing_probability, self.ema_half_life = mixing_probability, ema_half_life
-        self.mirror, self.channels_last, self.seed = mirror, channels_last, seed
+        self.mirror, self.channels_last, self.evaluation, self.seed = mirror, channels_last, evaluation, seed
 
     def setup(self, device: torch.device) -> None:
         """Move networks to `device`; the average starts as a copy.
@@ -112,11 +113,6 @@ class StyleGAN(Task):
         for network in (self.generator, self.discriminator, self.augment):
             network.to(device).to(memory_format=layout)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
-        size = self.generator.label_size
-        classes = 0 if self.dataset.labels is None else len(self.dataset.class_names)
-        if size and size != classes:
-            raise ValueError(f"model.label_size={size}, but the data has {classes} classes; set it to {classes}")
-        self.labels = self.dataset.labels if size else None
         parts = self.accumulate * processes.count()
         for size in (self.growth.batch_size, *(self.growth.batch_sizes or {}).values()):
             if size % parts:
@@ -188,9 +184,10 @@ class StyleGAN(Task):
 
     def one_hot(self, chosen: Tensor) -> Tensor | None:
         """The labels of some of the data, (N, label_size), or None for networks without classes."""
-        if self.labels is None:
+        labels = self.dataset.labels
+        if labels is None:
             return None
-        return F.one_hot(self.labels[chosen], self.generator.label_size).float().to(self.device)
+        return F.one_hot(labels[chosen], self.generator.label_size).float().to(self.device)
 
     def next_latents(self, phase: Phase) -> list[Latents]:
         """This process's part of the latents of a minibatch, in parts; labels are drawn from the data's."""
@@ -251,6 +248,12 @@ class StyleGAN(Task):
         images = self.generate(latents, phase) if fakes is None else fakes
         scores = self.discriminator(self.augment(images), latents.labels, phase.lod).float()
         return {"loss": self.loss.generator(scores)}
+
+    def evaluate(self) -> Metrics:
+        """The metrics that `evaluation` takes."""
+        if self.evaluation is None:
+            return {}
+        return self.evaluation(self.generator_ema, self.dataset, lod=self.growth.phase(self.reals.samples_seen).lod)
 
     def visualize(self) -> Images:
         """The averaged generator's pictures of fixed seeds, style mixing, truncation, and real pictures."""

@@ -96,19 +96,23 @@ def sample_detail(seed: int, indices: Tensor) -> dict[str, Tensor]:
 class Faces:
     """`num_images` portraits of `resolution` x `resolution` pixels, drawn at the first use of `images`.
 
-    `label` is the categorical attribute that a conditional generator is to learn, or None.
+    `label` is the categorical attribute by which a generator with classes tells the faces apart, `label_size` the
+    number of its values, or 0 for no classes.
 
-    Raises ValueError for a `resolution` that is no power of two in 8..256, `num_images` below 1, or another `label`.
+    Raises ValueError for a `resolution` that is no power of two in 8..256, `num_images` below 1, another `label`, or a
+    `label_size` that is not its own.
     """
 
-    def __init__(self, resolution: int, num_images: int, seed: int, label: str | None):
+    def __init__(self, resolution: int, num_images: int, seed: int, label: str, label_size: int):
         if resolution not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
         if num_images < 1:
             raise ValueError(f"num_images must be at least 1, got {num_images}")
-        if label is not None and label not in CATEGORICAL:
-            raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, or null, got {label!r}")
-        self.label = label
+        if label not in CATEGORICAL:
+            raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, got {label!r}")
+        if label_size not in (0, CATEGORICAL[label]):
+            raise ValueError(f"label_size must be {CATEGORICAL[label]} for label={label}, or 0, got {label_size}")
+        self.label, self.label_size = label, label_size
         self.resolution = resolution
         self.num_images = num_images
         self.seed = seed
@@ -123,13 +127,13 @@ class Faces:
 
     @property
     def labels(self) -> Tensor | None:
-        """The attribute called `label`, int64 (num_images,)."""
-        return None if self.label is None else self.attributes[self.label]
+        """The attribute called `label`, int64 (num_images,); None without classes."""
+        return self.attributes[self.label] if self.label_size else None
 
     @property
     def class_names(self) -> list[str]:
         """Of the labels: their numbers."""
-        return [] if self.label is None else [str(number) for number in range(CATEGORICAL[self.label])]
+        return [str(number) for number in range(self.label_size)]
 
     @cached_property
     def levels(self) -> list[Tensor]:

@@ -1,0 +1,41 @@
+"""A small checkpoint to hand on: python scripts/bundle_checkpoint.py RUN_OR_FILE TARGET [--keep model]."""
+
+import argparse
+from pathlib import Path
+
+import command_line
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = command_line.Parser(
+        description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
+    )
+    parser.add_argument("source", type=Path, help="a run folder or a checkpoint file")
+    parser.add_argument("target", type=Path, help="the checkpoint to write")
+    parser.add_argument("--keep", nargs="+", default=["model"], help="parts of the state, such as model, generator_ema")
+    return parser.parse_args()
+
+
+def bundle(arguments: argparse.Namespace) -> None:
+    """Read, drop, round, write."""
+    from dlcourse import checkpoint
+    from dlcourse.errors import UserError
+
+    path = checkpoint.newest(arguments.source)
+    saved = checkpoint.load(path)
+    missing = set(arguments.keep) - saved["state"].keys()
+    if missing:
+        raise UserError(f"{path}: it has no {', '.join(sorted(missing))}; it has {', '.join(saved['state'])}")
+    state = {
+        part: {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+        for part, weights in saved["state"].items()
+        if part in arguments.keep
+    }
+    config = {name: saved["config"][name] for name in ("model", "dataset") if name in saved["config"]}
+    checkpoint.save(arguments.target, saved["step"], config, state)
+    print(f"{arguments.target}: {', '.join(state)}, {arguments.target.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    command_line.run(bundle, parse())

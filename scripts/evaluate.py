@@ -1,0 +1,91 @@
+"""Measure a StyleGAN: python scripts/evaluate.py checkpoint=RUN_OR_FILE metrics=[fd,kid,ppl]"""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+import command_line
+
+if TYPE_CHECKING:
+    from dlcourse.models import Generator
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
+    from dlcourse import checkpoint
+    from dlcourse.build import build
+    from dlcourse.errors import UserError
+    from dlcourse.metrics import Evaluation
+    from dlcourse.reports.evaluation import compare, write
+    from dlcourse.runner import find_device
+
+    start = time.monotonic()
+    path = checkpoint.newest(Path(cfg.checkpoint))
+    generator, model = read_generator(path)
+    if cfg.dataset is not None:
+        cfg.dataset.resolution = generator.resolution
+    config = command_line.plain(cfg)
+    node, step = dataset_node(path, config["dataset"])
+    dataset = build(node, "dataset")
+    evaluation: Evaluation = build(config["evaluation"], "evaluation")
+    try:
+        generator = generator.eval().to(find_device(config["device"]))
+        comparison = compare(evaluation, generator, model, dataset)
+    except ValueError as error:
+        raise UserError(f"evaluation: {error}") from error
+    print(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}\n")
+    print(comparison.table(), end="\n\n")
+    seconds = round(time.monotonic() - start, 1)
+    used = {"dataset": node, "evaluation": config["evaluation"]}
+    notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds, **used}
+    try:
+        for written in write(comparison, notes, output_folder(path, config["output"]), step):
+            print(written)
+    except OSError as error:
+        raise UserError(f"output={error}") from error
+
+
+def read_generator(path: Path) -> "tuple[Generator, dict[str, Any]]":
+    """The averaged generator of a checkpoint, whoever wrote it, or the only one, and the config that rebuilds it."""
+    from dlcourse.errors import UserError
+    from dlcourse.interop import load_pretrained
+
+    pretrained = load_pretrained(path)
+    generator = pretrained.generator_ema or pretrained.generator
+    if generator is None:
+        raise UserError(f"{path}: there is no generator in it")
+    return generator, pretrained.config["generator"]
+
+
+def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
+    """The data set of the command line, or else of the checkpoint's own config, and the step; 0 of foreign files."""
+    from dlcourse import checkpoint
+    from dlcourse.errors import UserError
+
+    try:
+        saved = checkpoint.load(path)
+    except UserError:
+        saved = {"config": {}, "step": 0}
+    node = given or saved["config"].get("dataset")
+    if node is None:
+        raise UserError(
+            f"{path}: does not say what it was trained on; "
+            "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
+        )
+    return node, saved["step"]
+
+
+def output_folder(path: Path, output: str | None) -> Path:
+    """`output`, or evaluation/<name of the checkpoint> in the run folder or beside a checkpoint file."""
+    from dlcourse import checkpoint
+
+    if output is not None:
+        return Path(output)
+    run_dir = path.parent.parent
+    return (run_dir if path in checkpoint.all_of(run_dir) else path.parent) / "evaluation" / path.stem
+
+
+if __name__ == "__main__":
+    command_line.command("evaluate", evaluate)
