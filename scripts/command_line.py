@@ -204,6 +204,27 @@ def resumed_config(run_dir: Path) -> DictConfig:
     return cfg
 
 
+def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
+    """The config with the networks of a run or checkpoint in place of its own; those that are not in it stay.
+
+    Raises:
+        UserError: no StyleGAN there, or one of another resolution.
+    """
+    from dlcourse import checkpoint
+
+    model = checkpoint.load(checkpoint.newest(weights))["config"].get("model", {})
+    if "generator" not in model or "generator" not in cfg.model:
+        raise UserError(f"weights={weights}: for StyleGAN, a run or checkpoint with a generator")
+    resolution = model["generator"]["resolution"]
+    if resolution != cfg.dataset.resolution:
+        raise UserError(
+            f"weights={weights}: networks of {resolution} pixels; set dataset.resolution={resolution}, "
+            f"or cut them down: scripts/import_checkpoint.py --resolution {cfg.dataset.resolution}"
+        )
+    cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)  # type: ignore[operator]
+    return cfg
+
+
 def keys_only(overrides: Iterable[str]) -> Iterable[str]:
     """The overrides that change keys of a run which goes on; picks of whole groups are refused."""
     for override in overrides:

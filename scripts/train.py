@@ -19,6 +19,8 @@ def train(cfg: DictConfig) -> None:
         run_dir = Path(cfg.resume) if cfg.resume is not None else command_line.new_run_dir(cfg)
         if cfg.resume is not None:
             cfg = command_line.resumed_config(run_dir)
+        elif cfg.weights is not None:
+            cfg = command_line.with_networks_of(Path(cfg.weights), cfg)
         processes.wait()  # all have looked at the folder before one of them writes there
         train_in(run_dir, cfg)
 
@@ -27,7 +29,7 @@ def train_in(run_dir: Path, cfg: DictConfig) -> None:
     """Train in a run folder, from its newest checkpoint if there is one."""
     import torch
 
-    from dlcourse import processes
+    from dlcourse import checkpoint, processes
     from dlcourse.build import build
     from dlcourse.runner import Runner
 
@@ -39,6 +41,9 @@ def train_in(run_dir: Path, cfg: DictConfig) -> None:
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task = build(config["task"], "task")
     step = runner.setup(task, run_dir, config)
+    if config["weights"] is not None and step == 0:
+        taken = checkpoint.restore_networks(checkpoint.newest(Path(config["weights"])), task.state())
+        print(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
         print(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from conftest import assert_same, compose
+from conftest import assert_same, compose, run_script
+from dlcourse import checkpoint
 from dlcourse.build import build
 from dlcourse.errors import UserError
 from dlcourse.runner import step_seed
@@ -202,3 +203,50 @@ def test_previews_are_square_tables():
         "truncation": 36,
         "reals": 16,
     }
+
+
+def run(*overrides, cwd):
+    steps = ["runner.max_steps=2", "runner.log_every=1", "runner.num_threads=1"]
+    return run_script("train.py", *TINY, *steps, *overrides, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    done = run("run_dir=first", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_can_begin_with_the_networks_of_another(finished):
+    other = ["model.channel_max=4", "run_dir=second"]  # what the file holds counts
+    done = run("weights=first", "optimizer.lr=1e-30", *other, cwd=finished)
+    assert done.returncode == 0, done.stderr
+    assert "first: discriminator, generator, generator_ema" in done.stderr
+    states = [checkpoint.load(checkpoint.newest(finished / name))["state"] for name in ("first", "second")]
+    for name in ("synthesis.4x4.conv.weight", "mapping.dense0.weight"):
+        assert torch.equal(states[0]["generator"][name], states[1]["generator"][name])
+    assert states[1]["reals"] == {"samples_seen": 16}
+    again = run_script("train.py", "resume=second", "runner.max_steps=3", cwd=finished)
+    assert again.returncode == 0 and "discriminator, generator" not in again.stderr
+
+
+def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
+    saved = checkpoint.load(checkpoint.newest(finished / "first"))
+    del saved["state"]["discriminator"], saved["config"]["model"]["discriminator"]
+    checkpoint.save(finished / "generators.pt", 0, saved["config"], saved["state"])
+    done = run("weights=generators.pt", "run_dir=third", cwd=finished)
+    assert done.returncode == 0 and "generators.pt: generator, generator_ema" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["weights=nowhere"], "nowhere: no such run folder or checkpoint file"),
+        (["weights=first", "dataset.resolution=32"], "networks of 16 pixels; set dataset.resolution=16, or cut them"),
+    ],
+)
+def test_weights_that_cannot_be_taken(finished, overrides, message):
+    done = run(*overrides, "run_dir=fourth", cwd=finished)
+    assert done.returncode == 1 and message in done.stderr
+    assert not (finished / "fourth").exists()

@@ -118,6 +118,24 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
             raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
 
 
+def restore_networks(path: Path, parts: dict[str, Any]) -> list[str]:
+    """Give the networks among `parts`, those that `model` describes and their averages, their weights from a file.
+
+    Returns:
+        The names of those that are in the file.
+
+    Raises:
+        UserError: no network is in the file, or one does not fit.
+    """
+    saved = load(path)
+    models = {name for key in saved["config"]["model"] for name in (key, f"{key}_ema")}
+    found = {name: part for name, part in parts.items() if name in models and name in saved["state"]}
+    if not found:
+        raise UserError(f"{path}: none of the networks of this task is in it")
+    restore(saved, found, path)
+    return sorted(found)
+
+
 def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping with dotted keys."""
     flat: dict[str, Any] = {}
