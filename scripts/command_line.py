@@ -221,7 +221,7 @@ def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
             f"weights={weights}: networks of {resolution} pixels; set dataset.resolution={resolution}, "
             f"or cut them down: scripts/import_checkpoint.py --resolution {cfg.dataset.resolution}"
         )
-    cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)  # type: ignore[operator]
+    cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
     return cfg
 
 

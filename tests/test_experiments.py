@@ -80,6 +80,17 @@ def test_bf16_trains_every_system(experiment, tmp_path):
         assert_same(full["state"], half["state"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["points", "style_transfer", "stylegan_faces_tiny"])
+def test_compiled_networks_train_as_the_others_do(experiment, tmp_path):
+    eager, compiled = (train(experiment, tmp_path / str(on), 2, f"runner.compile={on}") for on in (False, True))
+    assert eager["state"].keys() == compiled["state"].keys()
+    rows = [json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0]) for name in ("False", "True")]
+    for tag, value in rows[0].items():
+        if tag.startswith(("train/", "scores/")):
+            assert rows[1][tag] == pytest.approx(value, rel=1e-3), tag
+
+
 def killed_and_resumed(arguments, run_dir, cwd, kills, wait):
     """Start a run, kill it -9 so many times after random waits, and let it end."""
     script = [sys.executable, str(ROOT / "scripts" / "train.py")]

@@ -101,6 +101,7 @@ class Runner:
         except ValueError as error:
             raise UserError(f"task: {error}") from error
         if self.compile:
+            torch._dynamo.config.recompile_limit = 64  # a network that grows is compiled for every level of detail
             for network in task.networks():
                 network.compile()
         found = checkpoint.all_of(run_dir)

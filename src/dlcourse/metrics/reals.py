@@ -72,7 +72,7 @@ def key_of(dataset: Pictures, extractor: Extractor, chosen: Tensor) -> str:
     """A hash of what features depend on; of the pictures a level of at most 64 pixels tells them apart."""
     small = next(level for level in dataset.levels if level.shape[2] <= 64)[chosen]
     content = hashlib.sha256(f"{extractor.fingerprint()} {dataset.resolution}".encode())
-    content.update(small.contiguous().numpy())
+    content.update(small.contiguous().numpy().data)
     return content.hexdigest()[:24]
 
 
