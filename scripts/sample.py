@@ -21,7 +21,7 @@ def sample(cfg: DictConfig) -> None:
     config = command_line.plain(cfg)
     torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
     sampler = build(config["sampler"], "sampler")
-    path = checkpoint.newest(Path(config["checkpoint"]))
+    path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
     output = output_path(path, config)
     check_output(output)
     saved = checkpoint.load(path)
@@ -37,12 +37,12 @@ def sample(cfg: DictConfig) -> None:
 
 
 def output_path(checkpoint_path: Path, config: dict) -> Path:
-    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in <run>/samples/ or beside a checkpoint file."""
+    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, beside a file, or here."""
     output = config["output"]
     if output is not None and not (str(output).endswith("/") or Path(output).is_dir()):
         return Path(output)
     folder = checkpoint_path.parent
-    base = folder.parent if folder.name == "checkpoints" else folder
+    base = Path() if config["checkpoint"] is None else folder.parent if folder.name == "checkpoints" else folder
     sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
     what = {"": Path(config["target"] or "").stem, "seeds": config["seeds"], "psi": config["truncation_psi"]}
     words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]

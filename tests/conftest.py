@@ -66,6 +66,14 @@ SMALL = {
     "style_transfer_offline": COARSE_TO_FINE,
     "stylegan_faces": SMALL_GAN,
     "stylegan_faces_tiny": SMALL_GAN,
+    "stylegan_paper": [
+        *SMALL_GAN[1:],
+        f"dataset.root={PICTURES}",
+        "dataset.min_size=1",
+        "dataset.cache=null",
+        "task.growth.batch_sizes=null",
+        "task.repeats=2",
+    ],
     "texture": COARSE_TO_FINE,
 }
 EVERY_STEP = [
