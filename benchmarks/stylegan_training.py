@@ -2,10 +2,12 @@
 
     python benchmarks/stylegan_training.py                              # networks of experiment=stylegan_faces
     python benchmarks/stylegan_training.py --resolutions 64 256 --batches 8 --device cuda --precision bf16
+    python benchmarks/stylegan_training.py --rosinality CLONE --resolutions 64 --batches 8   # beside a public port
 
 `runner` is the runner's step on the task of the experiment; `bare` does the same arithmetic (both losses, R1 when it
 is due, Adam, the averaged generator) in thirty lines without any of it. They take turns in one process. The machine's
-matrix product, measured there too, is the limit that stands beside.
+matrix product, measured there too, is the limit that stands beside. `port` is the training step of a clone of
+rosinality/style-based-gan-pytorch with its own networks, R1 in every step, against ours of the same widths.
 """
 
 import argparse
@@ -30,6 +32,15 @@ from dlcourse.tasks import StyleGAN
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
+FULL_SIZE = [
+    "model.z_dim=512",
+    "model.w_dim=512",
+    "model.channel_base=8192",
+    "model.channel_max=512",
+    "loss.penalty_every=1",
+    "task.reuse_fakes=false",
+]
+
 
 def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tuple[Runner, StyleGAN]:
     """The runner and the task of the experiment at a fixed resolution."""
@@ -42,6 +53,7 @@ def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tup
         f"device={arguments.device}",
         f"precision={arguments.precision}",
         f"runner.num_threads={arguments.threads}",
+        *(FULL_SIZE if arguments.rosinality else []),
         *arguments.overrides,
     ]
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
@@ -92,6 +104,44 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
     return step
 
 
+def port_loop(clone: Path, task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], None]:
+    """One step of the port's training: its networks, its order of forward and backward passes."""
+    sys.path.insert(0, str(clone))
+    from model import Discriminator, StyledGenerator  # type: ignore[import-not-found]
+
+    step = task.dataset.levels[0].shape[2].bit_length() - 3
+    generator, average = (StyledGenerator(512).to(runner.device) for _ in range(2))
+    discriminator = Discriminator(from_rgb_activate=True).to(runner.device)
+    generator(torch.randn(2, 512, device=runner.device), step=step)
+    g_adam, d_adam = (
+        torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.0, 0.99)) for network in (generator, discriminator)
+    )
+    images = task.dataset.levels[0].to(runner.device)
+
+    def train() -> None:
+        discriminator.zero_grad()
+        generator.requires_grad_(False)
+        discriminator.requires_grad_(True)
+        chosen = torch.randint(len(images), (batch_size,), device=runner.device)
+        reals = (images[chosen].float() / 127.5 - 1).requires_grad_(True)
+        real_scores = discriminator(reals, step=step)
+        F.softplus(-real_scores).mean().backward(retain_graph=True)
+        (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
+        (5 * gradient.view(batch_size, -1).norm(2, dim=1).square().mean()).backward()
+        z = torch.randn(4, batch_size, 512, device=runner.device)
+        F.softplus(discriminator(generator([z[0], z[1]], step=step), step=step)).mean().backward()
+        d_adam.step()
+        generator.zero_grad()
+        generator.requires_grad_(True)
+        discriminator.requires_grad_(False)
+        F.softplus(-discriminator(generator([z[2], z[3]], step=step), step=step)).mean().backward()
+        g_adam.step()
+        for target, source in zip(average.parameters(), generator.parameters(), strict=True):
+            target.data.mul_(0.999).add_(source.data, alpha=0.001)
+
+    return train
+
+
 def seconds_of(work: Callable[[], object], times: int, device: torch.device) -> float:
     """Seconds per call."""
     start = time.perf_counter()
@@ -105,7 +155,11 @@ def seconds_of(work: Callable[[], object], times: int, device: torch.device) -> 
 def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> str:
     """A line of the table."""
     runner, task = make(resolution, batch_size, arguments)
-    bare = bare_loop(task, runner, batch_size)
+    peer = "port" if arguments.rosinality else "bare"
+    if arguments.rosinality:
+        other = port_loop(arguments.rosinality, task, runner, batch_size)
+    else:
+        other = bare_loop(task, runner, batch_size)
     position = 0
 
     def ours() -> None:
@@ -114,15 +168,15 @@ def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> 
         position += 1
 
     period = task.loss.penalty_every  # whole periods, so that both take as many penalties
-    for work in (ours, bare):
+    for work in (ours, other):
         seconds_of(work, period, runner.device)
-    turns = [[seconds_of(work, period, runner.device) for work in (ours, bare)] for _ in range(arguments.rounds)]
+    turns = [[seconds_of(work, period, runner.device) for work in (ours, other)] for _ in range(arguments.rounds)]
     rates = [batch_size / statistics.median(turn[index] for turn in turns) for index in range(2)]
     share = statistics.median(theirs / own for own, theirs in turns)
     flops = flops_per_image(task)
     return (
-        f"{resolution:5} {batch_size:5}  runner {rates[0]:8.1f}  bare {rates[1]:8.1f} images/s  "
-        f"share {share:.2f}  {flops * rates[0] / 1e9:6.0f} GFLOP/s  peak {peak_gib(runner.device):.2f} GiB"
+        f"{resolution:5} {batch_size:5}  runner {rates[0]:8.1f}  {peer} {rates[1]:8.1f} images/s  "
+        f"ratio {share:.2f}  {flops * rates[0] / 1e9:6.0f} GFLOP/s  peak {peak_gib(runner.device):.2f} GiB"
     )
 
 
@@ -152,6 +206,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--rosinality", type=Path, metavar="CLONE", help="measure this port instead of the bare loop")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="of the experiment, such as model.channel_base=8192"
     )
