@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BUNDLED = CONFIGS.parent / "checkpoints" / "stylegan_faces.pt"
+held_back: list[str] = []  # overrides of a run that goes on
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is there
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
@@ -39,6 +40,7 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
+    hold_back_overrides()
 
     def guarded(cfg: DictConfig) -> None:
         try:
@@ -58,6 +60,15 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def hold_back_overrides() -> None:
+    """With resume=RUN, keep the other overrides from Hydra: they concern the config of the run, not the default one."""
+    if any(word.startswith("resume=") for word in sys.argv):
+        held_back[:] = [
+            word for word in sys.argv[1:] if "=" in word and not word.startswith(("resume=", "-", "hydra."))
+        ]
+        sys.argv = [word for word in sys.argv if word not in held_back]
 
 
 def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
@@ -201,7 +212,7 @@ def resumed_config(run_dir: Path) -> DictConfig:
     cfg = OmegaConf.load(composed)
     assert isinstance(cfg, DictConfig)
     OmegaConf.set_struct(cfg, True)
-    cfg.merge_with_dotlist(list(keys_only(HydraConfig.get().overrides.task)))
+    cfg.merge_with_dotlist(list(keys_only(held_back)))
     return cfg
 
 

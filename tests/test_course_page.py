@@ -13,7 +13,7 @@ from conftest import PICTURES, ROOT, SMALL, compose, small_overrides
 from dlcourse.build import build
 from dlcourse.reports.demonstrations import SUMMARIES
 
-PAGE = "".join((ROOT / "docs" / name).read_text() for name in ("course.md", "style_transfer.md"))
+PAGE = "".join((ROOT / "docs" / name).read_text() for name in ("course.md", "stylegan.md", "style_transfer.md"))
 COMMANDS = re.findall(r"`python ((?:scripts|benchmarks)/[^`]+)`", PAGE)
 TRAININGS = [
     line for line in COMMANDS if line.startswith("scripts/train.py") and "RUN" not in line and "--cfg" not in line
@@ -104,9 +104,9 @@ def test_every_demonstration_has_its_line():
 
 
 def test_every_row_of_the_course_has_its_line():
-    counts = {"E": 5, "M": 11, "T": 6, "B": 6, "O": 14, "V": 6, "R": 9, "I": 6, "C": 11, "N": 9}
-    mentioned = set(re.findall(r"\b[EMTBOVRICN]\d+\b", PAGE))
-    for letter, first, last in re.findall(r"\b([EMTBOVRICN])(\d+)-[EMTBOVRICN]?(\d+)\b", PAGE):
+    counts = {"E": 5, "M": 11, "T": 6, "B": 6, "O": 14, "V": 6, "R": 9, "I": 6, "C": 11, "N": 9, "S": 16}
+    mentioned = set(re.findall(r"\b[EMTBOVRICNS]\d+\b", PAGE))
+    for letter, first, last in re.findall(r"\b([EMTBOVRICNS])(\d+)-[EMTBOVRICNS]?(\d+)\b", PAGE):
         mentioned |= {f"{letter}{number}" for number in range(int(first), int(last) + 1)}
     assert {f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1)} <= mentioned
 

@@ -227,7 +227,9 @@ def test_a_run_can_begin_with_the_networks_of_another(finished):
     for name in ("synthesis.4x4.conv.weight", "mapping.dense0.weight"):
         assert torch.equal(states[0]["generator"][name], states[1]["generator"][name])
     assert states[1]["reals"] == {"samples_seen": 16}
-    again = run_script("train.py", "resume=second", "runner.max_steps=3", cwd=finished)
+    again = run_script("train.py", "resume=second", "runner.max_steps=3", "task.growth.batch_size=4", cwd=finished)
+    state = checkpoint.load(checkpoint.newest(finished / "second"))["state"]
+    assert state["reals"] == {"samples_seen": 20}
     assert again.returncode == 0 and "discriminator, generator" not in again.stderr
 
 
