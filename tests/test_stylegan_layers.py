@@ -156,3 +156,31 @@ def test_a_bias_behind_the_blur_has_its_gradients():
     x, bias = torch.randn(2, 3, 4, 5).double().requires_grad_(), torch.randn(3).double().requires_grad_()
     assert torch.allclose(blur(x, bias), blur(x) + bias[:, None, None])
     assert torch.autograd.gradcheck(blur, (x, bias)) and torch.autograd.gradgradcheck(blur, (x, bias))
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_convolutions_that_change_the_resolution_have_right_derivatives(memory_format):
+    x, kernel = (torch.randn(2, 3, *size).double().to(memory_format=memory_format) for size in ((4, 2), (3, 3)))
+    x, kernel, bias = x.requires_grad_(), kernel.requires_grad_(), torch.randn(2).double().requires_grad_()
+    for convolution, inputs in ((layers.conv_up, (x, kernel)), (layers.conv_down, (x, kernel, bias))):
+        assert torch.autograd.gradcheck(convolution, inputs) and torch.autograd.gradgradcheck(convolution, inputs)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("kernel_format", [torch.contiguous_format, torch.channels_last])
+def test_conv_up_keeps_the_layout_of_its_input(memory_format, kernel_format):
+    x = torch.randn(2, 3, 4, 5).double().to(memory_format=memory_format)
+    kernel = torch.randn(4, 3, 3, 3).double().to(memory_format=kernel_format)
+    y = layers.conv_up(x, kernel)
+    assert y.is_contiguous(memory_format=memory_format)
+    assert_close(y, layers.conv_up(x.contiguous(), kernel.contiguous()), 1e-12)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_adain_without_gradients_is_the_same_and_leaves_its_input(batch, memory_format):
+    x, style = torch.randn(batch, 4, 6, 8).to(memory_format=memory_format), torch.randn(batch, 8)
+    before, expected = x.clone(), layers.adain(x, style)
+    with torch.no_grad():
+        assert torch.equal(layers.adain(x, style), expected)
+    assert torch.equal(x, before)

@@ -283,3 +283,12 @@ def test_channels_last_changes_rounding_only(batch):
     before = generator(z)
     after = generator.to(memory_format=torch.channels_last)(z)
     assert (before - after).abs().max() < 1e-5 * before.abs().max()
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_sampling_without_gradients_changes_no_bit(batch, memory_format):
+    generator, z = make_generator().to(memory_format=memory_format), torch.randn(batch, Z_DIM)
+    with torch.no_grad():
+        images = generator(z)
+    assert torch.equal(images, generator(z))

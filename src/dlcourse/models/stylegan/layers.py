@@ -93,20 +93,22 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON) -> Tensor:
 
     Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on
     the variance. That is the batch normalization of one image with N C channels, which has a fused kernel; where
-    the channels come last in memory, it is the group normalization with groups of one channel.
+    several images have their channels last in memory, it is the group normalization with groups of one channel,
+    and then one more pass for the styles, which overwrites where nobody needs gradients.
 
     Args:
         x: (N, C, H, W).
         style: (N, 2 C), y_scale - 1 before y_bias.
     """
     scale, bias = at_least_float32(style).chunk(2, dim=1)  # (N, C) each
-    if not x.is_contiguous():
-        normal = F.group_norm(x, x.shape[1], eps=epsilon)
-        factor, shift = ((part.to(normal.dtype))[:, :, None, None] for part in (scale + 1, bias))
-        return torch.addcmul(shift, normal, factor)
-    planes = x.reshape(1, -1, *x.shape[2:])  # (1, N C, H, W)
-    planes = F.batch_norm(planes, None, None, (scale + 1).reshape(-1), bias.reshape(-1), training=True, eps=epsilon)
-    return planes.view(x.shape)  # (N, C, H, W)
+    if x.is_contiguous() or len(x) == 1:
+        planes = x.reshape(1, -1, *x.shape[2:])  # (1, N C, H, W), a view
+        factor, shift = (scale + 1).reshape(-1), bias.reshape(-1)
+        planes = F.batch_norm(planes, None, None, factor, shift, training=True, eps=epsilon)
+        return planes.view(x.shape)  # (N, C, H, W)
+    normal = F.group_norm(x, x.shape[1], eps=epsilon)
+    factor, shift = ((part.to(normal.dtype))[:, :, None, None] for part in (scale + 1, bias))
+    return torch.addcmul(shift, normal, factor, out=None if torch.is_grad_enabled() else normal)
 
 
 def minibatch_stddev(x: Tensor, group_size: int) -> Tensor:
@@ -174,11 +176,16 @@ class Blur(nn.Module):
         return SymmetricFilter.apply(x, self.kernel, bias)
 
 
-def sum_of_shifts(kernel: Tensor) -> Tensor:
-    """A 3x3 kernel followed by a sum over 2x2 pixels, as one kernel: (..., 3, 3) -> (..., 4, 4)."""
-    kernel = F.pad(kernel, (1, 1, 1, 1))
-    kernel = kernel[..., 1:, :] + kernel[..., :-1, :]
-    return kernel[..., 1:] + kernel[..., :-1]
+def sums_of_shifts(kernel: Tensor) -> Tensor:
+    """What turns a 3x3 kernel into "it, then a sum over 2x2 pixels", a 4x4 kernel: (9, 16), of the type of `kernel`.
+
+    Row i is the 4x4 kernel of the i-th unit kernel. As a product with it the four shifts of large kernels take one
+    pass over memory; written as slices and sums they take as long as the convolution itself at low resolutions.
+    """
+    units = torch.eye(9, dtype=kernel.dtype, device=kernel.device).view(9, 3, 3)
+    units = F.pad(units, (1, 1, 1, 1))  # (9, 5, 5)
+    units = units[:, 1:] + units[:, :-1]  # (9, 4, 5)
+    return (units[..., 1:] + units[..., :-1]).flatten(1)
 
 
 def conv_up(x: Tensor, kernel: Tensor) -> Tensor:
@@ -189,7 +196,11 @@ def conv_up(x: Tensor, kernel: Tensor) -> Tensor:
 
     Shape: x (N, C, H, W), kernel (C', C, 3, 3) -> (N, C', 2H, 2W).
     """
-    return F.conv_transpose2d(x, sum_of_shifts(kernel).transpose(0, 1), stride=2, padding=1)
+    outputs, inputs = kernel.shape[:2]
+    taps = kernel.to(x.dtype).flatten(1).T.reshape(inputs, 9, outputs)  # a turned matrix: quicker than (C, C', ...)
+    wide = (sums_of_shifts(taps).T @ taps).mT.unflatten(2, (4, 4))  # (C, C', 4, 4)
+    memory_format = torch.contiguous_format if x.is_contiguous() else torch.channels_last
+    return F.conv_transpose2d(x, wide.contiguous(memory_format=memory_format), stride=2, padding=1)
 
 
 def conv_down(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -197,7 +208,8 @@ def conv_down(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
 
     Shape: x (N, C, H, W), kernel (C', C, 3, 3), bias (C') -> (N, C', H / 2, W / 2).
     """
-    return F.conv2d(x, sum_of_shifts(kernel) / 4, bias, stride=2, padding=1)
+    wide = (kernel.flatten(2) @ (sums_of_shifts(kernel) / 4)).unflatten(2, (4, 4))  # (C', C, 4, 4)
+    return F.conv2d(x, wide, bias, stride=2, padding=1)
 
 
 class Linear(nn.Module):
