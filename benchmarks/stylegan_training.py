@@ -50,6 +50,7 @@ def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tup
         "dataset.num_images=64",
         "task.growth.initial_resolution=${dataset.resolution}",
         f"task.growth.batch_size={batch_size}",
+        "task.growth.batch_sizes=null",
         f"device={arguments.device}",
         f"precision={arguments.precision}",
         f"runner.num_threads={arguments.threads}",

@@ -64,7 +64,7 @@ SMALL = {
         "objective.style_layer_weights=null",
     ],
     "style_transfer_offline": COARSE_TO_FINE,
-    "stylegan_faces": SMALL_GAN,
+    "stylegan_faces": [*SMALL_GAN, "task.growth.batch_sizes=null"],
     "stylegan_faces_tiny": SMALL_GAN,
     "stylegan_paper": [
         *SMALL_GAN[1:],

@@ -18,6 +18,7 @@ OPTIONS = [
     "task.growth.training_images=32",
     "task.growth.fading_images=32",
     "task.growth.batch_size=16",
+    "task.growth.batch_sizes=null",
     "model.channel_max=16",
     "loss.penalty_every=2",
     "runner.log_every=1",

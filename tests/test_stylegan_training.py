@@ -20,6 +20,10 @@ TINY = [
     "model.z_dim=8",
     "model.w_dim=8",
     "task.growth.batch_size=8",
+    "task.growth.batch_sizes=null",
+    "optimizer.lr=2e-3",
+    "loss.penalty_weight=1",
+    "loss.penalty_every=4",
     "task.growth.training_images=24",
     "task.growth.fading_images=24",
     "task.channels_last=false",
@@ -220,7 +224,7 @@ def finished(tmp_path_factory):
 
 def test_a_run_can_begin_with_the_networks_of_another(finished):
     other = ["model.channel_max=4", "run_dir=second"]  # what the file holds counts
-    done = run("weights=first", "optimizer.lr=1e-30", *other, cwd=finished)
+    done = run("weights=first", *other, "optimizer.lr=1e-30", cwd=finished)
     assert done.returncode == 0, done.stderr
     assert "first: discriminator, generator, generator_ema" in done.stderr
     states = [checkpoint.load(checkpoint.newest(finished / name))["state"] for name in ("first", "second")]
