@@ -54,6 +54,7 @@ def make_runner(max_steps=7, **changes):
         "device": "cpu",
         "precision": "fp32",
         "num_threads": None,
+        "compile": False,
         "max_steps": max_steps,
         "log_every": 2,
         "evaluate_every": 3,

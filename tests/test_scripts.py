@@ -125,7 +125,6 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["checkpoint: no value given"]),
         (["checkpoint=nope"], ["nope: no such run folder or checkpoint file"]),
         (["checkpoint=run", "seeds=a-b"], ["seeds must look like"]),
         (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
@@ -140,6 +139,13 @@ def test_mistakes_in_sampling_are_told_in_a_line(arguments, words, gan_run):
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     for word in words:
         assert word in done.stderr
+
+
+def test_without_a_checkpoint_the_bundled_faces_are_drawn_here(tmp_path):
+    done = run_script("sample.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "samples/grid_stylegan_faces_seeds0-15_psi0.7.png"
+    assert (tmp_path / done.stdout.strip()).is_file()
 
 
 def test_an_animation_and_a_projection_that_stands_for_a_seed(gan_run):
