@@ -27,7 +27,7 @@ from torch import Tensor
 
 from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.data.picture_sources import Source, printable
-from dlcourse.data.pyramid import PIXELS_PER_CHUNK, pyramid
+from dlcourse.data.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
 
 VERSION = 1  # of the file and of how pixels come about: a new one makes old files useless
 STALE = 24 * 3600  # seconds after which an unfinished file is taken for one that nobody will finish
@@ -185,11 +185,6 @@ def map_levels(path: Path, count: int, resolution: int) -> list[Tensor]:
         warnings.simplefilter("ignore")  # of torch, about just that
         flat = torch.from_numpy(whole)
     return [level.view(shape) for level, shape in zip(flat.split(counts), shapes, strict=True)]
-
-
-def sizes(resolution: int) -> list[int]:
-    """Pixels per side of each level, down to 4."""
-    return [resolution >> level for level in range(resolution.bit_length() - 2)]
 
 
 def bytes_per_picture(resolution: int) -> int:

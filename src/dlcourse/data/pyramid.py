@@ -16,8 +16,7 @@ def pyramid(images: Tensor) -> list[Tensor]:
     Shape: uint8 (N, 3, R, R) -> uint8 [(N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4)]; level 0 is `images`.
     """
     num_images, channels, resolution = images.shape[:3]
-    sizes = [resolution >> level for level in range(resolution.bit_length() - 2)]
-    levels = [images, *(images.new_empty(num_images, channels, size, size) for size in sizes[1:])]
+    levels = [images, *(images.new_empty(num_images, channels, size, size) for size in sizes(resolution)[1:])]
     chunk = max(1, PIXELS_PER_CHUNK // resolution**2)
     for start in range(0, num_images, chunk):
         exact = images[start : start + chunk].float()
@@ -25,3 +24,8 @@ def pyramid(images: Tensor) -> list[Tensor]:
             exact = F.avg_pool2d(exact, 2)
             level[start : start + chunk] = exact.round().to(torch.uint8)
     return levels
+
+
+def sizes(resolution: int) -> list[int]:
+    """Pixels per side of each level, down to 4."""
+    return [resolution >> level for level in range(resolution.bit_length() - 2)]

@@ -1,6 +1,6 @@
 """Pictures from a trained generator: everything is addressed by seeds."""
 
-from dlcourse.sampling.drawing import Drawing, sample_images
+from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.editing import Edit
 from dlcourse.sampling.grid import Grid, Uncurated
 from dlcourse.sampling.layers import Layers
@@ -30,6 +30,5 @@ __all__ = [
     "check_output",
     "latents",
     "parse_seeds",
-    "sample_images",
     "save",
 ]

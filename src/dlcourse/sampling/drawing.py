@@ -93,33 +93,6 @@ def to_unit(images: Tensor) -> Tensor:
     return ((images + 1) / 2).clamp(0, 1)
 
 
-@torch.no_grad()
-def sample_images(
-    generator: Generator,
-    z: Tensor,
-    truncation_psi: float,
-    batch_size: int,
-    labels: Tensor | None = None,
-    lod: float = 0.0,
-) -> Tensor:
-    """G(z) with the stored noise, in batches, (N, z_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
-
-    Args:
-        generator: the network.
-        z: latents.
-        truncation_psi: as in `Generator.forward`, of all layers.
-        batch_size: pictures per forward pass.
-        labels: one-hot rows (N, label_size), for a generator with classes.
-        lod: level of detail.
-    """
-    device = generator.w_avg.device
-    images = []
-    for rows in torch.arange(len(z)).split(batch_size):
-        chosen = None if labels is None else labels[rows].to(device)
-        images.append(generator(z[rows].to(device), chosen, truncation_psi, lod=lod).float().cpu())
-    return to_unit(torch.cat(images))
-
-
 def one_hot(classes: int | list[int] | None, count: int, generator: Generator) -> Tensor | None:
     """Labels of `count` pictures, (N, label_size), or None for a generator without classes.
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.models.stylegan import Generator, mix_styles, truncate
-from dlcourse.sampling import latents, sample_images
+from dlcourse.sampling import latents
 from dlcourse.sampling.drawing import to_unit
 from dlcourse.sampling.ranges import default_ranges
 
@@ -13,7 +13,6 @@ MIXED_SEEDS = range(5)  # as sources and as destinations
 TRUNCATION_SEEDS = range(6)
 PSIS = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)  # Karras et al. 2019, figure 8
 PSI = 0.7
-BATCH_SIZE = 16
 
 
 @torch.no_grad()
@@ -22,9 +21,7 @@ def previews(generator: Generator, lod: float) -> dict[str, Tensor]:
 
     A generator with classes shows one after the other. Returns name -> (N, 3, R, R) in [0, 1], N a square number.
     """
-    fakes = sample_images(
-        generator, latents(SEEDS, generator.z_dim), PSI, BATCH_SIZE, classes_in_turn(generator, len(SEEDS)), lod
-    )
+    fakes = image_batch(generator, truncate(styles_of(generator, len(SEEDS)), generator.w_avg, PSI, None), lod)
     styles = styles_of(generator, len(MIXED_SEEDS))
     first, last = default_ranges(generator.num_layers)["coarse"]
     whole = truncate(styles, generator.w_avg, PSI, None)

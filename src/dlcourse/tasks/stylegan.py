@@ -222,9 +222,8 @@ class StyleGAN(Task):
         images, labels = reals
         scale = 2.0 ** phase.stage[0]
         has_penalty = self.loss.has_penalty(self.d_descent.updates)
-        network = (
-            self.discriminator.forward if has_penalty else self.discriminator
-        )  # compiled, it has no 2nd derivative
+        # what torch.compile makes has no second derivatives: a penalty needs the network's own forward pass
+        network = self.discriminator.forward if has_penalty else self.discriminator
         score: Score = lambda x: network(x / scale, labels, phase.lod).float()
         images = (self.augment(images) * scale).requires_grad_(has_penalty)
         fakes = self.augment(fakes.detach())

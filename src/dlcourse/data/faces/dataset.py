@@ -130,11 +130,6 @@ class Faces:
         """The attribute called `label`, int64 (num_images,); None without classes."""
         return self.attributes[self.label] if self.label_size else None
 
-    @property
-    def class_names(self) -> list[str]:
-        """Of the labels: their numbers."""
-        return [str(number) for number in range(self.label_size)]
-
     @cached_property
     def levels(self) -> list[Tensor]:
         """The pictures at every level of detail, see `pyramid`."""
