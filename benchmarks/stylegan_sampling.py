@@ -89,6 +89,9 @@ def generator_seconds(resolution: int, batch: int, repeats: int, is_bf16: bool) 
 
 def child(arguments: argparse.Namespace) -> None:
     """One measurement in this process; prints JSON."""
+    from dlcourse.allocator import keep_freed_memory
+
+    keep_freed_memory()  # as scripts/sample.py does
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     sizes = arguments.resolution, arguments.batch, arguments.repeats
@@ -117,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="G(z) beside the bare chain of its convolutions.")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--child", choices=PEERS, help=argparse.SUPPRESS)
     parser.add_argument("--resolution", type=int, help=argparse.SUPPRESS)

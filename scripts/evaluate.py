@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
     from dlcourse import checkpoint
+    from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
     from dlcourse.errors import UserError
     from dlcourse.metrics import Evaluation
@@ -22,6 +23,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.runner import find_device
 
     start = time.monotonic()
+    keep_freed_memory()  # batch after batch needs the same
     path = checkpoint.newest(Path(cfg.checkpoint))
     generator, model = read_generator(path)
     if cfg.dataset is not None:

@@ -13,11 +13,13 @@ def sample(cfg: DictConfig) -> None:
     import torch
 
     from dlcourse import checkpoint
+    from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
     from dlcourse.errors import UserError
     from dlcourse.runner import find_device
     from dlcourse.sampling import check_output, save
 
+    keep_freed_memory()  # picture after picture needs the same
     config = command_line.plain(cfg)
     torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
     sampler = build(config["sampler"], "sampler")

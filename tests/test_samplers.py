@@ -79,6 +79,13 @@ def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
     assert (one == other) == (name == "project")  # whose start, w_avg, knows no class
 
 
+def test_every_set_of_points_may_have_classes_of_its_own(photo):
+    small = small_generator(resolution=8, label_size=2)
+    mixed = sampler("mixing", "seeds=[0@0,1@1]", "sampler.destinations={coarse:5@1,middle:null,fine:null}")(small)
+    assert "seed_5_of_class_1_coarse_of_seed_0_of_class_0" in mixed.singles
+    assert sampler("interpolate", "seeds=[0@0,0@1]", "sampler.space=z")(small).frames
+
+
 def test_no_grid_depends_on_how_its_seeds_are_written_or_accompanied(generator):
     one, two = (sampler("grid", f"seeds={seeds}")(generator) for seeds in ("2-4", "[4,9]"))
     assert np.array_equal(pixels(one, "seed_4"), pixels(two, "seed_4"))

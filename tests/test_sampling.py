@@ -13,7 +13,7 @@ from dlcourse.images import to_picture
 from dlcourse.models.stylegan import mix_styles
 from dlcourse.sampling import Drawing, Result, check_output, latents, parse_seeds, save
 from dlcourse.sampling.drawing import seeded_noise, to_unit
-from dlcourse.sampling.points import SavedStyles, Seed, stored_noise
+from dlcourse.sampling.points import SavedStyles, Seed, parse_numbers, stored_noise
 from dlcourse.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
 from generators import small_generator
 
@@ -139,11 +139,25 @@ def test_classes_reach_the_mapping_and_are_needed_exactly_where_there_are_some(g
     first, mixed = (drawing(classes).pictures(conditional, points) for classes in (1, [1, 2]))
     assert torch.equal(first[0], mixed[0]) and not torch.equal(first[1], mixed[1])
     assert drawing(2).w(conditional, range(1001)).shape == (1001, 32)
-    for classes in (None, 3, [0], [0, -1]):
-        with pytest.raises(UserError, match=r"classes=.* trained on classes; give one of 0 to 2, or a list of 2"):
+    for classes in (None, 3, [0, -1]):
+        with pytest.raises(UserError, match=r"class=.* trained on classes; give one of 0 to 2, classes=1 or seeds=0@1"):
             drawing(classes).pictures(conditional, points)
-    with pytest.raises(UserError, match="classes=1: this generator knows no classes"):
+    with pytest.raises(UserError, match=r"classes=\[0\]: 1 classes for 2 pictures; give as many, or one for all"):
+        drawing([0]).pictures(conditional, points)
+    with pytest.raises(UserError, match="class=1: this generator knows no classes"):
         drawing(1).pictures(generator, points)
+
+
+def test_a_seed_may_bring_its_class():
+    conditional = small_generator(resolution=8, label_size=3)
+    given = drawing([1, 2, 2]).pictures(conditional, parse_seeds("0,0-1"))
+    assert torch.equal(drawing().pictures(conditional, parse_seeds("0@1,0-1@2")), given)
+    assert torch.equal(drawing(2).pictures(conditional, parse_seeds(["0@1", "0-1"])), given)
+    assert parse_seeds("3@2")[0].label == "seed 3 of class 2"
+    with pytest.raises(UserError, match="class=3: this generator was trained on classes"):
+        drawing().pictures(conditional, parse_seeds("0@3"))
+    with pytest.raises(ValueError, match="seeds must be numbers here, got '0@1'"):
+        parse_numbers("0@1")
 
 
 def test_many_w_at_once_are_those_of_the_seeds(generator):

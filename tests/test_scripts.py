@@ -130,7 +130,7 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
         (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
         (["checkpoint=run", "output=a.txt"], ["output=a.txt: must end in one of"]),
         (["checkpoint=run", "sampler=project"], ["there is no target; give a picture, target=PHOTO.jpg"]),
-        (["checkpoint=run", "classes=3"], ["classes=3: this generator knows no classes"]),
+        (["checkpoint=run", "classes=3"], ["class=3: this generator knows no classes"]),
         (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: not a whole checkpoint"]),
     ],
 )

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.models.stylegan import layers, synthesis
+from dlcourse.models.stylegan.adain import ELEMENTS_IN_CACHE, adain
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def assert_close(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> N
 
 def test_adain_sets_mean_and_standard_deviation():
     x, style = 3 + 5 * torch.randn(4, 3, 8, 8), torch.randn(4, 6)
-    y = layers.adain(x, style)
+    y = adain(x, style)
     assert torch.allclose(y.mean((2, 3)), style[:, 3:], atol=1e-5)
     assert torch.allclose(y.std((2, 3), correction=0), (style[:, :3] + 1).abs(), atol=1e-5)
 
@@ -31,14 +32,14 @@ def test_adain_equals_its_equation_in_float64():
     scale, bias = (style.view(2, 2, 3, 1, 1)[:, i] for i in (0, 1))
     centred = x - x.mean((2, 3), keepdim=True)
     expected = centred * (centred.square().mean((2, 3), keepdim=True) + 1e-8).rsqrt() * (scale + 1) + bias
-    assert_close(layers.adain(x, style), expected, 1e-12)
+    assert_close(adain(x, style), expected, 1e-12)
 
 
 def test_statistics_of_half_precision_are_taken_in_float32():
     x, style = torch.randn(4, 3, 8, 8) + 30, torch.randn(4, 6)
-    half = layers.adain(x.bfloat16(), style)
+    half = adain(x.bfloat16(), style)
     assert half.dtype == torch.bfloat16
-    assert_close(half.float(), layers.adain(x.bfloat16().float(), style), 0.01)
+    assert_close(half.float(), adain(x.bfloat16().float(), style), 0.01)
     x = torch.full((4, 1, 4, 4), 1000.0).half() + torch.tensor([0, 1, 2, 3]).view(4, 1, 1, 1).half() * 100
     assert layers.minibatch_stddev(x, 4)[0, 1, 0, 0] == pytest.approx(12500**0.5, rel=1e-3)  # overflows in half
 
@@ -146,8 +147,8 @@ def test_conv_down_is_convolution_and_mean():
 @pytest.mark.parametrize("batch", [1, 3])
 def test_adain_is_the_same_with_channels_last(batch):
     x, style = torch.randn(batch, 4, 6, 8, dtype=torch.float64), torch.randn(batch, 8, dtype=torch.float64)
-    found = layers.adain(x.to(memory_format=torch.channels_last), style)
-    assert_close(found, layers.adain(x, style), 1e-12)
+    found = adain(x.to(memory_format=torch.channels_last), style)
+    assert_close(found, adain(x, style), 1e-12)
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -178,9 +179,24 @@ def test_conv_up_keeps_the_layout_of_its_input(memory_format, kernel_format):
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_adain_without_gradients_is_the_same_and_leaves_its_input(batch, memory_format):
+def test_adain_without_gradients_is_the_same_and_overwrites_its_input(batch, memory_format):
     x, style = torch.randn(batch, 4, 6, 8).to(memory_format=memory_format), torch.randn(batch, 8)
-    before, expected = x.clone(), layers.adain(x, style)
+    expected = adain(x, style)
     with torch.no_grad():
-        assert torch.equal(layers.adain(x, style), expected)
-    assert torch.equal(x, before)
+        found = adain(x, style)
+    assert torch.equal(found, expected)
+    assert found.data_ptr() == x.data_ptr()
+
+
+def test_adain_has_right_first_and_second_derivatives():
+    x, style = torch.randn(2, 3, 4, 3).double().requires_grad_(), torch.randn(2, 6).double().requires_grad_()
+    assert torch.autograd.gradcheck(adain, (x, style)) and torch.autograd.gradgradcheck(adain, (x, style))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_adain_of_a_large_picture_is_exact(batch):
+    """A million pixels with a mean of many standard deviations; torch's kernels are off by 1e-4."""
+    x = (5 + F.leaky_relu(torch.randn(batch, 2, 1024, 1024), 0.2)).to(memory_format=torch.channels_last)
+    assert x.numel() > ELEMENTS_IN_CACHE  # so that there are several pieces
+    style = torch.randn(batch, 4)
+    assert_close(adain(x, style).double(), adain(x.double(), style.double()), 5e-6)

@@ -18,7 +18,8 @@ class Drawing:
     """How every sampler turns points into styles and styles into pictures.
 
     Args:
-        classes: for generators with labels: one class for all pictures, or one for each.
+        classes: for generators with labels: one class for all pictures, or one for each; seeds such as 7@2 have their
+            own.
         truncation_psi: 1 is the whole distribution, 0 the mean picture.
         truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
         batch_size: pictures per forward pass, >= 1. With 1 a picture is the same to the last bit whatever else is
@@ -48,9 +49,29 @@ class Drawing:
 
     def whole_styles(self, generator: Generator, points: Sequence[Point]) -> Tensor:
         """Styles of points before truncation, (N, L, w_dim); each is computed by itself."""
-        labels = one_hot(self.classes, len(points), generator)
+        labels = self.labels(generator, points)
         rows = [None] * len(points) if labels is None else labels.split(1)
         return torch.stack([point.styles(generator, row) for point, row in zip(points, rows, strict=True)])
+
+    def labels(self, generator: Generator, points: Sequence[Point]) -> Tensor | None:
+        """The classes of points, their own before those of the drawing, (N, label_size) or None: see one_hot."""
+        pairs = zip(points, self.class_of_each(len(points)), strict=True)
+        return one_hot(
+            [given if point.class_number is None else point.class_number for point, given in pairs], generator
+        )
+
+    def class_of_each(self, count: int) -> list[int | None]:
+        """`classes` of so many pictures.
+
+        Raises:
+            UserError: a list of another length.
+        """
+        if not isinstance(self.classes, list):
+            return [self.classes] * count
+        if len(self.classes) != count:
+            cure = "give as many, or one for all, or write them behind the seeds: seeds=[0@1,3@2]"
+            raise UserError(f"classes={self.classes}: {len(self.classes)} classes for {count} pictures; {cure}")
+        return list(self.classes)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
         """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given."""
@@ -60,7 +81,7 @@ class Drawing:
     @torch.no_grad()
     def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
         """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
-        labels = one_hot(self.classes, len(seeds), generator)
+        labels = one_hot(self.class_of_each(len(seeds)), generator)
         chunks = []
         for start in range(0, len(seeds), CHUNK):
             z = latents(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
@@ -93,22 +114,20 @@ def to_unit(images: Tensor) -> Tensor:
     return ((images + 1) / 2).clamp(0, 1)
 
 
-def one_hot(classes: int | list[int] | None, count: int, generator: Generator) -> Tensor | None:
-    """Labels of `count` pictures, (N, label_size), or None for a generator without classes.
+def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | None:
+    """Labels of pictures of these classes, (N, label_size), or None for a generator without classes.
 
     Raises:
-        UserError: classes where the generator has none, none where it has some, one it does not have, or too few.
+        UserError: a class where the generator has none, none where it has some, or one that it does not have.
     """
     size = generator.label_size
-    if size == 0:
-        if classes is not None:
-            raise UserError(f"classes={classes}: this generator knows no classes; leave classes=null")
-        return None
-    chosen = classes if isinstance(classes, list) else [classes] * count
-    if classes is None or len(chosen) != count or not all(0 <= int(number or 0) < size for number in chosen):
-        wanted = f"one of 0 to {size - 1}, or a list of {count}, one for each picture"
-        raise UserError(f"classes={classes}: this generator was trained on classes; give {wanted}")
-    return torch.eye(size, device=generator.w_avg.device)[chosen]
+    for number in classes:
+        if size == 0 and number is not None:
+            raise UserError(f"class={number}: this generator knows no classes; leave classes=null and seeds without @")
+        if size and (number is None or not 0 <= number < size):
+            wanted = f"give one of 0 to {size - 1}, classes=1 or seeds=0@1"
+            raise UserError(f"class={number}: this generator was trained on classes; {wanted}")
+    return torch.eye(size, device=generator.w_avg.device)[list(classes)] if size else None
 
 
 def noise_of(generator: Generator, points: Sequence[Point]) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Where a picture comes from: a seed, or a w in a file."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.models.stylegan import Generator
 
 Seeds = str | int | list[int | str]  # as people write them: see parse_seeds
+SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
 class Point(Protocol):
@@ -20,6 +22,10 @@ class Point(Protocol):
     @property
     def label(self) -> str:
         """What to write beneath its picture."""
+
+    @property
+    def class_number(self) -> int | None:
+        """Its own class; None takes that of the drawing."""
 
     def z(self, generator: Generator) -> Tensor:
         """Its latent, (1, z_dim)."""
@@ -36,11 +42,14 @@ class Seed:
     """z ~ N(0, 1) of a seed; it depends on nothing else."""
 
     number: int
+    class_number: int | None = None
 
     @property
     def label(self) -> str:
-        """seed 7."""
-        return f"seed {self.number}"
+        """seed 7, or seed 7 of class 2."""
+        return (
+            f"seed {self.number}" if self.class_number is None else f"seed {self.number} of class {self.class_number}"
+        )
 
     def z(self, generator: Generator) -> Tensor:
         """Drawn on the CPU, so that every device gets the same one."""
@@ -64,6 +73,7 @@ class SavedStyles:
     """
 
     path: str
+    class_number = None
 
     @property
     def label(self) -> str:
@@ -115,7 +125,7 @@ def latents(seeds: Iterable[int], z_dim: int) -> Tensor:
 
 
 def parse_seeds(seeds: Seeds) -> list[Point]:
-    """Seeds as a user writes them: 7, "0-15", "0-3,8", [0, 1, 2] or [0, "photo.pt"].
+    """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
 
     Raises:
         ValueError: anything else, or none at all.
@@ -126,23 +136,25 @@ def parse_seeds(seeds: Seeds) -> list[Point]:
         if part.endswith(".pt"):
             points.append(SavedStyles(part))
             continue
-        first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError(f"seeds must look like 7, 0-15, [0,1,2] or [0,FILE.pt], got {seeds!r}")
-        points += map(Seed, range(int(first), int(last if dash else first) + 1))
+        found = SEEDS.fullmatch(part)
+        if found is None:
+            raise ValueError(f"seeds must look like 7, 0-15, 0-3@CLASS, [0,1,2] or [0,FILE.pt], got {seeds!r}")
+        first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
+        assert first is not None
+        points += [Seed(number, class_number) for number in range(first, (first if last is None else last) + 1)]
     if not points:
         raise ValueError(f"seeds={seeds!r} names no seed; give for example seeds=0-15")
     return points
 
 
 def parse_numbers(seeds: Seeds) -> list[int]:
-    """Seeds, as parse_seeds takes them, where a w from a file would make no sense.
+    """Seeds, as parse_seeds takes them, where neither a w from a file nor a class of its own would make sense.
 
     Raises:
-        ValueError: not seeds, or a file among them.
+        ValueError: not seeds, or a file or a class among them.
     """
     points = parse_seeds(seeds)
-    numbers = [point.number for point in points if isinstance(point, Seed)]
+    numbers = [point.number for point in points if isinstance(point, Seed) and point.class_number is None]
     if len(numbers) < len(points):
         raise ValueError(f"seeds must be numbers here, got {seeds!r}")
     return numbers

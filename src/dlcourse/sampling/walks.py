@@ -10,7 +10,7 @@ from torch import Tensor
 from dlcourse.animation_files import captioned
 from dlcourse.models.stylegan import Generator
 from dlcourse.picture_table import Table
-from dlcourse.sampling.drawing import Drawing, one_hot, seeded_noise
+from dlcourse.sampling.drawing import Drawing, seeded_noise
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.sampling.result import Result
@@ -110,7 +110,7 @@ def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
 def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
     """By `between` of two z, and straight between their classes, then through the mapping."""
     z = torch.cat([point.z(generator) for point in sampler.points])
-    labels = one_hot(sampler.drawing.classes, len(z), generator)
+    labels = sampler.drawing.labels(generator, sampler.points)
 
     @torch.no_grad()
     def styles(start: int, end: int, t: float) -> Tensor:

@@ -88,29 +88,6 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * (x.square().mean(1, keepdim=True) + EPSILON).rsqrt()
 
 
-def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON) -> Tensor:
-    """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
-
-    Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on
-    the variance. That is the batch normalization of one image with N C channels, which has a fused kernel; where
-    several images have their channels last in memory, it is the group normalization with groups of one channel,
-    and then one more pass for the styles, which overwrites where nobody needs gradients.
-
-    Args:
-        x: (N, C, H, W).
-        style: (N, 2 C), y_scale - 1 before y_bias.
-    """
-    scale, bias = at_least_float32(style).chunk(2, dim=1)  # (N, C) each
-    if x.is_contiguous() or len(x) == 1:
-        planes = x.reshape(1, -1, *x.shape[2:])  # (1, N C, H, W), a view
-        factor, shift = (scale + 1).reshape(-1), bias.reshape(-1)
-        planes = F.batch_norm(planes, None, None, factor, shift, training=True, eps=epsilon)
-        return planes.view(x.shape)  # (N, C, H, W)
-    normal = F.group_norm(x, x.shape[1], eps=epsilon)
-    factor, shift = ((part.to(normal.dtype))[:, :, None, None] for part in (scale + 1, bias))
-    return torch.addcmul(shift, normal, factor, out=None if torch.is_grad_enabled() else normal)
-
-
 def minibatch_stddev(x: Tensor, group_size: int) -> Tensor:
     """Append one channel: the standard deviation over a group of images, averaged over channels and pixels.
 

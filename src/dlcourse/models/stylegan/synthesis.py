@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse.models.stylegan.adain import adain
 from dlcourse.models.stylegan.layers import (
     EPSILON,
     GAIN,
     Blur,
     Conv2d,
     Linear,
-    adain,
     conv_up,
     lrelu,
     pixel_norm,
