@@ -76,7 +76,7 @@ def mean_and_rstd(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     channels are last in memory, and are a thousand times less exact there.
     """
     mean = x.mean((2, 3), keepdim=True)
-    squares = sum_over_pixels(lambda rows: (rows - mean).square(), x)
+    squares = sum_over_pixels(lambda rows: (rows - mean).square_(), x)
     return mean, (squares / (x.shape[2] * x.shape[3]) + epsilon).rsqrt()
 
 
