@@ -1,10 +1,11 @@
 """What the commands share: Hydra's entry point, run folders, and mistakes told in one line."""
 
+import contextlib
 import difflib
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BUNDLED = CONFIGS.parent / "checkpoints" / "stylegan_faces.pt"
+LESS_MEMORY = (
+    "less is needed with precision=bf16 (on a GPU), a smaller task.batch_size or task.growth.batch_size, "
+    "task.accumulate=2 (StyleGAN) or dataset.content_size (style transfer)"
+)
 held_back: list[str] = []  # overrides of a run that goes on
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is there
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
@@ -245,6 +250,39 @@ def keys_only(overrides: Iterable[str]) -> Iterable[str]:
             raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
         if key not in ("resume", "run_dir"):
             yield override
+
+
+@contextlib.contextmanager
+def end_told(run_dir: Path) -> Iterator[None]:
+    """Say how to go on with a run that ends early: asked to (status 128 + signal), or because of what surrounds it.
+
+    Raises:
+        UserError: no memory, or a folder in which nothing can be written.
+    """
+    import torch
+
+    from dlcourse.interruption import Interrupted
+
+    go_on = f"go on with resume={run_dir}"
+    try:
+        yield
+    except Interrupted as end:
+        print(f"{end}: checkpoint written; {go_on}", file=sys.stderr)
+        sys.exit(128 + end.signum)
+    except KeyboardInterrupt:
+        print(f"interrupted, without a checkpoint of the last steps; {go_on}", file=sys.stderr)
+        sys.exit(130)
+    except UserError as error:
+        has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
+        raise UserError(f"{error}; {go_on}" if has_checkpoint else str(error)) from error
+    except OSError as error:
+        what = f"{error.filename or run_dir}: {error.strerror}"
+        raise UserError(f"{what}; make room or change rights, then {go_on}") from error
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise UserError(f"out of memory ({reason}); {LESS_MEMORY}; {go_on}") from error
 
 
 def record_config(cfg: DictConfig, run_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """Train a classifier, transfer a style, or train StyleGAN: python scripts/train.py experiment=NAME key=value ..."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -22,14 +23,15 @@ def train(cfg: DictConfig) -> None:
         elif cfg.weights is not None:
             cfg = command_line.with_networks_of(Path(cfg.weights), cfg)
         processes.wait()  # all have looked at the folder before one of them writes there
-        train_in(run_dir, cfg)
+        with command_line.end_told(run_dir):
+            train_in(run_dir, cfg)
 
 
 def train_in(run_dir: Path, cfg: DictConfig) -> None:
     """Train in a run folder, from its newest checkpoint if there is one."""
     import torch
 
-    from dlcourse import checkpoint, processes
+    from dlcourse import checkpoint, processes, run_lock
     from dlcourse.build import build
     from dlcourse.runner import Runner
 
@@ -47,14 +49,11 @@ def train_in(run_dir: Path, cfg: DictConfig) -> None:
     if task.is_finished():
         print(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return
-    if processes.rank() == 0:
-        command_line.record_config(cfg, run_dir)
-        print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
-    try:
+    with run_lock.locked(run_dir) if processes.rank() == 0 else contextlib.nullcontext():
+        if processes.rank() == 0:
+            command_line.record_config(cfg, run_dir)
+            print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
         runner.train(task, run_dir, config, step)
-    except KeyboardInterrupt:
-        print(f"interrupted; go on with resume={run_dir}", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ LEAVES = {
         "errors",
         "figures",
         "images",
+        "interruption",
         "picture_files",
         "picture_table",
         "processes",
+        "run_lock",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves

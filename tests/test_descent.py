@@ -1,7 +1,10 @@
+import itertools
+
 import pytest
 import torch
 
-from dlcourse.descent import Descent
+from dlcourse.descent import MOST_SKIPPED, Descent
+from dlcourse.errors import UserError
 from dlcourse.schedules import Constant, Exponential
 
 TARGET = torch.tensor([1.0, -2.0, 3.0])
@@ -140,3 +143,63 @@ def test_lr_and_gradient_norm_of_the_last_update():
     for _ in range(2):
         descent.step(lambda: {"loss": (torch.tensor([3.0, 4.0, 0.0]) * x).sum()})
     assert descent.lr() == 0.5 and float(descent.gradient_norm()) == 5.0
+
+
+def broken_at(parameter, *steps):
+    """A loss that is no number in some calls."""
+    calls = itertools.count()
+    return lambda: {"loss": parameter.square().sum() * (float("nan") if next(calls) in steps else 1.0)}
+
+
+def test_an_update_that_is_no_number_is_skipped_and_counted(caplog):
+    parameter, other = (torch.ones(3, requires_grad=True) for _ in range(2))
+    make = lambda parameters: torch.optim.Adam(parameters, lr=0.1)
+    descent, straight = (Descent([leaf], make, Constant()) for leaf in (parameter, other))
+    loss_fn, good = broken_at(parameter, 1, 3), broken_at(other)
+    for _ in range(5):
+        descent.step(loss_fn)
+    for _ in range(3):
+        straight.step(good)
+    assert torch.equal(parameter, other)  # as if the broken ones had not been
+    assert (descent.updates, descent.skipped) == (5, 2)
+    assert "update 2: loss is nan; skipped" in caplog.text
+
+
+def test_a_gradient_that_is_no_number_is_one_too():
+    parameter = torch.zeros(2, requires_grad=True)
+    descent = Descent([parameter], lambda parameters: torch.optim.SGD(parameters, lr=0.1), Constant())
+    descent.step(lambda: {"loss": parameter.sqrt().sum()})  # 0, with an infinite slope
+    assert not parameter.any() and descent.skipped == 1
+
+
+def test_too_many_in_a_row_end_the_run_and_are_named():
+    parameter = torch.ones(2, requires_grad=True)
+    descent = Descent([parameter], lambda parameters: torch.optim.SGD(parameters, lr=0.1), Constant())
+    parts = lambda: {"loss": parameter.sum() / 0, "penalty": parameter.sum().log() * float("nan")}
+    with pytest.raises(UserError, match=r"update 10: loss is inf, penalty is nan, 10 times in a row; try a smaller"):
+        for _ in range(100):
+            descent.step(parts)
+    assert torch.equal(parameter, torch.ones(2)) and descent.skipped == MOST_SKIPPED
+
+
+@pytest.mark.parametrize("line_search", [None, "strong_wolfe"])
+def test_lbfgs_goes_back_to_the_last_good_point_with_a_fresh_history(line_search):
+    parameter = torch.full((2,), 3.0, requires_grad=True)
+    make = lambda parameters: torch.optim.LBFGS(parameters, lr=0.5, max_iter=1, line_search_fn=line_search)
+    descent = Descent([parameter], make, Constant())
+    for _ in range(3):
+        before = parameter.detach().clone()
+        descent.step(lambda: {"loss": parameter.square().square().sum()})
+    descent.step(lambda: {"loss": parameter.sum() * float("nan")})
+    assert torch.equal(parameter, before)
+    assert not descent.optimizer.state  # no history
+    descent.step(lambda: {"loss": parameter.square().sum()})
+    assert descent.skipped_in_a_row == 0 and parameter.abs().sum() < before.abs().sum()
+
+
+def test_lbfgs_comes_back_from_a_line_search_that_led_nowhere():
+    parameter = torch.full((2,), 3.0, requires_grad=True)
+    make = lambda parameters: torch.optim.LBFGS(parameters, lr=float("inf"), max_iter=1)
+    descent = Descent([parameter], make, Constant())
+    descent.step(lambda: {"loss": parameter.square().sum()})
+    assert torch.equal(parameter, torch.full((2,), 3.0)) and descent.skipped == 1

@@ -1,5 +1,6 @@
 """The commands as people type them, from a folder that is not the project's."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 
 from conftest import ROOT, run_script, small_overrides
+from dlcourse import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +55,37 @@ def test_a_sweep_gives_every_job_its_folder(tmp_path):
     assert all((sweep / name / "config.yaml").exists() for name in folders)
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+def start_endless_run(folder):
+    """Start a run, and wait until it steps."""
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), "runner.max_steps=100000000", "run_dir=run"]
     heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+    while not (folder / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    return process
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, name):
+    process = start_endless_run(tmp_path)
+    process.send_signal(signal.Signals[name])
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert stderr.strip().splitlines()[-1] == "interrupted; go on with resume=run"
+    assert process.returncode == 128 + signal.Signals[name]
+    last_line = stderr.strip().splitlines()[-1]
+    (step,) = re.fullmatch(rf"{name} after step (\d+): checkpoint written; go on with resume=run", last_line).groups()
+    assert checkpoint.newest(tmp_path / "run") == checkpoint.path_for(tmp_path / "run", int(step))
+    again = run_script("train.py", "resume=run", f"runner.max_steps={int(step) + 2}", cwd=tmp_path)
+    assert again.returncode == 0 and "run: 2 steps on" in again.stderr, again.stderr
+
+
+def test_two_runs_cannot_share_a_folder(tmp_path):
+    first = start_endless_run(tmp_path)
+    second = run_script("train.py", "resume=run", cwd=tmp_path)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 1
+    assert "run: another process trains there; wait for it, or choose another run_dir" in second.stderr
 
 
 @pytest.mark.parametrize(

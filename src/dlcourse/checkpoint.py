@@ -1,7 +1,9 @@
 """Checkpoints: {step, config, state}, written whole or not at all, read without running anything from the file."""
 
+import logging
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -
         step: updates done.
         config: the resolved config, plain data.
         state: name -> state_dict.
+
+    Raises:
+        UserError: it cannot be written there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -29,8 +34,24 @@ def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        flush_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
+        cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise UserError(f"{path}: cannot be written ({cause.strerror})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system has such a thing."""
+    if os.name != "nt":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -59,6 +80,11 @@ def path_for(run_dir: Path, step: int) -> Path:
     return run_dir / "checkpoints" / f"step_{step:07d}.pt"
 
 
+def path_of_best(run_dir: Path) -> Path:
+    """Where the best checkpoint of a run belongs."""
+    return run_dir / "checkpoints" / "best.pt"
+
+
 def all_of(run_dir: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
     found = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
@@ -71,7 +97,7 @@ def step_of(path: Path) -> int:
 
 
 def newest(run_or_file: Path) -> Path:
-    """The file itself, or the newest checkpoint of a run folder.
+    """The file itself, or the newest checkpoint of a run folder that was not cut short.
 
     Raises:
         UserError: nothing there, or a folder without checkpoints.
@@ -83,7 +109,33 @@ def newest(run_or_file: Path) -> Path:
     found = all_of(run_or_file)
     if not found:
         raise UserError(f"{run_or_file}: not a run with a checkpoint (no checkpoints/step_*.pt in it)")
-    return found[-1]
+    return next((path for path in reversed(found) if zipfile.is_zipfile(path)), found[-1])
+
+
+def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint of a run that can be read, with a warning for each newer one; None for a run without any.
+
+    Raises:
+        UserError: there are some, and none can be read.
+    """
+    found = all_of(run_dir)
+    for path in reversed(found):
+        try:
+            return path, load(path)
+        except UserError as error:
+            if path == found[0]:
+                raise
+            logging.getLogger(__name__).warning(f"{error}; going on from the one before")
+    return None
+
+
+def clear_away(run_dir: Path, step: int) -> None:
+    """What a run that goes on from `step` should not meet again: unfinished files go, later checkpoints are renamed."""
+    for path in (run_dir / "checkpoints").glob(".*.tmp"):
+        path.unlink()
+    for path in all_of(run_dir):
+        if step_of(path) > step:
+            path.rename(path.with_name(f"{path.name}.broken"))
 
 
 def prune(run_dir: Path, keep: int) -> None:

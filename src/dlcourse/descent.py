@@ -1,5 +1,7 @@
 """The one place where parameters are updated."""
 
+import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -7,10 +9,16 @@ import torch
 from torch import Tensor
 
 from dlcourse import processes
+from dlcourse.errors import UserError
 from dlcourse.schedules import Schedule
 
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+MOST_SKIPPED = 10  # updates in a row
+
+
+class NotFinite(Exception):  # noqa: N818  # what happens next is no error
+    """A loss or a gradient that is no number."""
 
 
 class Descent:
@@ -21,6 +29,9 @@ class Descent:
     network's gradients untouched. Biases and the scales of norms (parameters of less than two dimensions) are exempt
     from weight decay. What must surround every update belongs here.
 
+    An update whose loss or gradient is not finite is skipped and counted in `skipped`; L-BFGS, whose history may be
+    what is wrong, goes back to the last point where they were finite and forgets its history.
+
     Args:
         parameters: the leaves to descend on.
         make_optimizer: parameters -> optimizer.
@@ -29,7 +40,7 @@ class Descent:
 
     def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
         self.make_optimizer, self.schedule = make_optimizer, schedule
-        self.updates = 0
+        self.updates, self.skipped, self.skipped_in_a_row = 0, 0, 0
         self.restart(parameters)
 
     def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, lr_factor: float = 1.0) -> None:
@@ -46,6 +57,7 @@ class Descent:
         exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.scale, self.lr_factor = scale, lr_factor
+        self.way_back: list[Tensor] = []  # where the last step of L-BFGS began
 
     def step(self, *loss_fns: Callable[[], Metrics]) -> Metrics:
         """One update of the optimizer; returns what the loss said first, of the point that the update starts from.
@@ -60,24 +72,67 @@ class Descent:
         first: Metrics = {}
 
         def closure() -> Tensor:
-            terms, gradients = self.differentiate(loss_fns[0])
-            for loss_fn in loss_fns[1:]:
-                more_terms, more_gradients = self.differentiate(loss_fn)
-                terms = {name: value + more_terms[name] for name, value in terms.items()}
-                add(gradients, more_gradients)
-            means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
-            if len(loss_fns) > 1:
-                torch._foreach_div_(means, len(loss_fns))
-            processes.average(means)
+            terms, gradients = self.mean_over_parts(loss_fns)
             if not first:
                 first.update(terms)
+                if not is_finite(terms["loss"], gradients):
+                    raise NotFinite
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
             return terms["loss"] * self.scale
 
-        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
+        try:
+            self.update(closure)
+            self.skipped_in_a_row = 0
+        except NotFinite:
+            self.skip(first)
         self.updates += 1
         return first
+
+    def update(self, closure: Callable[[], Tensor]) -> None:
+        """One step of the optimizer.
+
+        Raises:
+            NotFinite: before anything has changed, or, with L-BFGS, after a line search that led nowhere.
+        """
+        is_lbfgs = isinstance(self.optimizer, torch.optim.LBFGS)
+        start = [parameter.detach().clone() for parameter in self.parameters] if is_lbfgs else []
+        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
+        if is_lbfgs:
+            self.way_back = start
+            if not all(bool(parameter.isfinite().all()) for parameter in self.parameters):
+                raise NotFinite
+
+    @torch.no_grad()
+    def skip(self, terms: Metrics) -> None:
+        """Note that an update is skipped, and go back if there is a way.
+
+        Raises:
+            UserError: it was one too many in a row.
+        """
+        self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
+        wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
+        what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
+        if self.skipped_in_a_row == MOST_SKIPPED:
+            raise UserError(f"{what}, {MOST_SKIPPED} times in a row; try a smaller optimizer.lr, or precision=fp32")
+        logging.getLogger(__name__).warning(f"{what}; skipped")
+        if self.way_back:
+            for parameter, last_good in zip(self.parameters, self.way_back, strict=True):
+                parameter.copy_(last_good)
+            self.restart(self.parameters, self.scale, self.lr_factor)
+
+    def mean_over_parts(self, loss_fns: Sequence[Callable[[], Metrics]]) -> tuple[Metrics, list[Tensor | None]]:
+        """Terms and gradients, means over the parts of a minibatch and over all processes."""
+        terms, gradients = self.differentiate(loss_fns[0])
+        for loss_fn in loss_fns[1:]:
+            more_terms, more_gradients = self.differentiate(loss_fn)
+            terms = {name: value + more_terms[name] for name, value in terms.items()}
+            add(gradients, more_gradients)
+        means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
+        if len(loss_fns) > 1:
+            torch._foreach_div_(means, len(loss_fns))
+        processes.average(means)
+        return terms, gradients
 
     def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
         """The terms of a loss, and its gradient by each parameter; None where the parameter plays no part."""
@@ -99,6 +154,9 @@ class Descent:
         """The optimizer's memory and the clock. Hyper-parameters stay with the config."""
         return {
             "updates": self.updates,
+            "skipped": self.skipped,
+            "skipped_in_a_row": self.skipped_in_a_row,
+            "way_back": self.way_back,
             "scale": self.scale,
             "lr_factor": self.lr_factor,
             "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
@@ -113,8 +171,17 @@ class Descent:
         memory = {place[parameter]: saved for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
-        self.updates, self.scale, self.lr_factor = (state_dict[name] for name in ("updates", "scale", "lr_factor"))
+        for name in ("updates", "skipped", "skipped_in_a_row", "scale", "lr_factor"):
+            setattr(self, name, state_dict[name])
+        pairs = zip(self.parameters, state_dict["way_back"], strict=False)  # none, or one for each
+        self.way_back = [saved.to(parameter) for parameter, saved in pairs]
         self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def is_finite(loss: Tensor, gradients: list[Tensor | None]) -> bool:
+    """Whether a loss and the length of its gradient are numbers; waits for the device, as any such decision must."""
+    known = [gradient for gradient in gradients if gradient is not None]
+    return math.isfinite(float(loss) + float(torch.nn.utils.get_total_norm(known)))
 
 
 def add(gradients: list[Tensor | None], others: Sequence[Tensor | None]) -> None:

@@ -182,7 +182,9 @@ def keep_until(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in path.read_text().splitlines() if step_of(line) <= step]
-    path.write_text("".join(f"{line}\n" for line in kept))
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text("".join(f"{line}\n" for line in kept))
+    temporary.replace(path)  # whoever is killed here loses nothing
 
 
 def step_of(line: str) -> float:
@@ -191,3 +193,10 @@ def step_of(line: str) -> float:
         return json.loads(line)["step"]
     except ValueError:
         return math.inf
+
+
+def lowest(run_dir: Path, tag: str | None) -> float:
+    """The lowest value that a run has recorded of a metric; infinity if there is none."""
+    path = run_dir / "metrics.jsonl"
+    rows = map(json.loads, path.read_text().splitlines()) if path.exists() else []
+    return min((row[tag] for row in rows if row.get(tag) is not None), default=math.inf)

@@ -17,7 +17,7 @@ def joined() -> Iterator[None]:
     has_gpus = torch.cuda.is_available()
     if has_gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if has_gpus else "gloo")
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpus else "gloo")
     try:
         yield
     finally:
@@ -49,3 +49,12 @@ def average(tensors: Sequence[Tensor]) -> None:
     flat /= count()
     for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
+
+
+def largest(number: int) -> int:
+    """The largest of the numbers that the processes have; waits for all of them, but for no GPU."""
+    if count() == 1:
+        return number
+    numbers = torch.tensor(number)
+    distributed.all_reduce(numbers, distributed.ReduceOp.MAX)
+    return int(numbers)

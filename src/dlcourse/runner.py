@@ -11,7 +11,8 @@ from dlcourse import checkpoint, processes
 from dlcourse.allocator import return_freed_memory
 from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
-from dlcourse.logbook import Logbook, Silence
+from dlcourse.interruption import Interrupted, Interruption
+from dlcourse.logbook import Logbook, Silence, lowest
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
@@ -31,6 +32,7 @@ class Runner:
         compile: whether networks are compiled by torch.compile: minutes at the start for faster steps.
         max_steps, log_every, evaluate_every, visualize_every, checkpoint_every: whole numbers >= 1.
         keep_checkpoints: how many of the newest checkpoints stay, >= 1.
+        keep_best: tag of a metric of the evaluations; the checkpoint where it was lowest stays as best.pt. None: none.
 
     Raises:
         ValueError: a value outside these ranges, or a device that is not there.
@@ -49,6 +51,7 @@ class Runner:
         visualize_every: int,
         checkpoint_every: int,
         keep_checkpoints: int,
+        keep_best: str | None,
     ):
         counts = {
             "max_steps": max_steps,
@@ -69,20 +72,17 @@ class Runner:
         self.precision = precision
         self.num_threads = num_threads
         self.compile = compile
-        self.max_steps = max_steps
-        self.log_every = log_every
-        self.evaluate_every = evaluate_every
-        self.visualize_every = visualize_every
-        self.checkpoint_every = checkpoint_every
-        self.keep_checkpoints = keep_checkpoints
+        self.max_steps, self.log_every, self.evaluate_every = max_steps, log_every, evaluate_every
+        self.visualize_every, self.checkpoint_every = visualize_every, checkpoint_every
+        self.keep_checkpoints, self.keep_best = keep_checkpoints, keep_best
 
     def is_complete(self, run_dir: Path) -> bool:
         """Whether the run in this folder has a checkpoint of its last step."""
-        found = checkpoint.all_of(run_dir)
-        return bool(found) and checkpoint.step_of(found[-1]) >= self.max_steps
+        found = checkpoint.load_newest(run_dir)
+        return found is not None and found[1]["step"] >= self.max_steps
 
     def setup(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
-        """Set the task up on the device and load the newest checkpoint of `run_dir` into it.
+        """Set the task up on the device and load the newest checkpoint of `run_dir` that is whole into it.
 
         Nothing is written: whatever can be wrong with a run is found out before its folder exists.
 
@@ -104,19 +104,27 @@ class Runner:
             torch._dynamo.config.recompile_limit = 64  # a network that grows is compiled for every level of detail
             for network in task.networks():
                 network.compile()
-        found = checkpoint.all_of(run_dir)
-        if not found:
+        found = checkpoint.load_newest(run_dir)
+        if found is None:
             return 0
-        saved = checkpoint.load(found[-1])
-        checkpoint.refuse_other_model(saved["config"], config, found[-1])
-        checkpoint.restore(saved, task.state(), found[-1])
+        path, saved = found
+        checkpoint.refuse_other_model(saved["config"], config, path)
+        checkpoint.restore(saved, task.state(), path)
         return saved["step"]
 
     def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
-        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
+        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`.
+
+        Raises:
+            Interrupted: a signal asked for the end; there is a checkpoint of the last step.
+            UserError: a checkpoint cannot be written, or the loss is not finite any more.
+        """
         keeps_record = processes.rank() == 0
-        with Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence() as logbook:
-            is_last = task.is_finished()
+        if keeps_record:
+            checkpoint.clear_away(run_dir, step)
+        logbook = Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence()
+        with logbook, Interruption() as interruption:
+            best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
                 step += 1
@@ -127,14 +135,21 @@ class Runner:
                     is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
                     record |= task.conclude()
+                value = float(record.get(self.keep_best or "", best))
                 if is_last or step % self.log_every == 0:
                     record = metrics | record
                 logbook.advance(step, record, is_last)
                 if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())
                     logbook.histograms(step, task.histograms())
-                if keeps_record and (is_last or step % self.checkpoint_every == 0):
-                    self.save(task, run_dir, config, step)
+                signum = processes.largest(interruption.signum)
+                if keeps_record and value < best:
+                    best = value
+                    self.save(task, checkpoint.path_of_best(run_dir), config, step)
+                if keeps_record and (is_last or signum or step % self.checkpoint_every == 0):
+                    self.save(task, checkpoint.path_for(run_dir, step), config, step)
+                if signum and not is_last:
+                    raise Interrupted(signum, step)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
@@ -149,11 +164,12 @@ class Runner:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
 
-    def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int) -> None:
-        """Write the checkpoint of `step`, then let go of the oldest."""
+    def save(self, task: Task, path: Path, config: dict[str, Any], step: int) -> None:
+        """Write the checkpoint of `step`, and when it is safe let go of the oldest."""
+        path.parent.mkdir(exist_ok=True)
         state = {name: part.state_dict() for name, part in task.state().items()}
-        checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
-        checkpoint.prune(run_dir, self.keep_checkpoints)
+        checkpoint.save(path, step, config, state)
+        checkpoint.prune(path.parent.parent, self.keep_checkpoints)
 
 
 def step_seed(seed: int, step: int) -> int:
