@@ -261,13 +261,15 @@ def end_told(run_dir: Path) -> Iterator[None]:
     """
     import torch
 
+    from dlcourse import processes
     from dlcourse.interruption import Interrupted
 
     go_on = f"go on with resume={run_dir}"
     try:
         yield
     except Interrupted as end:
-        print(f"{end}: checkpoint written; {go_on}", file=sys.stderr)
+        if processes.rank() == 0:
+            print(f"{end}: checkpoint written; {go_on}", file=sys.stderr)
         sys.exit(128 + end.signum)
     except KeyboardInterrupt:
         print(f"interrupted, without a checkpoint of the last steps; {go_on}", file=sys.stderr)

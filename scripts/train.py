@@ -3,28 +3,51 @@
 import contextlib
 import sys
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import command_line
-from dlcourse.errors import UserError
 
 
 def train(cfg: DictConfig) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
     from dlcourse import processes  # here: --help and --cfg answer without torch
+    from dlcourse.errors import UserError
 
-    with processes.joined():
-        if processes.count() > 1 and cfg.resume is None and cfg.run_dir is None:
-            raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
-        run_dir = Path(cfg.resume) if cfg.resume is not None else command_line.new_run_dir(cfg)
-        if cfg.resume is not None:
-            cfg = command_line.resumed_config(run_dir)
-        elif cfg.weights is not None:
-            cfg = command_line.with_networks_of(Path(cfg.weights), cfg)
-        processes.wait()  # all have looked at the folder before one of them writes there
-        with command_line.end_told(run_dir):
-            train_in(run_dir, cfg)
+    is_one_of_several = processes.is_one_of_several()
+    if is_one_of_several and cfg.resume is None and cfg.run_dir is None:
+        raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
+    run_dir = Path(cfg.resume) if cfg.resume is not None else command_line.new_run_dir(cfg)
+    if cfg.resume is not None:
+        cfg = command_line.resumed_config(run_dir)
+    elif cfg.weights is not None:
+        cfg = command_line.with_networks_of(Path(cfg.weights), cfg)
+    if cfg.devices == 1 or is_one_of_several:
+        train_joined(run_dir, OmegaConf.to_container(cfg))
+        return
+    try:
+        status = processes.launch(cfg.devices, train_joined, run_dir, OmegaConf.to_container(cfg))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if status:
+        sys.exit(status)
+
+
+def train_joined(run_dir: Path, config: Any) -> None:
+    """Train in a run folder as one of several processes, or alone."""
+    from dlcourse import processes
+    from dlcourse.errors import UserError
+
+    try:
+        with processes.joined():
+            processes.wait()  # all have looked at the folder before one of them writes there
+            with command_line.end_told(run_dir):
+                train_in(run_dir, OmegaConf.create(config))
+    except UserError as error:
+        if not processes.is_one_of_several():
+            raise
+        command_line.fail(str(error))
 
 
 def train_in(run_dir: Path, cfg: DictConfig) -> None:

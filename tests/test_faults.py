@@ -150,7 +150,7 @@ def test_a_disk_that_cannot_be_written_is_told(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     done = run_script("train.py", "run_dir=run", "runner.max_steps=2", cwd=small_disk)
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("error: run: Read-only file system; make room or change rights")
+    assert done.stderr.strip().splitlines()[-1].startswith("error: run: Read-only file system; make room or change")
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):

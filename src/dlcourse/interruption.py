@@ -24,7 +24,8 @@ class Interruption:
     leave everything as it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speaks: bool = True) -> None:
+        self.speaks = speaks
         self.signum = 0  # of the first signal that came
         self.before: dict[int, object] = {}
 
@@ -44,4 +45,6 @@ class Interruption:
             raise KeyboardInterrupt
         if not self.signum:
             self.signum = signum
-            print(f"{signal.Signals(signum).name}: finishing the step; Ctrl-C does not wait for it", file=sys.stderr)
+            if self.speaks:
+                name = signal.Signals(signum).name
+                print(f"{name}: finishing the step; Ctrl-C does not wait for it", file=sys.stderr)

@@ -1,8 +1,12 @@
 """Several processes that train one model, each on its part of every minibatch; alone unless torchrun started them."""
 
 import contextlib
+import logging
 import os
-from collections.abc import Iterator, Sequence
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -11,7 +15,7 @@ from torch import Tensor, distributed
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
     """Within the block this process is one of those that torchrun started; if it did not, it stays alone."""
-    if "RANK" not in os.environ:
+    if not is_one_of_several():
         yield
         return
     has_gpus = torch.cuda.is_available()
@@ -22,6 +26,59 @@ def joined() -> Iterator[None]:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+def is_one_of_several() -> bool:
+    """Whether this process was started as one of several, and will join them."""
+    return "RANK" in os.environ
+
+
+def launch(number: int, work: Callable[..., None], *args: Any) -> int:
+    """Run work(*args) in `number` processes of this machine, with torchrun's own launcher, and wait for them.
+
+    When one of them fails the others are ended; signals are passed on.
+
+    Args:
+        number: of processes, and of GPUs where there are some.
+        work: a function at the top of a module.
+        args: what can be pickled.
+
+    Returns:
+        The exit status: 0, that of the first that failed, or 128 + signal.
+
+    Raises:
+        ValueError: fewer than one, or more than there are GPUs.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException  # here: they take a while
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    gpus = torch.cuda.device_count()
+    if number < 1 or gpus and number > gpus:
+        raise ValueError(f"devices={number}: this machine has {gpus or 'no'} GPUs, of which each process needs one")
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
+    config = LaunchConfig(
+        1, 1, number, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0
+    )
+    logging.getLogger("torch.distributed.elastic.multiprocessing.api").addFilter(has_news)
+    try:
+        elastic_launch(config, work)(*args)
+    except ChildFailedError as error:
+        failed, failure = error.get_first_failure()
+        if failure.exitcode > 0:
+            return failure.exitcode
+        print(
+            f"process {failed} was ended by {signal.Signals(-failure.exitcode).name}, then the others", file=sys.stderr
+        )
+        return 128 - failure.exitcode
+    except SignalException as error:
+        return 128 + error.sigval
+    return 0
+
+
+def has_news(record: logging.LogRecord) -> bool:
+    """Whether the launcher's message says more than that a process, which has said why, has ended."""
+    return not (record.exc_info and getattr(record.exc_info[0], "__name__", "") == "ProcessExitedException")
 
 
 def wait() -> None:
@@ -38,6 +95,23 @@ def rank() -> int:
 def count() -> int:
     """How many there are."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def own_part(*tensors: Tensor) -> list[Tensor]:
+    """This process's part of a minibatch, of each of its arrays; parts differ by at most one sample."""
+    return [tensor.tensor_split(count())[rank()] for tensor in tensors]
+
+
+@contextlib.contextmanager
+def own_draws() -> Iterator[None]:
+    """Within the block each process draws random numbers of its own; outside all draw the same."""
+    if count() == 1:
+        yield
+        return
+    seed = int(torch.randint(2**31, ())) + rank()  # drawn by all: another one in each block
+    with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def average(tensors: Sequence[Tensor]) -> None:

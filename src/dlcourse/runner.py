@@ -123,7 +123,7 @@ class Runner:
         if keeps_record:
             checkpoint.clear_away(run_dir, step)
         logbook = Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence()
-        with logbook, Interruption() as interruption:
+        with logbook, Interruption(keeps_record) as interruption:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)

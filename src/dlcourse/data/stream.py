@@ -37,6 +37,12 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         self.drawn_epoch = -1
         self.order = torch.empty(0, dtype=torch.int64)
 
+    def refuse_fewer_than(self, count: int) -> None:
+        """Raise ValueError if some batch has fewer samples than there are processes to share it."""
+        smallest = self.num_samples % self.batch_size or self.batch_size
+        if smallest < count:
+            raise ValueError(f"a batch of {smallest} samples, of {self.num_samples}, is too few for {count} processes")
+
     def __next__(self) -> tuple[Tensor, ...]:
         if self.batch_size == self.num_samples:
             self.samples_seen += self.num_samples

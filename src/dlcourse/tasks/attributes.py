@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse import processes
 from dlcourse.data import BatchStream, Degrade, Faces
 from dlcourse.data.faces import ATTRIBUTE_SCALE
 from dlcourse.descent import Descent, MakeOptimizer, Metrics
@@ -60,6 +61,7 @@ class Attributes(Task):
         self.model.to(device)
         arrays = (self.dataset.images, torch.arange(len(self.dataset)))
         self.batches = BatchStream(tuple(array.to(device) for array in arrays), self.batch_size, self.seed)
+        self.batches.refuse_fewer_than(processes.count())
         self.truth = {name: values.to(device) for name, values in self.dataset.attributes.items()}
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
@@ -74,8 +76,15 @@ class Attributes(Task):
         images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
         truth = {name: values[indices] for name, values in self.truth.items()}
         truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
-        terms = self.descent.step(lambda: {"loss": self.loss(self.model(images), truth)})
-        return {"train/loss": terms["loss"], "progress/epoch": self.batches.epochs_seen()}
+        names, (own, *values) = list(truth), processes.own_part(images, *truth.values())
+        weight = len(own) * processes.count() / len(images)  # of this process's mean in the mean over the batch
+        own_truth = dict(zip(names, values, strict=True))
+        terms = self.descent.step(lambda: {"loss": self.loss(self.model(own), own_truth) * weight})
+        return {
+            "train/loss": terms["loss"],
+            "progress/epoch": self.batches.epochs_seen(),
+            "descent/skipped": self.descent.skipped,
+        }
 
     def loss(self, reading: Reading, truth: dict[str, Tensor]) -> Tensor:
         """The mean over the attributes."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse import processes
 from dlcourse.data import BatchStream, Labelled
 from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import table_of_counts, to_tensor
@@ -23,7 +24,8 @@ CHUNK = 1024  # samples that are measured at a time
 class Classification(Task):
     """Minimise J = -1/m sum log softmax(z)_y + l2/2 sum W^2 + l1 sum |W| for a network's logits z.
 
-    W are the weights; biases and the parameters of norms are not penalized.
+    W are the weights; biases and the parameters of norms are not penalized. Of several processes each takes its part of
+    every batch; batch norm then sees the statistics of that part.
 
     Args:
         model: (shape of one input, number of classes) -> network, inputs (N, ...) -> logits (N, C).
@@ -78,6 +80,7 @@ class Classification(Task):
             for arrays in (self.dataset.train, self.dataset.dev, self.dataset.test)
         )
         self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
+        self.batches.refuse_fewer_than(processes.count())
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
@@ -86,14 +89,21 @@ class Classification(Task):
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        inputs, labels = next(self.batches)
-        inputs = self.dataset.augment(inputs)
-        terms = self.descent.step(lambda: self.losses(inputs, labels))
-        return {"train/loss": terms["loss"], "progress/epoch": self.batches.epochs_seen()}
+        batch, labels = next(self.batches)
+        inputs, own_labels = processes.own_part(self.dataset.augment(batch), labels)
+        weight = len(inputs) * processes.count() / len(batch)  # of this process's mean in the mean over the batch
+        with processes.own_draws():  # of dropout
+            terms = self.descent.step(lambda: self.losses(inputs, own_labels, weight))
+        processes.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # of batch norm
+        return {
+            "train/loss": terms["loss"],
+            "progress/epoch": self.batches.epochs_seen(),
+            "descent/skipped": self.descent.skipped,
+        }
 
-    def losses(self, inputs: Tensor, labels: Tensor) -> Metrics:
-        """The objective J of a batch."""
-        loss = F.cross_entropy(self.model(inputs), labels)
+    def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
+        """The objective J of a batch, or of a part of it, whose cross-entropy then has a weight."""
+        loss = F.cross_entropy(self.model(inputs), labels) * weight
         if self.l2:
             loss = loss + self.l2 / 2 * sum(weight.square().sum() for weight in self.weights)
         if self.l1:

@@ -142,7 +142,11 @@ class StyleGAN(Task):
         following = self.growth.phase(self.reals.samples_seen)
         if following.stage != phase.stage:
             self.restart(following)
-        progress = {"progress/images": self.reals.samples_seen, "growth/lod": phase.lod}
+        progress = {
+            "progress/images": self.reals.samples_seen,
+            "growth/lod": phase.lod,
+            "descent/skipped": self.g_descent.skipped + self.d_descent.skipped,
+        }
         return metrics | progress | {"growth/lr": self.g_descent.lr()} | self.augment.metrics()
 
     def update(self, phase: Phase) -> Metrics:
@@ -225,8 +229,9 @@ class StyleGAN(Task):
         # what torch.compile makes has no second derivatives: a penalty needs the network's own forward pass
         network = self.discriminator.forward if has_penalty else self.discriminator
         score: Score = lambda x: network(x / scale, labels, phase.lod).float()
-        images = (self.augment(images) * scale).requires_grad_(has_penalty)
-        fakes = self.augment(fakes.detach())
+        with processes.own_draws():
+            images, fakes = self.augment(images), self.augment(fakes.detach())
+        images = (images * scale).requires_grad_(has_penalty)
         real_scores = score(images)
         fake_scores = self.discriminator(fakes, latents.labels, phase.lod).float()
         adversarial = self.loss.discriminator(real_scores, fake_scores)
@@ -245,7 +250,9 @@ class StyleGAN(Task):
     def generator_losses(self, phase: Phase, latents: Latents, fakes: Tensor | None) -> Metrics:
         """Loss of scores of given fakes, or of fresh ones."""
         images = self.generate(latents, phase) if fakes is None else fakes
-        scores = self.discriminator(self.augment(images), latents.labels, phase.lod).float()
+        with processes.own_draws():
+            images = self.augment(images)
+        scores = self.discriminator(images, latents.labels, phase.lod).float()
         return {"loss": self.loss.generator(scores)}
 
     def evaluate(self) -> Metrics:
