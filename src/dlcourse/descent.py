@@ -17,6 +17,10 @@ MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 MOST_SKIPPED = 10  # updates in a row
 
 
+class DivergenceError(UserError):
+    """Too many updates in a row whose loss or gradient was no number."""
+
+
 class NotFinite(Exception):  # noqa: N818  # what happens next is no error
     """A loss or a gradient that is no number."""
 
@@ -108,13 +112,13 @@ class Descent:
         """Note that an update is skipped, and go back if there is a way.
 
         Raises:
-            UserError: it was one too many in a row.
+            DivergenceError: it was one too many in a row.
         """
         self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
         if self.skipped_in_a_row == MOST_SKIPPED:
-            raise UserError(f"{what}, {MOST_SKIPPED} times in a row; try a smaller optimizer.lr, or precision=fp32")
+            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; try a smaller optimizer.lr, or precision=fp32")
         logging.getLogger(__name__).warning(f"{what}; skipped")
         if self.way_back:
             for parameter, last_good in zip(self.parameters, self.way_back, strict=True):

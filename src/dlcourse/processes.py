@@ -63,17 +63,20 @@ def launch(number: int, work: Callable[..., None], *args: Any) -> int:
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").addFilter(has_news)
     try:
         elastic_launch(config, work)(*args)
-    except ChildFailedError as error:
-        failed, failure = error.get_first_failure()
-        if failure.exitcode > 0:
-            return failure.exitcode
-        print(
-            f"process {failed} was ended by {signal.Signals(-failure.exitcode).name}, then the others", file=sys.stderr
-        )
-        return 128 - failure.exitcode
     except SignalException as error:
         return 128 + error.sigval
+    except ChildFailedError as error:
+        return status_of(*error.get_first_failure())
     return 0
+
+
+def status_of(failed: int, failure: Any) -> int:
+    """The exit status of a process that failed; one that was killed is told, since it could not say it itself."""
+    if failure.exitcode > 0:
+        return failure.exitcode
+    name = signal.Signals(-failure.exitcode).name
+    print(f"process {failed} was ended by {name}, then the others", file=sys.stderr)
+    return 128 - failure.exitcode
 
 
 def has_news(record: logging.LogRecord) -> bool:

@@ -1,5 +1,6 @@
 """Hyper-parameter search as a task: one step is one trial."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcourse.descent import MakeOptimizer, Metrics
+from dlcourse.descent import DivergenceError, MakeOptimizer, Metrics
 from dlcourse.figures import new_figure, to_image
 from dlcourse.search import Scale, Strategy, Trial, importance
 from dlcourse.tasks.base import Images, Stateful, Task
@@ -85,10 +86,11 @@ class Search(Task):
             **{name: values[name] for name in self.task_space},
         )
         task.setup(self.device)
-        for _ in range(self.updates):
-            task.step()
+        with contextlib.suppress(DivergenceError):  # and is measured where it stopped
+            for _ in range(self.updates):
+                task.step()
         dev = task.measure(*task.dev_set)
-        loss = float(dev["loss"])
+        loss = math.inf if task.descent.skipped_in_a_row else float(dev["loss"])
         self.trials.past.append(Trial(position, loss if math.isfinite(loss) else math.inf))
         return {"trial/loss": dev["loss"], "trial/accuracy": dev["accuracy"]} | {
             f"trial/{name}": value for name, value in values.items()
