@@ -1,17 +1,11 @@
 """Every experiment trains, and goes on after an interruption as if there had been none."""
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
 
-from conftest import EXPERIMENTS, ROOT, assert_same, compose, run_script, small_overrides
+from conftest import EXPERIMENTS, assert_same, compose, small_overrides
 from dlcourse import checkpoint
 from dlcourse.build import build
 
@@ -89,38 +83,3 @@ def test_compiled_networks_train_as_the_others_do(experiment, tmp_path):
     for tag, value in rows[0].items():
         if tag.startswith(("train/", "scores/")):
             assert rows[1][tag] == pytest.approx(value, rel=1e-3), tag
-
-
-def killed_and_resumed(arguments, run_dir, cwd, kills, wait):
-    """Start a run, kill it -9 so many times after random waits, and let it end."""
-    script = [sys.executable, str(ROOT / "scripts" / "train.py")]
-    command = [*script, *arguments, f"run_dir={run_dir}"]
-    for _ in range(kills):
-        process = subprocess.Popen(
-            command, cwd=cwd, stderr=subprocess.DEVNULL, env=os.environ | {"HYDRA_FULL_ERROR": "1"}
-        )
-        deadline = time.monotonic() + 120
-        while not (run_dir / "composed.yaml").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(random.uniform(0, wait))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        command = [*script, f"resume={run_dir}"]
-    assert run_script("train.py", f"resume={run_dir}", cwd=cwd).returncode == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("experiment", ["points", "style_transfer_offline", "stylegan_faces_tiny"])
-def test_killed_at_any_moment_and_resumed_to_the_last_bit(experiment, tmp_path):
-    max_steps = 3000 if experiment == "points" else 150
-    overrides = [
-        *small_overrides(experiment, max_steps),
-        "runner.checkpoint_every=10",
-        "runner.visualize_every=50",
-    ]
-    straight = run_script("train.py", *overrides, f"run_dir={tmp_path / 'straight'}", cwd=tmp_path)
-    assert straight.returncode == 0, straight.stderr
-    killed_and_resumed(overrides, tmp_path / "killed", tmp_path, kills=4, wait=4.0)
-    states = [checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "killed")]
-    assert states[0]["step"] == states[1]["step"] == max_steps
-    assert_same(states[0]["state"], states[1]["state"])
