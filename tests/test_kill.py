@@ -1,4 +1,4 @@
-"""Killed at any moment, also in the middle of a write, and resumed: the same bits, and no more than an interval lost."""
+"""Killed at any moment, also in the middle of a write: the same bits in the end, and no more than an interval lost."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def last_step(run_dir):
 
 
 def kill_often(run_dir, config, kills, seconds, dice):
-    """Start the run and kill it, until it has been killed so often or has come to its end; (kills, those in a write)."""
+    """Start the run and kill it, so often or until it has come to its end; (kills, those in a write)."""
     in_write = 0
     for kill in range(kills):
         child = start(run_dir, config)
