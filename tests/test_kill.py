@@ -41,6 +41,8 @@ def start(run_dir, config):
     status = 1
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        fsync = os.fsync
+        os.fsync = lambda handle: (time.sleep(0.02), fsync(handle))  # so that a write is met now and then
         train.train_in(run_dir, OmegaConf.create(config))
         status = 0
     finally:
