@@ -3,6 +3,7 @@
 import difflib
 import os
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -209,8 +210,12 @@ def resumed_config(run_dir: Path) -> DictConfig:
     composed = run_dir / "composed.yaml"
     if not composed.is_file():
         raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
-    cfg = OmegaConf.load(composed)
-    assert isinstance(cfg, DictConfig)
+    from dlcourse.reports.runs import read_yaml, refuse_links_out
+
+    refuse_links_out(run_dir)
+    cfg = OmegaConf.create(read_yaml(composed))
+    if not isinstance(cfg, DictConfig):
+        raise UserError(f"{composed}: not the config of a run")
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with_dotlist(list(keys_only(held_back)))
     return cfg
@@ -224,17 +229,37 @@ def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
     """
     from dlcourse import checkpoint
 
-    model = checkpoint.load(checkpoint.newest(weights))["config"].get("model", {})
+    path = checkpoint.newest(weights)
+    saved = checkpoint.load(path)
+    model: Any = checkpoint.config_of(saved, "model", path)
     if "generator" not in model or "generator" not in cfg.model:
         raise UserError(f"weights={weights}: for StyleGAN, a run or checkpoint with a generator")
-    resolution = model["generator"]["resolution"]
+    resolution = checkpoint.config_of(saved, "model.generator", path).get("resolution")
     if resolution != cfg.dataset.resolution:
         raise UserError(
             f"weights={weights}: networks of {resolution} pixels; set dataset.resolution={resolution}, "
             f"or cut them down: scripts/import_checkpoint.py --resolution {cfg.dataset.resolution}"
         )
+    refuse_other_networks(saved, model, path)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
     return cfg
+
+
+def refuse_other_networks(saved: dict[str, Any], model: dict[str, Any], path: Path) -> None:
+    """Raise UserError if the networks that a checkpoint's config describes are not those that its weights are of."""
+    import torch
+
+    from dlcourse import checkpoint
+    from dlcourse.build import NETWORK_PACKAGES, NOTHING, build_of_file
+
+    if "${" in str(model):
+        raise UserError(f"{path}: refused: its config asks for values outside of it")
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about weights that are loaded to no effect
+        networks = build_of_file(model, "model", path, NETWORK_PACKAGES, NOTHING)
+        for name, network in networks.items():
+            parts = {part: network for part in (name, f"{name}_ema") if part in saved["state"]}
+            checkpoint.restore(saved, parts, path)
 
 
 def keys_only(overrides: Iterable[str]) -> Iterable[str]:

@@ -19,9 +19,11 @@ LEAVES = {
         "errors",
         "figures",
         "images",
+        "pickle_machine",
         "picture_files",
         "picture_table",
         "processes",
+        "tensor_files",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves

@@ -181,13 +181,14 @@ def keep_until(path: Path, step: int) -> None:
     """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short."""
     if not path.exists():
         return
-    kept = [line for line in path.read_text().splitlines() if step_of(line) <= step]
+    kept = [line for line in path.read_text(errors="replace").splitlines() if step_of(line) <= step]
     path.write_text("".join(f"{line}\n" for line in kept))
 
 
 def step_of(line: str) -> float:
     """The step of one line of metrics.jsonl; infinity if the line is not whole."""
     try:
-        return json.loads(line)["step"]
-    except ValueError:
+        step = json.loads(line)["step"]
+    except (ValueError, TypeError, LookupError, RecursionError):
         return math.inf
+    return step if type(step) is int else math.inf

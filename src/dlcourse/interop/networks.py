@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.build import build
+from dlcourse.build import build_fitting
 from dlcourse.errors import UserError
 from dlcourse.interop.renaming import Rule, Weights, rename
 from dlcourse.models.stylegan import Discriminator, Generator
@@ -131,10 +131,8 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
     Raises:
         UserError: a variable is missing that cannot be filled in, is too many, or has a wrong shape.
     """
-    with torch.device("meta"):
-        check(role, build(node, role), weights)  # before memory is taken
     with torch.random.fork_rng(devices=[]):
-        network = build(node, role)
+        network = build_fitting(node, role, "its config", lambda network: check(role, network, weights))
     missing = [name for name in network.state_dict() if name not in weights]
     fillings, notes = fill(role, network, missing)
     network.load_state_dict(weights | fillings, strict=False)
