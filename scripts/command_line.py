@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
@@ -210,14 +211,29 @@ def resumed_config(run_dir: Path) -> DictConfig:
     composed = run_dir / "composed.yaml"
     if not composed.is_file():
         raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
-    from dlcourse.reports.runs import read_yaml, refuse_links_out
+    from dlcourse.reports.runs import refuse_links_out
 
     refuse_links_out(run_dir)
-    cfg = OmegaConf.create(read_yaml(composed))
-    if not isinstance(cfg, DictConfig):
-        raise UserError(f"{composed}: not the config of a run")
+    cfg = read_composed(composed)
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with_dotlist(list(keys_only(held_back)))
+    return cfg
+
+
+def read_composed(path: Path) -> DictConfig:
+    """The config in a composed.yaml.
+
+    Raises:
+        UserError: it is none.
+    """
+    from dlcourse.reports.runs import read_yaml
+
+    try:
+        cfg = OmegaConf.create(read_yaml(path))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not the config of a run ({' '.join(str(error).split())[:200]})") from error
+    if not isinstance(cfg, DictConfig):
+        raise UserError(f"{path}: not the config of a run")
     return cfg
 
 

@@ -167,4 +167,4 @@ def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def is_repeated(key: str, config: dict[str, Any]) -> bool:
     """Whether a key of the task is another group's, such as task.optimizer.lr."""
     group, *rest = key.split(".")
-    return group == "task" and rest[0] in config
+    return group == "task" and bool(rest) and rest[0] in config

@@ -142,7 +142,9 @@ class Machine:
     def find(self, module: str, name: str) -> None:
         """Push what a name stands for."""
         if (module, name) not in self.granted:
-            raise RefusedError(self.refuse((module, name)) or f"refused: the file asks to call {module}.{name}")
+            raise RefusedError(
+                self.refuse((module, name)) or f"refused: the file asks to call {module[:60]}.{name[:60]}"
+            )
         self.stack.append(self.granted[module, name])
 
     def find_from_stack(self, argument: Any) -> None:

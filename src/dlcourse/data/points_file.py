@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.labelled import stratified_split
+from dlcourse.data.picture_sources import printable
 from dlcourse.data.points import PlanePoints
 from dlcourse.picture_files import open_file
 
 MAX_BYTES = 2**26  # of a file, or of an array in it, unpacked: more than a million points
+LARGEST = float(np.finfo(np.float32).max)
 COLUMNS = ("x1", "x2", "label")
 
 
@@ -60,7 +62,8 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"path={path}: cannot be read ({str(error).partition(chr(10))[0]})") from error
     missing = [name for name in ("x1", "x2", "label") if name not in columns]
     if missing:
-        raise ValueError(f"path={path}: has no {', '.join(missing)} (it has {', '.join(columns) or 'nothing'})")
+        listed = printable(", ".join(columns)[:100]) or "nothing"
+        raise ValueError(f"path={path}: has no {', '.join(missing)} (it has {listed})")
     shapes = {name: columns[name].shape for name in ("x1", "x2", "label")}
     if len(set(shapes.values())) != 1 or len(shapes["x1"]) != 1 or shapes["x1"][0] == 0:
         raise ValueError(f"path={path}: x1, x2 and label must have one shape (N,), got {shapes}")
@@ -98,18 +101,21 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{large[0]} has more than {MAX_BYTES} bytes")
     content.seek(0)
     with np.load(content, allow_pickle=False) as file:
-        return {name: file[name] if name in COLUMNS else np.empty(0) for name in file.files}
+        columns = {name: np.asarray(file[name]) if name in COLUMNS else np.empty(0) for name in file.files}
+    return {name: column.astype(object) if column.dtype.kind in "SU" else column for name, column in columns.items()}
 
 
 def finite(column: np.ndarray, name: str, path: str) -> Tensor:
     """A column as float32 (N,), every value a finite number."""
+    if column.dtype.kind not in "biufO":
+        raise ValueError(f"path={path}: {name} is of {column.dtype}, not of numbers")
     for row, value in enumerate(column):
         try:
-            is_finite = bool(np.isfinite(np.float32(float(value))))
+            is_finite = abs(float(value)) <= LARGEST
         except (ValueError, TypeError, OverflowError):
             is_finite = False
         if not is_finite:
-            raise ValueError(f"path={path}: {name} of sample {row + 1} is {str(value)!r}, not a finite number")
+            raise ValueError(f"path={path}: {name} of sample {row + 1} is {str(value)[:60]!r}, not a finite number")
     return torch.from_numpy(column.astype(np.float32))
 
 
@@ -123,5 +129,5 @@ def numbered(column: np.ndarray, path: str) -> tuple[Tensor, list[str]]:
     except TypeError as error:
         raise ValueError(f"path={path}: its labels have no order ({error})") from error
     if len(classes) < 2:
-        raise ValueError(f"path={path}: only one class, {str(classes[0])!r}; at least 2 are needed")
+        raise ValueError(f"path={path}: only one class, {str(classes[0])[:60]!r}; at least 2 are needed")
     return torch.from_numpy(labels.astype(np.int64)), [str(name) for name in classes]

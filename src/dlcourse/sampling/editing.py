@@ -159,7 +159,7 @@ def read_attributes(path: str) -> Attributes:
         note(found, row, f"attributes={path}, line {line}")
     for name, values in found.items():
         if len(set(values.values())) < 2:
-            raise ValueError(f"attributes={path}: {name} is the same for all seeds")
+            raise ValueError(f"attributes={path}: {name[:60]} is the same for all seeds")
     return found
 
 
@@ -175,4 +175,6 @@ def note(attributes: Attributes, row: Mapping[str, str | None], place: str) -> N
             if not math.isfinite(values[seed]):
                 raise ValueError
         except ValueError:
-            raise ValueError(f"{place}: seed {row['seed']!r} and {name} {cell!r} must be numbers") from None
+            raise ValueError(
+                f"{place}: seed {str(row['seed'])[:60]!r} and {name[:60]} {cell[:60]!r} must be numbers"
+            ) from None
