@@ -3,7 +3,6 @@
 import difflib
 import os
 import sys
-import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -263,19 +262,16 @@ def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
 
 def refuse_other_networks(saved: dict[str, Any], model: dict[str, Any], path: Path) -> None:
     """Raise UserError if the networks that a checkpoint's config describes are not those that its weights are of."""
-    import torch
-
     from dlcourse import checkpoint
-    from dlcourse.build import NETWORK_PACKAGES, NOTHING, build_of_file
+    from dlcourse.build import build_fitting
 
     if "${" in str(model):
         raise UserError(f"{path}: refused: its config asks for values outside of it")
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about weights that are loaded to no effect
-        networks = build_of_file(model, "model", path, NETWORK_PACKAGES, NOTHING)
-        for name, network in networks.items():
-            parts = {part: network for part in (name, f"{name}_ema") if part in saved["state"]}
-            checkpoint.restore(saved, parts, path)
+    for name, node in model.items():
+        for part in (name, f"{name}_ema"):
+            if part in saved["state"]:
+                network = build_fitting(node, f"model.{name}", path, saved["state"][part])
+                checkpoint.restore(saved, {part: network}, path)
 
 
 def keys_only(overrides: Iterable[str]) -> Iterable[str]:

@@ -2,14 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 import command_line
-
-if TYPE_CHECKING:
-    from dlcourse.models import Generator
 
 
 def sample(cfg: DictConfig) -> None:
@@ -20,6 +16,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build, build_fitting
     from dlcourse.errors import UserError
+    from dlcourse.models import Generator
     from dlcourse.runner import find_device
     from dlcourse.sampling import check_output, save
 
@@ -34,23 +31,15 @@ def sample(cfg: DictConfig) -> None:
     if "generator_ema" not in saved["state"]:
         raise UserError(f"{path}: not a StyleGAN checkpoint (it holds {', '.join(saved['state'])})")
     node = checkpoint.config_of(saved, "model.generator", path)
-    generator = build_fitting(node, "model.generator", path, lambda network: fit_generator(network, saved, path))
+    generator = build_fitting(node, "model.generator", path, saved["state"]["generator_ema"])
+    if not isinstance(generator, Generator):
+        raise UserError(f"{path}: not a StyleGAN checkpoint (its model.generator is no generator)")
+    checkpoint.restore(saved, {"generator_ema": generator}, path)
     device = find_device(config["device"])
-    generator = generator.eval().to(device, memory_format=torch.channels_last)  # the fastest layout
+    generator = generator.eval().to(device).to(memory_format=torch.channels_last)  # the fastest layout
     result = sampler(generator)
     for written in save(result, output, config["singles"]):
         print(written)
-
-
-def fit_generator(network: "Generator", saved: dict[str, Any], path: Path) -> None:
-    """Give a generator the averaged weights of a checkpoint."""
-    from dlcourse import checkpoint
-    from dlcourse.errors import UserError
-    from dlcourse.models import Generator
-
-    if not isinstance(network, Generator):
-        raise UserError(f"{path}: not a StyleGAN checkpoint (its model.generator is no generator)")
-    checkpoint.restore(saved, {"generator_ema": network}, path)
 
 
 def output_path(checkpoint_path: Path, config: dict) -> Path:

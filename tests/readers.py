@@ -86,7 +86,8 @@ def own_checkpoints() -> list[bytes]:
 def read_checkpoint(path: Path) -> None:
     content = checkpoint.load(path)
     node = checkpoint.config_of(content, "model.generator", path)
-    build_fitting(node, "model", path, lambda made: checkpoint.restore(content, {"generator_ema": made}, path))
+    made = build_fitting(node, "model", path, content["state"].get("generator_ema"))
+    checkpoint.restore(content, {"generator_ema": made}, path)
     checkpoint.refuse_other_model(content["config"], {"model": {"generator": NODE}}, path)
 
 

@@ -1,5 +1,6 @@
 """Files that nobody wrote: whatever is in them, a reader reads them or says in a line why not."""
 
+import contextlib
 import json
 import math
 import tempfile
@@ -37,12 +38,14 @@ def test_damaged_files_are_read_or_refused_in_a_line(tmp_path, name):
 def test_thousands_of_damaged_files(tmp_path, capsys):
     torch.set_num_threads(1)
     assert THOROUGH * len(READERS) >= 10_000
+    failures = []
     for name in READERS:
         start = time.monotonic()
         findings = fuzz(name, range(10_000, 10_000 + THOROUGH), tmp_path)
         with capsys.disabled():
             print(f"\n{name}: {dict(findings.outcomes)}, {time.monotonic() - start:.1f} s", end="")
-        check(findings, THOROUGH)
+        failures += findings.failures
+    assert not failures, "\n\n".join(failures[:20])
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -142,7 +145,8 @@ TARGETS = st.sampled_from(
     [
         "dlcourse.models.Generator", "dlcourse.models.MLP", "dlcourse.models.CNN", "dlcourse.models.AttributeNetwork",
         "dlcourse.models.Discriminator", "dlcourse.models.VGG19", "dlcourse.models.stylegan.variants.loose_generator",
-        "dlcourse.tasks.Classification", "dlcourse.schedules.Cosine", "torch.optim.Adam", "os.system", "torch.nn.Linear",
+        "dlcourse.tasks.Classification", "dlcourse.schedules.Cosine", "torch.optim.Adam", "os.system",
+        "torch.nn.Linear",
         "dlcourse.models.stylegan.layers.widths_by_stage", "builtins.open", "dlcourse.metrics.reals.real_features",
     ]
 )  # fmt: skip
@@ -216,7 +220,5 @@ def test_any_target_is_refused_or_built(target):
     st.one_of(st.text("0123456789-@, pt.", max_size=30), st.integers(), st.lists(st.integers() | st.text(max_size=5)))
 )
 def test_any_seeds(seeds):
-    try:
+    with contextlib.suppress(ValueError):
         assert 0 < len(parse_seeds(seeds)) <= 10**7
-    except ValueError:
-        pass

@@ -2,13 +2,15 @@
 
 import importlib
 import inspect
-import warnings
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from dlcourse.errors import UserError
 
@@ -40,6 +42,8 @@ NETWORK_PACKAGES = (
     "dlcourse.models.stylegan",
 )
 NOTHING: Mapping[str, Any] = {}
+FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
+SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
 
 
 def build(
@@ -87,6 +91,8 @@ def build_of_file(config: Any, key: str, path: object, packages: Sequence[str], 
     """
     try:
         return build(config, key, packages, imposed)
+    except TooLargeError:
+        raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except Exception as error:  # values that nobody thought of fail in any way
@@ -94,25 +100,43 @@ def build_of_file(config: Any, key: str, path: object, packages: Sequence[str], 
         raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
 
 
-def build_fitting(config: Any, key: str, path: object, fit: Callable[[Any], object]) -> Any:
-    """The network that a config in a file describes, provided that the file's weights are those of such a network.
-
-    It is first built without memory: a network is never larger than the weights that are there.
+def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
+    """The network that a config in a file describes, provided that it is about as large as the file's weights for it.
 
     Args:
         config, key: see `build`; targets are of NETWORK_PACKAGES.
         path: the file.
-        fit: is given the network, without memory and then with it; to load the weights, or to raise UserError.
+        weights: name -> tensor.
 
     Raises:
-        UserError: it cannot be built, or `fit` raised it.
+        TooLargeError: it would be larger than the weights; no memory was taken.
+        UserError: it cannot be built.
     """
-    with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about weights that are loaded to no effect
-        fit(build_of_file(config, key, path, NETWORK_PACKAGES, NOTHING))
-    network = build_of_file(config, key, path, NETWORK_PACKAGES, NOTHING)
-    fit(network)
-    return network
+    values = weights.values() if isinstance(weights, dict) else ()
+    there = sum(value.numel() for value in values if isinstance(value, Tensor))
+    with Budget(2 * there + SPARE, f"{path}: its {key} is of more numbers than the {there} of its weights"):
+        return build_of_file(config, key, path, NETWORK_PACKAGES, NOTHING)
+
+
+class TooLargeError(UserError):
+    """A network that is larger than its weights."""
+
+
+class Budget(TorchFunctionMode):
+    """A context in which no more than so many numbers are made, by the functions that constructors make them with."""
+
+    def __init__(self, numbers: int, message: str):
+        super().__init__()
+        self.left, self.message = numbers, message
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count, then call."""
+        if func in FACTORIES:
+            size = args[0] if args and isinstance(args[0], tuple | list) else args
+            self.left -= math.prod(size)
+            if self.left < 0:
+                raise TooLargeError(self.message)
+        return func(*args, **(kwargs or {}))
 
 
 def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any) -> Any:

@@ -29,6 +29,7 @@ class Record:
     """Base of what programs make beside Python's own data; `state` is what the program put into it."""
 
     state: Any = None
+    is_content = False  # whether it may be part of what a program makes, rather than an argument on the way
 
     def set_state(self, state: Any) -> None:
         """Take over what the program says of the object.
@@ -206,6 +207,8 @@ def refuse_overgrown(content: Any, max_bytes: int) -> None:
             waiting += [(value, depth + 1) for value in node.values()]
         elif isinstance(node, list | tuple):
             waiting += [(value, depth + 1) for value in node]
+        elif isinstance(node, Record) and not node.is_content:
+            raise RefusedError(f"a {type(node).__name__.lower()} in the place of data")
         elif isinstance(node, Record):
             waiting.append((node.state, depth + 1))
 

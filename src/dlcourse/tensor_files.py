@@ -10,7 +10,7 @@ import stat
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -38,11 +38,11 @@ KINDS = {
 }
 
 
-class Storage(NamedTuple):
+class Storage(Record):
     """So many bytes of one kind of number."""
 
-    dtype: torch.dtype
-    content: torch.UntypedStorage
+    def __init__(self, dtype: torch.dtype, content: torch.UntypedStorage):
+        self.dtype, self.content = dtype, content
 
 
 class Kind(Record):

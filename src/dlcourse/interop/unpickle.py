@@ -22,6 +22,8 @@ NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 class Network(Record):
     """What the file says of a network: name -> value, under `state`."""
 
+    is_content = True
+
     def __init__(self) -> None:
         self.state: dict[str, Any] = {}
 
@@ -65,6 +67,8 @@ class Array(Record):
     Attributes:
         nbytes: of the numbers.
     """
+
+    is_content = True
 
     def __init__(self, *arguments: Any):
         self.nbytes = 0

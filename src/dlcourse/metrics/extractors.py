@@ -72,13 +72,11 @@ class FaceFeatures(Extractor):
         super().__init__()
         path = checkpoint.newest(BUNDLED if weights is None else Path(weights))
         saved = checkpoint.load(path)
-
-        def fit(network: nn.Module) -> None:
-            if not isinstance(network, AttributeNetwork):
-                raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
-            checkpoint.restore(saved, {"model": network}, path)
-
-        network = build_fitting(saved["config"].get("model"), "model", path, fit)
+        node, weights = checkpoint.config_of(saved, "model", path), saved["state"].get("model")
+        network = build_fitting(node, "model", path, weights)
+        if not isinstance(network, AttributeNetwork):
+            raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
+        checkpoint.restore(saved, {"model": network}, path)
         self.network = network.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
