@@ -59,7 +59,7 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise ValueError(f"path={path}: no such file") from None
     except Exception as error:  # a broken zip, a pickle inside, text that is no table
-        raise ValueError(f"path={path}: cannot be read ({str(error).partition(chr(10))[0]})") from error
+        raise ValueError(f"path={path}: cannot be read ({str(error).partition(chr(10))[0][:200]})") from error
     missing = [name for name in ("x1", "x2", "label") if name not in columns]
     if missing:
         listed = printable(", ".join(columns)[:100]) or "nothing"

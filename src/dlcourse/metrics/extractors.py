@@ -72,7 +72,7 @@ class FaceFeatures(Extractor):
         super().__init__()
         path = checkpoint.newest(BUNDLED if weights is None else Path(weights))
         saved = checkpoint.load(path)
-        node, weights = checkpoint.config_of(saved, "model", path), saved["state"].get("model")
+        node, weights = saved["config"].get("model"), saved["state"].get("model")
         network = build_fitting(node, "model", path, weights)
         if not isinstance(network, AttributeNetwork):
             raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
