@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
@@ -214,10 +215,29 @@ def resumed_config(run_dir: Path) -> DictConfig:
     composed = run_dir / "composed.yaml"
     if not composed.is_file():
         raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
-    cfg = OmegaConf.load(composed)
-    assert isinstance(cfg, DictConfig)
+    from dlcourse.reports.runs import refuse_links_out
+
+    refuse_links_out(run_dir)
+    cfg = read_composed(composed)
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with_dotlist(list(keys_only(held_back)))
+    return cfg
+
+
+def read_composed(path: Path) -> DictConfig:
+    """The config in a composed.yaml.
+
+    Raises:
+        UserError: it is none.
+    """
+    from dlcourse.reports.runs import read_yaml
+
+    try:
+        cfg = OmegaConf.create(read_yaml(path))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not the config of a run ({' '.join(str(error).split())[:200]})") from error
+    if not isinstance(cfg, DictConfig):
+        raise UserError(f"{path}: not the config of a run")
     return cfg
 
 
@@ -229,17 +249,34 @@ def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
     """
     from dlcourse import checkpoint
 
-    model = checkpoint.load(checkpoint.newest(weights))["config"].get("model", {})
+    path = checkpoint.newest(weights)
+    saved = checkpoint.load(path)
+    model: Any = checkpoint.config_of(saved, "model", path)
     if "generator" not in model or "generator" not in cfg.model:
         raise UserError(f"weights={weights}: for StyleGAN, a run or checkpoint with a generator")
-    resolution = model["generator"]["resolution"]
+    resolution = checkpoint.config_of(saved, "model.generator", path).get("resolution")
     if resolution != cfg.dataset.resolution:
         raise UserError(
             f"weights={weights}: networks of {resolution} pixels; set dataset.resolution={resolution}, "
             f"or cut them down: scripts/import_checkpoint.py --resolution {cfg.dataset.resolution}"
         )
+    refuse_other_networks(saved, model, path)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
     return cfg
+
+
+def refuse_other_networks(saved: dict[str, Any], model: dict[str, Any], path: Path) -> None:
+    """Raise UserError if the networks that a checkpoint's config describes are not those that its weights are of."""
+    from dlcourse import checkpoint
+    from dlcourse.build import build_fitting
+
+    if "${" in str(model):
+        raise UserError(f"{path}: refused: its config asks for values outside of it")
+    for name, node in model.items():
+        for part in (name, f"{name}_ema"):
+            if part in saved["state"]:
+                network = build_fitting(node, f"model.{name}", path, saved["state"][part])
+                checkpoint.restore(saved, {part: network}, path)
 
 
 def keys_only(overrides: Iterable[str]) -> Iterable[str]:

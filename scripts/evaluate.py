@@ -30,7 +30,7 @@ def evaluate(cfg: DictConfig) -> None:
         cfg.dataset.resolution = generator.resolution
     config = command_line.plain(cfg)
     node, step = dataset_node(path, config["dataset"])
-    dataset = build(node, "dataset")
+    dataset = build_dataset(path, node, config)
     evaluation: Evaluation = build(config["evaluation"], "evaluation")
     try:
         generator = generator.eval().to(find_device(config["device"]))
@@ -77,6 +77,16 @@ def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, An
             "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
         )
     return node, saved["step"]
+
+
+def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> Any:
+    """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says."""
+    from dlcourse.build import build, build_of_file
+
+    if node is config["dataset"]:
+        return build(node, "dataset")
+    imposed = {"cache": config["dataset_cache"], "download": False}
+    return build_of_file(node, "dataset", path, ("dlcourse.data",), imposed)
 
 
 def output_folder(path: Path, output: str | None) -> Path:

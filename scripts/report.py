@@ -6,6 +6,15 @@ from typing import Any
 
 import command_line
 
+PACKAGES = (  # what the config of a classifier names
+    "dlcourse.data",
+    "dlcourse.models.cnn",
+    "dlcourse.models.mlp",
+    "dlcourse.schedules",
+    "dlcourse.tasks",
+    "torch.optim",
+)
+
 
 def parse() -> argparse.Namespace:
     """The command line."""
@@ -45,13 +54,15 @@ def load_task(path: Path, device: str) -> Any:
         UserError: a checkpoint of another task.
     """
     from dlcourse import checkpoint
-    from dlcourse.build import build
+    from dlcourse.build import build_of_file
     from dlcourse.errors import UserError
     from dlcourse.runner import find_device
     from dlcourse.tasks import Classification
 
     saved = checkpoint.load(path)
-    task = build(saved["config"]["task"], "task")
+    node = checkpoint.config_of(saved, "task", path)
+    imposed = {"cache": None, "download": False}  # nothing is written or downloaded on the word of a file
+    task = build_of_file(node, "task", path, PACKAGES, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     task.setup(find_device(device))

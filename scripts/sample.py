@@ -14,8 +14,9 @@ def sample(cfg: DictConfig) -> None:
 
     from dlcourse import checkpoint
     from dlcourse.allocator import keep_freed_memory
-    from dlcourse.build import build
+    from dlcourse.build import build, build_fitting
     from dlcourse.errors import UserError
+    from dlcourse.models import Generator
     from dlcourse.runner import find_device
     from dlcourse.sampling import check_output, save
 
@@ -29,10 +30,13 @@ def sample(cfg: DictConfig) -> None:
     saved = checkpoint.load(path)
     if "generator_ema" not in saved["state"]:
         raise UserError(f"{path}: not a StyleGAN checkpoint (it holds {', '.join(saved['state'])})")
-    generator = build(saved["config"]["model"]["generator"], "model.generator")
+    node = checkpoint.config_of(saved, "model.generator", path)
+    generator = build_fitting(node, "model.generator", path, saved["state"]["generator_ema"])
+    if not isinstance(generator, Generator):
+        raise UserError(f"{path}: not a StyleGAN checkpoint (its model.generator is no generator)")
     checkpoint.restore(saved, {"generator_ema": generator}, path)
     device = find_device(config["device"])
-    generator = generator.eval().to(device, memory_format=torch.channels_last)  # the fastest layout
+    generator = generator.eval().to(device).to(memory_format=torch.channels_last)  # the fastest layout
     result = sampler(generator)
     for written in save(result, output, config["singles"]):
         print(written)

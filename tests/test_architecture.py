@@ -20,10 +20,12 @@ LEAVES = {
         "figures",
         "images",
         "interruption",
+        "pickle_machine",
         "picture_files",
         "picture_table",
         "processes",
         "run_lock",
+        "tensor_files",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves

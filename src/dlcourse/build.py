@@ -2,10 +2,15 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from dlcourse.errors import UserError
 
@@ -29,9 +34,21 @@ ALLOWED_PACKAGES = (
     "torch.nn",
     "torch.optim",
 )
+# Those of networks that read no file: what is built of a file that holds weights, whoever wrote it.
+NETWORK_PACKAGES = (
+    "dlcourse.models.attributes",
+    "dlcourse.models.cnn",
+    "dlcourse.models.mlp",
+    "dlcourse.models.stylegan",
+)
+NOTHING: Mapping[str, Any] = {}
+FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
+SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
 
 
-def build(config: Any, key: str = "") -> Any:
+def build(
+    config: Any, key: str = "", packages: Sequence[str] = ALLOWED_PACKAGES, imposed: Mapping[str, Any] = NOTHING
+) -> Any:
     """Turn a config node into objects, depth first.
 
     A mapping with `_target_: package.Name` becomes `Name(**the other entries)`; with `_partial_: true` it becomes
@@ -40,27 +57,86 @@ def build(config: Any, key: str = "") -> Any:
     Args:
         config: plain Python data (dict, list, str, numbers, None).
         key: where the node stands in the whole config, for messages.
+        packages: where a target must be defined, within ALLOWED_PACKAGES.
+        imposed: arguments that are not for the config to choose, for all targets that take them.
 
     Raises:
-        UserError: a target outside ALLOWED_PACKAGES or not found, an unknown or missing argument, or a
+        UserError: a target outside these packages or not found, an unknown or missing argument, or a
             constructor that refuses a value (its ValueError or OSError, with the key in front).
     """
     if isinstance(config, list):
-        return [build(item, f"{key}[{index}]") for index, item in enumerate(config)]
+        return [build(item, f"{key}[{index}]", packages, imposed) for index, item in enumerate(config)]
     if not isinstance(config, dict):
         return config
     arguments = {
-        name: build(node, f"{key}.{name}" if key else name)
+        name: build(node, f"{key}.{name}" if key else name, packages, imposed)
         for name, node in config.items()
         if name not in ("_target_", "_partial_")
     }
     if "_target_" not in config:
         return arguments
-    target = locate(config["_target_"], key)
+    target = locate(config["_target_"], key, packages)
+    arguments |= {name: value for name, value in imposed.items() if name in inspect.signature(target).parameters}
     is_partial = config.get("_partial_", False)
     check_arguments(target, arguments, key, is_partial)
     factory = partial(construct, target, key, **arguments)
     return factory if is_partial else factory()
+
+
+def build_of_file(config: Any, key: str, path: object, packages: Sequence[str], imposed: Mapping[str, Any]) -> Any:
+    """`build` for a config that came in a file: whatever goes wrong is the file's fault.
+
+    Raises:
+        UserError: it cannot be built.
+    """
+    try:
+        return build(config, key, packages, imposed)
+    except TooLargeError:
+        raise
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except Exception as error:  # values that nobody thought of fail in any way
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
+
+
+def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
+    """The network that a config in a file describes, provided that it is about as large as the file's weights for it.
+
+    Args:
+        config, key: see `build`; targets are of NETWORK_PACKAGES.
+        path: the file.
+        weights: name -> tensor.
+
+    Raises:
+        TooLargeError: it would be larger than the weights; no memory was taken.
+        UserError: it cannot be built.
+    """
+    values = weights.values() if isinstance(weights, dict) else ()
+    there = sum(value.numel() for value in values if isinstance(value, Tensor))
+    with Budget(2 * there + SPARE, f"{path}: its {key} is of more numbers than the {there} of its weights"):
+        return build_of_file(config, key, path, NETWORK_PACKAGES, NOTHING)
+
+
+class TooLargeError(UserError):
+    """A network that is larger than its weights."""
+
+
+class Budget(TorchFunctionMode):
+    """A context in which no more than so many numbers are made, by the functions that constructors make them with."""
+
+    def __init__(self, numbers: int, message: str):
+        super().__init__()
+        self.left, self.message = numbers, message
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count, then call."""
+        if func in FACTORIES:
+            size = args[0] if args and isinstance(args[0], tuple | list) else args
+            self.left -= math.prod(size)
+            if self.left < 0:
+                raise TooLargeError(self.message)
+        return func(*args, **(kwargs or {}))
 
 
 def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -71,26 +147,27 @@ def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any
         raise UserError(f"{key}: {error}") from error
 
 
-def locate(path: Any, key: str) -> Callable[..., Any]:
+def locate(path: Any, key: str, packages: Sequence[str] = ALLOWED_PACKAGES) -> Callable[..., Any]:
     """The class or function of a dotted `path`, provided that it is *defined* in an allowed package.
 
     Checking where the object was defined closes the detour `dlcourse.data.images.os.system`.
     """
-    if not isinstance(path, str) or not is_allowed(path):
+    if not isinstance(path, str) or not is_inside(path, ALLOWED_PACKAGES):
         raise UserError(f"{key}._target_: {path!r} is refused; allowed are {', '.join(ALLOWED_PACKAGES)}")
     module_name, _, name = path.rpartition(".")
     try:
         target = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"{key}._target_: there is no {path}") from error
-    if not callable(target) or not is_allowed(getattr(target, "__module__", None) or ""):
-        raise UserError(f"{key}._target_: {path} is not a class or function of an allowed package")
+    if not callable(target) or not is_inside(getattr(target, "__module__", None) or "", packages):
+        where = "an allowed package" if packages is ALLOWED_PACKAGES else ", ".join(packages)
+        raise UserError(f"{key}._target_: {path} is not a class or function of {where}")
     return target
 
 
-def is_allowed(path: str) -> bool:
-    """Whether a dotted path lies inside one of ALLOWED_PACKAGES."""
-    return any(path == package or path.startswith(package + ".") for package in ALLOWED_PACKAGES)
+def is_inside(path: str, packages: Sequence[str]) -> bool:
+    """Whether a dotted path lies inside one of the packages."""
+    return any(path == package or path.startswith(package + ".") for package in packages)
 
 
 def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, is_partial: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from dlcourse import tensor_files
 from dlcourse.errors import UserError
 
 STEP_FILE = re.compile(r"step_(\d+)\.pt")
@@ -55,7 +56,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU with `weights_only=True`: tensors and plain data, never code.
+    """Read a checkpoint onto the CPU: tensors and plain data, never code, in no more memory than the file is long.
 
     Returns:
         {"step": int, "config": dict, "state": dict}.
@@ -64,15 +65,34 @@ def load(path: Path) -> dict[str, Any]:
         UserError: the file is missing, cut short, or no checkpoint of dlcourse.
     """
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = tensor_files.load(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such checkpoint") from None
-    except Exception as error:  # a hostile or broken file fails in any of pickle's and zip's ways
-        reason = str(error).strip().partition("\n")[0]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: not a whole checkpoint of dlcourse ({reason})") from error
     if not isinstance(saved, dict) or saved.keys() != KEYS:
         raise UserError(f"{path}: not a checkpoint of dlcourse (its entries are not {sorted(KEYS)})")
+    if type(saved["step"]) is not int or saved["step"] < 0:
+        raise UserError(f"{path}: not a checkpoint of dlcourse (its step must be a whole number >= 0)")
+    for name in ("config", "state"):
+        if not isinstance(saved[name], dict) or not all(isinstance(key, str) for key in saved[name]):
+            raise UserError(f"{path}: not a checkpoint of dlcourse (its {name} has no names)")
     return saved
+
+
+def config_of(saved: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    """The mapping at a dotted key of a checkpoint's config.
+
+    Raises:
+        UserError: there is none.
+    """
+    node: Any = saved["config"]
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        raise UserError(f"{path}: a checkpoint of another task: its config has no {key}")
+    return node
 
 
 def path_for(run_dir: Path, step: int) -> Path:
@@ -146,7 +166,7 @@ def prune(run_dir: Path, keep: int) -> None:
 
 def refuse_other_model(saved: dict[str, Any], config: dict[str, Any], path: Path) -> None:
     """Raise UserError naming both values where the `model` of a saved config differs from that of `config`."""
-    theirs, ours = flatten(saved["model"]), flatten(config["model"])
+    theirs, ours = flatten(config_of({"config": saved}, "model", path)), flatten(config["model"])
     differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
     if differing:
         pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
@@ -165,7 +185,7 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
     for name, part in parts.items():
         try:
             part.load_state_dict(saved["state"][name])
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # states that were made for something else fail in any way
             reason = " ".join(str(error).split())
             raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
 
@@ -180,7 +200,7 @@ def restore_networks(path: Path, parts: dict[str, Any]) -> list[str]:
         UserError: no network is in the file, or one does not fit.
     """
     saved = load(path)
-    models = {name for key in saved["config"]["model"] for name in (key, f"{key}_ema")}
+    models = {name for key in config_of(saved, "model", path) for name in (key, f"{key}_ema")}
     found = {name: part for name, part in parts.items() if name in models and name in saved["state"]}
     if not found:
         raise UserError(f"{path}: none of the networks of this task is in it")
@@ -199,4 +219,4 @@ def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def is_repeated(key: str, config: dict[str, Any]) -> bool:
     """Whether a key of the task is another group's, such as task.optimizer.lr."""
     group, *rest = key.split(".")
-    return group == "task" and rest[0] in config
+    return group == "task" and bool(rest) and rest[0] in config

@@ -181,22 +181,24 @@ def keep_until(path: Path, step: int) -> None:
     """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short."""
     if not path.exists():
         return
-    kept = [line for line in path.read_text().splitlines() if step_of(line) <= step]
+    kept = [line for line in path.read_text(errors="replace").splitlines() if step_of(line) <= step]
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in kept))
+    temporary.write_text("".join(f"{line}
+" for line in kept))
     temporary.replace(path)  # whoever is killed here loses nothing
 
 
 def step_of(line: str) -> float:
     """The step of one line of metrics.jsonl; infinity if the line is not whole."""
     try:
-        return json.loads(line)["step"]
-    except ValueError:
+        step = json.loads(line)["step"]
+    except (ValueError, TypeError, LookupError, RecursionError):
         return math.inf
+    return step if type(step) is int else math.inf
 
 
 def lowest(run_dir: Path, tag: str | None) -> float:
     """The lowest value that a run has recorded of a metric; infinity if there is none."""
     path = run_dir / "metrics.jsonl"
     rows = map(json.loads, path.read_text().splitlines()) if path.exists() else []
-    return min((row[tag] for row in rows if row.get(tag) is not None), default=math.inf)
+    return min((row[tag] for row in rows if isinstance(row.get(tag), int | float)), default=math.inf)

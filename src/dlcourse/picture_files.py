@@ -172,7 +172,8 @@ def reduce_to_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | Non
     """Deep grey as L, black to 0 and white to 255 (Pillow's own conversion clips), and its alpha channel."""
     levels = np.asarray(image, dtype=np.float32)  # (H, W)
     black, white = range_of(image)
-    scaled = (levels - black) / (white - black)
+    with np.errstate(all="ignore"):  # what is no number is refused below
+        scaled = (levels - black) / (white - black)
     if not (scaled.min() >= 0 and scaled.max() <= 1):  # so put, NaN is refused too
         found = f"{levels.min():g} to {levels.max():g}"
         raise ValueError(f"grey values must be from {min(black, white):g} to {max(black, white):g}, they are {found}")

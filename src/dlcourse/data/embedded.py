@@ -76,19 +76,22 @@ class Torchvision(LabelledImages):
         name: MNIST, FashionMNIST or CIFAR10.
         root: folder of the downloaded files.
         dev_share, augment, seed: see `LabelledImages`.
+        download: whether it is fetched, once, if it is not in `root`.
 
     Raises:
         ValueError: another name, or it is not in `root` and cannot be downloaded.
     """
 
-    def __init__(self, name: str, root: str, dev_share: float, augment: FlipRotateCrop, seed: int):
+    def __init__(
+        self, name: str, root: str, dev_share: float, augment: FlipRotateCrop, seed: int, download: bool = True
+    ):
         import torchvision
 
         if name not in DOWNLOADABLE:
             raise ValueError(f"name must be one of {', '.join(DOWNLOADABLE)}, got {name!r}")
         make = getattr(torchvision.datasets, name)
         try:
-            train, test = (make(str(Path(root)), train=is_train, download=True) for is_train in (True, False))
+            train, test = (make(str(Path(root)), train=is_train, download=download) for is_train in (True, False))
         except (OSError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"{name} is not in root={root} and cannot be downloaded ({reason})") from error

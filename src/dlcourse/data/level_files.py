@@ -157,15 +157,15 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
         is_of_source = len(names) == count and set(names) <= source.stamps.keys() <= {*names, *skipped}
         if record["version"] != VERSION or record["settings"] != json.loads(json.dumps(settings)) or not is_of_source:
             raise ValueError("of other pictures")
+        failed = {name: str(reason) for name, reason in skipped.items() if name in source.stamps}
         levels = map_levels(path.with_suffix(".levels"), count, settings["resolution"])
         if zlib.crc32(levels[-1].numpy().tobytes()) != record["checksum"]:
             raise ValueError("another checksum")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         print(f"{path}.*: a damaged cache, made anew ({error})", file=sys.stderr)
         return None
-    failed = {name: reason for name, reason in skipped.items() if name in source.stamps}
     return Decoded(levels, names, source.refused | failed)
 
 

@@ -124,7 +124,7 @@ class Archive:
                 self.entries[name] = info
             elif name in self.stamps:
                 self.refused[f"{name} (again)"] = "another file has this name"
-            elif not (info.is_dir() or is_ignored(name)) or leaves(name):
+            elif not (name.endswith("/") or is_ignored(name)) or leaves(name):
                 self.add(name, info, reason or why_no_picture(name))
 
     def add(self, name: str, info: zipfile.ZipInfo, reason: str | None) -> None:

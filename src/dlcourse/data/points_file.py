@@ -1,6 +1,8 @@
 """The user's own points."""
 
 import csv
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,13 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.labelled import stratified_split
+from dlcourse.data.picture_sources import printable
 from dlcourse.data.points import PlanePoints
+from dlcourse.picture_files import open_file
+
+MAX_BYTES = 2**26  # of a file, or of an array in it, unpacked: more than a million points
+LARGEST = float(np.finfo(np.float32).max)
+COLUMNS = ("x1", "x2", "label")
 
 
 class PointsFile(PlanePoints):
@@ -51,10 +59,11 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise ValueError(f"path={path}: no such file") from None
     except Exception as error:  # a broken zip, a pickle inside, text that is no table
-        raise ValueError(f"path={path}: cannot be read ({str(error).partition(chr(10))[0]})") from error
+        raise ValueError(f"path={path}: cannot be read ({str(error).partition(chr(10))[0][:200]})") from error
     missing = [name for name in ("x1", "x2", "label") if name not in columns]
     if missing:
-        raise ValueError(f"path={path}: has no {', '.join(missing)} (it has {', '.join(columns) or 'nothing'})")
+        listed = printable(", ".join(columns)[:100]) or "nothing"
+        raise ValueError(f"path={path}: has no {', '.join(missing)} (it has {listed})")
     shapes = {name: columns[name].shape for name in ("x1", "x2", "label")}
     if len(set(shapes.values())) != 1 or len(shapes["x1"]) != 1 or shapes["x1"][0] == 0:
         raise ValueError(f"path={path}: x1, x2 and label must have one shape (N,), got {shapes}")
@@ -63,27 +72,50 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
 
 def read_csv(path: Path) -> dict[str, np.ndarray]:
     """A comma-separated table with a header line; a short row gives empty strings."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restval="", skipinitialspace=True)
-        names, rows = reader.fieldnames or (), list(reader)
-    return {name.strip(): np.array([row[name].strip() for row in rows]) for name in names}
+    reader = csv.reader(io.StringIO(whole(path).decode("utf-8-sig"), newline=""), skipinitialspace=True)
+    places = {name.strip(): place for place, name in enumerate(next(reader, ()))}
+    rows = [row for row in reader if row]
+    columns = {}
+    for name, place in places.items():
+        cells = [row[place].strip() if place < len(row) else "" for row in rows] if name in COLUMNS else []
+        columns[name] = np.array(cells, dtype=object)  # strings of their own lengths
+    return columns
+
+
+def whole(path: Path) -> bytes:
+    """The content of a file of bounded size."""
+    with open_file(path) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"more than {MAX_BYTES} bytes")
+    return content
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Arrays by name; pickled objects are refused."""
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    """Arrays by name; pickled objects are refused, and arrays that are not asked for stay unread."""
+    content = io.BytesIO(whole(path))
+    with zipfile.ZipFile(content) as archive:
+        sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+    large = [name for name in COLUMNS if sizes.get(name, 0) > MAX_BYTES]
+    if large:
+        raise ValueError(f"{large[0]} has more than {MAX_BYTES} bytes")
+    content.seek(0)
+    with np.load(content, allow_pickle=False) as file:
+        columns = {name: np.asarray(file[name]) if name in COLUMNS else np.empty(0) for name in file.files}
+    return {name: column.astype(object) if column.dtype.kind in "SU" else column for name, column in columns.items()}
 
 
 def finite(column: np.ndarray, name: str, path: str) -> Tensor:
     """A column as float32 (N,), every value a finite number."""
+    if column.dtype.kind not in "biufO":
+        raise ValueError(f"path={path}: {name} is of {column.dtype}, not of numbers")
     for row, value in enumerate(column):
         try:
-            is_finite = np.isfinite(float(value))
-        except ValueError:
+            is_finite = abs(float(value)) <= LARGEST
+        except (ValueError, TypeError, OverflowError):
             is_finite = False
         if not is_finite:
-            raise ValueError(f"path={path}: {name} of sample {row + 1} is {str(value)!r}, not a finite number")
+            raise ValueError(f"path={path}: {name} of sample {row + 1} is {str(value)[:60]!r}, not a finite number")
     return torch.from_numpy(column.astype(np.float32))
 
 
@@ -92,7 +124,10 @@ def numbered(column: np.ndarray, path: str) -> tuple[Tensor, list[str]]:
     for row, value in enumerate(column):
         if str(value) in ("", "nan"):
             raise ValueError(f"path={path}: sample {row + 1} has no label")
-    classes, labels = np.unique(column, return_inverse=True)
+    try:
+        classes, labels = np.unique(column, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"path={path}: its labels have no order ({error})") from error
     if len(classes) < 2:
-        raise ValueError(f"path={path}: only one class, {str(classes[0])!r}; at least 2 are needed")
+        raise ValueError(f"path={path}: only one class, {str(classes[0])[:60]!r}; at least 2 are needed")
     return torch.from_numpy(labels.astype(np.int64)), [str(name) for name in classes]

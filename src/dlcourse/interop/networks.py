@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.build import build
+from dlcourse.build import NETWORK_PACKAGES, NOTHING, TooLargeError, build_fitting, build_of_file
 from dlcourse.errors import UserError
 from dlcourse.interop.renaming import Rule, Weights, rename
 from dlcourse.models.stylegan import Discriminator, Generator
@@ -131,10 +131,14 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
     Raises:
         UserError: a variable is missing that cannot be filled in, is too many, or has a wrong shape.
     """
-    with torch.device("meta"):
-        check(role, build(node, role), weights)  # before memory is taken
-    with torch.random.fork_rng(devices=[]):
-        network = build(node, role)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = build_fitting(node, role, "its config", weights)
+    except TooLargeError:
+        with torch.device("meta"):  # without memory, for the place where it does not fit
+            check(role, build_of_file(node, role, "its config", NETWORK_PACKAGES, NOTHING), weights)
+        raise
+    check(role, network, weights)
     missing = [name for name in network.state_dict() if name not in weights]
     fillings, notes = fill(role, network, missing)
     network.load_state_dict(weights | fillings, strict=False)

@@ -22,7 +22,8 @@ def pretrained(content: Any) -> Pretrained:
     config, state = content["config"], content["state"]
     model: Any = config.get("model") if is_variables(config) else None
     roles = [role for role in ROLE_KINDS if is_variables(state) and role in state]
-    if not is_variables(model) or not roles or any(ROLE_KINDS[role] not in model for role in roles):
+    is_complete = is_variables(model) and all(ROLE_KINDS[role] in model and is_variables(state[role]) for role in roles)
+    if not roles or not is_complete:
         raise UserError("a checkpoint of dlcourse, but not of a StyleGAN")
     found = Pretrained("checkpoint of dlcourse", {ROLE_KINDS[role]: model[ROLE_KINDS[role]] for role in roles})
     for role in roles:

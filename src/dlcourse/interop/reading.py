@@ -1,17 +1,13 @@
 """What lies in a file: told by its first bytes, never by its name."""
 
 import re
-import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from dlcourse import pickle_machine, tensor_files
 from dlcourse.errors import UserError
 from dlcourse.interop import unpickle
 
-TORCH_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6: a magic number, pickled
 OTHER_FILES = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -36,13 +32,12 @@ def read(path: Path) -> Any:
         UserError: no such file, no checkpoint, or a checkpoint that asks for more than numbers.
     """
     try:
+        tensor_files.length_of(path)
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
         raise UserError(error.strerror or str(error)) from None
-    if head.startswith(b"PK"):
-        refuse_other_archives(path)
-    if head.startswith((b"PK", TORCH_LEGACY)):
+    if head.startswith((b"PK", tensor_files.LEGACY)):
         return read_torch(path)
     if re.match(rb"\x80[\x02-\x05]", head):
         return unpickle.loads(path.read_bytes())
@@ -57,18 +52,6 @@ def kind_of(head: bytes) -> str:
     return found[0] if found else "a file of unknown kind"
 
 
-def refuse_other_archives(path: Path) -> None:
-    """Raise UserError for a zip file that is cut short or is none of torch.save."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise UserError("a checkpoint of PyTorch, or another zip archive, that is cut short") from error
-    if not any(name.endswith("/data.pkl") for name in names):
-        kind = "NumPy arrays (.npz)" if any(name.endswith(".npy") for name in names) else "a zip archive"
-        raise UserError(f"{kind}, not a checkpoint")
-
-
 def read_torch(path: Path) -> Any:
     """Tensors and plain data, never code.
 
@@ -76,13 +59,8 @@ def read_torch(path: Path) -> Any:
         UserError: a file which is cut short or holds anything else.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip's, pickle's and torch's own
-        reason = " ".join(str(error).split())
-        asked = re.search(r"GLOBAL ([\w.]+)", reason)
-        if asked:
-            raise UserError(f"refused: the file asks to call {asked[1]}") from error
-        reason = reason.rpartition("WeightsUnpickler error: ")[2]  # torch advises to read it without protection
-        raise UserError(f"a checkpoint of PyTorch that is cut short or damaged ({reason[:100]})") from error
+        return tensor_files.load(path)
+    except pickle_machine.RefusedError as error:
+        raise UserError(str(error)) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"a checkpoint of PyTorch, or another zip archive, that is {error}") from error

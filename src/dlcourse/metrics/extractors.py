@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse import checkpoint
-from dlcourse.build import build
+from dlcourse import checkpoint, tensor_files
+from dlcourse.build import build_fitting
 from dlcourse.errors import UserError
 from dlcourse.models import VGG19, AttributeNetwork
 from dlcourse.models.vgg import LAYERS
@@ -72,7 +72,8 @@ class FaceFeatures(Extractor):
         super().__init__()
         path = checkpoint.newest(BUNDLED if weights is None else Path(weights))
         saved = checkpoint.load(path)
-        network = build(saved["config"]["model"], "model") if "model" in saved["config"] else None
+        node, weights = saved["config"].get("model"), saved["state"].get("model")
+        network = build_fitting(node, "model", path, weights)
         if not isinstance(network, AttributeNetwork):
             raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
         checkpoint.restore(saved, {"model": network}, path)
@@ -148,7 +149,7 @@ class InceptionFeatures(Extractor):
                 f"Inception's weights are not there: put {INCEPTION_URL} at {path}, or take extractor=faces"
             )
         try:
-            torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity would run code in the file
+            tensor_files.load(path)  # torch-fidelity would run code in the file
             self.network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
         except Exception as error:  # a broken or hostile file fails in any of pickle's and zip's ways
             reason = str(error).strip().partition("\n")[0]

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from dlcourse import tensor_files
 from dlcourse.metrics.extractors import Extractor
 from dlcourse.picture_files import whole_file
 
@@ -49,8 +50,8 @@ def real_features(
     path = None if cache is None else Path(cache, f"{extractor.tag}_{key_of(dataset, extractor, chosen)}.pt")
     if path is not None and path.is_file():
         try:
-            return Reals(*torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # a broken file fails in any of pickle's and zip's ways
+            return read_reals(path)
+        except (OSError, ValueError) as error:
             print(f"{path}: cannot be read and is made anew ({error})", file=sys.stderr)
     reals = measure(dataset.levels[0], extractor, chosen, batch_size)
     if path is not None:
@@ -58,6 +59,21 @@ def real_features(
         with whole_file(path) as temporary:
             torch.save(list(reals), temporary)
     return reals
+
+
+def read_reals(path: Path) -> Reals:
+    """The features in a file of `real_features`.
+
+    Raises:
+        OSError, ValueError: not such a file.
+    """
+    content = tensor_files.load(path)
+    parts = [part for part in content if isinstance(part, Tensor) and part.ndim == 2] if type(content) is list else []
+    if len(parts) != 2 or parts[0].shape[1] != parts[1].shape[1]:
+        raise ValueError("not two sets of features")
+    if not all(part.is_floating_point() and part.isfinite().all() for part in parts):
+        raise ValueError("features that are no finite numbers")
+    return Reals(*parts)
 
 
 def choose(num_images: int, count: int, seed: int) -> Tensor:

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from dlcourse.models.cnn import CNN
 
+MAX_RESOLUTION = 1024
+
 
 class Reading(NamedTuple):
     """What the network says of N pictures.
@@ -50,6 +52,8 @@ class AttributeNetwork(nn.Module):
         for name, classes in categorical.items():
             if classes < 2:
                 raise ValueError(f"categorical.{name} must be at least 2 classes, got {classes}")
+        if not 1 <= resolution <= MAX_RESOLUTION:
+            raise ValueError(f"resolution must be in [1, {MAX_RESOLUTION}], got {resolution}")
         if not continuous and not categorical:
             raise ValueError("continuous and categorical must name at least one attribute")
         self.resolution, self.continuous, self.categorical = resolution, continuous, categorical

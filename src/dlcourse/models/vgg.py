@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from dlcourse import tensor_files
+
 # (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 LAYERS = tuple(
@@ -179,11 +181,11 @@ def read_weights(weights: str) -> dict[str, Tensor]:
                 "or paint without it: experiment=style_transfer_offline"
             ) from error
     try:
-        return torch.load(weights, map_location="cpu", weights_only=True)
+        return tensor_files.load(weights)
     except FileNotFoundError:
         raise ValueError(f"weights={weights}: no such file (nor imagenet, random or orthogonal)") from None
-    except Exception as error:  # a broken or hostile file fails in any of pickle's and zip's ways
-        reason = str(error).strip().partition("\n")[0]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error
 
 

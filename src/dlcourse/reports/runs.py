@@ -1,6 +1,7 @@
 """Finished runs, read from their folders."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,12 @@ from typing import Any
 
 from dlcourse.checkpoint import flatten, is_repeated
 from dlcourse.errors import UserError
+from dlcourse.picture_files import open_file
+
+MAX_CONFIG_BYTES = 2**17  # ours have 10 000
+MAX_METRICS_BYTES = 2**28  # of a run of about a million logged rows
+MAX_DEPTH = 50
+MAX_NUMBER = 2.0**1000  # sums of squares of more are no numbers
 
 IGNORED = {"run_dir", "resume", "device", "runner.num_threads"}  # keys that change no number
 
@@ -48,10 +55,84 @@ class Run:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The resolved config of the run in a folder."""
+    """The resolved config of the run in a folder.
+
+    Raises:
+        UserError: its config.yaml is none.
+    """
     import yaml
 
-    return yaml.safe_load((path / "config.yaml").read_text())
+    try:
+        config = yaml.safe_load(read_yaml(path / "config.yaml"))
+        config = config if isinstance(config, dict) else {}
+        flatten(config)
+    except (ValueError, yaml.YAMLError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path / 'config.yaml'}: not the config of a run ({reason})") from error
+    return config
+
+
+def read_yaml(path: Path) -> str:
+    """The text of a YAML file which is small and says everything once: loaders follow it in no time.
+
+    Raises:
+        UserError: it is larger, deeper, has references, or is no YAML.
+    """
+    import yaml
+
+    text = text_of(path, MAX_CONFIG_BYTES)
+    depth = 0
+    try:
+        for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+                raise UserError(f"{path}: refused: references, or more than {MAX_DEPTH} nodes within each other")
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UserError(f"{path}: no YAML ({' '.join(str(error).split())[:200]})") from error
+    return text
+
+
+def text_of(path: Path, max_bytes: int) -> str:
+    """The text in a file.
+
+    Raises:
+        UserError: it is too large, no text, or cannot be read.
+    """
+    try:
+        with open_file(path) as file:
+            content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise ValueError(f"more than {max_bytes} bytes")
+        return content.decode()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def refuse_links_out(run_dir: Path) -> None:
+    """Raise UserError for a link that leads out of a run's folder: who writes there would write elsewhere."""
+    home = os.path.realpath(run_dir)
+    for folder, folders, files in os.walk(run_dir):
+        for path in (Path(folder, name) for name in folders + files):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
+                raise UserError(f"{path}: a link that leaves the run's folder; remove it")
+
+
+def read_row(line: str) -> Row:
+    """One logged row: its step and numbers by tag.
+
+    Raises:
+        ValueError: anything else.
+    """
+    try:
+        row = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    numbers = {tag: value for tag, value in row.items() if value is not None} if isinstance(row, dict) else {}
+    if type(numbers.get("step")) is not int or any(type(value) not in (int, float, bool) for value in numbers.values()):
+        raise ValueError('a row is {"step": ..., tag: number, ...}')
+    if any(abs(value) > MAX_NUMBER for value in numbers.values()):
+        raise ValueError("a number that is too large")
+    return row
 
 
 def read_run(path: Path) -> Run:
@@ -65,7 +146,11 @@ def read_run(path: Path) -> Run:
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
     config = read_config(path)
     keys = {key: value for key, value in flatten(config).items() if key not in IGNORED and not is_repeated(key, config)}
-    rows = [json.loads(line) for line in metrics_file.read_text().splitlines() if line.endswith("}")]
+    lines = text_of(metrics_file, MAX_METRICS_BYTES).splitlines()
+    try:
+        rows = [read_row(line) for line in lines if line.endswith("}")]
+    except ValueError as error:
+        raise UserError(f"{metrics_file}: not the metrics of a run ({error})") from error
     if not rows:
         raise UserError(f"{path}: has logged nothing yet")
     return Run(path, keys, rows)

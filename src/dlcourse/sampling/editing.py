@@ -1,6 +1,7 @@
 """Directions in W that mean something: found by principal components, or by attributes that a person has noted."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +12,15 @@ from torch import Tensor
 
 from dlcourse.images import to_picture
 from dlcourse.models.stylegan import Generator
+from dlcourse.picture_files import open_file
 from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.sampling.result import Result
 from dlcourse.sampling.sheets import enlarged, table, unique
+
+MAX_BYTES = 2**24  # of a file of attributes: about half a million seeds
 
 Attributes = dict[str, dict[int, float]]  # name -> seed -> value
 
@@ -141,9 +145,12 @@ def read_attributes(path: str) -> Attributes:
         ValueError: another kind of file, or an attribute that is the same for all.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with open_file(Path(path)) as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
+        rows = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline="")))
+    except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"attributes={path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not rows or "seed" not in rows[0] or len(rows[0]) < 2:
         raise ValueError(f"attributes={path}: needs a column called seed, and one for each attribute")
@@ -152,7 +159,7 @@ def read_attributes(path: str) -> Attributes:
         note(found, row, f"attributes={path}, line {line}")
     for name, values in found.items():
         if len(set(values.values())) < 2:
-            raise ValueError(f"attributes={path}: {name} is the same for all seeds")
+            raise ValueError(f"attributes={path}: {name[:60]} is the same for all seeds")
     return found
 
 
@@ -168,4 +175,6 @@ def note(attributes: Attributes, row: Mapping[str, str | None], place: str) -> N
             if not math.isfinite(values[seed]):
                 raise ValueError
         except ValueError:
-            raise ValueError(f"{place}: seed {row['seed']!r} and {name} {cell!r} must be numbers") from None
+            raise ValueError(
+                f"{place}: seed {str(row['seed'])[:60]!r} and {name[:60]} {cell[:60]!r} must be numbers"
+            ) from None

@@ -9,10 +9,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from dlcourse import tensor_files
 from dlcourse.errors import UserError
 from dlcourse.models.stylegan import Generator
 
 Seeds = str | int | list[int | str]  # as people write them: see parse_seeds
+MAX_SEED, MAX_SEEDS = 2**63, 10**6
 SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
@@ -99,11 +101,12 @@ class SavedStyles:
             UserError: no such file, or not one for this generator.
         """
         try:
-            saved = torch.load(self.path, map_location=generator.w_avg.device, weights_only=True)
-            w, noise = saved["w"].float(), [one.float() for one in saved.get("noise", stored_noise(generator))]
+            saved, device = tensor_files.load(self.path), generator.w_avg.device
+            w = saved["w"].to(device).float()
+            noise = [one.to(device).float() for one in saved.get("noise", stored_noise(generator))]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no such file") from None
-        except Exception as error:  # a broken or hostile file fails in any of pickle's and zip's ways
+        except Exception as error:  # nothing is known of what is in the file
             raise UserError(f"{self.path}: not a file with a w, as sampler=project writes it") from error
         wanted = (generator.num_layers, generator.w_avg.shape[0])
         if w.shape != wanted:
@@ -141,7 +144,10 @@ def parse_seeds(seeds: Seeds) -> list[Point]:
             raise ValueError(f"seeds must look like 7, 0-15, 0-3@CLASS, [0,1,2] or [0,FILE.pt], got {seeds!r}")
         first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
         assert first is not None
-        points += [Seed(number, class_number) for number in range(first, (first if last is None else last) + 1)]
+        last = first if last is None else last
+        if last >= MAX_SEED or last - first >= MAX_SEEDS or (class_number or 0) >= MAX_SEED:
+            raise ValueError(f"seeds must be below 2^63, and at most {MAX_SEEDS} of them, got {part}")
+        points += [Seed(number, class_number) for number in range(first, last + 1)]
     if not points:
         raise ValueError(f"seeds={seeds!r} names no seed; give for example seeds=0-15")
     return points

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from dlcourse.models.stylegan.layers import Linear, check_labels, lrelu, widths_by_stage
 from dlcourse.models.stylegan.synthesis import GeneratorParts, Noise, Synthesis
 
+MAX_MAPPING_LAYERS = 64  # the paper has 8
+
 
 class Generator(nn.Module):
     """G(z) = synthesis(mapping(z))   (Karras et al. 2019, figure 1b).
@@ -56,6 +58,8 @@ class Generator(nn.Module):
         for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
+        if mapping_layers > MAX_MAPPING_LAYERS:
+            raise ValueError(f"mapping_layers must be at most {MAX_MAPPING_LAYERS}, got {mapping_layers}")
         if label_size < 0:
             raise ValueError(f"label_size must be 0 (no labels) or the number of classes, got {label_size}")
         if mapping_lr_multiplier <= 0:

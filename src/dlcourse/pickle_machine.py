@@ -1,0 +1,251 @@
+"""A machine for pickles that can only make data: nothing is imported, and nothing is called but what its owner grants.
+
+A pickle is a program. Python's own machine calls what the program names, hashes keys that take for ever, and makes
+room for as much as the program asks. This one takes the instructions that checkpoints consist of, each of which costs
+a bounded time and a bounded number of bytes, so that a program costs no more than its length.
+"""
+
+import pickletools
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO
+
+MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have under 20 000
+MAX_VALUES = 500_000  # that one meets on the way through the content; what is there twice is met twice
+MAX_DEPTH = 100
+MAX_SHARING = 16  # times the length of the file: bytes of all arrays together, which may share what is in it
+MAX_BITS = 64  # of whole numbers: longer ones could be made to fall into one slot of a dict
+KEYS = (str, int, float, bool, bytes, type(None))  # exact types; a tuple can take for ever to hash
+
+Name = tuple[str, str]  # (module, name)
+Granted = Mapping[Name, Any]
+
+
+class RefusedError(ValueError):
+    """The program asks for something that it does not get."""
+
+
+class Record:
+    """Base of what programs make beside Python's own data; `state` is what the program put into it."""
+
+    state: Any = None
+    is_content = False  # whether it may be part of what a program makes, rather than an argument on the way
+
+    def set_state(self, state: Any) -> None:
+        """Take over what the program says of the object.
+
+        Raises:
+            ValueError: it has nothing to say.
+        """
+        raise ValueError(f"a {type(self).__name__.lower()} with a state")
+
+
+class Function(Record):
+    """What may be called, and nothing else be done to."""
+
+    def __init__(self, call: Callable[..., Any]):
+        self.call = call
+
+
+class Machine:
+    """Runs one program after another from a file.
+
+    Args:
+        granted: (module, name) -> what the name stands for; only a `Function` can be called.
+        refuse: is asked about every other name; its message, or None for the usual one.
+        length: bytes of the file.
+        load: what a persistent id stands for; see pickle's persistent_load.
+    """
+
+    def __init__(
+        self,
+        granted: Granted,
+        length: int,
+        refuse: Callable[[Name], str | None] = lambda name: None,
+        load: Callable[[Any], Any] | None = None,
+    ):
+        self.granted, self.length, self.refuse, self.load = granted, length, refuse, load
+        self.stack: list[Any] = []
+        self.marked: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self, file: BinaryIO) -> Any:
+        """What the program at the file's position makes; afterwards, the position is behind it.
+
+        Raises:
+            ValueError: the reason: a name that is not granted, a program that is cut short, or none at all.
+        """
+        self.stack, self.marked, self.memo = [], [], {}
+        count = 0
+        try:
+            for count, (instruction, argument, _) in enumerate(pickletools.genops(file), 1):
+                if count > MAX_INSTRUCTIONS:
+                    raise RefusedError("refused: too much memory, too many instructions")
+                if instruction.name not in INSTRUCTIONS:
+                    raise RefusedError(f"refused: the file asks for {instruction.name}")
+                INSTRUCTIONS[instruction.name](self, argument)
+            (content,) = self.stack
+        except RefusedError:
+            raise
+        except Exception as error:  # a broken or hostile program fails in any way
+            after = f"after {count} instructions" if count else "from its first byte on"
+            raise ValueError(f"cut short or damaged {after} ({' '.join(str(error).split())[:100]})") from error
+        refuse_overgrown(content, MAX_SHARING * self.length)
+        return content
+
+    # --- instructions; each takes the argument that stands in the program ---------------------------------------
+
+    def nothing(self, argument: Any) -> None:
+        """Of interest to other machines."""
+
+    def push(self, argument: Any) -> None:
+        """A value that stands in the program."""
+        if type(argument) is int and argument.bit_length() > MAX_BITS:
+            raise RefusedError(f"refused: a whole number of {argument.bit_length()} bits")
+        self.stack.append(argument)
+
+    def drop(self) -> None:
+        """Forget the value on top."""
+        self.stack.pop()
+
+    def mark(self, argument: Any) -> None:
+        """Begin to collect."""
+        self.marked.append(self.stack)
+        self.stack = []
+
+    def collected(self) -> list[Any]:
+        """What was pushed since the last mark."""
+        items, self.stack = self.stack, self.marked.pop()
+        return items
+
+    def append(self, items: list[Any]) -> None:
+        """Add to the list on top."""
+        of_type(self.stack[-1], list).extend(items)
+
+    def add(self, items: list[Any]) -> None:
+        """Add to the set on top."""
+        of_type(self.stack[-1], set).update(map(key, items))
+
+    def assign(self, items: list[Any]) -> None:
+        """Add pairs to the dict on top."""
+        of_type(self.stack[-1], dict, OrderedDict).update(pairs(items))
+
+    def keep(self, place: int | None) -> None:
+        """Remember the value on top; other machines make room for all places up to the largest."""
+        if place is not None and place > MAX_INSTRUCTIONS:
+            raise RefusedError("refused: not the pickle of a network, it asks for too much memory")
+        self.memo[len(self.memo) if place is None else place] = self.stack[-1]
+
+    def recall(self, place: int) -> None:
+        """Push what was remembered."""
+        self.stack.append(self.memo[place])
+
+    def find(self, module: str, name: str) -> None:
+        """Push what a name stands for."""
+        if (module, name) not in self.granted:
+            raise RefusedError(
+                self.refuse((module, name)) or f"refused: the file asks to call {module[:60]}.{name[:60]}"
+            )
+        self.stack.append(self.granted[module, name])
+
+    def find_from_stack(self, argument: Any) -> None:
+        """The same, with the name on top."""
+        name, module = of_type(self.stack.pop(), str), of_type(self.stack.pop(), str)
+        self.find(module, name)
+
+    def call(self, argument: Any) -> None:
+        """Call the function below the arguments."""
+        arguments, function = of_type(self.stack.pop(), tuple), of_type(self.stack.pop(), Function)
+        self.stack.append(function.call(*arguments))
+
+    def build(self, argument: Any) -> None:
+        """Give the object below a state; attributes of a dict are of no interest."""
+        state, target = self.stack.pop(), self.stack[-1]
+        if type(target) not in (dict, OrderedDict):
+            target.set_state(state)  # of a Record; nothing else has it
+
+    def persistent(self, argument: Any) -> None:
+        """Push what a persistent id stands for."""
+        if self.load is None:
+            raise RefusedError("refused: the file asks for something outside of it")
+        self.stack.append(self.load(self.stack.pop()))
+
+
+def of_type(value: Any, *types: type) -> Any:
+    """The value, provided that it is of exactly one of these types."""
+    if type(value) not in types:
+        raise ValueError(f"{type(value).__name__} in the place of {types[0].__name__}")
+    return value
+
+
+def key(value: Any) -> Any:
+    """The value, provided that it may be a key."""
+    return of_type(value, *KEYS)
+
+
+def pairs(items: list[Any]) -> Iterable[tuple[Any, Any]]:
+    """Keys and values in turn as pairs."""
+    return zip(map(key, items[::2]), items[1::2], strict=True)
+
+
+def ordered(*arguments: Any) -> OrderedDict[Any, Any]:
+    """An OrderedDict of nothing or of pairs."""
+    return OrderedDict((key(name), value) for name, value in (of_type(arguments[0], list) if arguments else ()))
+
+
+def refuse_overgrown(content: Any, max_bytes: int) -> None:
+    """Raise RefusedError for content that is too deep, takes for ever to go through, or of too large arrays."""
+    waiting, count, size = [(content, 0)], 0, 0
+    while waiting:
+        node, depth = waiting.pop()
+        count, size = count + 1, size + getattr(node, "nbytes", 0)
+        if count > MAX_VALUES or depth > MAX_DEPTH:
+            raise RefusedError(f"refused: more than {MAX_VALUES} values, or more than {MAX_DEPTH} within each other")
+        if size > max_bytes:
+            raise RefusedError(f"refused: its arrays are together more than {MAX_SHARING} times as large as the file")
+        if isinstance(node, dict):
+            waiting += [(value, depth + 1) for value in node.values()]
+        elif isinstance(node, list | tuple):
+            waiting += [(value, depth + 1) for value in node]
+        elif isinstance(node, Record) and not node.is_content:
+            raise RefusedError(f"a {type(node).__name__.lower()} in the place of data")
+        elif isinstance(node, Record):
+            waiting.append((node.state, depth + 1))
+
+
+CONSTANTS = (
+    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES BINBYTES8 "
+    "SHORT_BINBYTES UNICODE BINUNICODE BINUNICODE8 SHORT_BINUNICODE"
+)
+INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), Machine.nothing),
+    **dict.fromkeys(CONSTANTS.split(), Machine.push),
+    "NONE": lambda machine, _: machine.push(None),
+    "NEWTRUE": lambda machine, _: machine.push(True),
+    "NEWFALSE": lambda machine, _: machine.push(False),
+    "EMPTY_LIST": lambda machine, _: machine.push([]),
+    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "EMPTY_SET": lambda machine, _: machine.push(set()),
+    "LIST": lambda machine, _: machine.push(machine.collected()),
+    "TUPLE": lambda machine, _: machine.push(tuple(machine.collected())),
+    "TUPLE1": lambda machine, _: machine.push((machine.stack.pop(),)),
+    "TUPLE2": lambda machine, _: machine.push((machine.stack.pop(), machine.stack.pop())[::-1]),
+    "TUPLE3": lambda machine, _: machine.push((machine.stack.pop(), machine.stack.pop(), machine.stack.pop())[::-1]),
+    "DICT": lambda machine, _: machine.push(dict(pairs(machine.collected()))),
+    "APPEND": lambda machine, _: machine.append([machine.stack.pop()]),
+    "APPENDS": lambda machine, _: machine.append(machine.collected()),
+    "ADDITEMS": lambda machine, _: machine.add(machine.collected()),
+    "SETITEM": lambda machine, _: machine.assign([machine.stack.pop(), machine.stack.pop()][::-1]),
+    "SETITEMS": lambda machine, _: machine.assign(machine.collected()),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine.keep),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.recall),
+    "MARK": Machine.mark,
+    "POP": lambda machine, _: machine.drop(),
+    "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ")),
+    "STACK_GLOBAL": Machine.find_from_stack,
+    "REDUCE": Machine.call,
+    "NEWOBJ": Machine.call,
+    "BUILD": Machine.build,
+    "BINPERSID": Machine.persistent,
+}
