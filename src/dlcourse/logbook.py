@@ -183,8 +183,7 @@ def keep_until(path: Path, step: int) -> None:
         return
     kept = [line for line in path.read_text(errors="replace").splitlines() if step_of(line) <= step]
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}
-" for line in kept))
+    temporary.write_text("".join(f"{line}\n" for line in kept))
     temporary.replace(path)  # whoever is killed here loses nothing
 
 
