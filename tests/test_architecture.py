@@ -22,6 +22,7 @@ LEAVES = {
         "picture_files",
         "picture_table",
         "processes",
+        "profiling",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves

@@ -100,7 +100,7 @@ def test_losses_are_those_of_one_process(trained):
     ]
     assert len(rows[0]) == len(rows[1]) == 3
     for one, two in zip(*rows, strict=True):
-        for tag in ("train/d_loss", "train/g_loss", "train/penalty", "scores/real", "scores/fake", "growth/lod"):
+        for tag in ("gan/d_loss", "gan/g_loss", "gan/penalty", "gan/real_score", "gan/fake_score", "progress/lod"):
             assert two[tag] == pytest.approx(one[tag], rel=5e-3, abs=1e-4), (one["step"], tag)
 
 

@@ -61,6 +61,7 @@ def make_runner(max_steps=7, **changes):
         "visualize_every": 4,
         "checkpoint_every": 2,
         "keep_checkpoints": 2,
+        "profile": False,
     }
     return Runner(**(values | changes))
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dlcourse import processes
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
@@ -75,15 +76,18 @@ class Descent:
                 parameter.grad = gradient
             return terms["loss"] * self.scale
 
-        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
+        with span("optimizer"):
+            self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
         self.updates += 1
         return first
 
     def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
         """The terms of a loss, and its gradient by each parameter; None where the parameter plays no part."""
-        terms = loss_fn()
+        with span("forward"):
+            terms = loss_fn()
         loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        with span("backward"):
+            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
 
     def lr(self) -> float:

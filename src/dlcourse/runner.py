@@ -12,6 +12,7 @@ from dlcourse.allocator import return_freed_memory
 from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
 from dlcourse.logbook import Logbook, Silence
+from dlcourse.profiling import span
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
@@ -31,6 +32,7 @@ class Runner:
         compile: whether networks are compiled by torch.compile: minutes at the start for faster steps.
         max_steps, log_every, evaluate_every, visualize_every, checkpoint_every: whole numbers >= 1.
         keep_checkpoints: how many of the newest checkpoints stay, >= 1.
+        profile: whether torch's profiler looks at a few steps; see `dlcourse.profiling.Profile`.
 
     Raises:
         ValueError: a value outside these ranges, or a device that is not there.
@@ -49,6 +51,7 @@ class Runner:
         visualize_every: int,
         checkpoint_every: int,
         keep_checkpoints: int,
+        profile: bool,
     ):
         counts = {
             "max_steps": max_steps,
@@ -75,6 +78,7 @@ class Runner:
         self.visualize_every = visualize_every
         self.checkpoint_every = checkpoint_every
         self.keep_checkpoints = keep_checkpoints
+        self.profile = profile
 
     def is_complete(self, run_dir: Path) -> bool:
         """Whether the run in this folder has a checkpoint of its last step."""
@@ -115,7 +119,8 @@ class Runner:
     def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
         """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
         keeps_record = processes.rank() == 0
-        with Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence() as logbook:
+        record_of = (run_dir, config, step, self.max_steps, self.device, self.profile)
+        with Logbook(*record_of) if keeps_record else Silence() as logbook:
             is_last = task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
@@ -140,7 +145,7 @@ class Runner:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
         for generator in self.generators:
             generator.manual_seed(step_seed(self.seed, step))
-        with self.autocast():
+        with span("step"), self.autocast():
             return task.step()
 
     def autocast(self) -> contextlib.AbstractContextManager:

@@ -10,7 +10,7 @@ from typing import Any
 from dlcourse.checkpoint import flatten, is_repeated
 from dlcourse.errors import UserError
 
-IGNORED = {"run_dir", "resume", "device", "runner.num_threads"}  # keys that change no number
+IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that change no number
 
 Row = dict[str, Any]
 # What the curves can be drawn over, from one logged row; seconds are those of the training since it began or resumed

@@ -10,6 +10,7 @@ from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import labelled_grid, to_tensor
 from dlcourse.models import AttributeNetwork
 from dlcourse.models.attributes import Reading
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Images, Stateful, Task
 from dlcourse.tasks.classification import eval_mode
@@ -69,13 +70,15 @@ class Attributes(Task):
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        images, indices = next(self.batches)
-        is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
-        images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
-        truth = {name: values[indices] for name, values in self.truth.items()}
-        truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
+        with span("data"):
+            images, indices = next(self.batches)
+            is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
+            images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
+            truth = {name: values[indices] for name, values in self.truth.items()}
+            truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
         terms = self.descent.step(lambda: {"loss": self.loss(self.model(images), truth)})
-        return {"train/loss": terms["loss"], "progress/epoch": self.batches.epochs_seen()}
+        progress = {"progress/epoch": self.batches.epochs_seen(), "progress/images": self.batches.samples_seen}
+        return {"train/loss": terms["loss"]} | progress
 
     def loss(self, reading: Reading, truth: dict[str, Tensor]) -> Tensor:
         """The mean over the attributes."""
@@ -89,7 +92,7 @@ class Attributes(Task):
         """Share of right answers of each categorical attribute, R^2 of each continuous one, on dev."""
         reading = self.read(self.dev_dataset.images)
         truth = {name: values.to(self.device) for name, values in self.dev_dataset.attributes.items()}
-        found: Metrics = {"dev/loss": self.loss(reading, truth), "descent/lr": self.descent.lr()}
+        found: Metrics = {"dev/loss": self.loss(reading, truth), "optimizer/lr": self.descent.lr()}
         for name, logits in reading.logits.items():
             found[f"accuracy/{name}"] = (logits.argmax(1) == truth[name]).float().mean()
         for name, values in reading.values.items():

@@ -12,6 +12,7 @@ from dlcourse.data import BatchStream, Labelled
 from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import table_of_counts, to_tensor
 from dlcourse.models import Normalize
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Histograms, Images, Stateful, Task
 from dlcourse.tasks.early_stopping import EarlyStopping
@@ -86,10 +87,12 @@ class Classification(Task):
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        inputs, labels = next(self.batches)
-        inputs = self.dataset.augment(inputs)
+        with span("data"):
+            inputs, labels = next(self.batches)
+            inputs = self.dataset.augment(inputs)
         terms = self.descent.step(lambda: self.losses(inputs, labels))
-        return {"train/loss": terms["loss"], "progress/epoch": self.batches.epochs_seen()}
+        progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
+        return {"train/loss": terms["loss"]} | progress
 
     def losses(self, inputs: Tensor, labels: Tensor) -> Metrics:
         """The objective J of a batch."""
@@ -109,8 +112,8 @@ class Classification(Task):
             "train/accuracy": self.measure(*self.train_set)["accuracy"],
             "dev/accuracy": dev["accuracy"],
             "dev/loss": dev["loss"],
-            "descent/lr": self.descent.lr(),
-            "descent/gradient_norm": self.descent.gradient_norm(),
+            "optimizer/lr": self.descent.lr(),
+            "optimizer/gradient_norm": self.descent.gradient_norm(),
         }
 
     def is_finished(self) -> bool:
