@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import resource
 import sys
 import time
@@ -57,7 +58,7 @@ class Logbook:
         self.first_step = step
         self.latest: dict[str, float] = {}
         self.samples: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
-        self.charts: dict[str, list[str]] = {}
+        self.charts: dict[str, str] = {}  # what the layout shows
         self.clock = Clock(device)
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         self.metrics_file = run_dir / "metrics.jsonl"
@@ -163,7 +164,7 @@ class Logbook:
         charts = charts_of(self.tags)
         if charts != self.charts:  # a later layout takes the place of an earlier one
             self.charts = charts
-            self.writer.add_custom_scalars({"together": {name: ["Multiline", tags] for name, tags in charts.items()}})
+            self.writer.add_custom_scalars({"together": {name: ["Multiline", [pattern]] for name, pattern in charts.items()}})
 
     def write_hparams(self) -> None:
         """One row of TensorBoard's HPARAMS tab, in this run's own event file."""
@@ -172,7 +173,9 @@ class Logbook:
             for key, value in flatten(self.config).items()
             if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
         }
-        for summary in hparams(keys, self.latest):
+        # the tab shows the first metric: what is measured comes before how long it took
+        tags = sorted(self.latest, key=lambda tag: (tag.startswith(("perf/", "progress/")), tag))
+        for summary in hparams(keys, {tag: self.latest[tag] for tag in tags}):
             self.add_summary(summary, None)
 
     def add_summary(self, summary: Summary, step: int | None) -> None:
@@ -207,17 +210,21 @@ def peak_memory() -> int:
     return size if sys.platform == "darwin" else size * 1024
 
 
-def charts_of(tags: Iterable[str]) -> dict[str, list[str]]:
-    """Quantity -> the tags that measure it, where there are several.
+def charts_of(tags: Iterable[str]) -> dict[str, str]:
+    """Title -> pattern of the tags in one chart, of those that match several: curves of one quantity.
 
-    "train/loss" and "dev/loss" are of one quantity; so are "gan/d_loss" and "gan/g_loss", "perf/data_milliseconds" and
-    "perf/forward_milliseconds": it is what follows the first underscore of a name, or the whole name.
+    "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
+    lists of tags, so that the runs of a folder agree on their charts however far they are.
     """
-    charts: dict[str, list[str]] = {}
+    patterns = {}
     for tag in sorted(tags):
-        name = tag.rpartition("/")[2]
-        charts.setdefault(name.partition("_")[2] or name, []).append(tag)
-    return {name: found for name, found in charts.items() if len(found) > 1}
+        group, _, name = tag.rpartition("/")
+        words = name.split("_")
+        if len(words) == 2:
+            patterns[f"{group}/{words[1]}"] = f"^{group}/[a-z0-9]+_{words[1]}$"
+        else:
+            patterns[name] = f"^[a-z]+/{name}$"
+    return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
 
 
 def keep_until(path: Path, step: int) -> set[str]:
