@@ -77,8 +77,7 @@ class Runner:
         self.evaluate_every = evaluate_every
         self.visualize_every = visualize_every
         self.checkpoint_every = checkpoint_every
-        self.keep_checkpoints = keep_checkpoints
-        self.profile = profile
+        self.keep_checkpoints, self.profile = keep_checkpoints, profile
 
     def is_complete(self, run_dir: Path) -> bool:
         """Whether the run in this folder has a checkpoint of its last step."""
