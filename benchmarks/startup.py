@@ -3,14 +3,15 @@
     python benchmarks/startup.py
 
 All are whole processes, from their start to the end of the first step, in turn, `--repeats` times; the ratio is taken
-pair by pair. The plain scripts get the composed config for nothing, and draw or read the same data, build the same
-networks and take one step of the same optimizer, without Hydra, runner, checkpoint and TensorBoard. Beside them stands
-the floor, `import torch`.
+pair by pair, of wall-clock and of CPU seconds; the latter suffer less from other work on the machine. The plain
+scripts get the composed config for nothing, and draw or read the same data, build the same networks and take one step
+of the same optimizer, without Hydra, runner, checkpoint and TensorBoard. Beside them stands the floor, `import torch`.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,6 @@ import hydra
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parent.parent
-EXPERIMENTS = ("points", "style_transfer_offline", "stylegan_faces_tiny")
 # scripts/train.py, which ends without farewell after its first step
 OURS = """
 import os, runpy, sys
@@ -88,18 +88,33 @@ g_optimizer.step()
 }
 
 
-def seconds_of(*arguments: str) -> float:
-    """Seconds of a Python process in an empty folder."""
+Seconds = tuple[float, float]  # of the clock on the wall, of the CPU
+
+
+def seconds_of(*arguments: str) -> Seconds:
+    """What a Python process in an empty folder takes."""
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), cpu_seconds()
         environment = os.environ | {"PYTHONPATH": path}
         subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True, env=environment)
-        return time.perf_counter() - start
+        return time.perf_counter() - start, cpu_seconds() - used
 
 
-def measure(experiment: str, repeats: int, folder: Path) -> str:
+def cpu_seconds() -> float:
+    """Of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def medians_of(name: str, times: list[Seconds]) -> str:
     """A line of the table."""
+    wall, cpu = (statistics.median(column) for column in zip(*times, strict=True))
+    return f"{name:32} {wall:7.2f} s  {cpu:7.2f} s"
+
+
+def measure(experiment: str, repeats: int, folder: Path) -> None:
+    """Measure and print one experiment."""
     overrides = [f"experiment={experiment}", "device=cpu"]
     with hydra.initialize_config_dir(str(ROOT / "configs"), version_base=None):
         config = OmegaConf.to_container(hydra.compose("train", overrides), resolve=True)
@@ -110,30 +125,31 @@ def measure(experiment: str, repeats: int, folder: Path) -> str:
     for command in (ours, plain):
         seconds_of(*command)  # byte code and files are warm from here on
     pairs = [(seconds_of(*ours), seconds_of(*plain)) for _ in range(repeats)]
-    ratios = [own / bare for own, bare in pairs]
-    medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
-    spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
-    return f"{experiment:24} {medians[0]:6.2f} s  {medians[1]:6.2f} s  {statistics.median(ratios):5.2f} {spread}"
+    for name, times in zip((experiment, "  plain"), zip(*pairs, strict=True), strict=True):
+        print(medians_of(name, list(times)))
+    ratios = [statistics.median(own[kind] / bare[kind] for own, bare in pairs) for kind in range(2)]
+    print(f"  {'ratio':30} {ratios[0]:7.2f}    {ratios[1]:7.2f}", flush=True)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Seconds to the first step, as whole processes.")
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    floor = [seconds_of("-c", "import torch") for _ in range(repeats + 1)][1:]
+    parser.add_argument("experiments", nargs="*", default=list(PLAIN), help=", ".join(PLAIN))
+    arguments = parser.parse_args()
     script = str(ROOT / "scripts" / "train.py")
-    for name, arguments in {
-        "import torch": None,
-        "train.py --help": [script, "--help"],
-        "train.py --cfg job": [script, "--cfg", "job"],
-    }.items():
-        times = [seconds_of(*arguments) for _ in range(repeats)] if arguments else floor
-        print(f"{name:24} {statistics.median(times):6.2f} s")
-    print(f"\n{'to the first step':24} {'runner':>8}  {'plain':>8}  ratio")
+    commands = {
+        "import torch": ["-c", "import torch"],
+        "--help": [script, "--help"],
+        "--cfg job": [script, "--cfg", "job"],
+    }
+    print(f"{'':32} {'wall':>9}  {'CPU':>9}")
+    for name, command in commands.items():
+        seconds_of(*command)
+        print(medians_of(name, [seconds_of(*command) for _ in range(arguments.repeats)]), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        for experiment in EXPERIMENTS:
-            print(measure(experiment, repeats, Path(folder)), flush=True)
+        for experiment in arguments.experiments:
+            measure(experiment, arguments.repeats, Path(folder))
 
 
 if __name__ == "__main__":

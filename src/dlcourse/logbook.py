@@ -128,9 +128,9 @@ class Logbook:
                 continue
             counts, edges = torch.histogram(values, BINS)  # SummaryWriter's own bins take a hundred times as long
             low, high = values.aminmax()
-            sums = values.sum().item(), values.square().sum().item()
+            moments = low.item(), high.item(), values.numel(), values.sum().item(), values.square().sum().item()
             buckets = edges[1:].tolist(), counts.tolist()
-            self.writer.add_histogram_raw(f"tensors/{tag}", low.item(), high.item(), values.numel(), *sums, *buckets, step)
+            self.writer.add_histogram_raw(f"tensors/{tag}", *moments, *buckets, step)
 
     def performance(self, step: int, values: dict[str, float]) -> dict[str, float]:
         """Steps and samples per second, peak memory, and how the time of a step divides."""
@@ -164,7 +164,8 @@ class Logbook:
         charts = charts_of(self.tags)
         if charts != self.charts:  # a later layout takes the place of an earlier one
             self.charts = charts
-            self.writer.add_custom_scalars({"together": {name: ["Multiline", [pattern]] for name, pattern in charts.items()}})
+            layout = {title: ["Multiline", [pattern]] for title, pattern in charts.items()}
+            self.writer.add_custom_scalars({"together": layout})
 
     def write_hparams(self) -> None:
         """One row of TensorBoard's HPARAMS tab, in this run's own event file."""

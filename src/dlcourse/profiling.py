@@ -80,7 +80,7 @@ class Clock:
         return event
 
     def split(self) -> dict[str, float]:
-        """Milliseconds per step of each part, and of "step", the whole; empty if no step was seen. Waits for the GPU."""
+        """Milliseconds per step of each part, and of "step", the whole; empty if no step was seen. Waits for a GPU."""
         if not self.steps:
             return {}
         is_cuda = self.device.type == "cuda"
@@ -132,7 +132,7 @@ class Profile:
         steps = f"steps {self.first + 1} to {self.done} of this start"
         table = table_of_operations(self.profiler.key_averages(), steps)
         (self.folder / "operations.txt").write_text(table)
-        print(f"{self.folder}: trace.json, for https://ui.perfetto.dev, and operations.txt, of {steps}", file=sys.stderr)
+        print(f"{self.folder}: trace.json (for https://ui.perfetto.dev) and operations.txt, {steps}", file=sys.stderr)
         self.profiler = None
 
 
@@ -170,5 +170,5 @@ def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
 
 
 def is_operation(event: Any) -> bool:
-    """Whether an event is an operation that the CPU runs or gives as an order to the GPU; ranges and kernels are not."""
+    """Whether an event is an operation that the CPU runs or orders from the GPU; ranges and kernels are not."""
     return event.device_type == torch.autograd.DeviceType.CPU and not event.is_user_annotation
