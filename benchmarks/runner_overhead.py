@@ -15,8 +15,6 @@ import time
 from pathlib import Path
 
 import hydra
-import matplotlib.backends.backend_agg
-import matplotlib.figure  # noqa: F401  # imported before the clock runs, like torch and TensorBoard
 import torch
 from omegaconf import OmegaConf
 from torch.nn import functional as F

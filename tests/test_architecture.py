@@ -24,6 +24,7 @@ LEAVES = {
         "picture_files",
         "picture_table",
         "processes",
+        "profiling",
         "run_lock",
         "tensor_files",
     )

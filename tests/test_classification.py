@@ -90,9 +90,9 @@ def test_learning_rate_and_gradient_norm_are_those_of_the_last_update():
         gradients = torch.autograd.grad(loss, list(task.model.parameters()))
         task.step()
     measured = task.evaluate()
-    assert measured["descent/lr"] == 0.05
+    assert measured["optimizer/lr"] == 0.05
     norm = math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients))
-    assert float(measured["descent/gradient_norm"]) == pytest.approx(norm, rel=1e-5)
+    assert float(measured["optimizer/gradient_norm"]) == pytest.approx(norm, rel=1e-5)
 
 
 def test_every_epoch_is_reshuffled_and_the_last_batch_is_short():

@@ -69,7 +69,7 @@ def test_training_begins_with_what_is_prepared(tmp_path, monkeypatch):
         torch.manual_seed(0)
         task = build(compose(*keys)["task"], "task")
         task.setup(torch.device("cpu"))
-        return task.step()["train/d_loss"]
+        return task.step()["gan/d_loss"]
 
     first = one_step()
     monkeypatch.setattr(squares, "decode", lambda *_: pytest.fail("a picture was decoded"))

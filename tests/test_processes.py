@@ -114,7 +114,7 @@ def assert_same_losses(one, two, tolerance):
     for row, other in zip(one, two, strict=True):
         assert row["step"] == other["step"]
         for tag in row.keys() - {"perf/steps_per_second", "perf/peak_gib"}:
-            if not tag.startswith(("perf/", "growth/lr")):
+            if not tag.startswith(("perf/", "optimizer/lr")):
                 assert other[tag] == pytest.approx(row[tag], rel=tolerance, abs=1e-4), (row["step"], tag)
 
 

@@ -62,6 +62,7 @@ def make_runner(max_steps=7, **changes):
         "checkpoint_every": 2,
         "keep_checkpoints": 2,
         "keep_best": None,
+        "profile": False,
     }
     return Runner(**(values | changes))
 

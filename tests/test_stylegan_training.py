@@ -66,7 +66,7 @@ def test_resumed_in_any_phase_to_the_last_bit(stop):
 
 def test_it_grows_as_the_images_go_by():
     task = make()
-    lods = [float(steps(task, step, step + 1)["growth/lod"]) for step in range(8)]
+    lods = [float(steps(task, step, step + 1)["progress/lod"]) for step in range(8)]
     assert lods == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3, 0, 0])
 
 
@@ -97,7 +97,7 @@ def test_parts_of_a_minibatch_give_the_update_of_the_whole(reuse):
     options = ["task.growth.initial_resolution=16", "loss.penalty_every=1", f"task.reuse_fakes={reuse}"]
     whole, parts = (make(*options, f"task.accumulate={count}") for count in (1, 2))
     first, second = steps(whole, 0, 1), steps(parts, 0, 1)
-    for tag in ("train/d_loss", "train/g_loss", "train/penalty", "scores/real"):
+    for tag in ("gan/d_loss", "gan/g_loss", "gan/penalty", "gan/real_score"):
         assert float(first[tag]) == pytest.approx(float(second[tag]), rel=1e-5)
     gradients = zip(whole.d_descent.parameters, parts.d_descent.parameters, strict=True)
     assert all(torch.allclose(one.grad, other.grad, atol=1e-6) for one, other in gradients if one.grad is not None)

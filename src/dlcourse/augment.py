@@ -126,7 +126,7 @@ class AdaptiveAugment(Augment):
 
     def metrics(self) -> Metrics:
         """p."""
-        return {"train/augment_probability": self.probability}
+        return {"gan/augment_probability": self.probability}
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> same."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dlcourse import processes
 from dlcourse.errors import UserError
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
@@ -86,7 +87,8 @@ class Descent:
             return terms["loss"] * self.scale
 
         try:
-            self.update(closure)
+            with span("optimizer"):
+                self.update(closure)
             self.skipped_in_a_row = 0
         except NotFinite:
             self.skip(first)
@@ -141,9 +143,11 @@ class Descent:
 
     def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
         """The terms of a loss, and its gradient by each parameter; None where the parameter plays no part."""
-        terms = loss_fn()
+        with span("forward"):
+            terms = loss_fn()
         loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        with span("backward"):
+            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
 
     def lr(self) -> float:

@@ -3,9 +3,11 @@
 import io
 import json
 import math
+import re
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +21,61 @@ from tqdm import tqdm
 from dlcourse.checkpoint import flatten, is_repeated
 from dlcourse.images import tile, to_picture
 from dlcourse.picture_files import SRGB_PROFILE
+from dlcourse.profiling import Clock, NoProfile, Profile
 
 BINS = 60  # of a histogram
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
+SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in samples is made from
 
 
 class Logbook:
     """The record of one run, from `step` on.
 
     Lines and events that an interrupted run wrote after the checkpoint it now goes on from are dropped, so that
-    curves do not zigzag. Metrics stay on the device until they come here.
+    curves do not zigzag. Metrics stay on the device until they come here. TensorBoard opens the first two groups of
+    tags in the alphabet: what a person wants to see first is named so.
 
     Args:
         run_dir: the run's folder, created if need be.
         config: the resolved config, shown as text and as hyper-parameters.
         step: updates done before.
         max_steps: updates of the whole run.
+        device: where the steps are computed.
+        profile: whether torch's profiler looks at a few steps; see `Profile`.
     """
 
-    def __init__(self, run_dir: Path, config: dict[str, Any], step: int, max_steps: int):
+    def __init__(
+        self,
+        run_dir: Path,
+        config: dict[str, Any],
+        step: int,
+        max_steps: int,
+        device: torch.device | str = "cpu",
+        profile: bool = False,
+    ):
         self.run_dir, self.config, self.max_steps = run_dir, config, max_steps
         self.start = self.last_line = time.monotonic()
         self.first_step = step
         self.latest: dict[str, float] = {}
-        self.progress: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
+        self.samples: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
+        self.charts: dict[str, str] = {}  # what the layout shows
+        self.clock = Clock(device)
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         self.metrics_file = run_dir / "metrics.jsonl"
-        keep_until(self.metrics_file, step)
+        self.tags = keep_until(self.metrics_file, step)
         self.metrics = self.metrics_file.open("a", buffering=1)
         self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else None)
         self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
         if step == 0:
             self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
+        self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
 
     def __enter__(self) -> "Logbook":
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        self.clock.stop()
+        self.profile.close()
         if error_type is None:
             self.write_hparams()
         self.bar.close()
@@ -65,9 +85,10 @@ class Logbook:
     def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
         """Note that `step` is done, whether it is the last one, and its metrics if there are any."""
         self.bar.update()
+        self.profile.advance()
         if not record:
             return
-        values = {tag: float(value) for tag, value in record.items()}
+        values = {tag: float(value) for tag, value in record.items()}  # the only place that waits for the device
         values |= self.performance(step, values)
         for tag, value in values.items():
             self.writer.add_scalar(tag, value, step)
@@ -75,7 +96,10 @@ class Logbook:
         row = {tag: value if math.isfinite(value) else None for tag, value in values.items()}
         self.metrics.write(json.dumps({"step": step} | row) + "\n")
         self.latest |= values
+        self.tags |= values.keys()
+        self.write_layout()
         self.show(step, is_last)
+        self.clock.start()
 
     def images(self, step: int, images: dict[str, Tensor]) -> None:
         """Write each batch as one PNG, images/<name>_<step>.png, and to TensorBoard.
@@ -104,20 +128,20 @@ class Logbook:
                 continue
             counts, edges = torch.histogram(values, BINS)  # SummaryWriter's own bins take a hundred times as long
             low, high = values.aminmax()
-            sums = values.sum().item(), values.square().sum().item()
+            moments = low.item(), high.item(), values.numel(), values.sum().item(), values.square().sum().item()
             buckets = edges[1:].tolist(), counts.tolist()
-            self.writer.add_histogram_raw(tag, low.item(), high.item(), values.numel(), *sums, *buckets, step)
+            self.writer.add_histogram_raw(f"tensors/{tag}", *moments, *buckets, step)
 
     def performance(self, step: int, values: dict[str, float]) -> dict[str, float]:
-        """Steps per second, peak memory, and of every "progress/NAME" how fast it grew since it was noted before."""
+        """Steps and samples per second, peak memory, and how the time of a step divides."""
         found = {"perf/steps_per_second": self.rate(step), "perf/peak_gib": peak_memory() / 2**30}
         now = time.monotonic()
-        for tag in (tag for tag in values if tag.startswith("progress/")):
-            if tag in self.progress:
-                before, value = self.progress[tag]
+        for tag in (tag for tag in SAMPLE_COUNTS if tag in values):
+            if tag in self.samples:
+                before, value = self.samples[tag]
                 found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / (now - before)
-            self.progress[tag] = now, values[tag]
-        return found
+            self.samples[tag] = now, values[tag]
+        return found | {f"perf/{part}_milliseconds": value for part, value in self.clock.split().items()}
 
     def rate(self, step: int) -> float:
         """Steps per second since this process began to train."""
@@ -135,6 +159,14 @@ class Logbook:
             speed = f"{self.rate(step):.4g} steps/s"
             print(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
 
+    def write_layout(self) -> None:
+        """TensorBoard's CUSTOM SCALARS tab: all curves of one quantity in one chart, such as the losses."""
+        charts = charts_of(self.tags)
+        if charts != self.charts:  # a later layout takes the place of an earlier one
+            self.charts = charts
+            layout = {title: ["Multiline", [pattern]] for title, pattern in charts.items()}
+            self.writer.add_custom_scalars({"together": layout})
+
     def write_hparams(self) -> None:
         """One row of TensorBoard's HPARAMS tab, in this run's own event file."""
         keys = {
@@ -142,7 +174,9 @@ class Logbook:
             for key, value in flatten(self.config).items()
             if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
         }
-        for summary in hparams(keys, self.latest):
+        # the tab shows the first metric: what is measured comes before how long it took
+        tags = sorted(self.latest, key=lambda tag: (tag.startswith(("perf/", "progress/")), tag))
+        for summary in hparams(keys, {tag: self.latest[tag] for tag in tags}):
             self.add_summary(summary, None)
 
     def add_summary(self, summary: Summary, step: int | None) -> None:
@@ -177,14 +211,36 @@ def peak_memory() -> int:
     return size if sys.platform == "darwin" else size * 1024
 
 
-def keep_until(path: Path, step: int) -> None:
-    """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short."""
+def charts_of(tags: Iterable[str]) -> dict[str, str]:
+    """Title -> pattern of the tags in one chart, of those that match several: curves of one quantity.
+
+    "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
+    lists of tags, so that the runs of a folder agree on their charts however far they are.
+    """
+    patterns = {}
+    for tag in sorted(tags):
+        group, _, name = tag.rpartition("/")
+        words = name.split("_")
+        if len(words) == 2:
+            patterns[f"{group}/{words[1]}"] = f"^{group}/[a-z0-9]+_{words[1]}$"
+        else:
+            patterns[name] = f"^[a-z]+/{name}$"
+    return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
+
+
+def keep_until(path: Path, step: int) -> set[str]:
+    """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short.
+
+    Returns:
+        The tags of the others.
+    """
     if not path.exists():
-        return
+        return set()
     kept = [line for line in path.read_text(errors="replace").splitlines() if step_of(line) <= step]
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text("".join(f"{line}\n" for line in kept))
     temporary.replace(path)  # whoever is killed here loses nothing
+    return {tag for line in kept for tag in json.loads(line) if tag != "step"}
 
 
 def step_of(line: str) -> float:

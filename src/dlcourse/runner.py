@@ -13,6 +13,7 @@ from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
 from dlcourse.interruption import Interrupted, Interruption
 from dlcourse.logbook import Logbook, Silence, lowest
+from dlcourse.profiling import span
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
@@ -33,6 +34,7 @@ class Runner:
         max_steps, log_every, evaluate_every, visualize_every, checkpoint_every: whole numbers >= 1.
         keep_checkpoints: how many of the newest checkpoints stay, >= 1.
         keep_best: tag of a metric of the evaluations; the checkpoint where it was lowest stays as best.pt. None: none.
+        profile: whether torch's profiler looks at a few steps; see `dlcourse.profiling.Profile`.
 
     Raises:
         ValueError: a value outside these ranges, or a device that is not there.
@@ -52,6 +54,7 @@ class Runner:
         checkpoint_every: int,
         keep_checkpoints: int,
         keep_best: str | None,
+        profile: bool,
     ):
         counts = {
             "max_steps": max_steps,
@@ -74,7 +77,7 @@ class Runner:
         self.compile = compile
         self.max_steps, self.log_every, self.evaluate_every = max_steps, log_every, evaluate_every
         self.visualize_every, self.checkpoint_every = visualize_every, checkpoint_every
-        self.keep_checkpoints, self.keep_best = keep_checkpoints, keep_best
+        self.keep_checkpoints, self.keep_best, self.profile = keep_checkpoints, keep_best, profile
 
     def is_complete(self, run_dir: Path) -> bool:
         """Whether the run in this folder has a checkpoint of its last step."""
@@ -122,7 +125,8 @@ class Runner:
         keeps_record = processes.rank() == 0
         if keeps_record:
             checkpoint.clear_away(run_dir, step)
-        logbook = Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence()
+        record_of = (run_dir, config, step, self.max_steps, self.device, self.profile)
+        logbook = Logbook(*record_of) if keeps_record else Silence()
         with logbook, Interruption(keeps_record) as interruption:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
@@ -155,7 +159,7 @@ class Runner:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
         for generator in self.generators:
             generator.manual_seed(step_seed(self.seed, step))
-        with self.autocast():
+        with span("step"), self.autocast():
             return task.step()
 
     def autocast(self) -> contextlib.AbstractContextManager:

@@ -225,7 +225,7 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
     figure = new_figure(6 * columns, height)
     for index, tag in enumerate(tags):
         axes = figure.add_subplot(num_rows, columns, index + 1)
-        is_noisy = tag.startswith("train/") and "loss" in tag
+        is_noisy = tag.startswith(("train/", "gan/")) and "loss" in tag
         bands = {group.name: band(group.runs, tag, axis, beta if is_noisy else 0.0) for group in groups}
         draw = draw_points if all(len(curve.positions) == 1 for curve in bands.values()) else draw_lines
         draw(axes, bands)

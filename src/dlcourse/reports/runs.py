@@ -17,7 +17,7 @@ MAX_METRICS_BYTES = 2**28  # of a run of about a million logged rows
 MAX_DEPTH = 50
 MAX_NUMBER = 2.0**1000  # sums of squares of more are no numbers
 
-IGNORED = {"run_dir", "resume", "device", "runner.num_threads"}  # keys that change no number
+IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that change no number
 
 Row = dict[str, Any]
 # What the curves can be drawn over, from one logged row; seconds are those of the training since it began or resumed

@@ -11,6 +11,7 @@ from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import labelled_grid, to_tensor
 from dlcourse.models import AttributeNetwork
 from dlcourse.models.attributes import Reading
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Images, Stateful, Task
 from dlcourse.tasks.classification import eval_mode
@@ -71,20 +72,18 @@ class Attributes(Task):
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        images, indices = next(self.batches)
-        is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
-        images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
-        truth = {name: values[indices] for name, values in self.truth.items()}
-        truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
-        names, (own, *values) = list(truth), processes.own_part(images, *truth.values())
+        with span("data"):
+            images, indices = next(self.batches)
+            is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
+            images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
+            truth = {name: values[indices] for name, values in self.truth.items()}
+            truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
+            own, *values = processes.own_part(images, *truth.values())
         weight = len(own) * processes.count() / len(images)  # of this process's mean in the mean over the batch
-        own_truth = dict(zip(names, values, strict=True))
+        own_truth = dict(zip(truth, values, strict=True))
         terms = self.descent.step(lambda: {"loss": self.loss(self.model(own), own_truth) * weight})
-        return {
-            "train/loss": terms["loss"],
-            "progress/epoch": self.batches.epochs_seen(),
-            "descent/skipped": self.descent.skipped,
-        }
+        progress = {"progress/epoch": self.batches.epochs_seen(), "progress/images": self.batches.samples_seen}
+        return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
     def loss(self, reading: Reading, truth: dict[str, Tensor]) -> Tensor:
         """The mean over the attributes."""
@@ -98,7 +97,7 @@ class Attributes(Task):
         """Share of right answers of each categorical attribute, R^2 of each continuous one, on dev."""
         reading = self.read(self.dev_dataset.images)
         truth = {name: values.to(self.device) for name, values in self.dev_dataset.attributes.items()}
-        found: Metrics = {"dev/loss": self.loss(reading, truth), "descent/lr": self.descent.lr()}
+        found: Metrics = {"dev/loss": self.loss(reading, truth), "optimizer/lr": self.descent.lr()}
         for name, logits in reading.logits.items():
             found[f"accuracy/{name}"] = (logits.argmax(1) == truth[name]).float().mean()
         for name, values in reading.values.items():

@@ -13,6 +13,7 @@ from dlcourse.data import BatchStream, Labelled
 from dlcourse.descent import Descent, MakeOptimizer, Metrics
 from dlcourse.images import table_of_counts, to_tensor
 from dlcourse.models import Normalize
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Histograms, Images, Stateful, Task
 from dlcourse.tasks.early_stopping import EarlyStopping
@@ -89,17 +90,15 @@ class Classification(Task):
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        batch, labels = next(self.batches)
-        inputs, own_labels = processes.own_part(self.dataset.augment(batch), labels)
+        with span("data"):
+            batch, labels = next(self.batches)
+            inputs, own_labels = processes.own_part(self.dataset.augment(batch), labels)
         weight = len(inputs) * processes.count() / len(batch)  # of this process's mean in the mean over the batch
         with processes.own_draws():  # of dropout
             terms = self.descent.step(lambda: self.losses(inputs, own_labels, weight))
         processes.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # of batch norm
-        return {
-            "train/loss": terms["loss"],
-            "progress/epoch": self.batches.epochs_seen(),
-            "descent/skipped": self.descent.skipped,
-        }
+        progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
+        return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
         """The objective J of a batch, or of a part of it, whose cross-entropy then has a weight."""
@@ -119,8 +118,8 @@ class Classification(Task):
             "train/accuracy": self.measure(*self.train_set)["accuracy"],
             "dev/accuracy": dev["accuracy"],
             "dev/loss": dev["loss"],
-            "descent/lr": self.descent.lr(),
-            "descent/gradient_norm": self.descent.gradient_norm(),
+            "optimizer/lr": self.descent.lr(),
+            "optimizer/gradient_norm": self.descent.gradient_norm(),
         }
 
     def is_finished(self) -> bool:

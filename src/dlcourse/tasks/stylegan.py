@@ -17,6 +17,7 @@ from dlcourse.ema import decay_for_half_life, update_ema
 from dlcourse.growth import Growth, Phase, fade_reals
 from dlcourse.losses.gan import AdversarialLoss, Score
 from dlcourse.models.stylegan import Discriminator, Generator
+from dlcourse.profiling import span
 from dlcourse.schedules import Schedule
 from dlcourse.tasks.base import Images, Stateful, Task
 from dlcourse.tasks.minibatch import Latents, draw_latents, mixed_styles, split
@@ -142,17 +143,16 @@ class StyleGAN(Task):
         following = self.growth.phase(self.reals.samples_seen)
         if following.stage != phase.stage:
             self.restart(following)
-        progress = {
-            "progress/images": self.reals.samples_seen,
-            "growth/lod": phase.lod,
-            "descent/skipped": self.g_descent.skipped + self.d_descent.skipped,
-        }
-        return metrics | progress | {"growth/lr": self.g_descent.lr()} | self.augment.metrics()
+        progress = {"progress/images": self.reals.samples_seen, "progress/lod": phase.lod}
+        skipped = self.g_descent.skipped + self.d_descent.skipped
+        descent = {"optimizer/lr": self.g_descent.lr(), "optimizer/skipped": skipped}
+        return metrics | progress | descent | self.augment.metrics()
 
     def update(self, phase: Phase) -> Metrics:
         """One update of each network."""
-        reals, latents = self.next_reals(phase), self.next_latents(phase)
-        with torch.set_grad_enabled(self.reuse_fakes):
+        with span("data"):
+            reals, latents = self.next_reals(phase), self.next_latents(phase)
+        with span("forward"), torch.set_grad_enabled(self.reuse_fakes):
             fakes = [self.generate(part, phase) for part in latents]
         d_losses = partial(self.discriminator_losses, phase)
         d_terms = self.d_descent.step(*map(partial, [d_losses] * len(fakes), reals, latents, fakes))
@@ -165,11 +165,11 @@ class StyleGAN(Task):
         else:
             g_terms = self.g_descent.step(*(partial(g_losses, part, None) for part in self.next_latents(phase)))
         return {
-            "train/d_loss": d_terms["adversarial"],
-            "train/g_loss": g_terms["loss"],
-            "train/penalty": self.last_penalty,
-            "scores/real": d_terms["real_score"],
-            "scores/fake": d_terms["fake_score"],
+            "gan/d_loss": d_terms["adversarial"],
+            "gan/g_loss": g_terms["loss"],
+            "gan/penalty": self.last_penalty,
+            "gan/real_score": d_terms["real_score"],
+            "gan/fake_score": d_terms["fake_score"],
         }
 
     def next_reals(self, phase: Phase) -> list[tuple[Tensor, Tensor | None]]:
