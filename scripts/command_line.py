@@ -49,11 +49,11 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
         except (UserError, OmegaConfBaseException) as error:
             if wants_trace:
                 raise
-            fail(explain(error, config_name))
+            fail_or_let_others_go_on(explain(error, config_name))
 
     try:
         hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, UserError) as error:
         if wants_trace:
             raise
         fail(explain(error, config_name))
@@ -83,6 +83,15 @@ def fail(message: str) -> NoReturn:
     """End the program with one message and status 1."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(1)
+
+
+def fail_or_let_others_go_on(message: str) -> NoReturn:
+    """End the program; in a sweep only the job: the launcher runs the others and raises the first job's error then."""
+    job = HydraConfig.get()
+    if job.mode != RunMode.MULTIRUN:
+        fail(message)
+    print(f"error in run {job.job.num} ({job.job.override_dirname}): {message}", file=sys.stderr)
+    raise UserError(f"not all runs of the sweep succeeded; run {job.job.num} did not: {message}")
 
 
 class Parser(ArgumentParser):
@@ -145,11 +154,16 @@ def top_level_names(config_name: str) -> list[str]:
 def known_keys(config_name: str, parent: str) -> list[str]:
     """The keys of a node of the config, as composed with the group choices on the command line."""
     choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
-        cfg = hydra.compose(config_name, choices)
+    cfg = compose(config_name, choices)
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
+
+
+def compose(config_name: str, overrides: list[str]) -> DictConfig:
+    """The config that a command line with these overrides would give."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
+        return hydra.compose(config_name, overrides)
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

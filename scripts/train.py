@@ -1,15 +1,19 @@
 """Train a classifier, transfer a style, or train StyleGAN: python scripts/train.py experiment=NAME key=value ..."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 import command_line
 from dlcourse.errors import UserError
 
+Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which loads torch
 
-def train(cfg: DictConfig) -> None:
+
+def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
     from dlcourse import processes  # here: --help and --cfg answer without torch
 
@@ -22,10 +26,10 @@ def train(cfg: DictConfig) -> None:
         elif cfg.weights is not None:
             cfg = command_line.with_networks_of(Path(cfg.weights), cfg)
         processes.wait()  # all have looked at the folder before one of them writes there
-        train_in(run_dir, cfg)
+        train_in(run_dir, cfg, observe)
 
 
-def train_in(run_dir: Path, cfg: DictConfig) -> None:
+def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Train in a run folder, from its newest checkpoint if there is one."""
     import torch
 
@@ -51,7 +55,7 @@ def train_in(run_dir: Path, cfg: DictConfig) -> None:
         command_line.record_config(cfg, run_dir)
         print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
     try:
-        runner.train(task, run_dir, config, step)
+        runner.train(task, run_dir, config, step, observe)
     except KeyboardInterrupt:
         print(f"interrupted; go on with resume={run_dir}", file=sys.stderr)
         sys.exit(130)

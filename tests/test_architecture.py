@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "dlcourse.schedules": set(),
     "dlcourse.descent": {"dlcourse.schedules"},
     "dlcourse.search": set(),
+    "dlcourse.study": set(),
     "dlcourse.build": set(),
     "dlcourse.checkpoint": set(),
     "dlcourse.logbook": {"dlcourse.checkpoint"},
@@ -72,6 +73,7 @@ MAY_IMPORT = {
         "dlcourse.checkpoint",
         "dlcourse.build",
         "dlcourse.search",
+        "dlcourse.study",
     },
 }
 

@@ -25,6 +25,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.sampling",
     "dlcourse.schedules",
     "dlcourse.search",
+    "dlcourse.study",
     "dlcourse.tasks",
     "torch.nn",
     "torch.optim",

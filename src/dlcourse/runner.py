@@ -2,6 +2,7 @@
 
 import contextlib
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dlcourse.logbook import Logbook, Silence
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
+Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
 
 
 class Runner:
@@ -112,8 +114,13 @@ class Runner:
         checkpoint.restore(saved, task.state(), found[-1])
         return saved["step"]
 
-    def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
-        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`."""
+    def train(
+        self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, observe: Observe = lambda *_: None
+    ) -> None:
+        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`.
+
+        `observe` is told every record; what it raises ends the training.
+        """
         keeps_record = processes.rank() == 0
         with Logbook(run_dir, config, step, self.max_steps) if keeps_record else Silence() as logbook:
             is_last = task.is_finished()
@@ -130,6 +137,7 @@ class Runner:
                 if is_last or step % self.log_every == 0:
                     record = metrics | record
                 logbook.advance(step, record, is_last)
+                observe(step, record)
                 if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())
                     logbook.histograms(step, task.histograms())
