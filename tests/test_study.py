@@ -159,7 +159,7 @@ def test_tpe_learns_where_random_does_not():
 def test_late_trials_come_from_around_the_best_coarse_ones(direction):
     study = carry_out(trials=30, refine_after=15, direction=direction)
     stages = [trial.user_attrs["stage"] for trial in study.trials]
-    assert stages == ["coarse"] * 15 + ["fine"] * 15
+    assert stages == ["whole"] * 15 + ["narrowed"] * 15
     coarse = sorted(study.trials[:15], key=lambda trial: trial.value, reverse=direction == "maximize")
     fine = narrow(SPACE, [trial.params for trial in coarse[:3]], 0.25)
     assert fine["lr"].high / fine["lr"].low < SPACE["lr"].high / SPACE["lr"].low

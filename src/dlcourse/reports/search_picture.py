@@ -1,6 +1,6 @@
 """What a study found, as a picture: the importance of parameters and parallel coordinates of the trials."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
@@ -53,9 +53,10 @@ def draw_coordinates(axes: "Axes", findings: Findings) -> None:
         heights = [part.position(result.values[name]) for name, part in findings.space.items()]
         heights.append(scale.position(min(max(result.metric or 0.0, scale.low), scale.high)))
         axes.plot(heights, **style_of(result, complete[0], colors))
-    for column, part in enumerate([*findings.space.values(), scale]):
-        draw_scale(axes, column, part)
-    axes.set(xlim=(-0.3, len(findings.space) + 0.15), ylim=(-0.04, 1.04), yticks=[])
+    for column, part in enumerate(findings.space.values()):
+        draw_scale(axes, column, part, "left")
+    draw_scale(axes, len(findings.space), scale, "right")  # no lines there
+    axes.set(xlim=(-0.3, len(findings.space) + 0.4), ylim=(-0.04, 1.04), yticks=[])
     axes.set_xticks(range(len(findings.space) + 1), [*findings.space, findings.metric])
     axes.tick_params(axis="x", length=0, pad=8)
     axes.spines[:].set_visible(False)
@@ -88,11 +89,15 @@ def style_of(result: Result, best: Result, colors: "ScalarMappable") -> dict:
     return {"color": colors.to_rgba(result.metric or 0.0), "linewidth": 1.2, "zorder": 2}  # type: ignore[arg-type]
 
 
-def draw_scale(axes: "Axes", column: int, part: Dimension) -> None:
-    """A vertical line with ticks."""
+def draw_scale(axes: "Axes", column: int, part: Dimension, side: Literal["left", "right"]) -> None:
+    """A vertical line with ticks on one side."""
+    sign = -1 if side == "left" else 1
+    align: Literal["left", "right"] = "right" if side == "left" else "left"
     axes.plot([column, column], [0, 1], color="black", linewidth=0.8, zorder=3)
     for tick in part.ticks():
         height = part.position(tick)
-        axes.plot([column - 0.03, column], [height, height], color="black", linewidth=0.8, zorder=3)
+        axes.plot([column, column + 0.03 * sign], [height, height], color="black", linewidth=0.8, zorder=3)
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1}
-        axes.text(column - 0.05, height, short(tick), ha="right", va="center", fontsize="small", bbox=box, zorder=5)
+        axes.text(
+            column + 0.05 * sign, height, short(tick), ha=align, va="center", fontsize="small", bbox=box, zorder=5
+        )

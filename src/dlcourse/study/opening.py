@@ -1,6 +1,7 @@
 """Optuna's part: a study in memory or in a database, its sampler and its pruner."""
 
 import json
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +35,7 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    try:
-        study = optuna.create_study(
-            storage=open_storage(search),
-            study_name=name,
-            direction=search.direction,  # type: ignore[arg-type]  # a Literal
-            pruner=make_pruner(search.pruner, lengths),
-            load_if_exists=True,
-        )
-    except Exception as error:  # of SQLAlchemy, of the driver, or of Optuna
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"search.storage={search.storage}: cannot be used ({reason})") from error
+    study = create_study(search, name, make_pruner(search.pruner, lengths))
     described = {
         "metric": search.metric,
         "direction": search.direction,
@@ -53,6 +44,29 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
     }
     refuse_other_study(study, described, name)
     return study
+
+
+def create_study(search: Search, name: str, pruner: "optuna.pruners.BasePruner") -> "optuna.Study":
+    """The study called `name`, joined if the storage has it.
+
+    Raises:
+        UserError: the storage cannot be used.
+    """
+    import optuna
+
+    for patience in (0.5, 1.0, 0.0):
+        try:
+            return optuna.create_study(
+                storage=open_storage(search),
+                study_name=name,
+                direction=search.direction,  # type: ignore[arg-type]  # a Literal
+                pruner=pruner,
+                load_if_exists=True,
+            )
+        except Exception as error:  # of SQLAlchemy, of the driver, or of Optuna
+            reason = str(error).strip().partition("\n")[0]
+            time.sleep(patience)  # two processes that make the tables at the same time get into each other's way
+    raise UserError(f"search.storage={search.storage}: cannot be used ({reason})")
 
 
 def open_storage(search: Search) -> "optuna.storages.BaseStorage | None":

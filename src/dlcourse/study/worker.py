@@ -122,7 +122,7 @@ class Worker:
             trial.set_user_attr("withdrawn", True)
             raise TrialError
         space = self.space_now()
-        trial.set_user_attr("stage", "coarse" if space is self.space else "fine")
+        trial.set_user_attr("stage", "whole" if space is self.space else "narrowed")
         self.study.sampler = make_sampler(
             self.search.sampler, zlib.crc32(f"{self.search.seed}/{trial.number}".encode())
         )
