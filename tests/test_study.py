@@ -215,6 +215,7 @@ def test_an_unknown_metric_names_those_that_there_are():
         carry_out(metric="dev/los")
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_of_two_that_ask_for_the_last_trial_one_withdraws(tmp_path):
     shared = {"storage": f"sqlite:///{tmp_path}/search.db", "study": "x"}
     search = Search(**SETTINGS | shared)
@@ -231,6 +232,7 @@ def test_of_two_that_ask_for_the_last_trial_one_withdraws(tmp_path):
     assert [trial.state.name for trial in study.trials].count("COMPLETE") == 6
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_a_trial_of_a_dead_process_is_trained_again(tmp_path):
     shared = {"storage": f"sqlite:///{tmp_path}/search.db", "study": "x", "grace_period": 1}
     study = open_study(Search(**SETTINGS | shared), "x", SPACE, [], LENGTHS)
@@ -240,6 +242,24 @@ def test_a_trial_of_a_dead_process_is_trained_again(tmp_path):
     states = [trial.state.name for trial in done.trials]
     assert states[0] == "FAIL" and states.count("COMPLETE") == 6
     assert results_of(done)[0].error == "interrupted"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_trial_that_others_took_for_dead_is_lost_and_another_is_trained(when, tmp_path, capsys):
+    shared = {"storage": f"sqlite:///{tmp_path}/search.db", "study": "x"}
+
+    def slow(number, values, observe):
+        if when == "after":
+            observe(40, {"dev/loss": 1.0})
+        if number == 0:
+            others = optuna.load_study(study_name="x", storage=shared["storage"])
+            others.tell(0, state=optuna.trial.TrialState.FAIL)
+        if when == "before":
+            observe(40, {"dev/loss": 1.0})
+
+    states = [trial.state.name for trial in carry_out(slow, **shared).trials]
+    assert states == ["FAIL"] + ["COMPLETE"] * 6
+    assert "a trial was lost, for it was silent for too long" in capsys.readouterr().err
 
 
 def test_a_study_goes_on_and_refuses_another_space(tmp_path):

@@ -110,8 +110,8 @@ class Worker:
 
         try:
             self.study.optimize(self.objective, n_trials=1, catch=(TrialError,))
-        except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
-            # only from the storage: `objective` turns what a training raises into TrialError
+        except (ValueError, AssertionError, optuna.exceptions.UpdateFinishedTrialError) as error:
+            # only of Optuna, which cannot tell: `objective` turns what a training raises into TrialError
             print(f"a trial was lost, for it was silent for too long ({error})", file=sys.stderr)
 
     def objective(self, trial: "optuna.Trial") -> float:
