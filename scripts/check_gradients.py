@@ -3,6 +3,7 @@
 from omegaconf import DictConfig
 
 import command_line
+import run_folders
 
 
 def check_gradients(cfg: DictConfig) -> None:
@@ -11,7 +12,7 @@ def check_gradients(cfg: DictConfig) -> None:
     from dlcourse.reports.gradient_check import refuse_wrong, table
 
     check = build(command_line.plain(cfg)["check"], "check")
-    _, task = command_line.build_classifier(cfg)
+    _, task = run_folders.build_classifier(cfg)
     comparisons = check(task)
     print(table(comparisons))
     refuse_wrong(comparisons)

@@ -1,17 +1,14 @@
-"""What the commands share: Hydra's entry point, run folders, and mistakes told in one line."""
+"""What the commands share: Hydra's entry point, and mistakes told in one line."""
 
-import contextlib
 import difflib
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import hydra
-import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
@@ -21,19 +18,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.errors import UserError
 
-if TYPE_CHECKING:
-    from dlcourse.runner import Runner
-    from dlcourse.tasks import Classification
-
 # Read by torch when it is imported. On Linux, large tensors then lie on huge pages, which come zeroed from the system
 # much faster: a third less time for a step of style transfer on a CPU.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BUNDLED = CONFIGS.parent / "checkpoints" / "stylegan_faces.pt"
-LESS_MEMORY = (
-    "less is needed with precision=bf16 (on a GPU), a smaller task.batch_size or task.growth.batch_size, "
-    "task.accumulate=2 (StyleGAN) or dataset.content_size (style transfer)"
-)
 held_back: list[str] = []  # overrides of a run that goes on
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is there
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
@@ -55,11 +44,11 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
         except (UserError, OmegaConfBaseException) as error:
             if wants_trace:
                 raise
-            fail(explain(error, config_name))
+            fail_or_let_others_go_on(explain(error, config_name))
 
     try:
         hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, UserError) as error:
         if wants_trace:
             raise
         fail(explain(error, config_name))
@@ -89,6 +78,15 @@ def fail(message: str) -> NoReturn:
     """End the program with one message and status 1."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(1)
+
+
+def fail_or_let_others_go_on(message: str) -> NoReturn:
+    """End the program; in a sweep only the job: the launcher runs the others and raises the first job's error then."""
+    job = HydraConfig.get()
+    if job.mode != RunMode.MULTIRUN:
+        fail(message)
+    print(f"error in run {job.job.num} ({job.job.override_dirname}): {message}", file=sys.stderr)
+    raise UserError(f"not all runs of the sweep succeeded; run {job.job.num} did not: {message}")
 
 
 class Parser(ArgumentParser):
@@ -151,183 +149,18 @@ def top_level_names(config_name: str) -> list[str]:
 def known_keys(config_name: str, parent: str) -> list[str]:
     """The keys of a node of the config, as composed with the group choices on the command line."""
     choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
-        cfg = hydra.compose(config_name, choices)
+    cfg = compose(config_name, choices)
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
+
+
+def compose(config_name: str, overrides: list[str]) -> DictConfig:
+    """The config that a command line with these overrides would give."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
+        return hydra.compose(config_name, overrides)
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
     """The config as resolved plain data; a value that is still missing is an error."""
     return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-
-
-def new_run_dir(cfg: DictConfig) -> Path:
-    """The folder of a new run: `run_dir`, or runs/<experiment>/<time>, or a job's folder in a sweep.
-
-    Raises:
-        UserError: `run_dir` holds something already.
-    """
-    hydra_config = HydraConfig.get()
-    if cfg.run_dir is not None:
-        run_dir = Path(cfg.run_dir)
-        if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-            raise UserError(f"run_dir={run_dir} is not empty; go on there with resume={run_dir} or choose another")
-        return run_dir
-    if hydra_config.mode == RunMode.MULTIRUN:
-        name = hydra_config.job.override_dirname.replace("/", "_") or "defaults"
-        return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{name[:120]}")
-    experiment = hydra_config.runtime.choices["experiment"]
-    return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
-
-
-def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
-    """The runner and the classifier that scripts/train.py would train, set up, before the first step.
-
-    Raises:
-        UserError: a task that is none, or `resume`.
-    """
-    if cfg.resume is not None:
-        raise UserError(f"resume={cfg.resume}: this command begins with new weights")
-    import torch
-
-    from dlcourse.build import build, locate
-    from dlcourse.tasks import Classification
-
-    config = plain(cfg)
-    target = locate(config["task"]["_target_"], "task")
-    if not (isinstance(target, type) and issubclass(target, Classification)):
-        raise UserError(f"task: {target.__name__} does not train one classifier, which this command needs")
-    runner: Runner = build(config["runner"], "runner")
-    torch.manual_seed(config["seed"])  # as scripts/train.py does
-    task: Classification = build(config["task"], "task")
-    runner.setup(task, new_run_dir(cfg), config)
-    return runner, task
-
-
-def resumed_config(run_dir: Path) -> DictConfig:
-    """The config of a run with the command line's other overrides on top.
-
-    Raises:
-        UserError: not a run, another group, or an unknown key.
-    """
-    composed = run_dir / "composed.yaml"
-    if not composed.is_file():
-        raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
-    from dlcourse.reports.runs import refuse_links_out
-
-    refuse_links_out(run_dir)
-    cfg = read_composed(composed)
-    OmegaConf.set_struct(cfg, True)
-    cfg.merge_with_dotlist(list(keys_only(held_back)))
-    return cfg
-
-
-def read_composed(path: Path) -> DictConfig:
-    """The config in a composed.yaml.
-
-    Raises:
-        UserError: it is none.
-    """
-    from dlcourse.reports.runs import read_yaml
-
-    try:
-        cfg = OmegaConf.create(read_yaml(path))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
-        raise UserError(f"{path}: not the config of a run ({' '.join(str(error).split())[:200]})") from error
-    if not isinstance(cfg, DictConfig):
-        raise UserError(f"{path}: not the config of a run")
-    return cfg
-
-
-def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
-    """The config with the networks of a run or checkpoint in place of its own; those that are not in it stay.
-
-    Raises:
-        UserError: no StyleGAN there, or one of another resolution.
-    """
-    from dlcourse import checkpoint
-
-    path = checkpoint.newest(weights)
-    saved = checkpoint.load(path)
-    model: Any = checkpoint.config_of(saved, "model", path)
-    if "generator" not in model or "generator" not in cfg.model:
-        raise UserError(f"weights={weights}: for StyleGAN, a run or checkpoint with a generator")
-    resolution = checkpoint.config_of(saved, "model.generator", path).get("resolution")
-    if resolution != cfg.dataset.resolution:
-        raise UserError(
-            f"weights={weights}: networks of {resolution} pixels; set dataset.resolution={resolution}, "
-            f"or cut them down: scripts/import_checkpoint.py --resolution {cfg.dataset.resolution}"
-        )
-    refuse_other_networks(saved, model, path)
-    cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
-    return cfg
-
-
-def refuse_other_networks(saved: dict[str, Any], model: dict[str, Any], path: Path) -> None:
-    """Raise UserError if the networks that a checkpoint's config describes are not those that its weights are of."""
-    from dlcourse import checkpoint
-    from dlcourse.build import build_fitting
-
-    if "${" in str(model):
-        raise UserError(f"{path}: refused: its config asks for values outside of it")
-    for name, node in model.items():
-        for part in (name, f"{name}_ema"):
-            if part in saved["state"]:
-                network = build_fitting(node, f"model.{name}", path, saved["state"][part])
-                checkpoint.restore(saved, {part: network}, path)
-
-
-def keys_only(overrides: Iterable[str]) -> Iterable[str]:
-    """The overrides that change keys of a run which goes on; picks of whole groups are refused."""
-    for override in overrides:
-        key = override.partition("=")[0].lstrip("+~")
-        if (CONFIGS / key).is_dir():
-            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
-        if key not in ("resume", "run_dir"):
-            yield override
-
-
-@contextlib.contextmanager
-def end_told(run_dir: Path) -> Iterator[None]:
-    """Say how to go on with a run that ends early: asked to (status 128 + signal), or because of what surrounds it.
-
-    Raises:
-        UserError: no memory, or a folder in which nothing can be written.
-    """
-    import torch
-
-    from dlcourse import processes
-    from dlcourse.interruption import Interrupted
-
-    go_on = f"go on with resume={run_dir}"
-    try:
-        yield
-    except Interrupted as end:
-        if processes.rank() == 0:
-            print(f"{end}: checkpoint written; {go_on}", file=sys.stderr)
-        sys.exit(128 + end.signum)
-    except KeyboardInterrupt:
-        print(f"interrupted, without a checkpoint of the last steps; {go_on}", file=sys.stderr)
-        sys.exit(130)
-    except UserError as error:
-        has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
-        raise UserError(f"{error}; {go_on}" if has_checkpoint else str(error)) from error
-    except OSError as error:
-        what = f"{error.filename or run_dir}: {error.strerror}"
-        raise UserError(f"{what}; make room or change rights, then {go_on}") from error
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise UserError(f"out of memory ({reason}); {LESS_MEMORY}; {go_on}") from error
-
-
-def record_config(cfg: DictConfig, run_dir: Path) -> None:
-    """Write config.yaml, the resolved config, and composed.yaml, with its references, for `resume`."""
-    run_dir.mkdir(parents=True, exist_ok=True)
-    for name, resolve in {"config.yaml": True, "composed.yaml": False}.items():
-        temporary = run_dir / f".{name}.tmp"
-        OmegaConf.save(cfg, temporary, resolve=resolve)
-        temporary.replace(run_dir / name)

@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 import command_line
+import run_folders
 
 
 def find_lr(cfg: DictConfig) -> None:
@@ -16,8 +17,8 @@ def find_lr(cfg: DictConfig) -> None:
     from dlcourse.reports.lr_range import RangeTest, draw
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
-    output = Path(cfg.output or command_line.new_run_dir(cfg) / "lr_range.png")
-    runner, task = command_line.build_classifier(cfg)
+    output = Path(cfg.output or run_folders.new_run_dir(cfg) / "lr_range.png")
+    runner, task = run_folders.build_classifier(cfg)
     with runner.autocast():
         curve = test(task)
     try:

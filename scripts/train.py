@@ -2,29 +2,33 @@
 
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 import command_line
+import run_folders
+from dlcourse.errors import UserError
+
+Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which loads torch
 
 
-def train(cfg: DictConfig) -> None:
+def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
     from dlcourse import processes  # here: --help and --cfg answer without torch
-    from dlcourse.errors import UserError
 
     is_one_of_several = processes.is_one_of_several()
     if is_one_of_several and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
-    run_dir = Path(cfg.resume) if cfg.resume is not None else command_line.new_run_dir(cfg)
+    run_dir = Path(cfg.resume) if cfg.resume is not None else run_folders.new_run_dir(cfg)
     if cfg.resume is not None:
-        cfg = command_line.resumed_config(run_dir)
+        cfg = run_folders.resumed_config(run_dir)
     elif cfg.weights is not None:
-        cfg = command_line.with_networks_of(Path(cfg.weights), cfg)
+        cfg = run_folders.with_networks_of(Path(cfg.weights), cfg)
     if cfg.devices == 1 or is_one_of_several:
-        train_joined(run_dir, OmegaConf.to_container(cfg))
+        train_joined(run_dir, OmegaConf.to_container(cfg), observe)
         return
     try:
         status = processes.launch(cfg.devices, train_joined, run_dir, OmegaConf.to_container(cfg))
@@ -34,23 +38,22 @@ def train(cfg: DictConfig) -> None:
         sys.exit(status)
 
 
-def train_joined(run_dir: Path, config: Any) -> None:
+def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None) -> None:
     """Train in a run folder as one of several processes, or alone."""
     from dlcourse import processes
-    from dlcourse.errors import UserError
 
     try:
         with processes.joined():
             processes.wait()  # all have looked at the folder before one of them writes there
-            with command_line.end_told(run_dir):
-                train_in(run_dir, OmegaConf.create(config))
+            with run_folders.end_told(run_dir):
+                train_in(run_dir, OmegaConf.create(config), observe)
     except UserError as error:
         if not processes.is_one_of_several():
             raise
         command_line.fail(str(error))
 
 
-def train_in(run_dir: Path, cfg: DictConfig) -> None:
+def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Train in a run folder, from its newest checkpoint if there is one."""
     import torch
 
@@ -74,9 +77,9 @@ def train_in(run_dir: Path, cfg: DictConfig) -> None:
         return
     with run_lock.locked(run_dir) if processes.rank() == 0 else contextlib.nullcontext():
         if processes.rank() == 0:
-            command_line.record_config(cfg, run_dir)
+            run_folders.record_config(cfg, run_dir)
             print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
-        runner.train(task, run_dir, config, step)
+        runner.train(task, run_dir, config, step, observe)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "dlcourse.schedules": set(),
     "dlcourse.descent": {"dlcourse.schedules"},
     "dlcourse.search": set(),
+    "dlcourse.study": set(),
     "dlcourse.build": set(),
     "dlcourse.checkpoint": set(),
     "dlcourse.logbook": {"dlcourse.checkpoint"},
@@ -77,6 +78,7 @@ MAY_IMPORT = {
         "dlcourse.checkpoint",
         "dlcourse.build",
         "dlcourse.search",
+        "dlcourse.study",
     },
 }
 

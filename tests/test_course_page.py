@@ -21,6 +21,7 @@ TRAININGS = [
 DEMONSTRATIONS = [line.split()[1] for line in COMMANDS if line.startswith("scripts/demonstrate.py")]
 OTHERS = [line for line in COMMANDS if line not in TRAININGS and "demonstrate" not in line]
 FEWER = {
+    "scripts/search.py": ["search.trials=3", "runner.max_steps=20"],
     "scripts/find_lr.py": ["dataset.faces.num_images=200", "steps=50"],
     "benchmarks/time_split.py": ["--batch-size=8"],
 }  # what makes a command quick

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-import command_line
+import run_folders
 from conftest import run_script
 from dlcourse import checkpoint, tensor_files
 from dlcourse.build import build_fitting, build_of_file
@@ -311,7 +311,7 @@ def test_weights_to_begin_with(tmp_path):
     for path, message in ((asks, "asks for values outside"), (other, "is of more numbers than")):
         saved = checkpoint.load(path)
         with pytest.raises(UserError, match=message):
-            command_line.refuse_other_networks(saved, saved["config"]["model"], path)
+            run_folders.refuse_other_networks(saved, saved["config"]["model"], path)
 
 
 # --- pickles of networks ----------------------------------------------------------------------------------------
@@ -464,7 +464,7 @@ def test_runs_of_others(tmp_path, config, metrics, message):
     refused(tmp_path, message, read_run, UserError)
     if not metrics:
         (tmp_path / "composed.yaml").write_text(config)
-        refused(tmp_path / "composed.yaml", "composed.yaml: ", command_line.read_composed, UserError)
+        refused(tmp_path / "composed.yaml", "composed.yaml: ", run_folders.read_composed, UserError)
 
 
 def test_a_run_whose_files_are_links_to_elsewhere_is_not_gone_on_with(tmp_path):
@@ -475,7 +475,5 @@ def test_a_run_whose_files_are_links_to_elsewhere_is_not_gone_on_with(tmp_path):
     (run / "newest").symlink_to(run / "composed.yaml")
     refuse_links_out(run)
     (run / "metrics.jsonl").symlink_to(mine)
-    refused(
-        run, "metrics.jsonl: a link that leaves the run's folder; remove it", command_line.resumed_config, UserError
-    )
+    refused(run, "metrics.jsonl: a link that leaves the run's folder; remove it", run_folders.resumed_config, UserError)
     assert mine.read_text() == "mine"

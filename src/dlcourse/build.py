@@ -30,6 +30,7 @@ ALLOWED_PACKAGES = (
     "dlcourse.sampling",
     "dlcourse.schedules",
     "dlcourse.search",
+    "dlcourse.study",
     "dlcourse.tasks",
     "torch.nn",
     "torch.optim",

@@ -18,7 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
-from dlcourse.checkpoint import flatten, is_repeated
+from dlcourse.checkpoint import clear_away, flatten, is_repeated
 from dlcourse.images import tile, to_picture
 from dlcourse.picture_files import SRGB_PROFILE
 from dlcourse.profiling import Clock, NoProfile, Profile
@@ -61,6 +61,7 @@ class Logbook:
         self.charts: dict[str, str] = {}  # what the layout shows
         self.clock = Clock(device)
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+        clear_away(run_dir, step)
         self.metrics_file = run_dir / "metrics.jsonl"
         self.tags = keep_until(self.metrics_file, step)
         self.metrics = self.metrics_file.open("a", buffering=1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dlcourse.profiling import span
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
+Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
 
 
 class Runner:
@@ -115,19 +117,20 @@ class Runner:
         checkpoint.restore(saved, task.state(), path)
         return saved["step"]
 
-    def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0) -> None:
+    def train(
+        self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, observe: Observe = lambda *_: None
+    ) -> None:
         """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`.
+
+        `observe` is told every record; what it raises ends the training.
 
         Raises:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
             UserError: a checkpoint cannot be written, or the loss is not finite any more.
         """
         keeps_record = processes.rank() == 0
-        if keeps_record:
-            checkpoint.clear_away(run_dir, step)
-        record_of = (run_dir, config, step, self.max_steps, self.device, self.profile)
-        logbook = Logbook(*record_of) if keeps_record else Silence()
-        with logbook, Interruption(keeps_record) as interruption:
+        about = (run_dir, config, step, self.max_steps, self.device, self.profile)
+        with Logbook(*about) if keeps_record else Silence() as logbook, Interruption(keeps_record) as interruption:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
@@ -143,15 +146,15 @@ class Runner:
                 if is_last or step % self.log_every == 0:
                     record = metrics | record
                 logbook.advance(step, record, is_last)
+                observe(step, record)
                 if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())
                     logbook.histograms(step, task.histograms())
                 signum = processes.largest(interruption.signum)
-                if keeps_record and value < best:
-                    best = value
-                    self.save(task, checkpoint.path_of_best(run_dir), config, step)
-                if keeps_record and (is_last or signum or step % self.checkpoint_every == 0):
-                    self.save(task, checkpoint.path_for(run_dir, step), config, step)
+                if keeps_record:
+                    is_due = is_last or bool(signum) or step % self.checkpoint_every == 0
+                    self.save(task, run_dir, config, step, is_due, is_best=value < best)
+                best = min(best, value)
                 if signum and not is_last:
                     raise Interrupted(signum, step)
 
@@ -168,12 +171,13 @@ class Runner:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
 
-    def save(self, task: Task, path: Path, config: dict[str, Any], step: int) -> None:
-        """Write the checkpoint of `step`, and when it is safe let go of the oldest."""
-        path.parent.mkdir(exist_ok=True)
-        state = {name: part.state_dict() for name, part in task.state().items()}
-        checkpoint.save(path, step, config, state)
-        checkpoint.prune(path.parent.parent, self.keep_checkpoints)
+    def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_due: bool, is_best: bool) -> None:
+        """Write the checkpoint of `step` where it belongs, if it does, and when it is safe let go of the oldest."""
+        places = {checkpoint.path_of_best(run_dir): is_best, checkpoint.path_for(run_dir, step): is_due}
+        for path in (path for path, belongs in places.items() if belongs):
+            state = {name: part.state_dict() for name, part in task.state().items()}
+            checkpoint.save(path, step, config, state)
+            checkpoint.prune(run_dir, self.keep_checkpoints)
 
 
 def step_seed(seed: int, step: int) -> int:

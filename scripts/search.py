@@ -1,0 +1,182 @@
+"""Search for hyper-parameters: python scripts/search.py KEY=SPACE ... search.trials=N key=value ..."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+import command_line
+import train
+from dlcourse.errors import UserError
+from dlcourse.study.space import Choice, Dimension, Interval, Range, Space, Value
+
+if TYPE_CHECKING:
+    from dlcourse.study import Lengths, Search
+
+BEST = 10  # trials in the printed table
+OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between the processes of a study
+
+
+def split(words: list[str]) -> tuple[list[Override], list[str]]:
+    """The overrides that span the search space, and all other words of a command line.
+
+    What Hydra cannot parse is left to Hydra, which complains.
+    """
+    parser = OverridesParser.create()
+    sweeps, others = [], []
+    for word in words:
+        try:
+            override = None if word.startswith("-") or "=" not in word else parser.parse_override(word)
+        except HydraException:
+            override = None
+        if override is not None and override.is_sweep_override():
+            sweeps.append(override)
+        elif word not in ("-m", "--multirun"):  # the sweep is ours
+            others.append(word)
+    return sweeps, others
+
+
+def space_of(sweeps: list[Override]) -> Space:
+    """Key -> what it may be.
+
+    Raises:
+        UserError: nothing to search, or a sweep that spans nothing.
+    """
+    if not sweeps:
+        raise UserError(
+            "there is nothing to search: give at least one key a space, such as "
+            "'optimizer.lr=tag(log,interval(1e-5,1e-1))', 'task.batch_size=range(16,129,16)' or optimizer=adam,sgd"
+        )
+    space = {}
+    for sweep in sweeps:
+        name = sweep.get_key_element()
+        if name.startswith("search."):
+            raise UserError(f"{sweep.input_line}: how to search is not searched for; give one value")
+        try:
+            space[name] = dimension_of(sweep)
+        except ValueError as error:
+            raise UserError(f"{sweep.input_line}: {error}") from error
+    return space
+
+
+def dimension_of(sweep: Override) -> Dimension:
+    """What one word of Hydra's sweep grammar spans."""
+    value: Any = sweep.value()
+    if isinstance(value, ChoiceSweep):
+        return Choice(tuple(sweep.sweep_string_iterator()))
+    if isinstance(value, IntervalSweep):
+        is_whole = isinstance(value.start, int)  # int(interval(1,5))
+        make: Callable[..., Dimension] = Range if is_whole else Interval
+        return make(low=value.start, high=value.end, log="log" in value.tags, **({"step": 1} if is_whole else {}))
+    if isinstance(value, RangeSweep):
+        numbers = sorted(value.range())  # with the end left out, as Hydra has it
+        if not numbers:
+            raise ValueError(f"an empty range, from {value.start} to {value.stop} by {value.step}")
+        return Range(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
+    raise ValueError("glob is not understood here; list the options, a,b,c")
+
+
+def search(cfg: DictConfig, sweeps: list[Override]) -> None:
+    """Take part in a study until it has its trials, then show what was found."""
+    from dlcourse.build import build
+
+    if "RANK" in os.environ:
+        raise UserError("torchrun trains one model in several processes; here, start several searches with one storage")
+    if cfg.devices != 1:
+        raise UserError(f"devices={cfg.devices}: here, start several searches with one storage")
+    if cfg.resume is not None or cfg.run_dir is not None:
+        raise UserError("resume and run_dir are of one run; a search has search.folder, and goes on by search.storage")
+    settings: Search = build(command_line.plain(cfg.search), "search")
+    space = space_of(sweeps)
+    fixed = [word for word in HydraConfig.get().overrides.task if not word.startswith("search.")]
+    lengths = lengths_of(composed(fixed, {name: dimension.first() for name, dimension in space.items()}))
+    experiment = HydraConfig.get().runtime.choices["experiment"]
+    name = settings.study or f"{experiment}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    take_part(settings, name, space, fixed, lengths)
+
+
+def take_part(settings: "Search", name: str, space: Space, fixed: list[str], lengths: "Lengths") -> None:
+    """Train trials, and whatever ends that, leave the findings."""
+    from dlcourse.study import Worker, open_study
+
+    folder = Path(settings.folder or Path("runs", "search", name))
+    is_used = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    shared = [word for word in fixed if word.partition("=")[0] not in OTHER_PROCESS]
+    study = open_study(settings, name, space, shared, lengths)
+    if is_used and not study.get_trials(deepcopy=False):
+        raise UserError(f"{folder} is not empty, but the study is new; choose another search.study or search.folder")
+
+    def train_trial(number: int, values: dict[str, Value], observe: train.Observe) -> None:
+        cfg = composed([*fixed, f"run_dir={folder / f'trial_{number:04}'}"], values)
+        try:
+            train.train(cfg, observe)
+        except SystemExit as error:  # it was interrupted and has said so
+            raise KeyboardInterrupt from error
+
+    try:
+        Worker(study, settings, space, train_trial, lengths).run()
+    except KeyboardInterrupt:
+        show(study, settings, name, space, folder)
+        kept = "the same command goes on" if settings.storage else "search.storage would have kept the study"
+        print(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
+        sys.exit(130)
+    except UserError:
+        show(study, settings, name, space, folder)
+        raise
+    show(study, settings, name, space, folder)
+
+
+def composed(fixed: list[str], values: dict[str, Value]) -> DictConfig:
+    """The config of a trial, as scripts/train.py would compose it.
+
+    Raises:
+        UserError: a key or choice that does not exist.
+    """
+    try:
+        cfg = command_line.compose("train", [*fixed, *(f"{name}={value}" for name, value in values.items())])
+        command_line.refuse_unknown_keys(cfg, "train")
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(command_line.explain(error, "train")) from error
+    return cfg
+
+
+def lengths_of(cfg: DictConfig) -> "Lengths":
+    """How long the runs are."""
+    from dlcourse.study import Lengths
+
+    runner = cfg.runner
+    return Lengths(runner.max_steps, runner.evaluate_every, max(runner.evaluate_every, runner.log_every))
+
+
+def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) -> None:
+    """Print the best trials; write trials.csv and search.png."""
+    from dlcourse.figures import save
+    from dlcourse.picture_files import whole_file
+    from dlcourse.reports.compare import aligned
+    from dlcourse.reports.search import Findings, results_of, spreadsheet, table
+    from dlcourse.reports.search_picture import draw
+
+    findings = Findings(name, settings.metric, settings.direction, space, results_of(study))
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder / "trials.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(spreadsheet(findings))
+    if findings.ranked():
+        print(aligned(table(findings, BEST)))
+        save(draw(findings), folder / "search.png")
+        print(folder / "search.png")
+    print(folder / "trials.csv")
+
+
+if __name__ == "__main__":
+    spanning, sys.argv[1:] = split(sys.argv[1:])
+    command_line.command("search", lambda cfg: search(cfg, spanning))
