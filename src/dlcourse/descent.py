@@ -188,9 +188,9 @@ class Descent:
 
 
 def is_finite(loss: Tensor, gradients: list[Tensor | None]) -> bool:
-    """Whether a loss and the length of its gradient are numbers; waits for the device, as any such decision must."""
-    known = [gradient for gradient in gradients if gradient is not None]
-    return math.isfinite(float(loss) + float(torch.nn.utils.get_total_norm(known)))
+    """Whether a loss and its gradient are numbers; waits for the device, as any such decision must."""
+    norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
+    return math.isfinite(float(loss + torch.stack(norms).sum()))
 
 
 def add(gradients: list[Tensor | None], others: Sequence[Tensor | None]) -> None:

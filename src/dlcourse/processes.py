@@ -102,15 +102,18 @@ def count() -> int:
 
 def own_part(*tensors: Tensor) -> list[Tensor]:
     """This process's part of a minibatch, of each of its arrays; parts differ by at most one sample."""
-    return [tensor.tensor_split(count())[rank()] for tensor in tensors]
+    number = count()
+    return list(tensors) if number == 1 else [tensor.tensor_split(number)[rank()] for tensor in tensors]
+
+
+def own_draws() -> contextlib.AbstractContextManager[None]:
+    """Within the block each process draws random numbers of its own; outside all draw the same."""
+    return contextlib.nullcontext() if count() == 1 else drawing_apart()
 
 
 @contextlib.contextmanager
-def own_draws() -> Iterator[None]:
-    """Within the block each process draws random numbers of its own; outside all draw the same."""
-    if count() == 1:
-        yield
-        return
+def drawing_apart() -> Iterator[None]:
+    """`own_draws` of several processes."""
     seed = int(torch.randint(2**31, ())) + rank()  # drawn by all: another one in each block
     with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
         torch.manual_seed(seed)

@@ -151,9 +151,9 @@ class Runner:
                     logbook.images(step, task.visualize())
                     logbook.histograms(step, task.histograms())
                 signum = processes.largest(interruption.signum)
-                if keeps_record:
-                    is_due = is_last or bool(signum) or step % self.checkpoint_every == 0
-                    self.save(task, run_dir, config, step, is_due, is_best=value < best)
+                is_due, is_best = is_last or bool(signum) or step % self.checkpoint_every == 0, value < best
+                if keeps_record and (is_due or is_best):
+                    self.save(task, run_dir, config, step, is_due, is_best)
                 best = min(best, value)
                 if signum and not is_last:
                     raise Interrupted(signum, step)

@@ -96,13 +96,16 @@ class Classification(Task):
         weight = len(inputs) * processes.count() / len(batch)  # of this process's mean in the mean over the batch
         with processes.own_draws():  # of dropout
             terms = self.descent.step(lambda: self.losses(inputs, own_labels, weight))
-        processes.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # of batch norm
+        if processes.count() > 1:  # batch norm's statistics
+            processes.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
         """The objective J of a batch, or of a part of it, whose cross-entropy then has a weight."""
-        loss = F.cross_entropy(self.model(inputs), labels) * weight
+        loss = F.cross_entropy(self.model(inputs), labels)
+        if weight != 1:
+            loss = loss * weight
         if self.l2:
             loss = loss + self.l2 / 2 * sum(weight.square().sum() for weight in self.weights)
         if self.l1:
