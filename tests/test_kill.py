@@ -105,7 +105,7 @@ def prove(experiment, tmp_path, kills):
 
 
 def test_a_few_kills_of_a_classifier(tmp_path):
-    prove("points", tmp_path, 6)
+    prove("points", tmp_path, 3)
 
 
 @pytest.mark.slow

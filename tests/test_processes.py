@@ -82,7 +82,12 @@ def start(count, folder, options):
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(count)]
 
 
-@pytest.fixture(scope="module", params=TASKS)
+SLOW = {"classifier with L-BFGS", "style transfer"}
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in TASKS]
+)
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     options = [*TASKS[request.param], *COMMON]

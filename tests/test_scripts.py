@@ -66,7 +66,7 @@ def start_endless_run(folder):
     return process
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", pytest.param("SIGUSR1", marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, name):
     process = start_endless_run(tmp_path)
     process.send_signal(signal.Signals[name])

@@ -61,6 +61,7 @@ def test_six_random_trials_are_runs_of_their_own(tmp_path):
     assert again.returncode == 1 and "runs/search/mine is not empty, but the study is new" in again.stderr
 
 
+@pytest.mark.slow
 def test_failing_trials_are_in_the_table(tmp_path):
     words = ["task.batch_size=50,500", *SHORT, "search.trials=4", "search.sampler=random", "search.study=s"]
     done = run_script("search.py", *words, cwd=tmp_path)
@@ -108,6 +109,7 @@ def wait_for_trials(process, tmp_path, log, count):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path):
     words = [LR, "search.storage=sqlite:///search.db", "search.study=s", "search.trials=4", "runner.max_steps=1000"]
     process = start(tmp_path, "log", *words)
@@ -148,6 +150,7 @@ def test_thirty_trials_by_two_processes_of_which_one_is_killed(tmp_path):
 joblib = pytest.mark.skipif(importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="no plugin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher", [[], pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], marks=joblib)]
 )
@@ -166,6 +169,7 @@ def test_a_failing_run_of_a_sweep_leaves_the_others_alone(launcher, tmp_path):
 
 
 @joblib
+@pytest.mark.slow
 def test_parallel_runs_do_not_collide_and_equal_those_one_after_another(tmp_path):
     found = []
     for launcher in ([], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]):
