@@ -49,10 +49,10 @@ def start(run_dir, config):
         os._exit(status)
 
 
-def wait_for_write(folder: Path, seconds: float) -> None:
-    """Until a checkpoint is being written, or so long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not any(folder.glob(".*.tmp")):
+def wait_for_write(folder: Path, child: int) -> None:
+    """Until the child writes a checkpoint, or ends."""
+    is_running = lambda: os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    while not any(folder.glob(".*.tmp")) and is_running():
         pass
 
 
@@ -71,7 +71,7 @@ def kill_often(run_dir, config, kills, seconds, dice):
         child = start(run_dir, config)
         time.sleep(dice.uniform(0, seconds))
         if kill % 2:
-            wait_for_write(run_dir / "checkpoints", seconds)
+            wait_for_write(run_dir / "checkpoints", child)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
