@@ -54,8 +54,10 @@ def launch(number: int, work: Callable[..., None], *args: Any) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     gpus = torch.cuda.device_count()
-    if number < 1 or gpus and number > gpus:
-        raise ValueError(f"devices={number}: this machine has {gpus or 'no'} GPUs, of which each process needs one")
+    if number < 1 or (gpus and number > gpus):
+        raise ValueError(
+            f"devices={number}: give 1 to {gpus or 'any number'}, {'the GPUs of this machine' if gpus else 'processes on its CPU'}"
+        )
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
     config = LaunchConfig(
         1, 1, number, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0

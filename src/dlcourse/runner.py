@@ -83,7 +83,9 @@ class Runner:
 
     def is_complete(self, run_dir: Path) -> bool:
         """Whether the run in this folder has a checkpoint of its last step."""
-        found = checkpoint.load_newest(run_dir)
+        if not any(checkpoint.step_of(path) >= self.max_steps for path in checkpoint.all_of(run_dir)):
+            return False
+        found = checkpoint.load_newest(run_dir)  # a name is no proof: the file may have been cut short
         return found is not None and found[1]["step"] >= self.max_steps
 
     def setup(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
@@ -173,10 +175,11 @@ class Runner:
 
     def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_due: bool, is_best: bool) -> None:
         """Write the checkpoint of `step` where it belongs, if it does, and when it is safe let go of the oldest."""
-        places = {checkpoint.path_of_best(run_dir): is_best, checkpoint.path_for(run_dir, step): is_due}
-        for path in (path for path, belongs in places.items() if belongs):
-            state = {name: part.state_dict() for name, part in task.state().items()}
-            checkpoint.save(path, step, config, state)
+        state = {name: part.state_dict() for name, part in task.state().items()}
+        if is_best:
+            checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
+        if is_due:
+            checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
             checkpoint.prune(run_dir, self.keep_checkpoints)
 
 
