@@ -55,9 +55,8 @@ def launch(number: int, work: Callable[..., None], *args: Any) -> int:
 
     gpus = torch.cuda.device_count()
     if number < 1 or (gpus and number > gpus):
-        raise ValueError(
-            f"devices={number}: give 1 to {gpus or 'any number'}, {'the GPUs of this machine' if gpus else 'processes on its CPU'}"
-        )
+        wanted = f"1 to {gpus}, the GPUs of this machine" if gpus else "1 or more, processes on its CPU"
+        raise ValueError(f"devices={number}: give {wanted}")
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
     config = LaunchConfig(
         1, 1, number, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0
