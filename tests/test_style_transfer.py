@@ -244,7 +244,7 @@ def test_clamps_are_where_they_say(clamp, stays_inside):
     image = task.canvas.image.detach()
     assert (float(image.min()) >= 0 and float(image.max()) <= 1) == stays_inside
     task.losses()
-    assert (0 <= float(task.canvas.image.min())) == (clamp != "never")
+    assert (0 <= float(task.canvas.image.detach().min())) == (clamp != "never")
 
 
 @pytest.mark.parametrize(

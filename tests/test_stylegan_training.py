@@ -188,7 +188,7 @@ def test_a_minibatch_that_cannot_be_divided_is_told_before_training():
 
 
 def test_reals_are_mirrored_half_the_time():
-    task = make("task.growth.initial_resolution=16", "task.growth.batch_size=24")
+    task = make("task.growth.initial_resolution=16", "task.growth.batch_size=24", "task.mirror=true")
     phase = task.growth.phase(0)
     task.reals = SimpleNamespace(take=lambda count: (torch.zeros(count, dtype=torch.int64),), samples_seen=0)
     images = torch.cat([task.next_reals(phase)[0][0] for _ in range(10)])
