@@ -79,11 +79,11 @@ def chain_seconds(resolution: int, batch: int, repeats: int) -> float:
 
 def generator_seconds(resolution: int, batch: int, repeats: int, is_bf16: bool) -> float:
     """Seconds of G(z), as the samplers call it."""
-    from dlcourse.models.stylegan import Generator
+    from dlcourse.models.stylegan import Generator, constant_weights
 
     generator = Generator(resolution, 512, 512, 8192, 512, 0).eval().to(memory_format=torch.channels_last)
     z = torch.randn(batch, 512)
-    with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16), constant_weights(generator):
         return seconds_of(lambda: generator(z), repeats)
 
 

@@ -17,6 +17,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.build import build, build_fitting
     from dlcourse.errors import UserError
     from dlcourse.models import Generator
+    from dlcourse.models.stylegan import constant_weights
     from dlcourse.runner import find_device
     from dlcourse.sampling import check_output, save
 
@@ -37,7 +38,8 @@ def sample(cfg: DictConfig) -> None:
     checkpoint.restore(saved, {"generator_ema": generator}, path)
     device = find_device(config["device"])
     generator = generator.eval().to(device).to(memory_format=torch.channels_last)  # the fastest layout
-    result = sampler(generator)
+    with constant_weights(generator):
+        result = sampler(generator)
     for written in save(result, output, config["singles"]):
         print(written)
 

@@ -139,7 +139,8 @@ def test_rosinality_fused_kernels_are_divided_by_four():
     kernel = sum(padded[..., i : i + 4, j : j + 4] for i in (0, 1) for j in (0, 1)) / 4
     expected = F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
     generator = load_pretrained(DATA / "rosinality_tiny.model", resolution=128).generator_ema
-    assert_close(generator.synthesis.get_submodule("128x128.conv0_up").upscaled(x), expected, 1e-5)
+    layer = generator.synthesis.get_submodule("128x128.conv0_up")
+    assert_close(layer.upscaled(x, layer.bias), expected, 1e-5)
 
 
 def test_rosinality_widths_that_follow_no_rule():

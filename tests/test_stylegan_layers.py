@@ -1,11 +1,13 @@
 """The operations of StyleGAN v1: closed forms, and naive loops in float64."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.models.stylegan import layers, synthesis
+from dlcourse.models.stylegan import Generator, constant_weights, layers, synthesis
 from dlcourse.models.stylegan.adain import ELEMENTS_IN_CACHE, adain
 
 
@@ -116,11 +118,15 @@ def tf_transposed_convolution(x: Tensor, kernel: Tensor) -> Tensor:
     return y[:, :, 1:-1, 1:-1]
 
 
+def conv_up(x: Tensor, kernel: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
+    return F.conv_transpose2d(x, layers.up_kernel(kernel, memory_format), stride=2, padding=1)
+
+
 def test_conv_up_is_nearest_and_turned_convolution():
     x, kernel = torch.randn(2, 3, 4, 5).double(), torch.randn(4, 3, 3, 3).double()
     unfused = F.conv2d(F.interpolate(x, scale_factor=2), kernel.flip(2, 3), padding=1)
-    assert_close(layers.conv_up(x, kernel), unfused, 1e-12)
-    assert_close(layers.conv_up(x, kernel), tf_transposed_convolution(x, kernel), 1e-12)
+    assert_close(conv_up(x, kernel), unfused, 1e-12)
+    assert_close(conv_up(x, kernel), tf_transposed_convolution(x, kernel), 1e-12)
 
 
 @pytest.mark.parametrize("is_turned", [True, False])
@@ -163,7 +169,7 @@ def test_a_bias_behind_the_blur_has_its_gradients():
 def test_convolutions_that_change_the_resolution_have_right_derivatives(memory_format):
     x, kernel = (torch.randn(2, 3, *size).double().to(memory_format=memory_format) for size in ((4, 2), (3, 3)))
     x, kernel, bias = x.requires_grad_(), kernel.requires_grad_(), torch.randn(2).double().requires_grad_()
-    for convolution, inputs in ((layers.conv_up, (x, kernel)), (layers.conv_down, (x, kernel, bias))):
+    for convolution, inputs in ((conv_up, (x, kernel)), (layers.conv_down, (x, kernel, bias))):
         assert torch.autograd.gradcheck(convolution, inputs) and torch.autograd.gradgradcheck(convolution, inputs)
 
 
@@ -172,9 +178,9 @@ def test_convolutions_that_change_the_resolution_have_right_derivatives(memory_f
 def test_conv_up_keeps_the_layout_of_its_input(memory_format, kernel_format):
     x = torch.randn(2, 3, 4, 5).double().to(memory_format=memory_format)
     kernel = torch.randn(4, 3, 3, 3).double().to(memory_format=kernel_format)
-    y = layers.conv_up(x, kernel)
+    y = conv_up(x, kernel, memory_format)
     assert y.is_contiguous(memory_format=memory_format)
-    assert_close(y, layers.conv_up(x.contiguous(), kernel.contiguous()), 1e-12)
+    assert_close(y, conv_up(x.contiguous(), kernel.contiguous()), 1e-12)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
@@ -200,3 +206,33 @@ def test_adain_of_a_large_picture_is_exact(batch):
     assert x.numel() > ELEMENTS_IN_CACHE  # so that there are several pieces
     style = torch.randn(batch, 4)
     assert_close(adain(x, style).double(), adain(x.double(), style.double()), 5e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_constant_weights_change_no_bit_and_are_forgotten(dtype):
+    generator = Generator(16, 8, 8, 32, 8, 0).to(dtype).to(memory_format=torch.channels_last).eval()
+    z = torch.randn(2, 8, dtype=dtype)
+    expected = generator(z)
+    with constant_weights(generator), torch.no_grad():
+        generator(z)
+        for parameter in generator.parameters():
+            parameter *= 2
+        changed = generator(z)
+        twin = copy.deepcopy(generator).to(torch.promote_types(dtype, torch.float64))
+        for parameter in generator.parameters():
+            parameter /= 2
+        assert torch.equal(generator(z), expected)
+        assert not torch.equal(changed, expected)
+    assert all(module.kept is None for module in generator.modules() if isinstance(module, synthesis.ConvLayer))
+    assert torch.equal(generator(z), expected)
+    assert twin(z.double()).dtype == torch.float64
+
+
+def test_constant_weights_leave_gradients_of_styles():
+    generator = Generator(16, 8, 8, 32, 8, 0).eval()
+    styles = torch.randn(1, 6, 8, requires_grad=True)
+    (expected,) = torch.autograd.grad(generator.synthesis(styles).square().sum(), styles)
+    with constant_weights(generator):
+        for _ in range(2):
+            (found,) = torch.autograd.grad(generator.synthesis(styles).square().sum(), styles)
+            assert torch.equal(found, expected)

@@ -2,5 +2,6 @@
 
 from dlcourse.models.stylegan.discriminator import Discriminator
 from dlcourse.models.stylegan.generator import Generator, mix_styles, truncate
+from dlcourse.models.stylegan.synthesis import constant_weights
 
-__all__ = ["Discriminator", "Generator", "mix_styles", "truncate"]
+__all__ = ["Discriminator", "Generator", "constant_weights", "mix_styles", "truncate"]

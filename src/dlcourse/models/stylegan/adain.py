@@ -3,8 +3,8 @@
 Letters: N images, C channels, H x W pixels.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from dlcourse.models.stylegan.layers import EPSILON, at_least_float32
 ELEMENTS_IN_CACHE = 2**19  # 2 MiB in float32
 
 
-def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON) -> Tensor:
+def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[Tensor] = ()) -> Tensor:
     """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
 
     Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on the
@@ -24,16 +24,24 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON) -> Tensor:
     Args:
         x: (N, C, H, W).
         style: (N, 2 C), y_scale - 1 before y_bias.
+        epsilon: see above.
+        pieces: all rows of x, of `row_pieces`, where each is finished in place as it is asked for: statistics are
+            taken while it is in the cache. None are needed for an x that is finished.
     """
     scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
-    if x.element_size() < 4:  # torch's own kernel takes float32 sums of half precision, and is faster there
-        normal = F.group_norm(x, x.shape[1], eps=epsilon)
-        factor, shift = (scale + 1).to(x.dtype), bias.to(x.dtype)
-        return torch.addcmul(shift, normal, factor, out=None if torch.is_grad_enabled() else normal)
-    if torch.is_grad_enabled():
+    is_in_place = not torch.is_grad_enabled()
+    if is_in_place and x.element_size() >= 4:
+        moments = map(moments_of, pieces or (piece for (piece,) in row_pieces(x)))
+        factor, shift = instance_norm_line(scale + 1, bias, *mean_and_rstd(moments, epsilon))
+        return torch.addcmul(shift, x, factor, out=x)
+    for _ in pieces:
+        pass
+    if x.element_size() >= 4:
         return InstanceNorm.apply(x, scale + 1, bias, epsilon)
-    factor, shift = instance_norm_line(scale + 1, bias, *mean_and_rstd(x, epsilon))
-    return torch.addcmul(shift, x, factor, out=x)
+    # torch's own kernel takes float32 sums of half precision, and is faster there
+    normal = F.group_norm(x, x.shape[1], eps=epsilon)
+    factor, shift = (scale + 1).to(x.dtype), bias.to(x.dtype)
+    return torch.addcmul(shift, normal, factor, out=normal if is_in_place else None)
 
 
 class InstanceNorm(torch.autograd.Function):
@@ -42,7 +50,7 @@ class InstanceNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: Tensor, shift: Tensor, epsilon: float) -> Tensor:
         """(N, C, H, W), (N, C, 1, 1) twice -> (N, C, H, W)."""
-        mean, rstd = mean_and_rstd(x, epsilon)
+        mean, rstd = mean_and_rstd((moments_of(piece) for (piece,) in row_pieces(x)), epsilon)
         ctx.save_for_backward(x, factor, mean, rstd)
         ctx.epsilon = epsilon
         slope, intercept = instance_norm_line(factor, shift, mean, rstd)
@@ -53,10 +61,10 @@ class InstanceNorm(torch.autograd.Function):
         """dy/dx g = factor rstd (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean))), as a g + b x + c."""
         (grad,), (x, factor, mean, rstd) = grads, ctx.saved_tensors
         if torch.is_grad_enabled():  # second derivatives run through the statistics as well
-            mean, rstd = mean_and_rstd(x, ctx.epsilon)
+            mean, rstd = mean_and_rstd([moments_of(x)], ctx.epsilon)
         pixels = x.shape[2] * x.shape[3]
         of_shift = grad.sum((2, 3), keepdim=True)
-        aligned = sum_over_pixels(lambda g, rows: g * (rows - mean), grad, x)
+        aligned = torch.stack([sum_over_pixels(g * (rows - mean)) for g, rows in row_pieces(grad, x)]).sum(0)
         a = factor * rstd
         b = -a * rstd.square() * aligned / pixels
         c = -a * of_shift / pixels - b * mean
@@ -69,22 +77,51 @@ def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor
     return slope, shift - slope * mean
 
 
-def mean_and_rstd(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
-    """Mean over pixels and 1 / sqrt(variance + epsilon), (N, C, H, W) -> (N, C, 1, 1) each.
+class Moments(NamedTuple):
+    """Of some pixels: how many, their mean, and the sum of squares about it, (N, C, 1, 1) each."""
 
-    In two passes and with short sums: torch's own kernels add up the million pixels of a large image one by one where
-    channels are last in memory, and are a thousand times less exact there.
+    pixels: int
+    mean: Tensor
+    squares: Tensor
+
+
+def moments_of(x: Tensor) -> Moments:
+    """In two passes, (N, C, H, W)."""
+    pixels = x.shape[2] * x.shape[3]
+    mean = sum_over_pixels(x) / pixels
+    return Moments(pixels, mean, sum_over_pixels((x - mean).square_()))
+
+
+def mean_and_rstd(moments: Iterable[Moments], epsilon: float) -> tuple[Tensor, Tensor]:
+    """Mean over all pixels and 1 / sqrt(variance + epsilon), (N, C, 1, 1) each, out of the moments of parts.
+
+    S = sum_i (S_i + n_i (mean_i - mean)^2)   (Chan, Golub, LeVeque 1979). Short sums are exact ones: torch's own
+    kernels add up the million pixels of a large image one by one where channels are last, and lose three digits.
     """
-    mean = x.mean((2, 3), keepdim=True)
-    squares = sum_over_pixels(lambda rows: (rows - mean).square_(), x)
-    return mean, (squares / (x.shape[2] * x.shape[3]) + epsilon).rsqrt()
+    counts, means, squares = zip(*moments, strict=True)
+    pixels = sum(counts)
+    if len(counts) == 1:
+        return means[0], (squares[0] / pixels + epsilon).rsqrt()
+    shares = means[0].new_tensor(counts).view(-1, 1, 1, 1, 1) / pixels
+    all_means = torch.stack(means)  # (parts, N, C, 1, 1)
+    mean = (shares * all_means).sum(0)
+    variance = torch.stack(squares).sum(0) / pixels + (shares * (all_means - mean).square()).sum(0)
+    return mean, (variance + epsilon).rsqrt()
 
 
-def sum_over_pixels(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """Sum of an elementwise function of tensors (N, C, H, W), a few rows at a time, which stay in the cache."""
-    if torch.compiler.is_compiling():  # compiled, or exported: a fused loop needs no pieces
-        return function(*tensors).sum((2, 3), keepdim=True)
-    images, channels, _, width = tensors[0].shape
+def sum_over_pixels(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, 1, 1)."""
+    return x.sum((2, 3), keepdim=True)
+
+
+def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """A few rows at a time of tensors (N, C, H, W), which stay in the cache: views, to be changed in place.
+
+    In one piece where autograd or a compiler looks on: they have other ways.
+    """
+    images, channels, height, width = tensors[0].shape
     rows = max(1, ELEMENTS_IN_CACHE // (images * channels * width))
-    pieces = zip(*(tensor.split(rows, dim=2) for tensor in tensors), strict=True)
-    return torch.stack([function(*piece).sum((2, 3), keepdim=True) for piece in pieces]).sum(0)
+    if rows >= height or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        yield tensors
+    else:
+        yield from zip(*(tensor.split(rows, dim=2) for tensor in tensors), strict=True)

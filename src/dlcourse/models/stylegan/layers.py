@@ -165,19 +165,18 @@ def sums_of_shifts(kernel: Tensor) -> Tensor:
     return (units[..., 1:] + units[..., :-1]).flatten(1)
 
 
-def conv_up(x: Tensor, kernel: Tensor) -> Tensor:
-    """Nearest x2, then a 3x3 convolution, as one transposed convolution: 4 instead of 9 products per pixel.
+def up_kernel(kernel: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
+    """What makes "nearest x2, then a 3x3 convolution" one transposed convolution: 4 instead of 9 products per pixel.
 
     A transposed convolution turns its kernel by 180 degrees: `kernel` is the turned one,
-    conv_up(x, k) == conv2d(upscale(x, 2), k.flip(2, 3), padding=1).
+    conv_transpose2d(x, up_kernel(k), stride=2, padding=1) == conv2d(upscale(x, 2), k.flip(2, 3), padding=1).
 
-    Shape: x (N, C, H, W), kernel (C', C, 3, 3) -> (N, C', 2H, 2W).
+    Shape: (C', C, 3, 3) -> (C, C', 4, 4).
     """
     outputs, inputs = kernel.shape[:2]
-    taps = kernel.to(x.dtype).flatten(1).T.reshape(inputs, 9, outputs)  # a turned matrix: quicker than (C, C', ...)
+    taps = kernel.flatten(1).T.reshape(inputs, 9, outputs)  # a turned matrix: quicker than (C, C', ...)
     wide = (sums_of_shifts(taps).T @ taps).mT.unflatten(2, (4, 4))  # (C, C', 4, 4)
-    memory_format = torch.contiguous_format if x.is_contiguous() else torch.channels_last
-    return F.conv_transpose2d(x, wide.contiguous(memory_format=memory_format), stride=2, padding=1)
+    return wide.contiguous(memory_format=memory_format)
 
 
 def conv_down(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ Letters: N images, C channels, H x W pixels.
 from torch import Tensor, nn
 
 from dlcourse.models.stylegan.discriminator import DiscriminatorParts, DownBlock, ScoreBlock
-from dlcourse.models.stylegan.layers import BlurDownConv2d, Conv2d, conv_up, lrelu, minibatch_stddev
+from dlcourse.models.stylegan.layers import BlurDownConv2d, Conv2d, lrelu, minibatch_stddev
 from dlcourse.models.stylegan.synthesis import ConstLayer, ConvLayer, GeneratorParts, StyledLayer, UpConvLayer
 
 LOOSE_EPSILON = 1e-5  # PyTorch's own for instance normalization; the official graph has 1e-8
@@ -79,19 +79,13 @@ class LooseConvLayer(LooseLayer, ConvLayer):
 class LooseUpConvLayer(LooseLayer, UpConvLayer):
     """UpConvLayer with LOOSE_EPSILON."""
 
-    def upscaled(self, x: Tensor) -> Tensor:
-        """Nearest x2, 3x3 convolution, + bias: (N, C, H, W) -> (N, C', 2H, 2W)."""
-        weight = self.weight * self.scale
-        x = conv_up(x, weight if self.is_turned else weight.flip(2, 3))
-        return x + self.bias.to(x.dtype)[:, None, None]
-
 
 class BiasBlurUpLayer(LooseUpConvLayer):
     """Nearest x2, convolution, + bias, blur, + noise, rectifier, AdaIN: (N, C, H, W) -> (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
-        return self.finish(self.blur(self.upscaled(x)), w, noise)
+        return self.finish(self.blur(self.upscaled(x, self.bias)), w, noise)
 
 
 class RectifierBlurUpLayer(LooseUpConvLayer):
@@ -99,7 +93,7 @@ class RectifierBlurUpLayer(LooseUpConvLayer):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
-        return self.finish(self.blur(lrelu(self.upscaled(x))), w, noise)
+        return self.finish(self.blur(lrelu(self.upscaled(x, self.bias))), w, noise)
 
 
 class EarlyDownBlock(DownBlock):
