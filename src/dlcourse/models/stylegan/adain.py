@@ -3,6 +3,7 @@
 Letters: N images, C channels, H x W pixels.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -29,19 +30,25 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[T
             taken while it is in the cache. None are needed for an x that is finished.
     """
     scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
-    is_in_place = not torch.is_grad_enabled()
-    if is_in_place and x.element_size() >= 4:
-        moments = map(moments_of, pieces or (piece for (piece,) in row_pieces(x)))
-        factor, shift = instance_norm_line(scale + 1, bias, *mean_and_rstd(moments, epsilon))
-        return torch.addcmul(shift, x, factor, out=x)
-    for _ in pieces:
-        pass
-    if x.element_size() >= 4:
+    if x.element_size() < 4:
+        deque(pieces, maxlen=0)
+        return half_precision_adain(x, scale + 1, bias, epsilon)
+    if torch.is_grad_enabled():
+        deque(pieces, maxlen=0)
         return InstanceNorm.apply(x, scale + 1, bias, epsilon)
-    # torch's own kernel takes float32 sums of half precision, and is faster there
+    moments = map(moments_of, pieces or (piece for (piece,) in row_pieces(x)))
+    slope, intercept = instance_norm_line(scale + 1, bias, *mean_and_rstd(moments, epsilon))
+    return torch.addcmul(intercept, x, slope, out=x)
+
+
+def half_precision_adain(x: Tensor, factor: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """The same by torch's own kernel, which takes float32 sums of half precision, and is the fastest there."""
+    if x.is_cpu and not torch.is_grad_enabled():  # one image after the other: it does factor and shift in the same pass
+        rows = zip(x.split(1), factor.flatten(1), shift.flatten(1), strict=True)
+        images = [F.group_norm(image, x.shape[1], slope, intercept, epsilon) for image, slope, intercept in rows]
+        return images[0] if len(images) == 1 else torch.cat(images)
     normal = F.group_norm(x, x.shape[1], eps=epsilon)
-    factor, shift = (scale + 1).to(x.dtype), bias.to(x.dtype)
-    return torch.addcmul(shift, normal, factor, out=normal if is_in_place else None)
+    return torch.addcmul(shift.to(x.dtype), normal, factor.to(x.dtype))
 
 
 class InstanceNorm(torch.autograd.Function):
