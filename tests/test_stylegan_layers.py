@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.models.stylegan import Generator, constant_weights, layers, synthesis
-from dlcourse.models.stylegan.adain import ELEMENTS_IN_CACHE, adain
+from dlcourse.models.stylegan import adain as adain_module
+from dlcourse.models.stylegan.adain import BYTES_IN_CACHE, adain
 
 
 @pytest.fixture(autouse=True)
@@ -203,9 +204,26 @@ def test_adain_has_right_first_and_second_derivatives():
 def test_adain_of_a_large_picture_is_exact(batch):
     """A million pixels with a mean of many standard deviations; torch's kernels are off by 1e-4."""
     x = (5 + F.leaky_relu(torch.randn(batch, 2, 1024, 1024), 0.2)).to(memory_format=torch.channels_last)
-    assert x.numel() > ELEMENTS_IN_CACHE  # so that there are several pieces
+    assert x.nbytes > BYTES_IN_CACHE  # so that there are several pieces
     style = torch.randn(batch, 4)
     assert_close(adain(x, style).double(), adain(x.double(), style.double()), 5e-6)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("source", ["none", "shared", "own"])
+def test_layers_finished_piece_by_piece_are_the_same(source, memory_format, monkeypatch):
+    layer = synthesis.ConvLayer(3, 4, 6).double()
+    layer.noise.weight.data.normal_()
+    x, w = torch.randn(2, 4, 10, 6).double().to(memory_format=memory_format), torch.randn(2, 6).double()
+    noise = {"none": None, "shared": torch.randn(1, 1, 10, 6).double(), "own": torch.randn(2, 1, 10, 6).double()}[
+        source
+    ]
+    expected = layer.finish(x.clone(), w, noise)
+    monkeypatch.setattr(adain_module, "BYTES_IN_CACHE", 3 * 2 * 4 * 6 * 8)  # pieces of 3, 3, 3 and 1 rows
+    with torch.no_grad():
+        found = layer.finish(x, w, noise)
+    assert found.data_ptr() == x.data_ptr()
+    assert_close(found, expected, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

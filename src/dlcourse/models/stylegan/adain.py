@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from dlcourse.models.stylegan.layers import EPSILON, at_least_float32
 
-ELEMENTS_IN_CACHE = 2**19  # 2 MiB in float32
+BYTES_IN_CACHE = 2**21
 
 
 def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[Tensor] = ()) -> Tensor:
@@ -127,7 +127,7 @@ def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     In one piece where autograd or a compiler looks on: they have other ways.
     """
     images, channels, height, width = tensors[0].shape
-    rows = max(1, ELEMENTS_IN_CACHE // (images * channels * width))
+    rows = max(1, BYTES_IN_CACHE // (images * channels * width * tensors[0].element_size()))
     if rows >= height or torch.is_grad_enabled() or torch.compiler.is_compiling():
         yield tensors
     else:
