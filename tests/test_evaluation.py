@@ -13,6 +13,7 @@ from dlcourse.data.faces import ATTRIBUTE_SCALE
 from dlcourse.errors import UserError
 from dlcourse.metrics import METRICS, Evaluation, Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
 from dlcourse.metrics import reals as reals_module
+from dlcourse.metrics.disentanglement import SCALES
 from generators import small_generator
 
 BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
@@ -254,7 +255,7 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
     ]
     found = json.loads((home / "metrics.json").read_text())
     assert found["metrics"]["metrics/faces_fd"].keys() == {"value", "real_against_real", "untrained"}
-    assert found["styles"]["moved"].keys() == ATTRIBUTE_SCALE.keys()
+    assert found["styles"]["moved"].keys() == SCALES.keys()
     assert list(home.glob("events.*")) and list((folder / "runs" / "real_features").glob("faces_*.pt"))
     again = run_script("evaluate.py", "checkpoint=run", *FEW, "output=there", "metrics=[fd]", cwd=folder)
     assert again.returncode == 0, again.stderr

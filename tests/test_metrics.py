@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dlcourse.metrics.disentanglement import style_effects
+from dlcourse.metrics.disentanglement import Look, color_histograms, style_effects
 from dlcourse.metrics.frechet import Moments, frechet_distance, moments
 from dlcourse.metrics.kernel import kernel_distance
 from dlcourse.metrics.manifold import precision_recall
@@ -148,10 +148,30 @@ def test_conditional_entropy_by_hand():
 def test_effects_say_how_often_and_by_how_much_attributes_move():
     network = AttributeNetwork(8, [4], {"yaw": [-1.0, 1.0]}, {"glasses": 2})
     logits = torch.eye(2)[torch.tensor([0, 0, 1, 1])]
-    before = Reading({"yaw": torch.tensor([0.0, 0.0, 0.0, -5.0])}, {"glasses": logits})
-    swapped = Reading({"yaw": torch.tensor([0.5, 0.1, 9.0, -1.0])}, {"glasses": logits.flip(0)})
-    effects = style_effects(network, before, {"none": before, "all": swapped}, ["glasses", "yaw"])
-    assert effects.moved.tolist() == [[0, 1], [0, 0.5]]
-    torch.testing.assert_close(effects.amount, torch.tensor([[0, 1], [0, (0.25 + 0.05 + 0.5 + 0) / 4]]).double())
+    black, green = torch.eye(64)[[0]].double(), torch.eye(64)[[12]].double()
+    half = (black + green) / 2
+    before = Look(
+        Reading({"yaw": torch.tensor([0.0, 0.0, 0.0, -5.0])}, {"glasses": logits}),
+        torch.cat([black, black, black, half]),
+    )
+    swapped = Look(
+        Reading({"yaw": torch.tensor([0.5, 0.1, 9.0, -1.0])}, {"glasses": logits.flip(0)}),
+        torch.cat([black, green, half, half]),
+    )
+    names = ["glasses", "yaw", "color_scheme"]
+    effects = style_effects(network, before, {"none": before, "all": swapped}, names)
+    assert effects.moved.tolist() == [[0, 1], [0, 0.5], [0, 0.5]]  # the scheme by 0, 1, 0.5, 0: two more than 0.375 / 2
+    amounts = [[0, 1], [0, (0.25 + 0.05 + 0.5 + 0) / 4], [0, 0.375]]
+    torch.testing.assert_close(effects.amount, torch.tensor(amounts).double())
     assert effects.rate("yaw", "all") == 0.5
-    assert effects.relative().tolist() == [[0, 1], [0, 1]]
+    assert effects.relative().tolist() == [[0, 1]] * 3
+
+
+def test_color_histograms_count_pixels_wherever_they_lie():
+    images = torch.zeros(2, 3, 4, 4)
+    images[0, 1, 0] = 1.0  # a green row
+    images[1, 1, :, 2] = 0.75  # a green column, of the same level
+    found = color_histograms(images)
+    assert torch.equal(found[0], found[1])
+    assert found[0, 0] == 0.75 and found[0, 3 * 4] == 0.25 and found.shape == (2, 64)
+    assert color_histograms(torch.ones(1, 3, 2, 2))[0, 63] == 1

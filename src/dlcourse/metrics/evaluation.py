@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, lerp
 
 from dlcourse.data import Faces
-from dlcourse.data.faces import ATTRIBUTE_SCALE
 from dlcourse.errors import UserError
-from dlcourse.metrics.disentanglement import StyleEffects, style_effects
+from dlcourse.metrics.disentanglement import SCALES, StyleEffects, style_effects
 from dlcourse.metrics.extractors import Extractor
 from dlcourse.metrics.fakes import Fakes
 from dlcourse.metrics.frechet import frechet_distance, moments
@@ -49,7 +48,7 @@ class Evaluation:
         extractor: what pictures are compared by; metrics of attributes and of separability need `FaceFeatures`.
         metrics: some of fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in
             Z and W, whole paths and ends), separability (in Z and W), styles (which style layers move which
-            attributes); None: all that the features and the data set allow.
+            attributes, and the colour scheme); None: all that the features and the data set allow.
         num_images: fakes, and reals that they are compared with, >= 8; fewer where there are fewer than twice as many
             reals, since baselines want two disjoint sets.
         num_paths: of the path lengths, >= 1.
@@ -218,19 +217,16 @@ class Evaluation:
         layers = range(fakes.generator.num_layers)
         swaps = default_ranges(len(layers)) | {str(layer): [layer, layer + 1] for layer in layers}
         swaps[WHOLE] = [0, len(layers)]
-        before = network.read(fakes.features_of_styles(own))
-        after = {
-            name: network.read(fakes.features_of_styles(mix_styles(own, other, *limits)))
-            for name, limits in swaps.items()
-        }
-        return style_effects(network, before, after, list(ATTRIBUTE_SCALE))
+        before = fakes.look(own, network)
+        after = {name: fakes.look(mix_styles(own, other, *limits), network) for name, limits in swaps.items()}
+        return style_effects(network, before, after, list(SCALES))
 
 
 def summary(effects: StyleEffects) -> Values:
     """How often attributes of each scale move under each range of styles, means over the attributes: 9 numbers."""
     found: Values = {}
     for style_range in ("coarse", "middle", "fine"):
-        for scale in dict.fromkeys(ATTRIBUTE_SCALE.values()):
-            rates = [effects.rate(name, style_range) for name in effects.attributes if ATTRIBUTE_SCALE[name] == scale]
+        for scale in dict.fromkeys(SCALES.values()):
+            rates = [effects.rate(name, style_range) for name in effects.attributes if SCALES[name] == scale]
             found[f"styles/{style_range}_moves_{scale}"] = sum(rates) / len(rates)
     return found

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from dlcourse.metrics.disentanglement import Look, color_histograms
 from dlcourse.metrics.extractors import Extractor
+from dlcourse.models import AttributeNetwork
 from dlcourse.models.stylegan import Generator, truncate
 from dlcourse.models.stylegan.synthesis import Noise
 from dlcourse.sampling import latents
@@ -89,6 +91,11 @@ class Fakes:
         parts = zip(styles.split(self.batch_size), self.batches(seeds), strict=True)
         return torch.cat([self.extractor(self.images(part, self.noise(numbers))) for part, numbers in parts])
 
-    def features_of_styles(self, styles: Tensor) -> Tensor:
-        """Of pictures with the generator's own noise, (N, L, w_dim) -> (N, F)."""
-        return torch.cat([self.extractor(self.images(part)) for part in styles.split(self.batch_size)])
+    def look(self, styles: Tensor, network: AttributeNetwork) -> Look:
+        """At pictures with the generator's own noise, (N, L, w_dim)."""
+        features, colors = [], []
+        for part in styles.split(self.batch_size):
+            images = self.images(part)
+            features.append(self.extractor(images))
+            colors.append(color_histograms(images))
+        return Look(network.read(torch.cat(features)), torch.cat(colors))

@@ -10,9 +10,8 @@ import torch
 
 from dlcourse import figures
 from dlcourse.build import build
-from dlcourse.data.faces import ATTRIBUTE_SCALE
 from dlcourse.metrics import Evaluation
-from dlcourse.metrics.disentanglement import StyleEffects, draw
+from dlcourse.metrics.disentanglement import SCALES, StyleEffects, draw
 from dlcourse.metrics.evaluation import Values
 from dlcourse.metrics.reals import Pictures
 from dlcourse.models import Generator
@@ -86,7 +85,7 @@ def claims(effects: StyleEffects) -> list[str]:
     opposite = {"coarse": "fine", "fine": "coarse"}
     lines = []
     for name in effects.attributes:
-        own = ATTRIBUTE_SCALE[name]
+        own = SCALES[name]
         if own in opposite:
             rates = [effects.rate(name, swap) for swap in (own, opposite[own])]
             factor = f"{rates[0] / rates[1]:.1f} times as often" if rates[1] else "while the other never does"
@@ -126,7 +125,7 @@ def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: 
             writer.add_scalar(tag, value, step)
         if comparison.effects is not None:
             title = "How often an attribute moves when layers take another style, % of pairs"
-            picture = draw(comparison.effects, ATTRIBUTE_SCALE, title)
+            picture = draw(comparison.effects, title)
             written.append(folder / "styles.png")
             figures.save(picture, written[-1])
             writer.add_image("images/styles", picture[0], step)
