@@ -2,10 +2,12 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: threads cost more than they bring
 
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import hydra
@@ -161,3 +163,12 @@ def picture_folder():
     yield
     shutil.rmtree(PICTURES)
     shutil.rmtree(os.environ["DLCOURSE_CACHE"], ignore_errors=True)
+
+
+@pytest.fixture
+def quick_and_small():
+    """No attack takes more than a second, nor a hundred megabytes."""
+    start, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    assert time.process_time() - start < 3  # of a busy processor, with the making of the file

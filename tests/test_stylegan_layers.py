@@ -1,15 +1,18 @@
 """The operations of StyleGAN v1: closed forms, and naive loops in float64."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.interop import load_pretrained
 from dlcourse.models.stylegan import Generator, constant_weights, layers, synthesis
 from dlcourse.models.stylegan import adain as adain_module
 from dlcourse.models.stylegan.adain import BYTES_IN_CACHE, adain
+from dlcourse.sampling.points import latents
 
 
 @pytest.fixture(autouse=True)
@@ -254,3 +257,13 @@ def test_constant_weights_leave_gradients_of_styles():
         for _ in range(2):
             (found,) = torch.autograd.grad(generator.synthesis(styles).square().sum(), styles)
             assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_pictures_of_a_trained_network_agree_with_float64(memory_format):
+    generator = load_pretrained(Path(__file__).parents[1] / "checkpoints/stylegan_faces.pt").generator_ema.eval()
+    exact = copy.deepcopy(generator).double()
+    z = latents(range(4), generator.z_dim)
+    with torch.no_grad():
+        found = generator.to(memory_format=memory_format)(z)
+        assert_close(found.double(), exact(z.double()), 1e-4)

@@ -1,16 +1,11 @@
 """StyleGAN v1's generator and discriminator: sizes, invariants, derivatives, messages."""
 
-import copy
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.interop import load_pretrained
 from dlcourse.models.stylegan import Discriminator, Generator, layers, mix_styles, truncate
-from dlcourse.sampling.points import latents
 
 Z_DIM, W_DIM = 8, 6
 SIZES = {"channel_base": 64, "channel_max": 12}
@@ -297,13 +292,3 @@ def test_sampling_without_gradients_changes_no_bit(batch, memory_format):
     with torch.no_grad():
         images = generator(z)
     assert torch.equal(images, generator(z))
-
-
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_pictures_of_a_trained_network_agree_with_float64(memory_format):
-    generator = load_pretrained(Path(__file__).parents[1] / "checkpoints/stylegan_faces.pt").generator_ema.eval()
-    exact = copy.deepcopy(generator).double()
-    z = latents(range(4), generator.z_dim)
-    with torch.no_grad():
-        found = generator.to(memory_format=memory_format)(z)
-        assert_close(found.double(), exact(z.double()), 1e-4)
