@@ -48,6 +48,15 @@ def experiment_of(overrides):
     return next((word.partition("=")[2] for word in overrides if word.startswith("experiment=")), "points")
 
 
+@pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+def test_a_program_runs_and_says_true_shapes(program, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(program, names)
+    said = re.findall(r"^ *(\w+) = .*# .*?(\([\d, ]+\))", program, re.MULTILINE)
+    assert len(said) == 3 and all(str(tuple(names[name].shape)) == shape for name, shape in said)
+
+
 @pytest.fixture(scope="module")
 def points_csv(tmp_path_factory):
     path = tmp_path_factory.mktemp("points") / "points.csv"
