@@ -51,7 +51,7 @@ def test_senseless_group_size():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"noise": "fixed"}, "noise must be const, random, none or a list of tensors, got 'fixed'"),
+        ({"noise": "fixed"}, "noise must be const, random, none, a generator or a list of tensors, got 'fixed'"),
         ({"noise": [torch.zeros(1, 1, 4, 4)]}, "noise must hold 6 tensors, one per layer, got 1"),
         ({"noise": [torch.zeros(1, 1, 4, 4)] * 6}, r"noise\[2\] must be \(2 or 1, 1, 8, 8\), got \(1, 1, 4, 4\)"),
         ({"lod": 2.5}, r"lod must be in \[0, 2\] at resolution 16, got 2.5"),

@@ -129,6 +129,8 @@ def test_noise():
     assert torch.equal(generator(z, noise=stored), generator(z, noise="const"))
     assert torch.equal(generator(z, noise=[0 * noise for noise in stored]), generator(z, noise="none"))
     assert not torch.equal(generator(z, noise="random"), generator(z, noise="random"))
+    first, again, other = (generator(z, noise=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
     for name, parameter in generator.named_parameters():
         if name.endswith("noise.weight"):
             parameter.data.zero_()

@@ -25,7 +25,7 @@ from dlcourse.models.stylegan.layers import (
     upscale,
 )
 
-Noise = str | Sequence[Tensor]
+Noise = str | Sequence[Tensor] | torch.Generator
 Layout = tuple[torch.dtype, torch.memory_format]
 NOISE_SOURCES: dict[str, Callable[[Tensor, int], Tensor | None]] = {
     "const": lambda stored, batch: stored,
@@ -64,8 +64,8 @@ class Synthesis(nn.Module):
 
         Args:
             styles: one w per layer.
-            noise: "const" (the stored one), "random" (fresh), "none", or L tensors (N or 1, 1, r, r); those of
-                blocks that are not computed may be left out.
+            noise: "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors
+                (N or 1, 1, r, r); those of blocks that are not computed may be left out.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
             is_upscaled: False leaves images at their own (N, 3, R / 2^k, R / 2^k).
 
@@ -97,8 +97,12 @@ class Synthesis(nn.Module):
         stored = [self.get_buffer(f"noise{layer}") for layer in range(self.num_layers)]
         if isinstance(noise, str):
             if noise not in NOISE_SOURCES:
-                raise ValueError(f"noise must be const, random, none or a list of tensors, got {noise!r}")
+                raise ValueError(f"noise must be const, random, none, a generator or a list of tensors, got {noise!r}")
             return self.arrange_noise([NOISE_SOURCES[noise](image, batch) for image in stored[:layers]])
+        if isinstance(noise, torch.Generator):
+            sizes = [(batch, *image.shape[1:]) for image in stored[:layers]]
+            drawn = [torch.randn(size, generator=noise, device=noise.device) for size in sizes]
+            return self.arrange_noise([image.to(stored[0]) for image in drawn])
         if len(noise) not in (layers, self.num_layers):
             raise ValueError(f"noise must hold {self.num_layers} tensors, one per layer, got {len(noise)}")
         for layer, (given, own) in enumerate(zip(noise, stored, strict=False)):
