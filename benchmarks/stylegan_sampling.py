@@ -2,9 +2,11 @@
 
     python benchmarks/stylegan_sampling.py
 
-Every figure is of a process of its own; peers take turns. `chain` runs the convolutions of the synthesis network and
-nothing else (no blur, noise, bias, rectifier, normalization or style), each in the fastest of its equal forms and
-memory formats, found by trying; `fp32` and `bf16` are the whole generator, with random weights of the paper's sizes.
+Every measurement is a process of its own; peers take turns, and the median of several rounds counts, since the time of
+a large picture depends on the process and on who else is on the machine. `chain` runs the convolutions of the synthesis
+network and nothing else (no blur, noise, bias, rectifier, normalization or style), each in the fastest of its equal
+forms and memory formats, found by trying, and in float32 or bfloat16; `fp32` and `bf16` are the whole generator, with
+random weights of the paper's sizes. Not every CPU multiplies bfloat16 faster than float32: its own chain tells.
 """
 
 import argparse
@@ -21,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PEERS = ("chain", "fp32", "bf16")
+PEERS = ("chain_fp32", "fp32", "chain_bf16", "bf16")
 FORMATS = (torch.contiguous_format, torch.channels_last)
 
 
@@ -65,13 +67,14 @@ def forms(kind: str, x: Tensor, weight: Tensor) -> list[Callable[[], Tensor]]:
     ]
 
 
-def chain_seconds(resolution: int, batch: int, repeats: int) -> float:
+def chain_seconds(resolution: int, batch: int, repeats: int, is_bf16: bool) -> float:
     """Seconds of all convolutions, each at its best."""
-    total = 0.0
+    total, dtype = 0.0, torch.bfloat16 if is_bf16 else torch.float32
     for kind, shape, weight_shape in convolutions(resolution, batch):
         best = float("inf")
         for memory_format in FORMATS:
-            x, weight = (torch.randn(size).to(memory_format=memory_format) for size in (shape, weight_shape))
+            tensors = (torch.randn(size, dtype=dtype) for size in (shape, weight_shape))
+            x, weight = (tensor.to(memory_format=memory_format) for tensor in tensors)
             best = min([best, *(seconds_of(form, repeats) for form in forms(kind, x, weight))])
         total += best
     return total
@@ -96,10 +99,8 @@ def child(arguments: argparse.Namespace) -> None:
     torch.manual_seed(0)
     sizes = arguments.resolution, arguments.batch, arguments.repeats
     with torch.no_grad():
-        if arguments.child == "chain":
-            seconds = chain_seconds(*sizes)
-        else:
-            seconds = generator_seconds(*sizes, is_bf16=arguments.child == "bf16")
+        measured = chain_seconds if arguments.child.startswith("chain") else generator_seconds
+        seconds = measured(*sizes, is_bf16=arguments.child.endswith("bf16"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
     print(json.dumps({"seconds": seconds, "rss": peak}))
 
@@ -115,12 +116,18 @@ def measure(peer: str, resolution: int, batch: int, arguments: argparse.Namespac
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def ratio(found: list[dict], peer: str, other: str) -> float:
+    """The median over rounds of seconds by seconds."""
+    return statistics.median(turn[peer]["seconds"] / turn[other]["seconds"] for turn in found)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="G(z) beside the bare chain of its convolutions.")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=9, help="runs in a process")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each peer")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--child", choices=PEERS, help=argparse.SUPPRESS)
     parser.add_argument("--resolution", type=int, help=argparse.SUPPRESS)
@@ -134,13 +141,16 @@ def main() -> None:
     print(f"machine: matrix product {2 * 2048**3 / seconds_of(lambda: a @ a, 5) / 1e9:.0f} GFLOP/s in fp32")
     for resolution in arguments.resolutions:
         for batch in arguments.batches:
-            found = {peer: measure(peer, resolution, batch, arguments) for peer in PEERS}
-            for peer, figures in found.items():
-                ratio = figures["seconds"] / found["chain"]["seconds"]
-                peak = f"peak {figures['rss']:.2f} GiB"
-                print(
-                    f"{resolution:4} x{batch} {peer:5} {figures['seconds']:7.3f} s  {ratio:.2f} times the chain  {peak}"
-                )
+            rounds = range(arguments.rounds)
+            found = [{peer: measure(peer, resolution, batch, arguments) for peer in PEERS} for _ in rounds]
+            for peer in PEERS:
+                seconds, peak = (statistics.median(turn[peer][key] for turn in found) for key in ("seconds", "rss"))
+                line = f"{resolution:4} x{batch} {peer:10} {seconds:7.3f} s  peak {peak:.2f} GiB"
+                if not peer.startswith("chain"):
+                    line += f"  {ratio(found, peer, f'chain_{peer}'):.2f} times its chain"
+                if peer == "bf16":
+                    line += f"  {ratio(found, 'fp32', peer):.2f} times as fast as fp32"
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

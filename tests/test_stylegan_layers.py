@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from dlcourse.interop import load_pretrained
 from dlcourse.models.stylegan import Generator, constant_weights, layers, synthesis
 from dlcourse.models.stylegan import adain as adain_module
-from dlcourse.models.stylegan.adain import BYTES_IN_CACHE, adain
+from dlcourse.models.stylegan.adain import adain
 from dlcourse.sampling.points import latents
 
 
@@ -207,7 +207,6 @@ def test_adain_has_right_first_and_second_derivatives():
 def test_adain_of_a_large_picture_is_exact(batch):
     """A million pixels with a mean of many standard deviations; torch's kernels are off by 1e-4."""
     x = (5 + F.leaky_relu(torch.randn(batch, 2, 1024, 1024), 0.2)).to(memory_format=torch.channels_last)
-    assert x.nbytes > BYTES_IN_CACHE  # so that there are several pieces
     style = torch.randn(batch, 4)
     assert_close(adain(x, style).double(), adain(x.double(), style.double()), 5e-6)
 
@@ -222,11 +221,27 @@ def test_layers_finished_piece_by_piece_are_the_same(source, memory_format, monk
         source
     ]
     expected = layer.finish(x.clone(), w, noise)
-    monkeypatch.setattr(adain_module, "BYTES_IN_CACHE", 3 * 2 * 4 * 6 * 8)  # pieces of 3, 3, 3 and 1 rows
+    monkeypatch.setattr(adain_module, "NUMBERS_WORTH_A_CALL", 0)
+    monkeypatch.setattr(adain_module, "NUMBERS_IN_CACHE", 3 * 4 * 6)  # pieces of 3, 3, 3 and 1 rows of each image
     with torch.no_grad():
         found = layer.finish(x, w, noise)
     assert found.data_ptr() == x.data_ptr()
     assert_close(found, expected, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(16, 16), (64, 64), (600, 256)])  # a formula; a piece; two unequal ones
+def test_statistics_are_those_of_each_image_alone(size, dtype):
+    x = (torch.randn(3, 16, *size) + torch.arange(3).view(3, 1, 1, 1)).to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        together = adain_module.mean_and_variance(x.to(dtype))
+        alone = [adain_module.mean_and_variance(image) for image in x.to(dtype).split(1)]
+    exact = x.to(dtype).double()
+    for found, each, right in zip(
+        together, zip(*alone, strict=True), (exact.mean((2, 3)), exact.var((2, 3), correction=0)), strict=True
+    ):
+        assert found.dtype == torch.float32 and torch.equal(found, torch.cat(each))
+        assert_close(found.double(), right[:, :, None, None], 2e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -3,9 +3,10 @@
 Letters: N images, C channels, H x W pixels.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,9 @@ from torch.nn import functional as F
 
 from dlcourse.models.stylegan.layers import EPSILON, at_least_float32
 
-BYTES_IN_CACHE = 2**21
+NUMBERS_IN_CACHE = 2**21
+NUMBERS_WORTH_A_CALL = 2**15  # in smaller images one formula for the batch is faster than a kernel for each of them
+NUMBERS_IN_LANES = 2**10
 
 
 def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[Tensor] = ()) -> Tensor:
@@ -26,32 +29,24 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[T
         x: (N, C, H, W).
         style: (N, 2 C), y_scale - 1 before y_bias.
         epsilon: see above.
-        pieces: all rows of x, of `row_pieces`, where each is finished in place as it is asked for: statistics are
+        pieces: all of x, in the order of `row_pieces`, each finished in place as it is asked for: statistics are
             taken while it is in the cache. None are needed for an x that is finished.
     """
     scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
-    if x.element_size() < 4:
+    if torch.is_grad_enabled() or (x.element_size() < 4 and not is_eager_on_cpu(x)):
         deque(pieces, maxlen=0)
-        return half_precision_adain(x, scale + 1, bias, epsilon)
-    if torch.is_grad_enabled():
-        deque(pieces, maxlen=0)
-        return InstanceNorm.apply(x, scale + 1, bias, epsilon)
-    moments = map(moments_of, pieces or (piece for (piece,) in row_pieces(x)))
-    slope, intercept = instance_norm_line(scale + 1, bias, *mean_and_rstd(moments, epsilon))
-    return torch.addcmul(intercept, x, slope, out=x)
-
-
-def half_precision_adain(x: Tensor, factor: Tensor, shift: Tensor, epsilon: float) -> Tensor:
-    """The same by torch's own kernels, which take float32 sums of half precision, and are the fastest there."""
-    if x.is_cpu and not torch.is_grad_enabled():  # those of batch norm, an image at a time: they write no picture
-        single = x.new_zeros(x.shape[1], dtype=torch.float32)  # its type is that of the statistics
-        for image, own_factor, own_shift in zip(x.split(1), factor, shift, strict=True):
-            mean, variance = (y[:, None, None] for y in torch.batch_norm_update_stats(image, single, single, 0.0))
-            slope, intercept = instance_norm_line(own_factor, own_shift, mean, (variance + epsilon).rsqrt())
-            torch.addcmul(intercept.to(x.dtype), image, slope.to(x.dtype), out=image)
-        return x
-    normal = F.group_norm(x, x.shape[1], eps=epsilon)
-    return torch.addcmul(shift.to(x.dtype), normal, factor.to(x.dtype))
+        if x.element_size() >= 4:
+            return InstanceNorm.apply(x, scale + 1, bias, epsilon)
+        normal = F.group_norm(x, x.shape[1], eps=epsilon)  # takes float32 sums of half precision
+        return torch.addcmul(bias.to(x.dtype), normal, (scale + 1).to(x.dtype))
+    mean, variance = mean_and_variance(x, pieces)
+    slope, intercept = instance_norm_line(scale + 1, bias, mean, (variance + epsilon).rsqrt())
+    lanes, wide = lanes_of(x), x
+    slope, intercept = slope.to(x.dtype), intercept.to(x.dtype)
+    if lanes > 1:
+        wide, slope, intercept = in_lanes(x, lanes), slope.repeat(1, lanes, 1, 1), intercept.repeat(1, lanes, 1, 1)
+    torch.addcmul(intercept, wide, slope, out=wide)
+    return x
 
 
 class InstanceNorm(torch.autograd.Function):
@@ -60,7 +55,8 @@ class InstanceNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: Tensor, shift: Tensor, epsilon: float) -> Tensor:
         """(N, C, H, W), (N, C, 1, 1) twice -> (N, C, H, W)."""
-        mean, rstd = mean_and_rstd((moments_of(piece) for (piece,) in row_pieces(x)), epsilon)
+        mean, variance = mean_and_variance(x)
+        rstd = (variance + epsilon).rsqrt()
         ctx.save_for_backward(x, factor, mean, rstd)
         ctx.epsilon = epsilon
         slope, intercept = instance_norm_line(factor, shift, mean, rstd)
@@ -71,10 +67,12 @@ class InstanceNorm(torch.autograd.Function):
         """dy/dx g = factor rstd (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean))), as a g + b x + c."""
         (grad,), (x, factor, mean, rstd) = grads, ctx.saved_tensors
         if torch.is_grad_enabled():  # second derivatives run through the statistics as well
-            mean, rstd = mean_and_rstd([moments_of(x)], ctx.epsilon)
+            mean, variance = mean_and_variance(x)
+            rstd = (variance + ctx.epsilon).rsqrt()
         pixels = x.shape[2] * x.shape[3]
         of_shift = grad.sum((2, 3), keepdim=True)
-        aligned = torch.stack([sum_over_pixels(g * (rows - mean)) for g, rows in row_pieces(grad, x)]).sum(0)
+        parts = [sum_over_pixels(grad[:, :, rows] * (x[:, :, rows] - mean)) for rows in rows_in_cache(x)]
+        aligned = torch.stack(parts).sum(0)
         a = factor * rstd
         b = -a * rstd.square() * aligned / pixels
         c = -a * of_shift / pixels - b * mean
@@ -87,36 +85,54 @@ def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor
     return slope, shift - slope * mean
 
 
-class Moments(NamedTuple):
-    """Of some pixels: how many, their mean, and the sum of squares about it, (N, C, 1, 1) each."""
+def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor, Tensor]:
+    """Over the pixels of each image and channel, in float32 or better: (N, C, H, W) -> (N, C, 1, 1) twice.
 
-    pixels: int
-    mean: Tensor
-    squares: Tensor
-
-
-def moments_of(x: Tensor) -> Moments:
-    """In two passes, (N, C, H, W)."""
-    pixels = x.shape[2] * x.shape[3]
-    mean = sum_over_pixels(x) / pixels
-    return Moments(pixels, mean, sum_over_pixels((x - mean).square_()))
-
-
-def mean_and_rstd(moments: Iterable[Moments], epsilon: float) -> tuple[Tensor, Tensor]:
-    """Mean over all pixels and 1 / sqrt(variance + epsilon), (N, C, 1, 1) each, out of the moments of parts.
-
-    S = sum_i (S_i + n_i (mean_i - mean)^2)   (Chan, Golub, LeVeque 1979). Short sums are exact ones: torch's own
-    kernels add up the million pixels of a large image one by one where channels are last, and lose three digits.
+    `pieces` as for `adain`. On the CPU by batch norm's kernel, which writes no pixels.
     """
-    counts, means, squares = zip(*moments, strict=True)
-    pixels = sum(counts)
-    if len(counts) == 1:
-        return means[0], (squares[0] / pixels + epsilon).rsqrt()
-    shares = means[0].new_tensor(counts).view(-1, 1, 1, 1, 1) / pixels
-    all_means = torch.stack(means)  # (parts, N, C, 1, 1)
-    mean = (shares * all_means).sum(0)
-    variance = torch.stack(squares).sum(0) / pixels + (shares * (all_means - mean).square()).sum(0)
-    return mean, (variance + epsilon).rsqrt()
+    if not is_eager_on_cpu(x) or x.shape[1:].numel() < NUMBERS_WORTH_A_CALL:
+        deque(pieces, maxlen=0)
+        x = at_least_float32(x)
+        mean = x.mean((2, 3), keepdim=True)
+        return mean, (x - mean).square_().mean((2, 3), keepdim=True)
+    lanes = lanes_of(x)
+    unused = at_least_float32(x.new_zeros(lanes * x.shape[1]))  # its type is that of the statistics
+    pixels, means, variances = [], [], []
+    for piece in pieces or (piece for (piece,) in row_pieces(x)):
+        for image in piece.split(1):
+            mean, variance = torch.batch_norm_update_stats(in_lanes(image, lanes), unused, unused, 0.0)
+            pixels.append(image.shape[2] * image.shape[3])
+            means.append(mean)
+            variances.append(variance)
+    size = len(x), len(pixels) // len(x), lanes, x.shape[1]
+    shares = means[0].new_tensor(pixels[: size[1]]).view(-1, 1, 1) / (lanes * sum(pixels[: size[1]]))
+    return combined(shares, torch.stack(means).view(size), torch.stack(variances).view(size))
+
+
+def lanes_of(x: Tensor) -> int:
+    """How many neighbouring pixels of x (N, C, H, W) are best taken as channels of their own.
+
+    The fewer channels there are, the slower and the less exact are torch's kernels where channels are last: they go
+    pixel by pixel, and the sum of a million numbers one by one loses three digits.
+    """
+    if x.shape[1:].numel() < NUMBERS_WORTH_A_CALL or not x.is_contiguous(memory_format=torch.channels_last):
+        return 1
+    return math.gcd(x.shape[3], max(1, NUMBERS_IN_LANES // x.shape[1]))
+
+
+def in_lanes(x: Tensor, lanes: int) -> Tensor:
+    """A view (N, lanes C, H, W / lanes) of (N, C, H, W)."""
+    return x if lanes == 1 else x.permute(0, 2, 3, 1).unflatten(2, (-1, lanes)).flatten(3).permute(0, 3, 1, 2)
+
+
+def combined(shares: Tensor, means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
+    """Moments of N images from those of P pieces of L lanes each: (P, 1, 1), (N, P, L, C) twice -> (N, C, 1, 1) twice.
+
+    variance = sum_i p_i (variance_i + (mean_i - mean)^2) with shares p_i   (Chan, Golub, LeVeque 1979).
+    """
+    mean = (shares * means).sum((1, 2), keepdim=True)
+    variance = (shares * (variances + (means - mean).square())).sum((1, 2))
+    return mean[:, 0, 0, :, None, None], variance[:, :, None, None]
 
 
 def sum_over_pixels(x: Tensor) -> Tensor:
@@ -125,13 +141,27 @@ def sum_over_pixels(x: Tensor) -> Tensor:
 
 
 def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """A few rows at a time of tensors (N, C, H, W), which stay in the cache: views, to be changed in place.
+    """Rows that stay in the cache, image after image: views of (N or 1, C, H, W), to be changed in place.
 
-    In one piece where autograd or a compiler looks on: they have other ways.
+    Small images come all at once, and so does everything outside of `is_eager_on_cpu`.
     """
-    images, channels, height, width = tensors[0].shape
-    rows = max(1, BYTES_IN_CACHE // (images * channels * width * tensors[0].element_size()))
-    if rows >= height or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    images, rows = len(tensors[0]), rows_in_cache(tensors[0][:1])
+    if len(rows) == 1:
         yield tensors
-    else:
-        yield from zip(*(tensor.split(rows, dim=2) for tensor in tensors), strict=True)
+        return
+    for image in range(images):
+        own = [tensor[image : image + 1] if len(tensor) > 1 else tensor for tensor in tensors]
+        for part in rows:
+            yield tuple(tensor[:, :, part] for tensor in own)
+
+
+def rows_in_cache(x: Tensor) -> list[slice]:
+    """All rows of (N, C, H, W), as many at a time as stay in the cache; all at once outside of `is_eager_on_cpu`."""
+    images, channels, height, width = x.shape
+    rows = max(1, NUMBERS_IN_CACHE // (images * channels * width)) if is_eager_on_cpu(x) else height
+    return [slice(start, start + rows) for start in range(0, height, rows)]
+
+
+def is_eager_on_cpu(x: Tensor) -> bool:
+    """Where passes over memory take the time, and neither autograd nor a compiler has a way of its own."""
+    return x.is_cpu and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
