@@ -41,12 +41,7 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[T
         return torch.addcmul(bias.to(x.dtype), normal, (scale + 1).to(x.dtype))
     mean, variance = mean_and_variance(x, pieces)
     slope, intercept = instance_norm_line(scale + 1, bias, mean, (variance + epsilon).rsqrt())
-    lanes, wide = lanes_of(x), x
-    slope, intercept = slope.to(x.dtype), intercept.to(x.dtype)
-    if lanes > 1:
-        wide, slope, intercept = in_lanes(x, lanes), slope.repeat(1, lanes, 1, 1), intercept.repeat(1, lanes, 1, 1)
-    torch.addcmul(intercept, wide, slope, out=wide)
-    return x
+    return follow_line_(x, slope.to(x.dtype), intercept.to(x.dtype))
 
 
 class InstanceNorm(torch.autograd.Function):
@@ -83,6 +78,15 @@ def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor
     """Slope and intercept of x -> factor (x - mean) rstd + shift, (N, C, 1, 1) each."""
     slope = factor * rstd
     return slope, shift - slope * mean
+
+
+def follow_line_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
+    """slope x + intercept in place of x, (N, C, H, W) and (N, C, 1, 1) twice."""
+    lanes, wide = lanes_of(x), x
+    if lanes > 1:
+        wide, slope, intercept = in_lanes(x, lanes), slope.repeat(1, lanes, 1, 1), intercept.repeat(1, lanes, 1, 1)
+    torch.addcmul(intercept, wide, slope, out=wide)
+    return x
 
 
 def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor, Tensor]:
