@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -137,8 +138,11 @@ def main() -> None:
         child(arguments)
         return
     torch.set_num_threads(arguments.threads)
-    a = torch.randn(2048, 2048)
-    print(f"machine: matrix product {2 * 2048**3 / seconds_of(lambda: a @ a, 5) / 1e9:.0f} GFLOP/s in fp32")
+    rates = []
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.randn(2048, 2048, dtype=dtype)
+        rates.append(2 * 2048**3 / seconds_of(partial(torch.matmul, a, a), 5) / 1e9)
+    print("machine: matrix product {:.0f} GFLOP/s in fp32, {:.0f} in bf16".format(*rates))
     for resolution in arguments.resolutions:
         for batch in arguments.batches:
             rounds = range(arguments.rounds)

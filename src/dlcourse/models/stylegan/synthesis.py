@@ -129,7 +129,12 @@ class StyledLayer(nn.Module):
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Fresh x with its bias (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
         pieces = row_pieces(x) if noise is None else row_pieces(x, noise)
-        return adain(x, self.style_mod(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
+        return adain(x, self.style(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
+
+    def style(self, w: Tensor) -> Tensor:
+        """y_scale - 1 before y_bias, (N, w_dim) -> (N, 2 C); in float32 as the mapping is, whatever autocast says."""
+        with torch.autocast(w.device.type, enabled=False):
+            return self.style_mod(w.to(self.style_mod.weight.dtype))
 
 
 class NoiseInput(nn.Module):
