@@ -204,10 +204,12 @@ def test_adain_has_right_first_and_second_derivatives():
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_adain_of_a_large_picture_is_exact(batch):
+@pytest.mark.parametrize("channels", [2, 3, 12])
+def test_adain_of_a_large_picture_is_exact(channels, batch):
     """A million pixels with a mean of many standard deviations; torch's kernels are off by 1e-4."""
-    x = (5 + F.leaky_relu(torch.randn(batch, 2, 1024, 1024), 0.2)).to(memory_format=torch.channels_last)
-    style = torch.randn(batch, 4)
+    x = (5 + F.leaky_relu(torch.randn(batch, channels, 1024, 1024), 0.2)).to(memory_format=torch.channels_last)
+    assert (x[0].numel() > adain_module.NUMBERS_IN_CACHE) == (channels > 2)  # in several pieces, and in one
+    style = torch.randn(batch, 2 * channels)
     assert_close(adain(x, style).double(), adain(x.double(), style.double()), 5e-6)
 
 

@@ -121,7 +121,8 @@ def lanes_of(x: Tensor) -> int:
     """
     if x.shape[1:].numel() < NUMBERS_WORTH_A_CALL or not x.is_contiguous(memory_format=torch.channels_last):
         return 1
-    return math.gcd(x.shape[3], max(1, NUMBERS_IN_LANES // x.shape[1]))
+    most = max(1, NUMBERS_IN_LANES // x.shape[1])
+    return math.gcd(x.shape[3], 2 ** (most.bit_length() - 1))  # of a power of two, as widths are, or none might divide
 
 
 def in_lanes(x: Tensor, lanes: int) -> Tensor:
