@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from dlcourse.models.stylegan.layers import EPSILON, at_least_float32
 
-NUMBERS_IN_CACHE = 2**21
+NUMBERS_IN_CACHE = 2**21  # of an image, finished and summed up before the next
 NUMBERS_WORTH_A_CALL = 2**15  # in smaller images one formula for the batch is faster than a kernel for each of them
-NUMBERS_IN_LANES = 2**10
+NUMBERS_IN_LANES = 2**10  # of neighbouring pixels, added up side by side
 
 
 def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[Tensor] = ()) -> Tensor:
@@ -33,15 +33,17 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[T
             taken while it is in the cache. None are needed for an x that is finished.
     """
     scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
-    if torch.is_grad_enabled() or (x.element_size() < 4 and not is_eager_on_cpu(x)):
+    is_eager = is_eager_on_cpu(x)
+    if not is_eager:
         deque(pieces, maxlen=0)
-        if x.element_size() >= 4:
-            return InstanceNorm.apply(x, scale + 1, bias, epsilon)
+    if x.element_size() < 4 and not is_eager:
         normal = F.group_norm(x, x.shape[1], eps=epsilon)  # takes float32 sums of half precision
         return torch.addcmul(bias.to(x.dtype), normal, (scale + 1).to(x.dtype))
+    if torch.is_grad_enabled():
+        return InstanceNorm.apply(x, scale + 1, bias, epsilon)
     mean, variance = mean_and_variance(x, pieces)
     slope, intercept = instance_norm_line(scale + 1, bias, mean, (variance + epsilon).rsqrt())
-    return follow_line_(x, slope.to(x.dtype), intercept.to(x.dtype))
+    return scale_and_shift_(x, slope.to(x.dtype), intercept.to(x.dtype))
 
 
 class InstanceNorm(torch.autograd.Function):
@@ -80,7 +82,7 @@ def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor
     return slope, shift - slope * mean
 
 
-def follow_line_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
+def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
     """slope x + intercept in place of x, (N, C, H, W) and (N, C, 1, 1) twice."""
     lanes, wide = lanes_of(x), x
     if lanes > 1:
@@ -108,8 +110,9 @@ def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor,
             pixels.append(image.shape[2] * image.shape[3])
             means.append(mean)
             variances.append(variance)
-    size = len(x), len(pixels) // len(x), lanes, x.shape[1]
-    shares = means[0].new_tensor(pixels[: size[1]]).view(-1, 1, 1) / (lanes * sum(pixels[: size[1]]))
+    parts = len(pixels) // len(x)
+    shares = means[0].new_tensor(pixels[:parts]).view(-1, 1, 1) / (lanes * sum(pixels[:parts]))
+    size = len(x), parts, lanes, x.shape[1]
     return combined(shares, torch.stack(means).view(size), torch.stack(variances).view(size))
 
 
@@ -148,7 +151,7 @@ def sum_over_pixels(x: Tensor) -> Tensor:
 def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Rows that stay in the cache, image after image: views of (N or 1, C, H, W), to be changed in place.
 
-    Small images come all at once, and so does everything outside of `is_eager_on_cpu`.
+    A batch of images of one piece each comes whole, and so does everything outside of `is_eager_on_cpu`.
     """
     images, rows = len(tensors[0]), rows_in_cache(tensors[0][:1])
     if len(rows) == 1:
