@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models import vgg19
 
 from dlcourse.models import VGG19
-from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, down_to_deepest
+from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, BorderedConv2d, down_to_deepest
 
 
 def make(weights="orthogonal", **changes) -> VGG19:
@@ -160,6 +160,18 @@ def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_pat
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
     with pytest.raises(ValueError, match=rf"put that file at {tmp_path}/checkpoints/vgg19-.*pth.*_offline"):
         make("imagenet")
+
+
+@pytest.mark.parametrize("border", ["reflect", "replicate"])
+def test_borders_are_those_of_torch_with_right_derivatives(border):
+    plain = nn.Conv2d(3, 4, 3, padding=1, padding_mode=border).double()
+    ours = BorderedConv2d(3, 4, border).double()
+    ours.load_state_dict(plain.state_dict())
+    x, grad = torch.randn(2, 3, 5, 4).double().requires_grad_(), torch.randn(2, 4, 5, 4).double()
+    assert torch.equal(ours(x), plain(x))
+    of_x, expected = (torch.autograd.grad(layer(x), x, grad)[0] for layer in (ours, plain))
+    assert torch.allclose(of_x, expected, rtol=0, atol=1e-12)
+    assert torch.autograd.gradgradcheck(ours, (x,))
 
 
 @pytest.mark.parametrize(("pooling", "gain", "padding"), [("average", 1.0, "reflect"), ("max", 2.0, "replicate")])

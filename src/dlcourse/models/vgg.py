@@ -2,10 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Collection
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dlcourse import tensor_files
 
@@ -145,11 +148,51 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
     channels = 3
     for stage, (depth, width) in enumerate(STAGES, start=1):
         for index in range(1, depth + 1):
-            layers[f"conv{stage}_{index}"] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=padding)  # type: ignore[arg-type]
+            is_plain = padding == "zeros"
+            layers[f"conv{stage}_{index}"] = (
+                nn.Conv2d(channels, width, 3, padding=1) if is_plain else BorderedConv2d(channels, width, padding)
+            )
             layers[f"relu{stage}_{index}"] = nn.ReLU()
             channels = width
         layers[f"pool{stage}"] = pool(2)
     return layers
+
+
+class BorderedConv2d(nn.Conv2d):
+    """A 3x3 convolution of a picture that goes on by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
+
+    Args:
+        inputs, outputs: channels.
+        border: "reflect" (mirrored at its outermost pixels) or "replicate" (these once more).
+    """
+
+    def __init__(self, inputs: int, outputs: int, border: str):
+        super().__init__(inputs, outputs, 3)
+        self.border = border
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        return super().forward(Border.apply(x, self.border))
+
+
+class Border(torch.autograd.Function):
+    """F.pad by one pixel, with a gradient that is summed in one order: torch's own differs from run to run on a GPU."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, border: str) -> Tensor:
+        """(N, C, H, W) -> (N, C, H + 2, W + 2)."""
+        ctx.source = {"reflect": 1, "replicate": 0}[border]
+        return F.pad(x, (1, 1, 1, 1), border)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """Every pixel gets the sum over its copies, (N, C, H + 2, W + 2) -> (N, C, H, W)."""
+        (grad,) = grads
+        of_x = grad[:, :, 1:-1, 1:-1].clone()
+        inside, first, last = (slice(1, -1), slice(None)), (0, ctx.source), (-1, -1 - ctx.source)  # padded, own
+        for (row, own_row), (column, own_column) in list(product((inside, first, last), repeat=2))[1:]:
+            of_x[:, :, own_row, own_column] += grad[:, :, row, column]
+        return of_x, None
 
 
 def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
