@@ -31,7 +31,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
         train_joined(run_dir, OmegaConf.to_container(cfg), observe)
         return
     try:
-        status = processes.launch(cfg.devices, train_joined, run_dir, OmegaConf.to_container(cfg))
+        status = processes.launch(cfg.devices, cfg.device, train_joined, run_dir, OmegaConf.to_container(cfg))
     except ValueError as error:
         raise UserError(str(error)) from error
     if status:
@@ -43,7 +43,7 @@ def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None)
     from dlcourse import processes
 
     try:
-        with processes.joined():
+        with processes.joined(config["device"]):
             processes.wait()  # all have looked at the folder before one of them writes there
             with run_folders.end_told(run_dir):
                 train_in(run_dir, OmegaConf.create(config), observe)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from conftest import ROOT, assert_same, run_script, small_overrides
-from dlcourse import checkpoint
+from dlcourse import checkpoint, processes
 
 STYLEGAN = [
     "experiment=stylegan_faces",
@@ -35,7 +35,7 @@ TASKS = {
     "classifier with L-BFGS": [*CLASSIFIER, "optimizer=lbfgs", "task.batch_size=null"],
     "style transfer": small_overrides("style_transfer_hq", 4),
 }
-COMMON = ["runner.log_every=1", "runner.num_threads=1", "runner.max_steps=4"]
+COMMON = ["device=cpu", "runner.log_every=1", "runner.num_threads=1", "runner.max_steps=4"]
 # what scripts/train.py does, but every process leaves its own state behind
 DUMP = """
 import sys, torch
@@ -45,7 +45,7 @@ from conftest import compose
 from dlcourse import processes
 from dlcourse.build import build
 from dlcourse.descent import Descent
-with processes.joined():
+with processes.joined("cpu"):
     config = compose(*sys.argv[2:])
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
@@ -163,8 +163,24 @@ def test_a_minibatch_that_the_processes_cannot_divide_is_told(tmp_path):
     assert "a minibatch of 16 images cannot be divided into 3 equal parts" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("number", "device", "told"),
+    [
+        (3, "auto", "devices=3: give 1 to 2, the GPUs of this machine, or device=cpu"),
+        (0, "cpu", "devices=0: give 1 or more, processes on its CPU"),
+        (2, "cuda:1", "devices=2 cannot share device=cuda:1: give one of auto, cpu, cuda"),
+    ],
+)
+def test_devices_that_are_not_there_are_told(number, device, told, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ValueError, match=told):
+        processes.launch(number, device, print)
+
+
 def test_a_batch_too_small_to_share_is_told(tmp_path):
-    result = run_script("train.py", "devices=2", *CLASSIFIER, "task.batch_size=399", "run_dir=run", cwd=tmp_path)
+    result = run_script(
+        "train.py", "devices=2", "device=cpu", *CLASSIFIER, "task.batch_size=399", "run_dir=run", cwd=tmp_path
+    )
     assert result.returncode == 1
     assert "a batch of 1 samples, of 400, is too few for 2 processes" in result.stderr
     assert "Traceback" not in result.stderr and not (tmp_path / "run").exists()
@@ -172,7 +188,7 @@ def test_a_batch_too_small_to_share_is_told(tmp_path):
 
 def start_two(folder, *options):
     """Start two processes by `devices=2` and wait until they step; (the launcher, the ids of the two)."""
-    command = [sys.executable, str(ROOT / "scripts/train.py"), "devices=2", "run_dir=run", *options]
+    command = [sys.executable, str(ROOT / "scripts/train.py"), "devices=2", "device=cpu", "run_dir=run", *options]
     launcher = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     record = folder / "run" / "metrics.jsonl"

@@ -11,14 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+SHARED_DEVICES = ("auto", "cpu", "cuda")
+
 
 @contextlib.contextmanager
-def joined() -> Iterator[None]:
-    """Within the block this process is one of those that torchrun started; if it did not, it stays alone."""
+def joined(device: str) -> Iterator[None]:
+    """Within the block this process is one of those that torchrun started; if it did not, it stays alone.
+
+    Every process takes a GPU of its own, unless there is none or `device` is "cpu".
+    """
     if not is_one_of_several():
         yield
         return
-    has_gpus = torch.cuda.is_available()
+    has_gpus = torch.cuda.is_available() and device != "cpu"
     if has_gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpus else "gloo")
@@ -33,13 +38,14 @@ def is_one_of_several() -> bool:
     return "RANK" in os.environ
 
 
-def launch(number: int, work: Callable[..., None], *args: Any) -> int:
+def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> int:
     """Run work(*args) in `number` processes of this machine, with torchrun's own launcher, and wait for them.
 
     When one of them fails the others are ended; signals are passed on.
 
     Args:
-        number: of processes, and of GPUs where there are some.
+        number: of processes, and of GPUs unless there are none or `device` is "cpu".
+        device: of them all, "auto", "cpu" or "cuda".
         work: a function at the top of a module.
         args: what can be pickled.
 
@@ -47,16 +53,18 @@ def launch(number: int, work: Callable[..., None], *args: Any) -> int:
         The exit status: 0, that of the first that failed, or 128 + signal.
 
     Raises:
-        ValueError: fewer than one, or more than there are GPUs.
+        ValueError: fewer than one, more than there are GPUs, or a device that cannot be shared.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException  # here: they take a while
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    gpus = torch.cuda.device_count()
+    if device not in SHARED_DEVICES:
+        raise ValueError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
+    gpus = 0 if device == "cpu" else torch.cuda.device_count()
     if number < 1 or (gpus and number > gpus):
-        wanted = f"1 to {gpus}, the GPUs of this machine" if gpus else "1 or more, processes on its CPU"
-        raise ValueError(f"devices={number}: give {wanted}")
+        on_gpus = f"1 to {gpus}, the GPUs of this machine, or device=cpu"
+        raise ValueError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
     config = LaunchConfig(
         1, 1, number, run_id=str(os.getpid()), rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0
