@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dlcourse.models.stylegan.layers import EPSILON, at_least_float32
 
@@ -33,17 +32,11 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[T
             taken while it is in the cache. None are needed for an x that is finished.
     """
     scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
-    is_eager = is_eager_on_cpu(x)
-    if not is_eager:
-        deque(pieces, maxlen=0)
-    if x.element_size() < 4 and not is_eager:
-        normal = F.group_norm(x, x.shape[1], eps=epsilon)  # takes float32 sums of half precision
-        return torch.addcmul(bias.to(x.dtype), normal, (scale + 1).to(x.dtype))
     if torch.is_grad_enabled():
         return InstanceNorm.apply(x, scale + 1, bias, epsilon)
     mean, variance = mean_and_variance(x, pieces)
-    slope, intercept = instance_norm_line(scale + 1, bias, mean, (variance + epsilon).rsqrt())
-    return scale_and_shift_(x, slope.to(x.dtype), intercept.to(x.dtype))
+    line = instance_norm_line(scale + 1, bias, mean, (variance + epsilon).rsqrt())
+    return scale_and_shift_(x, *line) if is_eager_on_cpu(x) else scale_and_shift(x, *line)
 
 
 class InstanceNorm(torch.autograd.Function):
@@ -56,8 +49,7 @@ class InstanceNorm(torch.autograd.Function):
         rstd = (variance + epsilon).rsqrt()
         ctx.save_for_backward(x, factor, mean, rstd)
         ctx.epsilon = epsilon
-        slope, intercept = instance_norm_line(factor, shift, mean, rstd)
-        return torch.addcmul(intercept, x, slope)
+        return scale_and_shift(x, *instance_norm_line(factor, shift, mean, rstd))
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -67,13 +59,14 @@ class InstanceNorm(torch.autograd.Function):
             mean, variance = mean_and_variance(x)
             rstd = (variance + ctx.epsilon).rsqrt()
         pixels = x.shape[2] * x.shape[3]
-        of_shift = grad.sum((2, 3), keepdim=True)
+        of_shift = sum_over_pixels(grad)
         parts = [sum_over_pixels(grad[:, :, rows] * (x[:, :, rows] - mean)) for rows in rows_in_cache(x)]
         aligned = torch.stack(parts).sum(0)
         a = factor * rstd
         b = -a * rstd.square() * aligned / pixels
         c = -a * of_shift / pixels - b * mean
-        return torch.addcmul(torch.addcmul(c, x, b), grad, a), aligned * rstd, of_shift, None
+        of_x = torch.addcmul(torch.addcmul(c, x, b), grad, a).to(x.dtype)
+        return of_x, aligned * rstd, of_shift, None
 
 
 def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,9 +75,14 @@ def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor
     return slope, shift - slope * mean
 
 
+def scale_and_shift(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
+    """slope x + intercept, (N, C, H, W) and (N, C, 1, 1) twice -> (N, C, H, W); half precision is rounded last."""
+    return torch.addcmul(intercept, x, slope).to(x.dtype)
+
+
 def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
     """slope x + intercept in place of x, (N, C, H, W) and (N, C, 1, 1) twice."""
-    lanes, wide = lanes_of(x), x
+    lanes, wide, slope, intercept = lanes_of(x), x, slope.to(x.dtype), intercept.to(x.dtype)
     if lanes > 1:
         wide, slope, intercept = in_lanes(x, lanes), slope.repeat(1, lanes, 1, 1), intercept.repeat(1, lanes, 1, 1)
     torch.addcmul(intercept, wide, slope, out=wide)
@@ -96,6 +94,9 @@ def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor,
 
     `pieces` as for `adain`. On the CPU by batch norm's kernel, which writes no pixels.
     """
+    if not x.is_cpu:
+        variance, mean = torch.var_mean(at_least_float32(x), (2, 3), correction=0, keepdim=True)
+        return mean, variance
     if not is_eager_on_cpu(x) or x.shape[1:].numel() < NUMBERS_WORTH_A_CALL:
         deque(pieces, maxlen=0)
         x = at_least_float32(x)
@@ -144,8 +145,8 @@ def combined(shares: Tensor, means: Tensor, variances: Tensor) -> tuple[Tensor, 
 
 
 def sum_over_pixels(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, 1, 1)."""
-    return x.sum((2, 3), keepdim=True)
+    """In float32 or better, (N, C, H, W) -> (N, C, 1, 1)."""
+    return x.sum((2, 3), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

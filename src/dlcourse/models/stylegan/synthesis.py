@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.models.stylegan.adain import adain, row_pieces
+from dlcourse.models.stylegan.adain import adain, is_eager_on_cpu, row_pieces
 from dlcourse.models.stylegan.layers import (
     EPSILON,
     GAIN,
@@ -128,6 +128,8 @@ class StyledLayer(nn.Module):
 
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Fresh x with its bias (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
+        if not is_eager_on_cpu(x):
+            return adain(lrelu(self.noise(x, noise)), self.style(w), self.epsilon)
         pieces = row_pieces(x) if noise is None else row_pieces(x, noise)
         return adain(x, self.style(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
 
@@ -149,7 +151,7 @@ class NoiseInput(nn.Module):
         if noise is None:
             return x
         noise, weight = noise.to(x.dtype), self.weight.to(x.dtype)
-        if x.element_size() < 4:  # half precision is slow with two broadcast factors, but not as an outer product
+        if x.element_size() < 4 and x.is_cpu:  # slow with two broadcast factors, but not as an outer product
             pixels, channels = noise.expand(len(x), -1, -1, -1).flatten(2).mT, weight.expand(len(x), 1, -1)
             x.flatten(2).mT.baddbmm_(pixels, channels)  # (N, HW, C) += (N, HW, 1) (N, 1, C)
             return x
@@ -186,7 +188,7 @@ class ConvLayer(StyledLayer):
     def kernel(self, x: Tensor) -> Tensor:
         """What x is convolved with, of its type and, where that is faster, in its memory format."""
         layout = x.dtype, torch.contiguous_format if x.is_contiguous() else torch.channels_last
-        if self.kept is None:
+        if self.kept is None or torch.compiler.is_compiling():
             return self.new_kernel(*layout)
         if layout not in self.kept:
             with torch.no_grad():
