@@ -18,12 +18,14 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.errors import UserError
     from dlcourse.models import Generator
     from dlcourse.models.stylegan import constant_weights
-    from dlcourse.runner import find_device
+    from dlcourse.runner import PRECISIONS, find_device
     from dlcourse.sampling import check_output, save
 
     keep_freed_memory()  # picture after picture needs the same
     config = command_line.plain(cfg)
     torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
+    if config["precision"] not in PRECISIONS:
+        raise UserError(f"precision={config['precision']}: give one of {', '.join(PRECISIONS)}")
     sampler = build(config["sampler"], "sampler")
     path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
     output = output_path(path, config)
@@ -36,9 +38,13 @@ def sample(cfg: DictConfig) -> None:
     if not isinstance(generator, Generator):
         raise UserError(f"{path}: not a StyleGAN checkpoint (its model.generator is no generator)")
     checkpoint.restore(saved, {"generator_ema": generator}, path)
-    device = find_device(config["device"])
-    generator = generator.eval().to(device).to(memory_format=torch.channels_last)  # the fastest layout
-    with constant_weights(generator):
+    device, autocast = find_device(config["device"]), config["precision"] == "bf16"
+    torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
+    torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
+    generator = generator.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)  # the fastest
+    if config["compile"]:
+        generator.synthesis.compile(mode="reduce-overhead")
+    with constant_weights(generator), torch.autocast(device.type, torch.bfloat16, enabled=autocast):
         result = sampler(generator)
     for written in save(result, output, config["singles"]):
         print(written)

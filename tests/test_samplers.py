@@ -72,6 +72,17 @@ def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     assert len({frame.size for frame in result.frames}) <= 1
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sampler_draws_in_half_precision(name, generator, photo):
+    with torch.autocast("cpu", torch.bfloat16):
+        half = sampler(name, photo=photo)(generator)
+    full = sampler(name, photo=photo)(generator)
+    assert half.picture.size == full.picture.size
+    for key in full.singles.keys() if name != "noise" else ():  # whose map of deviations has a scale of its own
+        difference = np.abs(pixels(half, key) - pixels(full, key))
+        assert difference.mean() < 6, key
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "project_features"])
 def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
     small = small_generator(resolution=8, label_size=2)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -142,6 +143,10 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
     second = run_script("sample.py", file, "seeds=0-3", "output=here/again.png", cwd=gan_run)
     assert second.returncode == 0, second.stderr
     assert (gan_run / "here" / "again.png").read_bytes() == path.read_bytes()
+    half = run_script("sample.py", file, "seeds=0-3", "precision=bf16", "output=half.png", cwd=gan_run)
+    assert half.returncode == 0, half.stderr
+    found, expected = (np.asarray(Image.open(gan_run / name)).astype(int) for name in ("half.png", path))
+    assert 0 < np.abs(found - expected).mean() < 4
 
 
 @pytest.mark.parametrize(
@@ -152,6 +157,7 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
         (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
         (["checkpoint=run", "output=a.txt"], ["output=a.txt: must end in one of"]),
         (["checkpoint=run", "sampler=project"], ["there is no target; give a picture, target=PHOTO.jpg"]),
+        (["checkpoint=run", "precision=fp16"], ["precision=fp16: give one of fp32, bf16"]),
         (["checkpoint=run", "classes=3"], ["class=3: this generator knows no classes"]),
         (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: not a whole checkpoint"]),
     ],

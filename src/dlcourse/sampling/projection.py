@@ -135,7 +135,7 @@ class Project:
 
     def losses(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> Metrics:
         """The objective at a point, and its terms."""
-        image = generator.synthesis(w.expand(1, generator.num_layers, -1), noise)
+        image = generator.synthesis(w.expand(1, generator.num_layers, -1), noise).float()
         pixels = multiscale_distance((image + 1) / 2, self.target, self.scales)
         terms: Metrics = {"pixels": pixels, "loss": pixels}
         if self.features is not None:
