@@ -1,12 +1,17 @@
 """G(z) beside its floors: the bare chain of the same convolutions, and the machine's matrix product.
 
     python benchmarks/stylegan_sampling.py
+    python benchmarks/stylegan_sampling.py --device cuda
 
-Every measurement is a process of its own; peers take turns, and the median of several rounds counts, since the time of
-a large picture depends on the process and on who else is on the machine. `chain` runs the convolutions of the synthesis
-network and nothing else (no blur, noise, bias, rectifier, normalization or style), each in the fastest of its equal
-forms and memory formats, found by trying, and in float32 or bfloat16; `fp32` and `bf16` are the whole generator, with
-random weights of the paper's sizes. Not every CPU multiplies bfloat16 faster than float32: its own chain tells.
+`chain` runs the convolutions of the synthesis network and nothing else (no blur, noise, bias, rectifier, normalization
+or style), each in the fastest of its equal forms and memory formats, found by trying, and in float32 or bfloat16;
+`fp32` and `bf16` are the whole generator, with random weights of the paper's sizes. Not every CPU multiplies bfloat16
+faster than float32: its own chain tells. On a GPU `compiled` is bf16 with torch.compile and CUDA graphs, `tf32` is fp32
+with convolutions that round to ten bits, and the chain is replayed from a CUDA graph: it waits for no kernel to start.
+
+Within a process the peers run in turn, and ratios are medians over the turns: whoever else is on the machine slows all
+of them. Several processes are started, since the time of a large picture depends on the process, too. Peak memory is
+that of a process that draws and does nothing else.
 """
 
 import argparse
@@ -18,25 +23,34 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PEERS = ("chain_fp32", "fp32", "chain_bf16", "bf16")
+PEERS = {
+    "cpu": ("chain_fp32", "fp32", "chain_bf16", "bf16"),
+    "cuda": ("chain_fp32", "fp32", "chain_tf32", "tf32", "chain_bf16", "bf16", "compiled"),
+}
 FORMATS = (torch.contiguous_format, torch.channels_last)
+Work = Callable[[], object]
+Turns = list[dict[str, float]]  # seconds of each peer, turn after turn
 
 
-def seconds_of(work: Callable[[], object], repeats: int) -> float:
-    """The median of several runs after a first one."""
+def timed(work: Work) -> float:
+    """Seconds that it takes."""
+    start = time.perf_counter()
     work()
-    found = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def seconds_of(work: Work, repeats: int) -> float:
+    """The median of several runs after two others."""
+    return statistics.median([timed(work) for _ in range(2 + repeats)][2:])
 
 
 Convolution = tuple[str, tuple[int, ...], tuple[int, ...]]  # kind, shape of the input, shape of the weight
@@ -56,70 +70,119 @@ def convolutions(resolution: int, batch: int) -> list[Convolution]:
     return found
 
 
-def forms(kind: str, x: Tensor, weight: Tensor) -> list[Callable[[], Tensor]]:
+def forms(kind: str, x: Tensor, weight: Tensor, memory_format: torch.memory_format) -> list[Work]:
     """The equal forms of one convolution; up: nearest x2 and 3x3, or one transposed convolution of 4x4."""
+    x, weight = x.to(memory_format=memory_format), weight.to(memory_format=memory_format)
     if kind != "up":
         return [lambda: F.conv2d(x, weight, padding="same")]
     outputs, inputs = weight.shape[:2]
-    wide = torch.randn(inputs, outputs, 4, 4).to(weight.dtype)
+    wide = weight.new_empty(inputs, outputs, 4, 4).normal_().to(memory_format=memory_format)
     return [
         lambda: F.conv2d(F.interpolate(x, scale_factor=2.0, mode="nearest"), weight, padding=1),
         lambda: F.conv_transpose2d(x, wide, stride=2, padding=1),
     ]
 
 
-def chain_seconds(resolution: int, batch: int, repeats: int, is_bf16: bool) -> float:
-    """Seconds of all convolutions, each at its best."""
-    total, dtype = 0.0, torch.bfloat16 if is_bf16 else torch.float32
-    for kind, shape, weight_shape in convolutions(resolution, batch):
-        best = float("inf")
-        for memory_format in FORMATS:
-            tensors = (torch.randn(size, dtype=dtype) for size in (shape, weight_shape))
-            x, weight = (tensor.to(memory_format=memory_format) for tensor in tensors)
-            best = min([best, *(seconds_of(form, repeats) for form in forms(kind, x, weight))])
-        total += best
-    return total
+def chain_of(resolution: int, batch: int, dtype: torch.dtype, device: str) -> Work:
+    """All convolutions, each at its best."""
+    chosen = []
+    for kind, *shapes in convolutions(resolution, batch):
+        x, weight = (torch.randn(shape, dtype=dtype, device=device) for shape in shapes)
+        candidates = [form for memory_format in FORMATS for form in forms(kind, x, weight, memory_format)]
+        chosen.append(min(candidates, key=partial(seconds_of, repeats=5)))
+
+    def chain() -> None:
+        for convolution in chosen:
+            convolution()
+
+    return chain
 
 
-def generator_seconds(resolution: int, batch: int, repeats: int, is_bf16: bool) -> float:
-    """Seconds of G(z), as the samplers call it."""
+def captured(work: Work) -> Work:
+    """The replay of a CUDA graph of some work that has run before."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return graph.replay
+
+
+def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
+    """What `peer` does once; `stack` ends what it began."""
     from dlcourse.models.stylegan import Generator, constant_weights
 
-    generator = Generator(resolution, 512, 512, 8192, 512, 0).eval().to(memory_format=torch.channels_last)
-    z = torch.randn(batch, 512)
-    with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16), constant_weights(generator):
-        return seconds_of(lambda: generator(z), repeats)
+    resolution, batch, device = arguments.resolution, arguments.batch, arguments.device
+    is_half, is_rounded = "bf16" in peer or peer == "compiled", "tf32" in peer
+    torch.backends.cudnn.allow_tf32 = is_rounded
+    if peer.startswith("chain"):
+        chain = chain_of(resolution, batch, torch.bfloat16 if is_half else torch.float32, device)
+        return captured(chain) if device == "cuda" else chain
+    generator = Generator(resolution, 512, 512, 8192, 512, 0).eval().requires_grad_(False)
+    generator = generator.to(device).to(memory_format=torch.channels_last)
+    if peer == "compiled":
+        generator.compile(mode="reduce-overhead")
+    stack.enter_context(constant_weights(generator))
+    z = torch.randn(batch, 512, device=device)
+
+    def draw() -> None:
+        torch.backends.cudnn.allow_tf32 = is_rounded
+        with torch.autocast(device, torch.bfloat16, enabled=is_half):
+            generator(z)
+
+    return draw
 
 
 def child(arguments: argparse.Namespace) -> None:
-    """One measurement in this process; prints JSON."""
+    """Turns of the peers in this process, and its peak memory in GiB (on a GPU torch's); prints a line of JSON."""
     from dlcourse.allocator import keep_freed_memory
 
     keep_freed_memory()  # as scripts/sample.py does
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    sizes = arguments.resolution, arguments.batch, arguments.repeats
-    with torch.no_grad():
-        measured = chain_seconds if arguments.child.startswith("chain") else generator_seconds
-        seconds = measured(*sizes, is_bf16=arguments.child.endswith("bf16"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
-    print(json.dumps({"seconds": seconds, "rss": peak}))
+    with torch.no_grad(), ExitStack() as stack:
+        works = {peer: work_of(peer, arguments, stack) for peer in arguments.child}
+        for work in works.values():
+            seconds_of(work, 1)
+        turns = [{peer: timed(work) for peer, work in works.items()} for _ in range(arguments.repeats)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if arguments.device == "cuda":
+        peak = torch.cuda.max_memory_allocated()
+    print(json.dumps({"turns": turns, "peak": peak / 2**30}))
 
 
-def measure(peer: str, resolution: int, batch: int, arguments: argparse.Namespace) -> dict:
-    """A measurement in a fresh process, on huge pages as the scripts have them."""
-    sizes = [f"--resolution={resolution}", f"--batch={batch}", f"--threads={arguments.threads}"]
+def measure(arguments: argparse.Namespace, resolution: int, batch: int, *peers: str, repeats: int) -> dict:
+    """What `child` tells of a fresh process, on huge pages as the scripts have them."""
+    options = {"resolution": resolution, "batch": batch, "repeats": repeats}
+    options |= {"device": arguments.device, "threads": arguments.threads}
+    command = [sys.executable, __file__, *(f"--{key}={value}" for key, value in options.items()), "--child", *peers]
     environment = os.environ | {"OMP_NUM_THREADS": str(arguments.threads), "THP_MEM_ALLOC_ENABLE": "1"}
-    command = [sys.executable, __file__, f"--child={peer}", *sizes, f"--repeats={arguments.repeats}"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def ratio(found: list[dict], peer: str, other: str) -> float:
-    """The median over rounds of seconds by seconds."""
-    return statistics.median(turn[peer]["seconds"] / turn[other]["seconds"] for turn in found)
+def compare(arguments: argparse.Namespace, resolution: int, batch: int) -> None:
+    """Print a row for each peer."""
+    peers = PEERS[arguments.device]
+    turns: Turns = []
+    for _ in range(arguments.rounds):
+        turns += measure(arguments, resolution, batch, *peers, repeats=arguments.repeats)["turns"]
+    for peer in peers:
+        seconds = statistics.median(turn[peer] for turn in turns)
+        line = f"{resolution:4} x{batch} {peer:10} {seconds * 1e3:8.2f} ms"
+        if not peer.startswith("chain"):
+            peak = measure(arguments, resolution, batch, peer, repeats=1)["peak"]
+            chain = "chain_bf16" if peer == "compiled" else f"chain_{peer}"
+            line += f"  peak {peak:.2f} GiB  {ratio(turns, peer, chain)} times its chain"
+        if peer in ("tf32", "bf16", "compiled"):
+            line += f"  {ratio(turns, 'fp32', peer)} times as fast as fp32"
+        print(line, flush=True)
+
+
+def ratio(turns: Turns, peer: str, other: str) -> str:
+    """The median over the turns of seconds by seconds, and the middle half of them."""
+    low, middle, high = statistics.quantiles([turn[peer] / turn[other] for turn in turns], n=4)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:
@@ -127,10 +190,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="G(z) beside the bare chain of its convolutions.")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--repeats", type=int, default=9, help="runs in a process")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each peer")
+    parser.add_argument("--repeats", type=int, default=9, help="turns in a process")
+    parser.add_argument("--rounds", type=int, default=3, help="processes")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--child", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("--device", choices=PEERS, default="cpu")
+    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--resolution", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -138,23 +202,14 @@ def main() -> None:
         child(arguments)
         return
     torch.set_num_threads(arguments.threads)
-    rates = []
+    size, rates = (2048 if arguments.device == "cpu" else 8192), []
     for dtype in (torch.float32, torch.bfloat16):
-        a = torch.randn(2048, 2048, dtype=dtype)
-        rates.append(2 * 2048**3 / seconds_of(partial(torch.matmul, a, a), 5) / 1e9)
-    print("machine: matrix product {:.0f} GFLOP/s in fp32, {:.0f} in bf16".format(*rates))
+        a = torch.randn(size, size, dtype=dtype, device=arguments.device)
+        rates.append(2 * size**3 / seconds_of(partial(torch.matmul, a, a), 5) / 1e9)
+    print("machine: matrix product {:.0f} GFLOP/s in fp32, {:.0f} in bf16".format(*rates), flush=True)
     for resolution in arguments.resolutions:
         for batch in arguments.batches:
-            rounds = range(arguments.rounds)
-            found = [{peer: measure(peer, resolution, batch, arguments) for peer in PEERS} for _ in rounds]
-            for peer in PEERS:
-                seconds, peak = (statistics.median(turn[peer][key] for turn in found) for key in ("seconds", "rss"))
-                line = f"{resolution:4} x{batch} {peer:10} {seconds:7.3f} s  peak {peak:.2f} GiB"
-                if not peer.startswith("chain"):
-                    line += f"  {ratio(found, peer, f'chain_{peer}'):.2f} times its chain"
-                if peer == "bf16":
-                    line += f"  {ratio(found, 'fp32', peer):.2f} times as fast as fp32"
-                print(line, flush=True)
+            compare(arguments, resolution, batch)
 
 
 if __name__ == "__main__":
