@@ -10,7 +10,7 @@ from conftest import ROOT
 from dlcourse.interop import load_pretrained
 from dlcourse.models import Discriminator, Generator
 from dlcourse.models.stylegan import constant_weights
-from dlcourse.models.vgg import BorderedConv2d
+from dlcourse.models.vgg import PaddedConv2d
 from generators import small_generator
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -54,11 +54,12 @@ def test_compiled_pictures_are_the_others():
 
 
 @pytest.mark.parametrize("memory_format", FORMATS)
-def test_a_picture_does_not_depend_on_psi_1_or_an_empty_range(memory_format):
+def test_pictures_repeat_psi_1_leaves_them_alone_and_psi_0_is_one_for_all(memory_format):
     generator = trained().cuda().to(memory_format=memory_format)
     z = torch.randn(2, generator.z_dim, device="cuda")
     plain = generator(z)
-    assert torch.equal(plain, generator(z, truncation_psi=1.0)) and torch.equal(plain, generator(z))
+    styles = generator.mapping(z)[:, None].expand(-1, generator.num_layers, -1)
+    assert torch.equal(plain, generator(z)) and torch.equal(plain, generator.synthesis(styles))
     average = generator(z, truncation_psi=0.0)
     assert torch.equal(average[0], average[1])
 
@@ -80,9 +81,9 @@ def test_gradients_and_the_penalty_are_those_of_the_cpu_in_float64(memory_format
         assert (own - expected).norm() <= 1e-4 * expected.norm()
 
 
-@pytest.mark.parametrize("border", ["reflect", "replicate"])
-def test_gradients_at_a_border_repeat_to_the_last_bit(border):
-    layer, x = BorderedConv2d(16, 8, border).cuda(), torch.randn(1, 16, 65, 43, device="cuda", requires_grad=True)
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_gradients_at_a_border_repeat_to_the_last_bit(mode):
+    layer, x = PaddedConv2d(16, 8, mode).cuda(), torch.randn(1, 16, 65, 43, device="cuda", requires_grad=True)
     grad = torch.randn(1, 8, 65, 43, device="cuda")
     first, *others = (torch.autograd.grad(layer(x), x, grad)[0] for _ in range(5))
     assert all(torch.equal(first, other) for other in others)

@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models import vgg19
 
 from dlcourse.models import VGG19
-from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, BorderedConv2d, down_to_deepest
+from dlcourse.models.vgg import LAYERS, PIXELS, PREPROCESSING, PaddedConv2d, down_to_deepest
 
 
 def make(weights="orthogonal", **changes) -> VGG19:
@@ -162,10 +162,10 @@ def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_pat
         make("imagenet")
 
 
-@pytest.mark.parametrize("border", ["reflect", "replicate"])
-def test_borders_are_those_of_torch_with_right_derivatives(border):
-    plain = nn.Conv2d(3, 4, 3, padding=1, padding_mode=border).double()
-    ours = BorderedConv2d(3, 4, border).double()
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_borders_are_those_of_torch_with_right_derivatives(mode):
+    plain = nn.Conv2d(3, 4, 3, padding=1, padding_mode=mode).double()
+    ours = PaddedConv2d(3, 4, mode).double()
     ours.load_state_dict(plain.state_dict())
     x, grad = torch.randn(2, 3, 5, 4).double().requires_grad_(), torch.randn(2, 4, 5, 4).double()
     assert torch.equal(ours(x), plain(x))

@@ -1,7 +1,8 @@
 """VGG19 as a chain of named feature maps."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -144,45 +145,44 @@ def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:
 
 def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
     """conv1_1 -> relu1_1 -> ... -> pool5. The activations are not in place: a tapped feature must stay as it is."""
+    plain, padded = partial(nn.Conv2d, kernel_size=3, padding=1), partial(PaddedConv2d, mode=padding)
+    convolution: Callable[[int, int], nn.Module] = plain if padding == "zeros" else padded
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = 3
     for stage, (depth, width) in enumerate(STAGES, start=1):
         for index in range(1, depth + 1):
-            is_plain = padding == "zeros"
-            layers[f"conv{stage}_{index}"] = (
-                nn.Conv2d(channels, width, 3, padding=1) if is_plain else BorderedConv2d(channels, width, padding)
-            )
+            layers[f"conv{stage}_{index}"] = convolution(channels, width)
             layers[f"relu{stage}_{index}"] = nn.ReLU()
             channels = width
         layers[f"pool{stage}"] = pool(2)
     return layers
 
 
-class BorderedConv2d(nn.Conv2d):
-    """A 3x3 convolution of a picture that goes on by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
+class PaddedConv2d(nn.Conv2d):
+    """A 3x3 convolution of a picture padded by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
 
     Args:
         inputs, outputs: channels.
-        border: "reflect" (mirrored at its outermost pixels) or "replicate" (these once more).
+        mode: "reflect" (mirrored at its outermost pixels) or "replicate" (these once more).
     """
 
-    def __init__(self, inputs: int, outputs: int, border: str):
+    def __init__(self, inputs: int, outputs: int, mode: str):
         super().__init__(inputs, outputs, 3)
-        self.border = border
+        self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        return super().forward(Border.apply(x, self.border))
+        return super().forward(Pad.apply(x, self.mode))
 
 
-class Border(torch.autograd.Function):
+class Pad(torch.autograd.Function):
     """F.pad by one pixel, with a gradient that is summed in one order: torch's own differs from run to run on a GPU."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, border: str) -> Tensor:
+    def forward(ctx: Any, x: Tensor, mode: str) -> Tensor:
         """(N, C, H, W) -> (N, C, H + 2, W + 2)."""
-        ctx.source = {"reflect": 1, "replicate": 0}[border]
-        return F.pad(x, (1, 1, 1, 1), border)
+        ctx.source = {"reflect": 1, "replicate": 0}[mode]
+        return F.pad(x, (1, 1, 1, 1), mode)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
