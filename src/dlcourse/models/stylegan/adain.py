@@ -22,14 +22,14 @@ def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[T
     """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
 
     Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on the
-    variance. Overwrites x where gradients are off: only for the fresh output of a layer.
+    variance. Overwrites x where `is_eager_on_cpu`: only for the fresh output of a layer.
 
     Args:
         x: (N, C, H, W).
         style: (N, 2 C), y_scale - 1 before y_bias.
         epsilon: see above.
         pieces: all of x, in the order of `row_pieces`, each finished in place as it is asked for: statistics are
-            taken while it is in the cache. None are needed for an x that is finished.
+            taken while it is in the cache. Only where `is_eager_on_cpu`, and none for an x that is finished.
     """
     scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
     if torch.is_grad_enabled():
@@ -92,7 +92,7 @@ def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
 def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor, Tensor]:
     """Over the pixels of each image and channel, in float32 or better: (N, C, H, W) -> (N, C, 1, 1) twice.
 
-    `pieces` as for `adain`. On the CPU by batch norm's kernel, which writes no pixels.
+    `pieces` as for `adain`. Where `is_eager_on_cpu` by batch norm's kernel, which writes no pixels.
     """
     if not x.is_cpu:
         variance, mean = torch.var_mean(at_least_float32(x), (2, 3), correction=0, keepdim=True)
@@ -152,7 +152,7 @@ def sum_over_pixels(x: Tensor) -> Tensor:
 def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Rows that stay in the cache, image after image: views of (N or 1, C, H, W), to be changed in place.
 
-    A batch of images of one piece each comes whole, and so does everything outside of `is_eager_on_cpu`.
+    A batch of images of one piece each comes whole.
     """
     images, rows = len(tensors[0]), rows_in_cache(tensors[0][:1])
     if len(rows) == 1:
