@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcourse.build import build
-from dlcourse.runner import Runner
+from dlcourse.runner import Runner, autocast
 from dlcourse.tasks import StyleGAN
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -86,7 +86,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
 
     def step() -> None:
         nonlocal steps
-        with runner.autocast():
+        with autocast(runner.device, runner.precision):
             z = torch.randn(batch_size, generator.z_dim, device=runner.device)
             fakes = generator(z, noise="random")
             chosen = torch.randint(len(images), (batch_size,), device=runner.device)

@@ -15,11 +15,12 @@ def find_lr(cfg: DictConfig) -> None:
     from dlcourse.errors import UserError
     from dlcourse.figures import save
     from dlcourse.reports.lr_range import RangeTest, draw
+    from dlcourse.runner import autocast
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
     output = Path(cfg.output or run_folders.new_run_dir(cfg) / "lr_range.png")
     runner, task = run_folders.build_classifier(cfg)
-    with runner.autocast():
+    with autocast(runner.device, runner.precision):
         curve = test(task)
     try:
         save(draw(curve), output)

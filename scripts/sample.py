@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -9,27 +10,48 @@ import command_line
 
 
 def sample(cfg: DictConfig) -> None:
-    """Rebuild the averaged generator from the checkpoint's own config and let the sampler draw."""
+    """Let the sampler draw with the averaged generator of the checkpoint."""
     import torch
 
     from dlcourse import checkpoint
     from dlcourse.allocator import keep_freed_memory
-    from dlcourse.build import build, build_fitting
+    from dlcourse.build import build
     from dlcourse.errors import UserError
-    from dlcourse.models import Generator
     from dlcourse.models.stylegan import constant_weights
-    from dlcourse.runner import PRECISIONS, find_device
+    from dlcourse.runner import autocast, find_device
     from dlcourse.sampling import check_output, save
 
     keep_freed_memory()  # picture after picture needs the same
     config = command_line.plain(cfg)
     torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
-    if config["precision"] not in PRECISIONS:
-        raise UserError(f"precision={config['precision']}: give one of {', '.join(PRECISIONS)}")
+    try:
+        device = find_device(config["device"])
+        precision = autocast(device, config["precision"])
+    except ValueError as error:
+        raise UserError(str(error)) from error
     sampler = build(config["sampler"], "sampler")
     path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
     output = output_path(path, config)
     check_output(output)
+    generator = averaged_generator(path).requires_grad_(False)
+    torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
+    torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
+    generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
+    if config["compile"]:
+        generator.synthesis.compile(mode="reduce-overhead")
+    with constant_weights(generator), precision:
+        result = sampler(generator)
+    for written in save(result, output, config["singles"]):
+        print(written)
+
+
+def averaged_generator(path: Path) -> Any:
+    """The generator of a checkpoint, built from the checkpoint's own config."""
+    from dlcourse import checkpoint
+    from dlcourse.build import build_fitting
+    from dlcourse.errors import UserError
+    from dlcourse.models import Generator
+
     saved = checkpoint.load(path)
     if "generator_ema" not in saved["state"]:
         raise UserError(f"{path}: not a StyleGAN checkpoint (it holds {', '.join(saved['state'])})")
@@ -38,16 +60,7 @@ def sample(cfg: DictConfig) -> None:
     if not isinstance(generator, Generator):
         raise UserError(f"{path}: not a StyleGAN checkpoint (its model.generator is no generator)")
     checkpoint.restore(saved, {"generator_ema": generator}, path)
-    device, autocast = find_device(config["device"]), config["precision"] == "bf16"
-    torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
-    torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
-    generator = generator.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)  # the fastest
-    if config["compile"]:
-        generator.synthesis.compile(mode="reduce-overhead")
-    with constant_weights(generator), torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-        result = sampler(generator)
-    for written in save(result, output, config["singles"]):
-        print(written)
+    return generator.eval()
 
 
 def output_path(checkpoint_path: Path, config: dict) -> Path:

@@ -10,7 +10,7 @@ from PIL import Image
 from dlcourse.build import build
 from dlcourse.errors import UserError
 from dlcourse.images import to_picture
-from dlcourse.models.stylegan import mix_styles
+from dlcourse.models.stylegan import constant_weights, mix_styles
 from dlcourse.sampling import Drawing, Result, check_output, latents, parse_seeds, save
 from dlcourse.sampling.drawing import seeded_noise, to_unit
 from dlcourse.sampling.points import SavedStyles, Seed, parse_numbers, stored_noise
@@ -158,6 +158,18 @@ def test_a_seed_may_bring_its_class():
         drawing().pictures(conditional, parse_seeds("0@3"))
     with pytest.raises(ValueError, match="seeds must be numbers here, got '0@1'"):
         parse_numbers("0@1")
+
+
+@pytest.mark.parametrize("is_half", [False, True])
+def test_the_generator_is_one_graph_for_the_compiler(is_half, generator):
+    z = torch.randn(2, generator.z_dim)
+    compiled = torch.compile(generator, backend="eager", fullgraph=True)
+    noises = [buffer for name, buffer in generator.synthesis.named_buffers() if name.startswith("noise")]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=is_half), constant_weights(generator):
+        for noise in ("const", "none", noises):
+            expected = generator(z, noise=noise).float()
+            difference = (compiled(z, noise=noise).float() - expected).abs().max()
+            assert difference <= (0.1 if is_half else 1e-5) * expected.abs().max()
 
 
 def test_many_w_at_once_are_those_of_the_seeds(generator):

@@ -69,10 +69,9 @@ class Runner:
         for name, count in (counts | {"num_threads": num_threads or 1}).items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
         self.seed = seed
         self.device = find_device(device)
+        autocast(self.device, precision)  # refuses an unknown one
         self.generators = default_generators(self.device)
         self.precision = precision
         self.num_threads = num_threads
@@ -164,14 +163,8 @@ class Runner:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
         for generator in self.generators:
             generator.manual_seed(step_seed(self.seed, step))
-        with span("step"), self.autocast():
+        with span("step"), autocast(self.device, self.precision):
             return task.step()
-
-    def autocast(self) -> contextlib.AbstractContextManager:
-        """The precision of a step. Casts are not cached: a step may update a network and use it again."""
-        if self.precision == "fp32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
 
     def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_due: bool, is_best: bool) -> None:
         """Write the checkpoint of `step` where it belongs, if it does, and when it is safe let go of the oldest."""
@@ -181,6 +174,19 @@ class Runner:
         if is_due:
             checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
             checkpoint.prune(run_dir, self.keep_checkpoints)
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """What computes in a precision. Casts are not cached: a step may update a network and use it again.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
 def step_seed(seed: int, step: int) -> int:
