@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from conftest import assert_same, run_script
-from dlcourse import checkpoint
+from dlcourse import checkpoint, runner
 from dlcourse.errors import UserError
+from dlcourse.logbook import Logbook
 from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
 
 
@@ -49,6 +50,18 @@ def test_a_run_that_was_asked_to_end_goes_on_to_the_same_bits(tmp_path):
     assert [path.name for path in checkpoint.all_of(tmp_path / "stopped")] == ["step_0000004.pt"]
     train(tmp_path / "stopped")
     assert_same(*states(tmp_path / "straight", tmp_path / "stopped"))
+
+
+def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_path, monkeypatch):
+    class Signalling(Logbook):
+        def __init__(self, *about):
+            super().__init__(*about)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(runner, "Logbook", Signalling)
+    with pytest.raises(KeyboardInterrupt, match="SIGINT after step 1"):
+        train(tmp_path, checkpoint_every=100)
+    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000001.pt"]
 
 
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
