@@ -56,10 +56,10 @@ def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_pat
     class Signalling(Logbook):
         def __init__(self, *about):
             super().__init__(*about)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(runner, "Logbook", Signalling)
-    with pytest.raises(KeyboardInterrupt, match="SIGINT after step 1"):
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 1"):
         train(tmp_path, checkpoint_every=100)
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000001.pt"]
 

@@ -131,7 +131,6 @@ class Runner:
         """
         keeps_record = processes.rank() == 0
         about = (run_dir, config, step, self.max_steps, self.device, self.profile)
-        # signals are heeded before there is a record: whoever sees one can count on a checkpoint
         with Interruption(keeps_record) as interruption, Logbook(*about) if keeps_record else Silence() as logbook:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
