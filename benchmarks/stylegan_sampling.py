@@ -2,12 +2,14 @@
 
     python benchmarks/stylegan_sampling.py
     python benchmarks/stylegan_sampling.py --device cuda
+    python benchmarks/stylegan_sampling.py --rosinality CLONE  # beside a public port
 
 `chain` runs the convolutions of the synthesis network and nothing else (no blur, noise, bias, rectifier, normalization
 or style), each in the fastest of its equal forms and memory formats, found by trying, and in float32 or bfloat16;
 `fp32` and `bf16` are the whole generator, with random weights of the paper's sizes. Not every CPU multiplies bfloat16
 faster than float32: its own chain tells. On a GPU `compiled` is bf16 with torch.compile and CUDA graphs, `tf32` is fp32
 with convolutions that round to ten bits, and the chain is replayed from a CUDA graph: it waits for no kernel to start.
+`port` is the generator of a clone of rosinality/style-based-gan-pytorch, in float32.
 
 Within a process the peers run in turn, and ratios are medians over the turns: whoever else is on the machine slows all
 of them. Several processes are started, since the time of a large picture depends on the process, too. Peak memory is
@@ -34,6 +36,7 @@ PEERS = {
     "cpu": ("chain_fp32", "fp32", "chain_bf16", "bf16"),
     "cuda": ("chain_fp32", "fp32", "chain_tf32", "tf32", "chain_bf16", "bf16", "compiled"),
 }
+CHAINS = {"compiled": "bf16", "port": "fp32"}  # whose chain stands beside
 FORMATS = (torch.contiguous_format, torch.channels_last)
 Work = Callable[[], object]
 Turns = list[dict[str, float]]  # seconds of each peer, turn after turn
@@ -106,22 +109,34 @@ def captured(work: Work) -> Work:
     return graph.replay
 
 
-def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
-    """What `peer` does once; `stack` ends what it began."""
+def generator_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Callable[[Tensor], Tensor]:
+    """Ours, or the port's; `stack` ends what it began."""
     from dlcourse.models.stylegan import Generator, constant_weights
 
+    resolution, device = arguments.resolution, arguments.device
+    if peer == "port":
+        sys.path.insert(0, arguments.rosinality)
+        from model import StyledGenerator  # type: ignore[import-not-found]
+
+        port = StyledGenerator(512).eval().requires_grad_(False).to(device)
+        return partial(port, step=resolution.bit_length() - 3)
+    generator = Generator(resolution, 512, 512, 8192, 512, 0).eval().requires_grad_(False)
+    generator = generator.to(device).to(memory_format=torch.channels_last)
+    if peer == "compiled":
+        generator.compile(mode="reduce-overhead")
+    stack.enter_context(constant_weights(generator))
+    return generator
+
+
+def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
+    """What `peer` does once; `stack` ends what it began."""
     resolution, batch, device = arguments.resolution, arguments.batch, arguments.device
     is_half, is_rounded = "bf16" in peer or peer == "compiled", "tf32" in peer
     torch.backends.cudnn.allow_tf32 = is_rounded
     if peer.startswith("chain"):
         chain = chain_of(resolution, batch, torch.bfloat16 if is_half else torch.float32, device)
         return captured(chain) if device == "cuda" else chain
-    generator = Generator(resolution, 512, 512, 8192, 512, 0).eval().requires_grad_(False)
-    generator = generator.to(device).to(memory_format=torch.channels_last)
-    if peer == "compiled":
-        generator.compile(mode="reduce-overhead")
-    stack.enter_context(constant_weights(generator))
-    z = torch.randn(batch, 512, device=device)
+    generator, z = generator_of(peer, arguments, stack), torch.randn(batch, 512, device=device)
 
     def draw() -> None:
         torch.backends.cudnn.allow_tf32 = is_rounded
@@ -151,8 +166,8 @@ def child(arguments: argparse.Namespace) -> None:
 
 def measure(arguments: argparse.Namespace, resolution: int, batch: int, *peers: str, repeats: int) -> dict:
     """What `child` tells of a fresh process, on huge pages as the scripts have them."""
-    options = {"resolution": resolution, "batch": batch, "repeats": repeats}
-    options |= {"device": arguments.device, "threads": arguments.threads}
+    options: dict[str, object] = {"resolution": resolution, "batch": batch, "repeats": repeats}
+    options |= {"device": arguments.device, "threads": arguments.threads, "rosinality": arguments.rosinality or ""}
     command = [sys.executable, __file__, *(f"--{key}={value}" for key, value in options.items()), "--child", *peers]
     environment = os.environ | {"OMP_NUM_THREADS": str(arguments.threads), "THP_MEM_ALLOC_ENABLE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -163,7 +178,7 @@ def measure(arguments: argparse.Namespace, resolution: int, batch: int, *peers: 
 
 def compare(arguments: argparse.Namespace, resolution: int, batch: int) -> None:
     """Print a row for each peer."""
-    peers = PEERS[arguments.device]
+    peers = PEERS[arguments.device] + (("port",) if arguments.rosinality else ())
     turns: Turns = []
     for _ in range(arguments.rounds):
         turns += measure(arguments, resolution, batch, *peers, repeats=arguments.repeats)["turns"]
@@ -172,10 +187,9 @@ def compare(arguments: argparse.Namespace, resolution: int, batch: int) -> None:
         line = f"{resolution:4} x{batch} {peer:10} {seconds * 1e3:8.2f} ms"
         if not peer.startswith("chain"):
             peak = measure(arguments, resolution, batch, peer, repeats=1)["peak"]
-            chain = "chain_bf16" if peer == "compiled" else f"chain_{peer}"
-            line += f"  peak {peak:.2f} GiB  {ratio(turns, peer, chain)} times its chain"
-        if peer in ("tf32", "bf16", "compiled"):
-            line += f"  {ratio(turns, 'fp32', peer)} times as fast as fp32"
+            line += f"  peak {peak:.2f} GiB  {ratio(turns, peer, f'chain_{CHAINS.get(peer, peer)}')} times its chain"
+            if peer != "fp32":
+                line += f"  {ratio(turns, 'fp32', peer)} times as fast as fp32"
         print(line, flush=True)
 
 
@@ -194,6 +208,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=PEERS, default="cpu")
+    parser.add_argument("--rosinality", metavar="CLONE", help="measure this port, too")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--resolution", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
