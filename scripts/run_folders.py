@@ -164,27 +164,37 @@ def end_told(run_dir: Path) -> Iterator[None]:
     from dlcourse import processes
     from dlcourse.interruption import Interrupted
 
-    go_on = f"go on with resume={run_dir}"
     try:
         yield
     except Interrupted as end:
         if processes.rank() == 0:
-            print(f"{end}: checkpoint written; {go_on}", file=sys.stderr)
+            print(f"{end}: checkpoint written; {way_on(run_dir)}", file=sys.stderr)
         sys.exit(128 + end.signum)
     except KeyboardInterrupt:
-        print(f"interrupted, without a checkpoint of the last steps; {go_on}", file=sys.stderr)
+        lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
+        print(f"interrupted{lost}", file=sys.stderr)
         sys.exit(130)
     except UserError as error:
         has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
-        raise UserError(f"{error}; {go_on}" if has_checkpoint else str(error)) from error
+        raise UserError(f"{error}; {way_on(run_dir)}" if has_checkpoint else str(error)) from error
     except OSError as error:
         what = f"{error.filename or run_dir}: {error.strerror}"
-        raise UserError(f"{what}; make room or change rights, then {go_on}") from error
+        raise UserError(f"{what}; make room or change rights, then {way_on(run_dir)}") from error
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise UserError(f"out of memory ({reason}); {LESS_MEMORY}; {go_on}") from error
+        raise UserError(f"out of memory ({reason}); {LESS_MEMORY}; {way_on(run_dir)}") from error
+
+
+def has_begun(run_dir: Path) -> bool:
+    """Whether there is a run in a folder, with which `resume` can go on."""
+    return (run_dir / "composed.yaml").exists()
+
+
+def way_on(run_dir: Path) -> str:
+    """What to do after a run, or its start, has ended early."""
+    return f"go on with resume={run_dir}" if has_begun(run_dir) else "start again"
 
 
 def record_config(cfg: DictConfig, run_dir: Path) -> None:

@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
+import run_folders
 from conftest import assert_same, run_script
 from dlcourse import checkpoint, runner
 from dlcourse.errors import UserError
@@ -62,6 +64,17 @@ def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_pat
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 1"):
         train(tmp_path, checkpoint_every=100)
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000001.pt"]
+
+
+def test_ctrl_c_names_a_way_on_that_there_is(tmp_path, capsys):
+    def told():
+        with pytest.raises(SystemExit, match="130"), run_folders.end_told(tmp_path):
+            raise KeyboardInterrupt
+        return capsys.readouterr().err
+
+    assert told() == "interrupted\n"  # while the networks were built
+    run_folders.record_config(OmegaConf.create(CONFIG), tmp_path)
+    assert told() == f"interrupted, without a checkpoint of the last steps; go on with resume={tmp_path}\n"
 
 
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
@@ -163,7 +176,8 @@ def test_a_disk_that_cannot_be_written_is_told(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     done = run_script("train.py", "run_dir=run", "runner.max_steps=2", cwd=small_disk)
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("error: run: Read-only file system; make room or change")
+    last_line = done.stderr.strip().splitlines()[-1]
+    assert last_line == "error: run: Read-only file system; make room or change rights, then start again"
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
@@ -176,5 +190,5 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
 def test_no_memory_names_what_helps(tmp_path):
     done = run_script("train.py", "model.hidden=[3000000,3000000]", "runner.max_steps=2", cwd=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "out of memory" in done.stderr and "task.batch_size" in done.stderr
+    assert "out of memory" in done.stderr and "task.batch_size" in done.stderr and "; start again" in done.stderr
     assert torch.cuda.is_available() or not (tmp_path / "runs").exists()
