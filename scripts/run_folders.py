@@ -75,13 +75,12 @@ def resumed_config(run_dir: Path) -> DictConfig:
     Raises:
         UserError: not a run, another group, or an unknown key.
     """
-    composed = run_dir / "composed.yaml"
-    if not composed.is_file():
+    if not has_begun(run_dir):
         raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
     from dlcourse.reports.runs import refuse_links_out
 
     refuse_links_out(run_dir)
-    cfg = read_composed(composed)
+    cfg = read_composed(run_dir / "composed.yaml")
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with_dotlist(list(keys_only(held_back)))
     return cfg
@@ -189,7 +188,7 @@ def end_told(run_dir: Path) -> Iterator[None]:
 
 def has_begun(run_dir: Path) -> bool:
     """Whether there is a run in a folder, with which `resume` can go on."""
-    return (run_dir / "composed.yaml").exists()
+    return (run_dir / "composed.yaml").is_file()
 
 
 def way_on(run_dir: Path) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import run_folders
 from conftest import assert_same, run_script
@@ -64,6 +65,14 @@ def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_pat
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 1"):
         train(tmp_path, checkpoint_every=100)
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000001.pt"]
+
+
+def test_a_signal_in_the_last_step_ends_what_would_follow_the_run(tmp_path):
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 4"):
+        train(tmp_path, max_steps=4, task=Signalling())
+    assert make_runner(4).is_complete(tmp_path)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert "_hparams_/session_start_info" in events.summary_metadata  # whole, as without the signal
 
 
 def test_ctrl_c_names_a_way_on_that_there_is(tmp_path, capsys):

@@ -129,9 +129,7 @@ class Runner:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
             UserError: a checkpoint cannot be written, or the loss is not finite any more.
         """
-        keeps_record = processes.rank() == 0
-        about = (run_dir, config, step, self.max_steps, self.device, self.profile)
-        with Interruption(keeps_record) as interruption, Logbook(*about) if keeps_record else Silence() as logbook:
+        with Interruption(speaks=processes.rank() == 0) as interruption, self.logbook(run_dir, config, step) as logbook:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
@@ -153,11 +151,19 @@ class Runner:
                     logbook.histograms(step, task.histograms())
                 signum = processes.largest(interruption.signum)
                 is_due, is_best = is_last or bool(signum) or step % self.checkpoint_every == 0, value < best
-                if keeps_record and (is_due or is_best):
+                if processes.rank() == 0 and (is_due or is_best):
                     self.save(task, run_dir, config, step, is_due, is_best)
                 best = min(best, value)
                 if signum and not is_last:
                     raise Interrupted(signum, step)
+        if interruption.signum:  # too late for this run, but not for those that were to follow
+            raise Interrupted(interruption.signum, step)
+
+    def logbook(self, run_dir: Path, config: dict[str, Any], step: int) -> Logbook | Silence:
+        """What keeps the record, in the first of several processes."""
+        if processes.rank():
+            return Silence()
+        return Logbook(run_dir, config, step, self.max_steps, self.device, self.profile)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
