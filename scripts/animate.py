@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import command_line
+from dlcourse.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -27,7 +28,7 @@ def animate(arguments: argparse.Namespace) -> None:
     name, pictures = animation.pictures_of(arguments.run, arguments.name)
     output = arguments.output or arguments.run / f"{name}.gif"
     animation.animate(pictures, output, arguments.seconds)
-    print(output)
+    say(output)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import command_line
+from dlcourse.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -34,7 +35,7 @@ def bundle(arguments: argparse.Namespace) -> None:
     }
     config = {name: saved["config"][name] for name in ("model", "dataset") if name in saved["config"]}
     checkpoint.save(arguments.target, saved["step"], config, state)
-    print(f"{arguments.target}: {', '.join(state)}, {arguments.target.stat().st_size / 1e6:.2f} MB")
+    say(f"{arguments.target}: {', '.join(state)}, {arguments.target.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from omegaconf import DictConfig
 
 import command_line
 import run_folders
+from dlcourse.terminal import say
 
 
 def check_gradients(cfg: DictConfig) -> None:
@@ -14,7 +15,7 @@ def check_gradients(cfg: DictConfig) -> None:
     check = build(command_line.plain(cfg)["check"], "check")
     _, task = run_folders.build_classifier(cfg)
     comparisons = check(task)
-    print(table(comparisons))
+    say(*table(comparisons))
     refuse_wrong(comparisons)
 
 

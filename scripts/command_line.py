@@ -16,8 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dlcourse import terminal
 from dlcourse.errors import UserError
+from dlcourse.terminal import say
 
+terminal.prepare()
 # Read by torch when it is imported. On Linux, large tensors then lie on huge pages, which come zeroed from the system
 # much faster: a third less time for a step of style transfer on a CPU.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -53,7 +56,7 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
             raise
         fail(explain(error, config_name))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", file=sys.stderr)
         sys.exit(130)
 
 
@@ -76,7 +79,7 @@ def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
 
 def fail(message: str) -> NoReturn:
     """End the program with one message and status 1."""
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}", file=sys.stderr)
     sys.exit(1)
 
 
@@ -85,7 +88,7 @@ def fail_or_let_others_go_on(message: str) -> NoReturn:
     job = HydraConfig.get()
     if job.mode != RunMode.MULTIRUN:
         fail(message)
-    print(f"error in run {job.job.num} ({job.job.override_dirname}): {message}", file=sys.stderr)
+    say(f"error in run {job.job.num} ({job.job.override_dirname}): {message}", file=sys.stderr)
     raise UserError(f"not all runs of the sweep succeeded; run {job.job.num} did not: {message}")
 
 

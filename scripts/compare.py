@@ -5,6 +5,7 @@ import csv
 from pathlib import Path
 
 import command_line
+from dlcourse.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
@@ -40,13 +41,13 @@ def compare(arguments: argparse.Namespace) -> None:
     tags = comparison.chosen_tags(runs, arguments.metrics)
     rows = comparison.table(groups, tags)
     for key, values in comparison.differing_keys(runs).items():
-        print(f"{key}: {', '.join(values)}")
-    print(comparison.aligned(rows))
+        say(f"{key}: {', '.join(values)}")
+    say(*aligned(rows))
     arguments.output.mkdir(parents=True, exist_ok=True)
     save(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
     with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
-    print(f"{arguments.output / 'curves.png'}\n{arguments.output / 'table.csv'}")
+    say(arguments.output / "curves.png", arguments.output / "table.csv")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import command_line
 from dlcourse.errors import UserError
 from dlcourse.reports.demonstrations import SUMMARIES
+from dlcourse.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -41,7 +42,7 @@ def draw(arguments: argparse.Namespace) -> None:
             save(picture, path)
         except OSError as error:
             raise UserError(f"--output {error}") from error
-        print("\n  ".join([str(path), *lines]), flush=True)
+        say(path, *(f"  {line}" for line in lines))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import json
 
 import command_line
+from dlcourse.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -22,7 +23,7 @@ def report(arguments: argparse.Namespace) -> None:
     except (ImportError, OSError) as error:
         command_line.fail(f"torch cannot be loaded: {error}")
     findings = doctor.examine()
-    print(json.dumps(findings, indent=2) if arguments.json else doctor.describe(findings))
+    say(*(json.dumps(findings, indent=2).splitlines() if arguments.json else doctor.describe(findings)))
     broken = [f"{check['device']}: {check['problem']}" for check in findings["devices"] if check["problem"]]
     if broken:
         command_line.fail("; ".join(broken))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 import command_line
+from dlcourse.terminal import say
 
 if TYPE_CHECKING:
     from dlcourse.models import Generator
@@ -37,14 +38,14 @@ def evaluate(cfg: DictConfig) -> None:
         comparison = compare(evaluation, generator, model, dataset)
     except ValueError as error:
         raise UserError(f"evaluation: {error}") from error
-    print(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}\n")
-    print(comparison.table(), end="\n\n")
+    say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}", "")
+    say(*comparison.table(), "")
     seconds = round(time.monotonic() - start, 1)
     used = {"dataset": node, "evaluation": config["evaluation"]}
     notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds, **used}
     try:
         for written in write(comparison, notes, output_folder(path, config["output"]), step):
-            print(written)
+            say(written)
     except OSError as error:
         raise UserError(f"output={error}") from error
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import command_line
+from dlcourse.terminal import say
 
 TOLERANCE = 1e-4  # of the largest value, between ONNX's pictures and ours
 
@@ -32,8 +33,8 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
     if target.exists():
         raise UserError(f"{target} exists already; choose another name or remove it")
     path = checkpoint.newest(arguments.checkpoint)
-    print(WRITERS[target.suffix](load_pretrained(path), path, target))
-    print(target)
+    say(WRITERS[target.suffix](load_pretrained(path), path, target))
+    say(target)
 
 
 def write_pickle(pretrained: Any, source: Path, target: Path) -> str:

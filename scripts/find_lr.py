@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 import command_line
 import run_folders
+from dlcourse.terminal import say
 
 
 def find_lr(cfg: DictConfig) -> None:
@@ -27,9 +28,9 @@ def find_lr(cfg: DictConfig) -> None:
     except (OSError, ValueError) as error:
         raise UserError(f"output={error}") from error
     if doubt := curve.doubt():
-        print(f"doubtful: {doubt}", file=sys.stderr)
-    print(f"optimizer.lr={curve.suggestion():.2g}   (steepest point: {curve.steepest():.2g})")
-    print(output)
+        say(f"doubtful: {doubt}", file=sys.stderr)
+    say(f"optimizer.lr={curve.suggestion():.2g}   (steepest point: {curve.steepest():.2g})")
+    say(output)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import command_line
+from dlcourse.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
@@ -23,22 +24,21 @@ def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
     from dlcourse.interop import combine, load_pretrained, save
     from dlcourse.interop.networks import ROLE_KINDS
-    from dlcourse.reports.compare import aligned
 
     pretrained = combine([load_pretrained(source, arguments.resolution) for source in arguments.source])
     names = ", ".join(source.name for source in arguments.source)
     notes = pretrained.notes + save(pretrained, arguments.target, names)
-    print(f"{names}: {pretrained.format}")
+    say(f"{names}: {pretrained.format}")
     rows = [["network", "resolution", "layers", "classes", "parameters"]]
     for role in ROLE_KINDS:
         network = getattr(pretrained, role)
         rows.append(
             [role, *("" for _ in rows[0][1:-1]), "not in the file"] if network is None else [role, *facts(network)]
         )
-    print(aligned(rows))
+    say(*aligned(rows))
     for note in notes:
-        print(f"- {note}")
-    print(arguments.target)
+        say(f"- {note}")
+    say(arguments.target)
 
 
 def facts(network: Any) -> list[str]:

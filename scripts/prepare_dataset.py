@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 import command_line
+from dlcourse.terminal import say
 
 if TYPE_CHECKING:
     from dlcourse.reports.contact_sheet import ContactSheet
@@ -27,11 +28,11 @@ def prepare_dataset(cfg: DictConfig) -> None:
     sheet: ContactSheet = build(config["sheet"], "sheet")(build(config["dataset"], "dataset"))
     try:
         for line in sheet.summary():
-            print(line)
+            say(line)
         save_picture(sheet.draw(), output)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
-    print(output)
+    say(output)
 
 
 if __name__ == "__main__":

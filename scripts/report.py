@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import command_line
+from dlcourse.terminal import aligned, say
 
 PACKAGES = (  # what the config of a classifier names
     "dlcourse.data",
@@ -37,14 +38,14 @@ def report(arguments: argparse.Namespace) -> None:
 
     path = checkpoint.newest(arguments.run)
     task = load_task(path, arguments.device)
-    print(f"{path}\n")
+    say(path, "")
     print_errors(task, arguments)
     print_details(task, arguments.top)
     base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     output = arguments.output or base / "report"
     for name, images in task.visualize().items():
         save(images, output / f"{name}.png")
-        print(output / f"{name}.png")
+        say(output / f"{name}.png")
 
 
 def load_task(path: Path, device: str) -> Any:
@@ -72,7 +73,6 @@ def load_task(path: Path, device: str) -> Any:
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:
     """Errors, losses and calibration on the three sets, and the diagnosis."""
-    from dlcourse.reports.compare import aligned
     from dlcourse.reports.diagnosis import calibration_error, diagnose
 
     rows, errors = [["set", "samples", "error", "loss", "calibration error"]], {}
@@ -82,39 +82,27 @@ def print_errors(task: Any, arguments: argparse.Namespace) -> None:
         calibration = calibration_error(task.probabilities(inputs), labels)
         rows.append([name, str(len(labels)), f"{errors[name]:.4f}", f"{measured['loss']:.4g}", f"{calibration:.4f}"])
     found = diagnose(errors["train"], errors["dev"], arguments.bayes_error, arguments.tolerance)
-    print(aligned(rows))
-    print(f"\navoidable bias {found.avoidable_bias:.4f}, variance {found.variance:.4f}: {found.verdict}")
-    print(f"what helps: {found.advice}\n")
+    say(*aligned(rows))
+    say("", f"avoidable bias {found.avoidable_bias:.4f}, variance {found.variance:.4f}: {found.verdict}")
+    say(f"what helps: {found.advice}", "")
 
 
 def print_details(task: Any, num_top: int) -> None:
     """Confusion matrix, highest losses, weights."""
-    from dlcourse.reports.compare import aligned
     from dlcourse.reports.diagnosis import top_losses, weight_norms
     from dlcourse.tasks.classification import confusion_matrix
 
     inputs, labels = task.dev_set
     logits, classes = task.logits(inputs), task.dataset.classes
     counts = confusion_matrix(labels, logits.argmax(1), len(classes)).tolist()
-    print("confusion on dev (rows true, columns predicted)")
-    print(aligned([["", *classes], *([name, *map(str, row)] for name, row in zip(classes, counts, strict=True))]))
-    print(f"\nhighest losses on dev\n{'-' * 21}")
+    say("confusion on dev (rows true, columns predicted)")
+    say(*aligned([["", *classes], *([name, *map(str, row)] for name, row in zip(classes, counts, strict=True))]))
+    say("", "highest losses on dev", "-" * 21)
     worst = top_losses(logits, labels, num_top)
-    print(
-        aligned(
-            [["sample", "true", "predicted", "loss"]]
-            + [[str(i), classes[t], classes[p], f"{v:.3g}"] for i, t, p, v in worst]
-        )
-    )
-    print("\nweights")
-    norms = weight_norms(task.model)
-    print(
-        aligned(
-            [["name", "number", "sum of squares", "share below 0.001"]]
-            + [[n, str(c), f"{s:.4g}", f"{z:.3f}"] for n, c, s, z in norms]
-        )
-    )
-    print()
+    rows = [[str(i), classes[t], classes[p], f"{v:.3g}"] for i, t, p, v in worst]
+    say(*aligned([["sample", "true", "predicted", "loss"], *rows]))
+    norms = [[n, str(c), f"{s:.4g}", f"{z:.3f}"] for n, c, s, z in weight_norms(task.model)]
+    say("", "weights", *aligned([["name", "number", "sum of squares", "share below 0.001"], *norms]), "")
 
 
 if __name__ == "__main__":

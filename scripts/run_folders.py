@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from command_line import CONFIGS, held_back, plain
 from dlcourse.errors import UserError
+from dlcourse.terminal import say
 
 if TYPE_CHECKING:
     from dlcourse.runner import Runner
@@ -167,11 +168,11 @@ def end_told(run_dir: Path) -> Iterator[None]:
         yield
     except Interrupted as end:
         if processes.rank() == 0:
-            print(f"{end}: checkpoint written; {way_on(run_dir)}", file=sys.stderr)
+            say(f"{end}: checkpoint written; {way_on(run_dir)}", file=sys.stderr)
         sys.exit(128 + end.signum)
     except KeyboardInterrupt:
         lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
-        print(f"interrupted{lost}", file=sys.stderr)
+        say(f"interrupted{lost}", file=sys.stderr)
         sys.exit(130)
     except UserError as error:
         has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 import command_line
+from dlcourse.terminal import say
 
 
 def sample(cfg: DictConfig) -> None:
@@ -42,7 +43,7 @@ def sample(cfg: DictConfig) -> None:
     with constant_weights(generator), precision:
         result = sampler(generator)
     for written in save(result, output, config["singles"]):
-        print(written)
+        say(written)
 
 
 def averaged_generator(path: Path) -> Any:

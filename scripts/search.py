@@ -19,6 +19,7 @@ import command_line
 import train
 from dlcourse.errors import UserError
 from dlcourse.study.space import Choice, Dimension, Interval, Range, Space, Value
+from dlcourse.terminal import aligned, say
 
 if TYPE_CHECKING:
     from dlcourse.study import Lengths, Search
@@ -128,7 +129,7 @@ def take_part(settings: "Search", name: str, space: Space, fixed: list[str], len
     except KeyboardInterrupt:
         show(study, settings, name, space, folder)
         kept = "the same command goes on" if settings.storage else "search.storage would have kept the study"
-        print(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
+        say(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
         sys.exit(130)
     except UserError:
         show(study, settings, name, space, folder)
@@ -162,7 +163,6 @@ def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) 
     """Print the best trials; write trials.csv and search.png."""
     from dlcourse.figures import save
     from dlcourse.picture_files import whole_file
-    from dlcourse.reports.compare import aligned
     from dlcourse.reports.search import Findings, results_of, spreadsheet, table
     from dlcourse.reports.search_picture import draw
 
@@ -171,10 +171,10 @@ def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) 
     with whole_file(folder / "trials.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(spreadsheet(findings))
     if findings.ranked():
-        print(aligned(table(findings, BEST)))
+        say(*aligned(table(findings, BEST)))
         save(draw(findings), folder / "search.png")
-        print(folder / "search.png")
-    print(folder / "trials.csv")
+        say(folder / "search.png")
+    say(folder / "trials.csv")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import command_line
+from dlcourse.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -40,7 +41,7 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     picture = picture_table.draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     save(to_tensor(picture)[None], arguments.output)
-    print(arguments.output)
+    say(arguments.output)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 import command_line
+from dlcourse.terminal import say
 
 if TYPE_CHECKING:
     from dlcourse.reports.frames import FrameSequence
@@ -35,7 +36,7 @@ def style_frames(cfg: DictConfig) -> None:
     pictures = sequence.pictures()
     of_frames = flicker(of_one_size(pictures, size))  # nothing is painted before every frame was looked at
     if skipped := len(painted(pictures, size)):
-        print(f"skipped {skipped} of {len(pictures)} frames, whose pictures are there already", file=sys.stderr)
+        say(f"skipped {skipped} of {len(pictures)} frames, whose pictures are there already", file=sys.stderr)
     try:
         if skipped < len(pictures):
             paint_missing(config, sequence)
@@ -45,11 +46,11 @@ def style_frames(cfg: DictConfig) -> None:
     except OSError as error:
         raise UserError(f"output={error}") from error
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        say("interrupted; the same command goes on", file=sys.stderr)
         sys.exit(130)
     ratio = "" if report["ratio"] is None else f", {report['ratio']:.2f} times as much"
-    print(f"flicker: {report['pictures']:.4f}; of the frames themselves {report['frames']:.4f}{ratio}")
-    print(sequence.output)
+    say(f"flicker: {report['pictures']:.4f}; of the frames themselves {report['frames']:.4f}{ratio}")
+    say(sequence.output)
 
 
 def paint_missing(config: dict[str, Any], sequence: "FrameSequence") -> None:
@@ -78,7 +79,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence") -> None:
             runner.setup(task, picture, config)
             loss = paint(runner, task, sequence.steps_next if last else sequence.steps_first)
             save_picture(to_picture(task.visualize()["picture"][0]), picture)
-            print(f"{number + 1}/{len(pictures)} {picture}: loss {loss:.4g}", file=sys.stderr)
+            say(f"{number + 1}/{len(pictures)} {picture}: loss {loss:.4g}", file=sys.stderr)
         last = picture if sequence.from_last else None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import command_line
 from dlcourse.errors import UserError
+from dlcourse.terminal import say
 
 TRAIN = Path(__file__).resolve().with_name("train.py")
 
@@ -64,7 +65,7 @@ def submit(arguments: argparse.Namespace) -> None:
         slurm_signal_delay_s=120,
     )
     job = executor.submit(Job(run_dir, overrides))
-    print(f"job {job.job_id}: {run_dir}; its words: {job.paths.stdout}")
+    say(f"job {job.job_id}: {run_dir}; its words: {job.paths.stdout}")
 
 
 if __name__ == "__main__":

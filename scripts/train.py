@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 import command_line
 import run_folders
 from dlcourse.errors import UserError
+from dlcourse.terminal import say
 
 Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which loads torch
 
@@ -64,21 +65,21 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     config = command_line.plain(cfg)
     runner: Runner = build(config["runner"], "runner")
     if runner.is_complete(run_dir):
-        print(f"{run_dir} is complete; to train on: resume={run_dir} runner.max_steps=N")
+        say(f"{run_dir} is complete; to train on: resume={run_dir} runner.max_steps=N")
         return
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task = build(config["task"], "task")
     step = runner.setup(task, run_dir, config)
     if config["weights"] is not None and step == 0:
         taken = checkpoint.restore_networks(checkpoint.newest(Path(config["weights"])), task.state())
-        print(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
+        say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
-        print(f"{run_dir} is complete: its task ended by itself after {step} steps")
+        say(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return
     with run_lock.locked(run_dir) if processes.rank() == 0 else contextlib.nullcontext():
         if processes.rank() == 0:
             run_folders.record_config(cfg, run_dir)
-            print(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+            say(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
         runner.train(task, run_dir, config, step, observe)
 
 

@@ -27,6 +27,7 @@ LEAVES = {
         "profiling",
         "run_lock",
         "tensor_files",
+        "terminal",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves

@@ -6,7 +6,6 @@ import pytest
 from conftest import run_script
 from dlcourse.errors import UserError
 from dlcourse.reports.compare import (
-    aligned,
     band,
     chosen_tags,
     differing_keys,
@@ -71,7 +70,6 @@ def test_the_table_and_the_spreadsheet_agree(sweep):
     numbers = spreadsheet(groups, ["dev/loss"])
     assert numbers[0] == ["settings", "runs", "dev/loss mean", "dev/loss std"]
     assert numbers[1][2:] == [1.5, pytest.approx(0.7071, abs=1e-4)] and numbers[2] == ["optimizer=Adam", 1, 0.5, ""]
-    assert aligned([["a", "bb"], ["ccc", "d"]]) == "a    bb\nccc   d"
 
 
 def test_a_value_that_was_no_number_is_said_so(tmp_path):

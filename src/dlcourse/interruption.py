@@ -5,6 +5,8 @@ import sys
 import threading
 from types import FrameType, TracebackType
 
+from dlcourse.terminal import say
+
 # Ctrl-C; what `kill` and a cluster send before they use force; what SLURM can be told to send some time before the end
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) if sys.platform != "win32" else (signal.SIGINT,)
 
@@ -47,4 +49,4 @@ class Interruption:
             self.signum = signum
             if self.speaks:
                 name = signal.Signals(signum).name
-                print(f"{name}: finishing the step; Ctrl-C does not wait for it", file=sys.stderr)
+                say(f"{name}: finishing the step; Ctrl-C does not wait for it", file=sys.stderr)

@@ -22,6 +22,7 @@ from dlcourse.checkpoint import clear_away, flatten, is_repeated
 from dlcourse.images import tile, to_picture
 from dlcourse.picture_files import SRGB_PROFILE
 from dlcourse.profiling import Clock, NoProfile, Profile
+from dlcourse.terminal import say
 
 BINS = 60  # of a histogram
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
@@ -158,7 +159,7 @@ class Logbook:
             remaining = (self.max_steps - step) / self.rate(step)
             numbers = "  ".join(f"{tag} {value}" for tag, value in shown.items())
             speed = f"{self.rate(step):.4g} steps/s"
-            print(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
+            say(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
 
     def write_layout(self) -> None:
         """TensorBoard's CUSTOM SCALARS tab: all curves of one quantity in one chart, such as the losses."""

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from dlcourse.terminal import say
+
 SHARED_DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -84,7 +86,7 @@ def status_of(failed: int, failure: Any) -> int:
     if failure.exitcode > 0:
         return failure.exitcode
     name = signal.Signals(-failure.exitcode).name
-    print(f"process {failed} was ended by {name}, then the others", file=sys.stderr)
+    say(f"process {failed} was ended by {name}, then the others", file=sys.stderr)
     return 128 - failure.exitcode
 
 

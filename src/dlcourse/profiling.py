@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch.profiler import record_function
 
+from dlcourse.terminal import say
+
 STEPS_OF_A_CLOCK = 8  # that a clock looks at before it stops by itself
 WARM_UP = 10  # steps before the profile, in which caches fill and libraries choose their algorithms
 PROFILED = 5
@@ -132,7 +134,7 @@ class Profile:
         steps = f"steps {self.first + 1} to {self.done} of this start"
         table = table_of_operations(self.profiler.key_averages(), steps)
         (self.folder / "operations.txt").write_text(table)
-        print(f"{self.folder}: trace.json (for https://ui.perfetto.dev) and operations.txt, {steps}", file=sys.stderr)
+        say(f"{self.folder}: trace.json (for https://ui.perfetto.dev) and operations.txt, {steps}", file=sys.stderr)
         self.profiler = None
 
 

@@ -14,6 +14,7 @@ from dlcourse.data.labelled_images import LabelledImages
 from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.images import to_tensor
 from dlcourse.picture_files import SUFFIXES, open_picture
+from dlcourse.terminal import say
 
 TRAINING_FOLDER, TEST_FOLDER = "training_set", "test_set"  # Kaggle's cats and dogs
 
@@ -103,7 +104,7 @@ def read_classes(folder: Path, classes: Sequence[str], resolution: int, limit: i
         images.append(pictures)
         labels.append(torch.full((len(pictures),), label))
     if others:
-        print(f"{folder}: {others} files that are no pictures were skipped", file=sys.stderr)
+        say(f"{folder}: {others} files that are no pictures were skipped", file=sys.stderr)
     return torch.cat(images), torch.cat(labels)
 
 
@@ -131,5 +132,5 @@ def read_squares(paths: Sequence[Path], resolution: int, limit: int | None = Non
     if not count:
         raise ValueError(f"root={paths[0].parent}: none of its {len(paths)} pictures can be read ({broken[0]})")
     if broken:
-        print(f"{paths[0].parent}: {len(broken)} broken pictures were skipped, such as {broken[0]}", file=sys.stderr)
+        say(f"{paths[0].parent}: {len(broken)} broken pictures were skipped, such as {broken[0]}", file=sys.stderr)
     return images[:count]

@@ -10,8 +10,9 @@ from torch import Tensor
 from dlcourse.data import level_files
 from dlcourse.data.level_files import Decoded
 from dlcourse.data.picture_labels import find_classes, refuse_empty_classes
-from dlcourse.data.picture_sources import open_source, printable
+from dlcourse.data.picture_sources import open_source
 from dlcourse.data.squares import Square
+from dlcourse.terminal import say
 
 NAMED = 20  # so many skipped files on the console; all are in the cache's JSON file
 
@@ -127,9 +128,9 @@ class ImageFolder:
         """Name the skipped files, at least the first ones."""
         if not skipped:
             return
-        print(f"{self.root}: skipped {len(skipped)} files", file=sys.stderr)
+        say(f"{self.root}: skipped {len(skipped)} files", file=sys.stderr)
         for name in sorted(skipped)[:NAMED]:
-            print(printable(f"  {name}: {skipped[name]}"), file=sys.stderr)
+            say(f"  {name}: {skipped[name]}", file=sys.stderr)
         if len(skipped) > NAMED:
             where = f", all of them in {self.cache_path}.json" if self.cache_path else ""
-            print(f"  and {len(skipped) - NAMED} others{where}", file=sys.stderr)
+            say(f"  and {len(skipped) - NAMED} others{where}", file=sys.stderr)

@@ -26,8 +26,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.memory import refuse_more_than_memory
-from dlcourse.data.picture_sources import Source, printable
+from dlcourse.data.picture_sources import Source
 from dlcourse.data.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
+from dlcourse.terminal import printable, say
 
 VERSION = 1  # of the file and of how pixels come about: a new one makes old files useless
 STALE = 24 * 3600  # seconds after which an unfinished file is taken for one that nobody will finish
@@ -164,7 +165,7 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        print(f"{path}.*: a damaged cache, made anew ({error})", file=sys.stderr)
+        say(f"{path}.*: a damaged cache, made anew ({error})", file=sys.stderr)
         return None
     return Decoded(levels, names, source.refused | failed)
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dlcourse.data.picture_sources import LABELS, Source, printable, slashes
+from dlcourse.data.picture_sources import LABELS, Source, slashes
+from dlcourse.terminal import printable
 
 MAX_JSON_BYTES = 2**27  # of dataset.json: labels for about three million pictures
 NAMED = 10  # so many classes in a message

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from dlcourse.picture_files import SUFFIXES, open_file
+from dlcourse.terminal import printable
 
 MAX_BYTES = 2**29  # of a file in an archive, unpacked: it is held in memory
 LABELS = "dataset.json"  # of NVIDIA's data sets
@@ -189,8 +190,3 @@ def why_unsafe(name: str, info: zipfile.ZipInfo) -> str | None:
     if info.file_size > MAX_BYTES:
         return f"refused as too large ({info.file_size} bytes unpacked; at most {MAX_BYTES})"
     return None
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere without what would steer a terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.labelled import stratified_split
-from dlcourse.data.picture_sources import printable
 from dlcourse.data.points import PlanePoints
 from dlcourse.picture_files import open_file
+from dlcourse.terminal import printable
 
 MAX_BYTES = 2**26  # of a file, or of an array in it, unpacked: more than a million points
 LARGEST = float(np.finfo(np.float32).max)

@@ -11,6 +11,7 @@ from torch import Tensor
 from dlcourse import tensor_files
 from dlcourse.metrics.extractors import Extractor
 from dlcourse.picture_files import whole_file
+from dlcourse.terminal import say
 
 
 class Pictures(Protocol):
@@ -52,7 +53,7 @@ def real_features(
         try:
             return read_reals(path)
         except (OSError, ValueError) as error:
-            print(f"{path}: cannot be read and is made anew ({error})", file=sys.stderr)
+            say(f"{path}: cannot be read and is made anew ({error})", file=sys.stderr)
     reals = measure(dataset.levels[0], extractor, chosen, batch_size)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

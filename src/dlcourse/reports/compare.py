@@ -142,16 +142,6 @@ def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str |
     return rows
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines of text, the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *rest in rows:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
 def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
     """Rows of cells: a heading, then each group's name, number of runs, and mean ± standard deviation of each tag."""
     rows = [["settings", "runs", *tags]]

@@ -212,7 +212,7 @@ def largest_error(results: Sequence[Tensor], expected: Sequence[Tensor]) -> floa
     return torch.stack([(result - right).norm() / right.norm() for result, right in pairs]).max().item()
 
 
-def describe(findings: dict[str, Any]) -> str:
+def describe(findings: dict[str, Any]) -> list[str]:
     """The findings as lines for people."""
     driver = findings["driver"]
     rows = {
@@ -231,4 +231,4 @@ def describe(findings: dict[str, Any]) -> str:
             f"works: {check['milliseconds']:.1f} ms, relative error {check['error']:.0e}"
         )
     lines = [f"{name:<16}{value}" for name, value in rows.items()]
-    return "\n".join([*lines, "", findings["diagnosis"]])
+    return [*lines, "", findings["diagnosis"]]

@@ -16,7 +16,7 @@ from dlcourse.metrics.evaluation import Values
 from dlcourse.metrics.reals import Pictures
 from dlcourse.models import Generator
 from dlcourse.picture_files import whole_file
-from dlcourse.reports.compare import aligned
+from dlcourse.terminal import aligned
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Comparison:
     untrained: Values
     effects: StyleEffects | None
 
-    def table(self) -> str:
-        """For people."""
+    def table(self) -> list[str]:
+        """Lines for people."""
         rows = [["metric", "generator", "real against real", "untrained"]]
         for tag, value in self.value.items():
             baselines = [shown(self.reals.get(tag)), shown(self.untrained[tag])]
             rows.append([tag.removeprefix("metrics/"), shown(value), *baselines])
-        tables = [aligned(rows)]
+        lines = aligned(rows)
         if self.effects is not None:
-            tables += [aligned(self.effects.rows()), "\n".join(claims(self.effects))]
-        return "\n\n".join(tables)
+            lines += ["", *aligned(self.effects.rows()), "", *claims(self.effects)]
+        return lines
 
     def as_json(self, notes: Mapping[str, Any]) -> dict[str, Any]:
         """Everything, with what a reader needs to know besides."""

@@ -188,14 +188,14 @@ def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) 
     )
 
 
-def table(comparisons: Sequence[Comparison]) -> str:
+def table(comparisons: Sequence[Comparison]) -> list[str]:
     """One line per tensor."""
     width = max(len(comparison.name) for comparison in comparisons)
     lines = [f"{'tensor':<{width}}  checked  skipped  |gradient|  relative error  verdict"]
     for one in comparisons:
         numbers = f"{one.checked:7}  {one.skipped:7}  {one.norm:10.2e}  {one.error:14.1e}"
         lines.append(f"{one.name:<{width}}  {numbers}  {one.verdict()}")
-    return "\n".join(lines)
+    return lines
 
 
 def refuse_wrong(comparisons: Sequence[Comparison]) -> None:

@@ -16,6 +16,7 @@ from dlcourse.errors import UserError
 from dlcourse.study.opening import FINISHED, make_sampler
 from dlcourse.study.settings import Lengths, Search
 from dlcourse.study.space import Space, Value, narrow
+from dlcourse.terminal import say
 
 if TYPE_CHECKING:
     import optuna
@@ -112,7 +113,7 @@ class Worker:
             self.study.optimize(self.objective, n_trials=1, catch=(TrialError,))
         except (ValueError, AssertionError, optuna.exceptions.UpdateFinishedTrialError) as error:
             # only of Optuna, which cannot tell: `objective` turns what a training raises into TrialError
-            print(f"a trial was lost, for it was silent for too long ({error})", file=sys.stderr)
+            say(f"a trial was lost, for it was silent for too long ({error})", file=sys.stderr)
 
     def objective(self, trial: "optuna.Trial") -> float:
         """The metric of a trial."""
@@ -149,7 +150,7 @@ class Worker:
         line = str(error).strip().partition("\n")[0]
         self.last_error = line if isinstance(error, UserError) else f"{type(error).__name__}: {line}"
         self.failures += 1
-        print(f"trial {trial.number} failed: {self.last_error}", file=sys.stderr)
+        say(f"trial {trial.number} failed: {self.last_error}", file=sys.stderr)
         trial.set_user_attr("error", self.last_error)
         raise TrialError from error
 

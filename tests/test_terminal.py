@@ -1,0 +1,51 @@
+"""What files say is shown on one line, and a terminal does not obey it."""
+
+import io
+import sys
+
+import pytest
+
+import command_line
+from dlcourse import terminal
+from dlcourse.terminal import aligned, printable, say
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2J\nerror: all is well\r", r"a\x1b[2J\nerror: all is well\r"),
+        ("\x00\x07\x08\x7f\x85\x9b", r"\x00\x07\x08\x7f\x85\x9b"),
+        ("line\u2028paragraph\u2029", r"line\u2028paragraph\u2029"),
+        ("gpj.\u202ecod\u2066\u200e", r"gpj.\u202ecod\u2066\u200e"),  # shown backwards
+        ("in\u200bvis\u200d\ufeffible\u00ad", r"in\u200bvis\u200d\ufeffible\xad"),
+        ("\udce9.jpg", r"\udce9.jpg"),  # a byte of a file name that is no UTF-8
+        ("x1 ≤ x2, Köln é e\u0301 日本\u3000中文 עברית 🙂 a\u00a0b c:\\d", None),
+    ],
+)
+def test_what_steers_a_terminal_is_shown_and_what_is_read_stays(text, shown):
+    assert printable(text) == (text if shown is None else shown)
+    assert printable(printable(text)) == printable(text)
+
+
+def test_say_prints_a_line_for_each_argument(capsys):
+    say("a\nb", 5, "")
+    assert capsys.readouterr().out == "a\\nb\n5\n\n"
+
+
+def test_a_table_is_aligned_as_it_is_shown():
+    assert aligned([["a", "bb"], ["ccc", "d"]]) == ["a    bb", "ccc   d"]
+    assert aligned([["a\n", "bb"], ["c", "d"]]) == ["a\\n  bb", "c     d"]
+
+
+def test_the_message_of_a_mistake_is_one_line(capsys):
+    with pytest.raises(SystemExit, match="1"):
+        command_line.fail("a\nerror: all is well\x1b[8m")
+    assert capsys.readouterr().err == "error: a\\nerror: all is well\\x1b[8m\n"
+
+
+def test_an_encoding_without_the_letters_is_no_error(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    terminal.prepare()
+    say("1 ± 2 日 \udce9")
+    assert raw.getvalue() == rb"1 \xb1 2 \u65e5 \udce9" + b"\n"
