@@ -15,6 +15,7 @@ LEAVES = {
     for name in (
         "allocator",
         "animation_files",
+        "bounded_files",
         "colors",
         "errors",
         "figures",

@@ -136,11 +136,37 @@ def test_a_wrong_checksum_is_found(tmp_path):
     refused(tmp_path / "a.pt", "cut short or damaged .*Bad CRC-32")
 
 
-def test_an_archive_of_a_million_files_is_refused_by_the_length_of_its_list(tmp_path):
-    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
-    listed = entry * 500_000
-    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(listed), 0, 0)
-    (tmp_path / "a.pt").write_bytes(b"PK\3\4" + listed + end)
+def many_files(count: int) -> bytes:
+    """The list of an archive of so many files."""
+    return (struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a") * count
+
+
+def end_of_archive(size: int) -> bytes:
+    """The record at its end, of a list of so many bytes."""
+    return struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, size, 0, 0)
+
+
+def end_of_large_archive(size: int) -> bytes:
+    """The record with a size of 64 bits."""
+    return struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, size, 0)
+
+
+LOCATOR = struct.pack("<4sIQI", b"PK\6\7", 0, 0, 1)
+LISTED = 400_000 * len(many_files(1))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        end_of_archive(LISTED),
+        end_of_large_archive(LISTED) + LOCATOR + end_of_archive(0xFFFFFFFF),
+        end_of_large_archive(LISTED) + LOCATOR + end_of_archive(47),  # Python believes the former
+        end_of_large_archive(47) + bytes(len(LOCATOR)) + end_of_archive(LISTED),  # without a locator, the latter
+    ],
+    ids=["32 bits", "64 bits", "both", "64 bits without locator"],
+)
+def test_an_archive_of_many_files_is_refused_whatever_it_says_of_them(tmp_path, end):
+    (tmp_path / "a.pt").write_bytes(b"PK\3\4" + many_files(400_000) + end)
     refused(tmp_path / "a.pt", "an archive of too many files")
 
 

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from dlcourse.pickle_machine import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
+from dlcourse.bounded_files import TooManyFilesError, open_archive
 
 # what torch.save wrote before 1.6 begins with: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 LEGACY_VERSION = b"\x80\x02M\xe9\x03."
-MAX_DIRECTORY = 2**24  # bytes, of an archive: more than 100 000 tensors
+END = 22  # bytes, of the record that ends an archive (PKWARE APPNOTE 4.3.16)
+MAX_DIRECTORY = 2**22  # bytes, of an archive's list of files: of about 50 000 tensors
 MAX_DIMS = 16
 KINDS = {
     "Double": torch.float64,
@@ -138,8 +140,14 @@ class Storages:
 
 def load_archive(file: BinaryIO, length: int) -> Any:
     """A zip archive of data.pkl, which asks for the storages data/0, data/1, ..."""
-    refuse_long_directory(file, length)
-    with zipfile.ZipFile(file) as archive:
+    file.seek(max(0, length - END))
+    if file.read(4) != b"PK\x05\x06":
+        raise ValueError("cut short, or with something behind its end")
+    try:
+        archive = open_archive(file, MAX_DIRECTORY)
+    except TooManyFilesError as error:
+        raise RefusedError(str(error)) from error
+    with archive:
         names = archive.namelist()
         program = next((name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")), None)
         if program is None:
@@ -153,19 +161,6 @@ def load_archive(file: BinaryIO, length: int) -> Any:
         for name, storage in storages.found.items():
             fill(storage, stored(archive, f"{prefix}data/{name}"))
     return content
-
-
-def refuse_long_directory(file: BinaryIO, length: int) -> None:
-    """Raise ValueError for an archive of so many files that to list them takes long (PKWARE APPNOTE 4.3.14, 4.3.16)."""
-    file.seek(max(0, length - 98))
-    end = file.read()  # the end record, 22 bytes, after a locator and, of 56, the end record with sizes of 64 bits
-    sizes = [int.from_bytes(end[-10:-6], "little")]
-    if end.startswith(b"PK\x06\x06"):
-        sizes = [int.from_bytes(end[-58:-50], "little")]
-    if end[-22:-18] != b"PK\x05\x06" or max(sizes) > length:
-        raise ValueError("cut short, or with something behind its end")
-    if max(sizes) > MAX_DIRECTORY:
-        raise RefusedError("refused: an archive of too many files")
 
 
 def stored(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -3,17 +3,21 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlcourse.bounded_files import lines_of
 from dlcourse.checkpoint import flatten, is_repeated
 from dlcourse.errors import UserError
 from dlcourse.picture_files import open_file
 
 MAX_CONFIG_BYTES = 2**17  # ours have 10 000
-MAX_METRICS_BYTES = 2**28  # of a run of about a million logged rows
+MAX_METRICS_BYTES = 2**28
+MAX_NUMBERS = 2**22  # in all rows of a run together
+ROW = 4  # numbers take about as much memory as an empty row
 MAX_DEPTH = 50
 MAX_NUMBER = 2.0**1000  # sums of squares of more are no numbers
 
@@ -117,6 +121,26 @@ def refuse_links_out(run_dir: Path) -> None:
                 raise UserError(f"{path}: a link that leaves the run's folder; remove it")
 
 
+def read_rows(path: Path) -> list[Row]:
+    """The logged rows in a metrics.jsonl but the last one, if it is cut short.
+
+    Raises:
+        UserError: it cannot be read, or holds anything else, or too much.
+    """
+    rows, left = [], MAX_NUMBERS
+    try:
+        with open_file(path) as file:
+            for line in lines_of(file):
+                if line.endswith(b"}"):
+                    rows.append(read_row(line.decode()))
+                    left -= ROW + len(rows[-1])
+                if left < 0 or file.tell() > MAX_METRICS_BYTES:
+                    raise ValueError(f"more than {MAX_NUMBERS} numbers or {MAX_METRICS_BYTES} bytes")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not the metrics of a run ({error})") from error
+    return rows
+
+
 def read_row(line: str) -> Row:
     """One logged row: its step and numbers by tag.
 
@@ -132,7 +156,7 @@ def read_row(line: str) -> Row:
         raise ValueError('a row is {"step": ..., tag: number, ...}')
     if any(abs(value) > MAX_NUMBER for value in numbers.values()):
         raise ValueError("a number that is too large")
-    return row
+    return {sys.intern(tag): value for tag, value in row.items()}  # else each row has names of its own
 
 
 def read_run(path: Path) -> Run:
@@ -146,11 +170,7 @@ def read_run(path: Path) -> Run:
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
     config = read_config(path)
     keys = {key: value for key, value in flatten(config).items() if key not in IGNORED and not is_repeated(key, config)}
-    lines = text_of(metrics_file, MAX_METRICS_BYTES).splitlines()
-    try:
-        rows = [read_row(line) for line in lines if line.endswith("}")]
-    except ValueError as error:
-        raise UserError(f"{metrics_file}: not the metrics of a run ({error})") from error
+    rows = read_rows(metrics_file)
     if not rows:
         raise UserError(f"{path}: has logged nothing yet")
     return Run(path, keys, rows)

@@ -1,0 +1,53 @@
+"""Files that a stranger may have made: no more of them is held in memory than makes sense."""
+
+import zipfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+
+def lines_of(file: BinaryIO, longest: int = 2**20) -> Iterator[bytes]:
+    """The lines of a file, one at a time and without their ends; a line of more bytes than `longest` comes in pieces."""
+    return (line.rstrip(b"\r\n") for line in iter(lambda: file.readline(longest), b""))
+
+
+class TooManyFilesError(ValueError):
+    """The list of an archive's files is too long to be read."""
+
+
+def open_archive(file: BinaryIO, max_bytes: int) -> zipfile.ZipFile:
+    """The archive in an open file, whose list of files has at most `max_bytes` bytes.
+
+    An archive states the length of its list in two places, which may disagree, and Python's rules for which of them
+    counts differ between versions. So no length is believed here: it is the reading of the list that is bounded.
+
+    Raises:
+        TooManyFilesError: a longer list.
+        zipfile.BadZipFile: not a zip archive, or a damaged one; other errors for other damage.
+    """
+    bounded = BoundedFile(file, max_bytes)
+    archive = zipfile.ZipFile(bounded)  # type: ignore[call-overload]  # it asks for no more than the methods below
+    bounded.most = None
+    return archive
+
+
+class BoundedFile:
+    """A file that refuses to be read in pieces longer than `most` bytes; None is no limit."""
+
+    def __init__(self, file: BinaryIO, most: int):
+        self.file = file
+        self.most: int | None = max(most, 2**17)  # Python looks for the end of an archive in 65 557 bytes
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes.
+
+        Raises:
+            TooManyFilesError: more than `most` are asked for.
+        """
+        if self.most is not None and size > self.most:
+            raise TooManyFilesError("refused: an archive of too many files")
+        return self.file.read(size)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
