@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 
 def lines_of(file: BinaryIO, longest: int = 2**20) -> Iterator[bytes]:
-    """The lines of a file, one at a time and without their ends; a line of more bytes than `longest` comes in pieces."""
+    """The lines of a file, one at a time, without their ends; a line of more than `longest` bytes comes in pieces."""
     return (line.rstrip(b"\r\n") for line in iter(lambda: file.readline(longest), b""))
 
 
@@ -25,7 +25,7 @@ def open_archive(file: BinaryIO, max_bytes: int) -> zipfile.ZipFile:
         zipfile.BadZipFile: not a zip archive, or a damaged one; other errors for other damage.
     """
     bounded = BoundedFile(file, max_bytes)
-    archive = zipfile.ZipFile(bounded)  # type: ignore[call-overload]  # it asks for no more than the methods below
+    archive = zipfile.ZipFile(bounded)  # it asks for no more than the methods below
     bounded.most = None
     return archive
 

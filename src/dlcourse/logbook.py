@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
+from dlcourse.bounded_files import lines_of
 from dlcourse.checkpoint import clear_away, flatten, is_repeated
 from dlcourse.images import tile, to_picture
 from dlcourse.picture_files import SRGB_PROFILE
@@ -25,6 +26,7 @@ from dlcourse.profiling import Clock, NoProfile, Profile
 from dlcourse.terminal import say
 
 BINS = 60  # of a histogram
+MAX_TAGS = 10_000  # that a run which goes on remembers of its metrics.jsonl; ours have 50
 CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
 SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in samples is made from
 
@@ -238,24 +240,31 @@ def keep_until(path: Path, step: int) -> set[str]:
     """
     if not path.exists():
         return set()
-    kept = [line for line in path.read_text(errors="replace").splitlines() if step_of(line) <= step]
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in kept))
+    temporary, tags = path.with_name(f".{path.name}.tmp"), set[str]()
+    with path.open("rb") as file, temporary.open("wb") as kept:
+        for line in lines_of(file):
+            row = row_of(line)
+            if row and row["step"] <= step:
+                kept.write(line + b"\n")
+                tags.update(row if len(tags) < MAX_TAGS else ())
     temporary.replace(path)  # whoever is killed here loses nothing
-    return {tag for line in kept for tag in json.loads(line) if tag != "step"}
+    return tags - {"step"}
 
 
-def step_of(line: str) -> float:
-    """The step of one line of metrics.jsonl; infinity if the line is not whole."""
+def row_of(line: bytes) -> dict[str, Any]:
+    """What one line of metrics.jsonl says; nothing if the line is not whole."""
     try:
-        step = json.loads(line)["step"]
+        row = json.loads(line)
+        return row if type(row["step"]) is int else {}
     except (ValueError, TypeError, LookupError, RecursionError):
-        return math.inf
-    return step if type(step) is int else math.inf
+        return {}
 
 
 def lowest(run_dir: Path, tag: str | None) -> float:
     """The lowest value that a run has recorded of a metric; infinity if there is none."""
     path = run_dir / "metrics.jsonl"
-    rows = map(json.loads, path.read_text().splitlines()) if path.exists() else []
-    return min((row[tag] for row in rows if isinstance(row.get(tag), int | float)), default=math.inf)
+    if tag is None or not path.exists():
+        return math.inf
+    with path.open("rb") as file:
+        rows = map(row_of, lines_of(file))
+        return min((row[tag] for row in rows if isinstance(row.get(tag), int | float)), default=math.inf)

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from dlcourse.pickle_machine import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
 from dlcourse.bounded_files import TooManyFilesError, open_archive
+from dlcourse.pickle_machine import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
 
 # what torch.save wrote before 1.6 begins with: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."

@@ -1,0 +1,169 @@
+"""The memory that each reader of strangers' files takes on its worst inputs.
+
+`python tests/limits.py` measures what the table of docs/untrusted_files.md says; names of readers as arguments choose
+some. With --limited, which test_untrusted_files.py asks for, a reader cannot get more memory than its limit.
+"""
+
+import json
+import os
+import re
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from readers import CONFIG, READERS
+
+MIB = 2**20
+SLACK = 96  # MiB of addresses on top of a limit: stacks of threads, pages of libraries
+SECONDS = 60  # of processor time for one file
+READ = ""  # the outcome of a file that is read
+
+
+@dataclass(frozen=True)
+class Worst:
+    """A file that makes a reader take as much memory as it can.
+
+    Attributes:
+        write: writes it at a path.
+        outcome: a pattern in the error's message; READ for a file that is read.
+    """
+
+    write: Callable[[Path], object]
+    outcome: str = READ
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a reader may take.
+
+    Attributes:
+        mib: MiB at most, beside what the process held before.
+        worst: what the files are -> one of them.
+        suffix, read: of a reader that is not in READERS.
+    """
+
+    mib: int
+    worst: dict[str, Worst]
+    suffix: str = ""
+    read: Callable[[Path], object] | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of one file: READ or the error's message, MiB at the peak, seconds of processor time."""
+
+    outcome: str
+    mib: float
+    seconds: float
+
+
+def content(data: bytes) -> Callable[[Path], object]:
+    """What writes these bytes."""
+    return lambda path: path.write_bytes(data)
+
+
+def repeated(row: bytes, count: int) -> Callable[[Path], object]:
+    """What writes so many rows."""
+    return lambda path: path.write_bytes(row * count)
+
+
+def new_names(path: Path) -> None:
+    """Rows of which each has names of its own."""
+    row = '{{"step": 1, "{0}a": 1, "{0}b": 1}}\n'
+    path.write_text("".join(map(row.format, range(500_000))))
+
+
+ONE, TEN = b'{"step": 1}\n', b'{"step": 1, ' + b", ".join(b'"%d": 1.5' % tag for tag in range(10)) + b"}\n"
+LIMITS: dict[str, Limit] = {
+    "config.yaml": Limit(128, {"a long list": Worst(content(CONFIG.encode() + b"a: [" + b"1," * 60_000 + b"1]"))}),
+    "metrics.jsonl": Limit(
+        512,
+        {
+            "rows of a step": Worst(repeated(ONE, 838_000)),
+            "rows of ten numbers": Worst(repeated(TEN, 279_000)),
+            "too many rows": Worst(repeated(ONE, 1_000_000), "more than 4194304 numbers"),
+            "a line without an end": Worst(repeated(b"a", 2**29), "more than 4194304 numbers or 268435456 bytes"),
+        },
+    ),
+    "metrics to go on": Limit(
+        64,
+        {
+            "rows of new names": Worst(new_names),
+            "a line without an end": Worst(repeated(b"a", 2**28)),
+        },
+    ),
+}
+
+
+def status(name: str) -> float:
+    """MiB of one of the sizes in /proc/self/status (proc(5))."""
+    found = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found, name
+    return int(found[1]) / 1024
+
+
+def read_here(reader: str, path: Path, limit: int | None) -> Measured:
+    """Read a file in this process, which can get no more than `limit` MiB and cannot be used afterwards."""
+    own = LIMITS[reader]
+    read, errors = (own.read, ValueError) if own.read else (READERS[reader].read, READERS[reader].errors)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    before = status("VmRSS")
+    if limit is not None:
+        room = int((status("VmSize") + limit + SLACK) * MIB)
+        resource.setrlimit(resource.RLIMIT_AS, (room, room))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    start, outcome = time.process_time(), READ
+    try:
+        read(path)
+    except errors as error:
+        outcome = str(error) or type(error).__name__
+    except BaseException as error:  # MemoryError among them
+        outcome = f"{type(error).__name__}: {error}"
+    return Measured(outcome, status("VmHWM") - before, time.process_time() - start)
+
+
+def measure(reader: str, kind: str, limited: bool) -> Measured:
+    """Let a reader read its worst file of a kind, in a process of its own."""
+    limit = LIMITS[reader]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"file{limit.suffix or READERS[reader].suffix}")
+        if (maker := os.fork()) == 0:  # what it takes to make the file is not counted
+            limit.worst[kind].write(path)
+            os._exit(0)
+        assert os.waitpid(maker, 0)[1] == 0, f"{reader}: {kind}"
+        end, start = os.pipe()
+        if (child := os.fork()) == 0:
+            found = read_here(reader, path, limit.mib if limited else None)
+            os.write(start, json.dumps(vars(found)).encode()[:60_000])
+            os._exit(0)
+        os.close(start)
+        with os.fdopen(end, "rb") as pipe:
+            text = pipe.read()
+        status = os.waitpid(child, 0)[1]
+        return Measured(**json.loads(text)) if text else Measured(f"ended by signal {status & 127}", 0.0, 0.0)
+
+
+def measure_all(readers: list[str], limited: bool) -> dict[str, dict[str, Measured]]:
+    """Reader -> kind of file -> what became of it; a line for each goes to stderr."""
+    found: dict[str, dict[str, Measured]] = {}
+    for reader in readers:
+        for kind in LIMITS[reader].worst:
+            one = measure(reader, kind, limited)
+            found.setdefault(reader, {})[kind] = one
+            print(f"{reader}, {kind}: {one.mib:.0f} MiB, {one.seconds:.1f} s {one.outcome[:150]}", file=sys.stderr)
+    return found
+
+
+if __name__ == "__main__":
+    limited = "--limited" in sys.argv
+    found = measure_all([word for word in sys.argv[1:] if word in LIMITS] or list(LIMITS), limited)
+    if limited:
+        print(json.dumps({reader: {kind: vars(one) for kind, one in kinds.items()} for reader, kinds in found.items()}))
+    else:
+        for reader, kinds in found.items():
+            kind, most = max(kinds.items(), key=lambda pair: pair[1].mib)
+            print(f"| {reader} | {kind} | {most.mib:.0f} MiB | {LIMITS[reader].mib} MiB |")
