@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -44,10 +45,10 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
         try:
             refuse_unknown_keys(cfg, config_name)
             job(cfg)
-        except (UserError, OmegaConfBaseException) as error:
+        except (UserError, OSError, OmegaConfBaseException) as error:
             if wants_trace:
                 raise
-            fail_or_let_others_go_on(explain(error, config_name))
+            fail_or_let_others_go_on(as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
         hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
@@ -101,9 +102,11 @@ class Parser(ArgumentParser):
 
 
 def explain(error: Exception, config_name: str) -> str:
-    """The mistake behind an exception of ours, Hydra's or OmegaConf's, in a line."""
+    """The mistake behind an exception of ours, Hydra's or OmegaConf's, or of the system, in a line."""
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
@@ -126,6 +129,27 @@ def explain_key(error: OmegaConfBaseException, config_name: str) -> str:
     hint = f"did you mean {close[0]}? " if close else ""
     where = parent or "the config"
     return f"{key}: no such key; {hint}{where} has {', '.join(known)}"
+
+
+def as_typed(message: str, config: Any) -> str:
+    """A message with the key in front as one types it: optimizer.lr for task.optimizer.lr, which refers to it.
+
+    Args:
+        message: it begins with a key of the resolved config, or with something else.
+        config: plain data, not resolved.
+    """
+    key = re.match(r"[\w.]*", message)[0].rstrip(".")  # type: ignore[index]
+    return typed_key(key, config) + message[len(key) :]
+
+
+def typed_key(key: str, config: Any) -> str:
+    """Follow the references on the way to a key."""
+    names, node = key.split("."), config
+    for depth, name in enumerate(names, start=1):
+        node = node.get(name) if isinstance(node, dict) else None
+        if isinstance(node, str) and (reference := re.fullmatch(r"\$\{(\w[\w.]*)\}", node)):
+            return typed_key(".".join([reference[1], *names[depth:]]), config)
+    return key
 
 
 def refuse_unknown_keys(cfg: DictConfig, config_name: str) -> None:

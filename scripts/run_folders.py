@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from command_line import CONFIGS, held_back, plain
 from dlcourse.errors import UserError
-from dlcourse.terminal import say
+from dlcourse.terminal import printable, say
 
 if TYPE_CHECKING:
     from dlcourse.runner import Runner
@@ -31,19 +31,32 @@ def new_run_dir(cfg: DictConfig) -> Path:
     """The folder of a new run: `run_dir`, or runs/<experiment>/<time>, or a job's folder in a sweep.
 
     Raises:
-        UserError: `run_dir` holds something already.
+        UserError: `run_dir` holds something already, or cannot have this name.
     """
     hydra_config = HydraConfig.get()
     if cfg.run_dir is not None:
         run_dir = Path(cfg.run_dir)
+        refuse_name(f"run_dir={run_dir}", run_dir)
         if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
             raise UserError(f"run_dir={run_dir} is not empty; go on there with resume={run_dir} or choose another")
         return run_dir
     if hydra_config.mode == RunMode.MULTIRUN:
-        name = hydra_config.job.override_dirname.replace("/", "_") or "defaults"
-        return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{name[:120]}")
+        name = printable(hydra_config.job.override_dirname.replace("/", "_")) or "defaults"
+        short = name.encode()[:120].decode(errors="ignore")  # systems count bytes
+        return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{short}")
     experiment = hydra_config.runtime.choices["experiment"]
     return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
+
+
+def refuse_name(what: str, folder: Path) -> None:
+    """Raise UserError for a folder that cannot have its name."""
+    try:
+        folder.exists()
+        str(folder).encode()
+    except OSError as error:
+        raise UserError(f"{what}: {error.strerror}; choose another name") from error
+    except UnicodeEncodeError as error:
+        raise UserError(f"{what}: TensorBoard writes to no folder whose name is not UTF-8; choose another") from error
 
 
 def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
@@ -76,6 +89,7 @@ def resumed_config(run_dir: Path) -> DictConfig:
     Raises:
         UserError: not a run, another group, or an unknown key.
     """
+    refuse_name(f"resume={run_dir}", run_dir)
     if not has_begun(run_dir):
         raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
     from dlcourse.reports.runs import refuse_links_out

@@ -42,7 +42,7 @@ def style_frames(cfg: DictConfig) -> None:
             paint_missing(config, sequence)
         report = flicker_report(of_frames, flicker(of_one_size(pictures.values(), None)))
         with whole_file(Path(sequence.output, "flicker.json")) as temporary:
-            temporary.write_text(json.dumps(report) + "\n")
+            temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"output={error}") from error
     except KeyboardInterrupt:

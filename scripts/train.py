@@ -51,7 +51,7 @@ def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None)
     except UserError as error:
         if not processes.is_one_of_several():
             raise
-        command_line.fail(str(error))
+        command_line.fail(command_line.as_typed(str(error), config))
 
 
 def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:

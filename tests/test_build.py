@@ -92,6 +92,31 @@ def test_a_senseless_value_carries_its_key():
         build({"model": MLP | {"dropout": 2}}, "task")["model"]((2,), 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "argument", "value", "message"),
+    [
+        ("SGD", "lr", "abc", "lr must be float, got 'abc'"),
+        ("Adam", "betas", [0.9], r"betas must be \[float, float\], got \[0.9\]"),
+        ("Adam", "betas", "abc", r"betas must be \[float, float\], got 'abc'"),
+        ("LBFGS", "max_iter", 1.5, "max_iter must be int, got 1.5"),
+        ("SGD", "nesterov", "no", "nesterov must be bool, got 'no'"),
+        ("SGD", "foreach", 3, r"foreach must be bool \| null, got 3"),
+    ],
+)
+def test_the_kinds_of_torchs_own_arguments_are_checked(name, argument, value, message):
+    node = {"_target_": f"torch.optim.{name}", "_partial_": True, argument: value}
+    with pytest.raises(UserError, match=rf"^optimizer\.{message}"):
+        build(node, "optimizer")
+
+
+def test_a_whole_number_beyond_torchs_is_told_with_its_key():
+    for value in (2**63, -(2**63) - 1):
+        with pytest.raises(
+            UserError, match=rf"^task\.model\.hidden\[1\] must be a whole number below 2\^63, got {value}"
+        ):
+            build({"model": MLP | {"hidden": [2, value]}}, "task")
+
+
 def test_a_factory_carries_its_key_too():
     make = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": -1}, "task.optimizer")
     with pytest.raises(UserError, match="^task.optimizer: Invalid learning rate: -1"):

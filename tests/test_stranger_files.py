@@ -1,5 +1,6 @@
 """Attacks by pictures, tables and run folders."""
 
+import os
 import pickle
 import struct
 import zipfile
@@ -161,3 +162,21 @@ def test_a_run_whose_files_are_links_to_elsewhere_is_not_gone_on_with(tmp_path):
     (run / "metrics.jsonl").symlink_to(mine)
     refused(run, "metrics.jsonl: a link that leaves the run's folder; remove it", run_folders.resumed_config, UserError)
     assert mine.read_text() == "mine"
+
+
+def test_a_run_with_a_pipe_in_it_is_not_gone_on_with(tmp_path):
+    (tmp_path / "composed.yaml").write_text(CONFIG)
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    refused(tmp_path, "metrics.jsonl: a pipe or a device, not a file", run_folders.resumed_config, UserError)
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    refused(tmp_path, "not a run .no config.yaml and metrics.jsonl", read_run, UserError)
+
+
+def test_no_reader_waits_for_a_pipe_or_a_device(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("/dev/zero")
+    for name, kind in {"a.png": "pipe", "b.png": "device"}.items():
+        refused(tmp_path / name, f"cannot be read .a {kind}, not a file", open_picture)
+        (tmp_path / f"{kind}.csv").symlink_to(tmp_path / name)
+        refused(tmp_path / f"{kind}.csv", f"cannot be read .a {kind}, not a file", points)
+        refused(str(tmp_path / name), "no such folder or zip file", picture_sources.open_source)

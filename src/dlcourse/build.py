@@ -44,6 +44,7 @@ NETWORK_PACKAGES = (
 )
 NOTHING: Mapping[str, Any] = {}
 FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
+MAX_INT = 2**63 - 1  # torch's whole numbers
 SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
 
 
@@ -67,6 +68,8 @@ def build(
     """
     if isinstance(config, list):
         return [build(item, f"{key}[{index}]", packages, imposed) for index, item in enumerate(config)]
+    if type(config) is int and abs(config) > MAX_INT:
+        raise UserError(f"{key} must be a whole number below 2^63, got {config}")
     if not isinstance(config, dict):
         return config
     arguments = {
@@ -180,12 +183,11 @@ def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: 
         accepted = ", ".join(signature.parameters)
         name = getattr(target, "__qualname__", str(target))
         raise UserError(f"{key}: {name}: {error} (it takes: {accepted})") from error
-    if target.__module__.startswith("dlcourse."):
-        hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
-        for argument, value in arguments.items():
-            hint = hints.get(argument, Any)
-            if not fits(value, hint):
-                raise UserError(f"{key}.{argument} must be {describe(hint)}, got {value!r}")
+    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    for argument, value in arguments.items():
+        hint = hints.get(argument, Any)
+        if not fits(value, hint):
+            raise UserError(f"{key}.{argument} must be {describe(hint)}, got {value!r}")
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -199,6 +201,9 @@ def fits(value: Any, hint: Any) -> bool:
         return any(fits(value, option) for option in get_args(hint))
     if get_origin(hint) is list:
         return isinstance(value, list) and all(fits(item, get_args(hint)[0]) for item in value)
+    if get_origin(hint) is tuple:
+        kinds = get_args(hint)
+        return isinstance(value, list) and len(value) == len(kinds) and all(map(fits, value, kinds))
     if get_origin(hint) is dict:
         return isinstance(value, dict) and all(fits(item, get_args(hint)[1]) for item in value.values())
     if hint is None or hint is NoneType:
@@ -209,5 +214,11 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def describe(hint: Any) -> str:
-    """An annotation as a reader of YAML would put it."""
+    """An annotation as a reader of YAML would put it; tensors, which torch takes too, are none of YAML's kinds."""
+    if get_origin(hint) in (Union, UnionType):
+        return " | ".join(describe(option) for option in get_args(hint) if option is not Tensor)
+    if get_origin(hint) is tuple:
+        return f"[{', '.join(map(describe, get_args(hint)))}]"
+    if hint is NoneType:
+        return "null"
     return str(hint.__name__ if isinstance(hint, type) and not get_args(hint) else hint).replace("None", "null")

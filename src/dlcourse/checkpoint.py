@@ -11,6 +11,7 @@ import torch
 
 from dlcourse import tensor_files
 from dlcourse.errors import UserError
+from dlcourse.terminal import printable
 
 STEP_FILE = re.compile(r"step_(\d+)\.pt")
 KEYS = {"step", "config", "state"}
@@ -145,7 +146,7 @@ def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:
         except UserError as error:
             if path == found[0]:
                 raise
-            logging.getLogger(__name__).warning(f"{error}; going on from the one before")
+            logging.getLogger(__name__).warning(printable(f"{error}; going on from the one before"))
     return None
 
 

@@ -23,7 +23,7 @@ from dlcourse.checkpoint import clear_away, flatten, is_repeated
 from dlcourse.images import tile, to_picture
 from dlcourse.picture_files import SRGB_PROFILE
 from dlcourse.profiling import Clock, NoProfile, Profile
-from dlcourse.terminal import say
+from dlcourse.terminal import printable, say
 
 BINS = 60  # of a histogram
 MAX_TAGS = 10_000  # that a run which goes on remembers of its metrics.jsonl; ours have 50
@@ -67,7 +67,7 @@ class Logbook:
         clear_away(run_dir, step)
         self.metrics_file = run_dir / "metrics.jsonl"
         self.tags = keep_until(self.metrics_file, step)
-        self.metrics = self.metrics_file.open("a", buffering=1)
+        self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
         self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else None)
         self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
         if step == 0:
@@ -174,7 +174,7 @@ class Logbook:
     def write_hparams(self) -> None:
         """One row of TensorBoard's HPARAMS tab, in this run's own event file."""
         keys = {
-            key: value if isinstance(value, int | float | bool) else str(value)
+            printable(key): value if isinstance(value, int | float | bool) else printable(value)
             for key, value in flatten(self.config).items()
             if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
         }
@@ -226,9 +226,9 @@ def charts_of(tags: Iterable[str]) -> dict[str, str]:
         group, _, name = tag.rpartition("/")
         words = name.split("_")
         if len(words) == 2:
-            patterns[f"{group}/{words[1]}"] = f"^{group}/[a-z0-9]+_{words[1]}$"
+            patterns[f"{group}/{words[1]}"] = f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
         else:
-            patterns[name] = f"^[a-z]+/{name}$"
+            patterns[name] = f"^[a-z]+/{re.escape(name)}$"
     return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
 
 
@@ -246,7 +246,7 @@ def keep_until(path: Path, step: int) -> set[str]:
             row = row_of(line)
             if row and row["step"] <= step:
                 kept.write(line + b"\n")
-                tags.update(row if len(tags) < MAX_TAGS else ())
+                tags.update(map(printable, row) if len(tags) < MAX_TAGS else ())
     temporary.replace(path)  # whoever is killed here loses nothing
     return tags - {"step"}
 

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -70,8 +71,9 @@ def open_picture(
 def open_file(path: Path) -> BinaryIO:
     """A file to be read, or ValueError with the reason."""
     try:
-        if path.is_fifo():  # would wait for ever
-            raise OSError(errno.ESPIPE, "a pipe, not a file")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # would wait, or deliver, for ever
+            raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
         return path.open("rb")
     except FileNotFoundError:
         raise ValueError("no such file") from None

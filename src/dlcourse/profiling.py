@@ -133,7 +133,7 @@ class Profile:
         self.profiler.export_chrome_trace(str(self.folder / "trace.json"))
         steps = f"steps {self.first + 1} to {self.done} of this start"
         table = table_of_operations(self.profiler.key_averages(), steps)
-        (self.folder / "operations.txt").write_text(table)
+        (self.folder / "operations.txt").write_text(table, encoding="utf-8")
         say(f"{self.folder}: trace.json (for https://ui.perfetto.dev) and operations.txt, {steps}", file=sys.stderr)
         self.profiler = None
 

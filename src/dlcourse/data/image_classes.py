@@ -14,7 +14,7 @@ from dlcourse.data.labelled_images import LabelledImages
 from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.images import to_tensor
 from dlcourse.picture_files import SUFFIXES, open_picture
-from dlcourse.terminal import say
+from dlcourse.terminal import printable, say
 
 TRAINING_FOLDER, TEST_FOLDER = "training_set", "test_set"  # Kaggle's cats and dogs
 
@@ -118,7 +118,7 @@ def read_squares(paths: Sequence[Path], resolution: int, limit: int | None = Non
     refuse_more_than_memory(wanted * 3 * resolution**2, paths[0].parent)
     images = torch.empty(wanted, 3, resolution, resolution, dtype=torch.uint8)
     count, broken = 0, []
-    for path in tqdm(paths, desc=f"reading {paths[0].parent}", disable=None):
+    for path in tqdm(paths, desc=printable(f"reading {paths[0].parent}"), disable=None):
         if count == wanted:
             break
         try:

@@ -47,7 +47,7 @@ def open_source(root: str) -> Source:
         ValueError: neither is there, or not one file is by its name a picture.
     """
     path = Path(root).expanduser()
-    if not path.exists():
+    if not path.is_dir() and not path.is_file():
         raise ValueError(f"root={root}: no such folder or zip file")
     source: Source = Folder(root, path) if path.is_dir() else Archive(root, path)
     if not source.stamps:

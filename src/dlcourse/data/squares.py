@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from dlcourse.data.picture_sources import Source
 from dlcourse.picture_files import UnwantedPictureError, decode, to_rgb
+from dlcourse.terminal import printable
 
 THREADS = min(4, os.cpu_count() or 1)  # each may hold a picture of picture_files.MAX_PIXELS, about 1 GiB
 ENOUGH = 2  # times the wanted size: a JPEG is decoded at 1/2, 1/4 or 1/8, if whole, that has still so many pixels
@@ -85,11 +86,12 @@ class Square:
 
     def read_all(self, source: Source) -> Iterator[tuple[str, np.ndarray | None, str]]:
         """Every picture of a source in the order of names, with a progress bar; few at a time are in memory."""
+        title = printable(f"reading {source.root}")
         waiting: deque[Future[tuple[str, np.ndarray | None, str]]] = deque()
         with (
             warnings.catch_warnings(),  # `decode` has them too, in threads, where they do not undo each other's changes
             ThreadPoolExecutor(THREADS) as pool,
-            tqdm(total=len(source.stamps), desc=f"reading {source.root}", unit=" pictures", disable=None) as bar,
+            tqdm(total=len(source.stamps), desc=title, unit=" pictures", disable=None) as bar,
         ):
             try:
                 for name in source.stamps:

@@ -87,7 +87,7 @@ def read_yaml(path: Path) -> str:
     text = text_of(path, MAX_CONFIG_BYTES)
     depth = 0
     try:
-        for event in yaml.parse(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for event in yaml.parse(text, yaml.SafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
                 raise UserError(f"{path}: refused: references, or more than {MAX_DEPTH} nodes within each other")
@@ -113,12 +113,18 @@ def text_of(path: Path, max_bytes: int) -> str:
 
 
 def refuse_links_out(run_dir: Path) -> None:
-    """Raise UserError for a link that leads out of a run's folder: who writes there would write elsewhere."""
+    """Raise UserError for what makes a run's folder unfit to be written to.
+
+    These are links that lead out of it: who writes there would write elsewhere; and pipes and devices, which one would
+    wait for.
+    """
     home = os.path.realpath(run_dir)
     for folder, folders, files in os.walk(run_dir):
         for path in (Path(folder, name) for name in folders + files):
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(home):
                 raise UserError(f"{path}: a link that leaves the run's folder; remove it")
+            if not path.is_symlink() and not path.is_file() and not path.is_dir():
+                raise UserError(f"{path}: a pipe or a device, not a file; remove it")
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -178,7 +184,7 @@ def read_run(path: Path) -> Run:
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
     """Sort key that puts 2_adam before 10_adam."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
 def find_runs(paths: list[Path]) -> list[Run]:
