@@ -23,10 +23,12 @@ def parse() -> argparse.Namespace:
 
 def animate(arguments: argparse.Namespace) -> None:
     """Find the pictures and write the animation."""
+    from dlcourse import outputs
     from dlcourse.reports import animation  # here: --help answers without torch
 
     name, pictures = animation.pictures_of(arguments.run, arguments.name)
     output = arguments.output or arguments.run / f"{name}.gif"
+    outputs.check_file(output, f"--output {output}")
     animation.animate(pictures, output, arguments.seconds)
     say(output)
 

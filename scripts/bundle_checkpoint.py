@@ -20,10 +20,13 @@ def parse() -> argparse.Namespace:
 
 def bundle(arguments: argparse.Namespace) -> None:
     """Read, drop, round, write."""
-    from dlcourse import checkpoint
+    from dlcourse import checkpoint, outputs
     from dlcourse.errors import UserError
 
-    path = checkpoint.newest(arguments.source)
+    path, target = checkpoint.newest(arguments.source), arguments.target
+    outputs.check_file(target, str(target))
+    if target.resolve() == path.resolve():
+        raise UserError(f"{target}: is what is read here, and would lose what is not kept; choose another name")
     saved = checkpoint.load(path)
     missing = set(arguments.keep) - saved["state"].keys()
     if missing:
@@ -34,8 +37,9 @@ def bundle(arguments: argparse.Namespace) -> None:
         if part in arguments.keep
     }
     config = {name: saved["config"][name] for name in ("model", "dataset") if name in saved["config"]}
-    checkpoint.save(arguments.target, saved["step"], config, state)
-    say(f"{arguments.target}: {', '.join(state)}, {arguments.target.stat().st_size / 1e6:.2f} MB")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(target, saved["step"], config, state)
+    say(f"{target}: {', '.join(state)}, {target.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -32,10 +32,12 @@ def share(text: str) -> float:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Read the runs, print the table, write the curves and the table."""
+    from dlcourse import outputs
     from dlcourse.figures import save
     from dlcourse.reports import compare as comparison
     from dlcourse.reports.runs import find_runs
 
+    outputs.check_folder(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
     groups = comparison.group_by_settings(runs)
     tags = comparison.chosen_tags(runs, arguments.metrics)

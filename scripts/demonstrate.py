@@ -32,6 +32,9 @@ def draw(arguments: argparse.Namespace) -> None:
         if name not in SUMMARIES:
             raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")
 
+    from dlcourse import outputs
+
+    outputs.check_folder(arguments.output, f"--output {arguments.output}")
     from dlcourse.figures import save  # here: --help and a wrong name are answered without torch
     from dlcourse.reports.demonstrations import demonstrate
 

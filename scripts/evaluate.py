@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
-    from dlcourse import checkpoint
+    from dlcourse import checkpoint, outputs
     from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
     from dlcourse.errors import UserError
@@ -26,6 +26,10 @@ def evaluate(cfg: DictConfig) -> None:
     start = time.monotonic()
     keep_freed_memory()  # batch after batch needs the same
     path = checkpoint.newest(Path(cfg.checkpoint))
+    folder = output_folder(path, cfg.output)
+    for name, place in {"output": folder, "cache": cfg.cache}.items():
+        if place is not None:
+            outputs.check_folder(Path(place), f"{name}={place}")
     generator, model = read_generator(path)
     if cfg.dataset is not None:
         cfg.dataset.resolution = generator.resolution
@@ -41,10 +45,10 @@ def evaluate(cfg: DictConfig) -> None:
     say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}", "")
     say(*comparison.table(), "")
     seconds = round(time.monotonic() - start, 1)
-    used = {"dataset": node, "evaluation": config["evaluation"]}
-    notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds, **used}
+    notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds}
+    notes |= {"dataset": node, "evaluation": config["evaluation"]}
     try:
-        for written in write(comparison, notes, output_folder(path, config["output"]), step):
+        for written in write(comparison, notes, folder, step):
             say(written)
     except OSError as error:
         raise UserError(f"output={error}") from error

@@ -23,7 +23,7 @@ def parse() -> argparse.Namespace:
 
 def export_checkpoint(arguments: argparse.Namespace) -> None:
     """Load, write, compare."""
-    from dlcourse import checkpoint
+    from dlcourse import checkpoint, outputs
     from dlcourse.errors import UserError
     from dlcourse.interop import load_pretrained
 
@@ -32,6 +32,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
         raise UserError(f"{target}: the name must end in {' or '.join(WRITERS)}")
     if target.exists():
         raise UserError(f"{target} exists already; choose another name or remove it")
+    outputs.check_file(target, str(target))
     path = checkpoint.newest(arguments.checkpoint)
     say(WRITERS[target.suffix](load_pretrained(path), path, target))
     say(target)

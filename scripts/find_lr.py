@@ -12,14 +12,17 @@ from dlcourse.terminal import say
 
 def find_lr(cfg: DictConfig) -> None:
     """Print the suggestion and draw the curve."""
+    from dlcourse import outputs
     from dlcourse.build import build
     from dlcourse.errors import UserError
     from dlcourse.figures import save
+    from dlcourse.picture_files import WRITERS
     from dlcourse.reports.lr_range import RangeTest, draw
     from dlcourse.runner import autocast
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
     output = Path(cfg.output or run_folders.new_run_dir(cfg) / "lr_range.png")
+    outputs.check_file(output, f"output={output}", WRITERS)
     runner, task = run_folders.build_classifier(cfg)
     with autocast(runner.device, runner.precision):
         curve = test(task)

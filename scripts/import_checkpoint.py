@@ -22,9 +22,10 @@ def parse() -> argparse.Namespace:
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
-    from dlcourse.interop import combine, load_pretrained, save
+    from dlcourse.interop import check_target, combine, load_pretrained, save
     from dlcourse.interop.networks import ROLE_KINDS
 
+    check_target(arguments.target)
     pretrained = combine([load_pretrained(source, arguments.resolution) for source in arguments.source])
     names = ", ".join(source.name for source in arguments.source)
     notes = pretrained.notes + save(pretrained, arguments.target, names)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def prepare_dataset(cfg: DictConfig) -> None:
     """Decode into the cache, print what there is, and write the contact sheet."""
+    from dlcourse import outputs
     from dlcourse.build import build, locate
     from dlcourse.data import ImageFolder
     from dlcourse.errors import UserError
@@ -21,8 +22,7 @@ def prepare_dataset(cfg: DictConfig) -> None:
 
     config = command_line.plain(cfg)
     output = Path(config["output"])
-    if output.suffix.lower() not in WRITERS:
-        raise UserError(f"output={output}: must end in one of {', '.join(WRITERS)}")
+    outputs.check_file(output, f"output={output}", WRITERS)
     if locate(config["dataset"]["_target_"], "dataset") is not ImageFolder:
         raise UserError("dataset: there are no files to be prepared; give dataset=image_folder")
     sheet: ContactSheet = build(config["sheet"], "sheet")(build(config["dataset"], "dataset"))

@@ -23,26 +23,34 @@ def parse() -> argparse.Namespace:
         description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
     )
     parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
-    parser.add_argument("--bayes-error", type=float, default=0.0, help="the error nobody can go below, in [0, 1]")
-    parser.add_argument("--tolerance", type=float, default=0.05, help="a difference of errors above this is high")
+    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
+    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
     parser.add_argument("--top", type=int, default=10, help="how many of the highest losses on dev to list")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, help="folder of the pictures (default: report/ in the run's folder)")
     return parser.parse_args()
 
 
+def share(text: str) -> float:
+    """A number in [0, 1]."""
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"must be in [0, 1], got {text}")
+    return float(text)
+
+
 def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
-    from dlcourse import checkpoint
+    from dlcourse import checkpoint, outputs
     from dlcourse.figures import save
 
     path = checkpoint.newest(arguments.run)
+    base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    output = arguments.output or base / "report"
+    outputs.check_folder(output, f"--output {output}")
     task = load_task(path, arguments.device)
     say(path, "")
     print_errors(task, arguments)
     print_details(task, arguments.top)
-    base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    output = arguments.output or base / "report"
     for name, images in task.visualize().items():
         save(images, output / f"{name}.png")
         say(output / f"{name}.png")

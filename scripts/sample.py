@@ -33,7 +33,7 @@ def sample(cfg: DictConfig) -> None:
     sampler = build(config["sampler"], "sampler")
     path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
     output = output_path(path, config)
-    check_output(output)
+    check_output(sampler, output, config["singles"], [path, *([Path(config["target"])] if config["target"] else [])])
     generator = averaged_generator(path).requires_grad_(False)
     torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
     torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32

@@ -108,9 +108,11 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
 
 def take_part(settings: "Search", name: str, space: Space, fixed: list[str], lengths: "Lengths") -> None:
     """Train trials, and whatever ends that, leave the findings."""
+    from dlcourse import outputs
     from dlcourse.study import Worker, open_study
 
     folder = Path(settings.folder or Path("runs", "search", name))
+    outputs.check_folder(folder, f"search.folder={folder}")
     is_used = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     shared = [word for word in fixed if word.partition("=")[0] not in OTHER_PROCESS]
     study = open_study(settings, name, space, shared, lengths)

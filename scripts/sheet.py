@@ -26,7 +26,7 @@ def parse() -> argparse.Namespace:
 
 def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, put their pictures in a table and write it."""
-    from dlcourse import picture_table
+    from dlcourse import outputs, picture_table
     from dlcourse.errors import UserError
     from dlcourse.figures import save
     from dlcourse.images import to_tensor
@@ -35,11 +35,11 @@ def make_sheet(arguments: argparse.Namespace) -> None:
 
     if arguments.output.suffix.lower() != ".png":
         raise UserError(f"--output {arguments.output}: the name of a sheet must end in .png")
+    outputs.check_file(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
     tables = [sheet.inputs(runs)] if arguments.inputs else []
     picture = picture_table.draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     save(to_tensor(picture)[None], arguments.output)
     say(arguments.output)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def style_frames(cfg: DictConfig) -> None:
     """Paint the frames whose pictures are missing, and measure the flicker."""
+    from dlcourse import outputs
     from dlcourse.build import build
     from dlcourse.errors import UserError
     from dlcourse.picture_files import whole_file
@@ -33,6 +34,7 @@ def style_frames(cfg: DictConfig) -> None:
     config = command_line.plain(cfg)
     size = content_size(config)
     sequence: FrameSequence = build(config["sequence"], "sequence")
+    outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     pictures = sequence.pictures()
     of_frames = flicker(of_one_size(pictures, size))  # nothing is painted before every frame was looked at
     if skipped := len(painted(pictures, size)):

@@ -21,6 +21,7 @@ LEAVES = {
         "figures",
         "images",
         "interruption",
+        "outputs",
         "pickle_machine",
         "picture_files",
         "picture_table",

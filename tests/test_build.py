@@ -121,3 +121,14 @@ def test_a_factory_carries_its_key_too():
     make = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": -1}, "task.optimizer")
     with pytest.raises(UserError, match="^task.optimizer: Invalid learning rate: -1"):
         make([torch.nn.Parameter(torch.zeros(1))])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_finite_number_is_refused_with_its_key(value):
+    for node, key in (
+        (MLP | {"dropout": value}, "model.dropout"),
+        ({"_target_": "torch.optim.SGD", "_partial_": True, "lr": value}, "model.lr"),
+        ({"strengths": [0.0, value]}, r"model.strengths\[1\]"),
+    ):
+        with pytest.raises(UserError, match=f"^{key} must be a finite number, got {value}$"):
+            build(node, "model")

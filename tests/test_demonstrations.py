@@ -187,7 +187,7 @@ def test_the_command_draws_what_it_is_asked_for_where_it_is_asked_to(tmp_path):
     ("arguments", "words"),
     [
         (["softmaxx"], "softmaxx: no such demonstration; choose from moving_averages, optimizer_paths,"),
-        (["softmax", "--output", "file"], "--output file/softmax.png: cannot be written (File exists)"),
+        (["softmax", "--output", "file"], "--output file: cannot be written (file is a file, not a folder)"),
     ],
 )
 def test_mistakes_are_told_in_a_line(arguments, words, tmp_path):

@@ -1,5 +1,7 @@
 """Projection finds what a generator drew, and directions in W are what they are said to be."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +45,20 @@ def test_a_picture_that_the_generator_drew_is_recovered(generator, own_picture, 
     drawing = Drawing(None, 1.0, None, 1)
     (image,) = drawing.pictures(generator, parse_seeds(str(tmp_path / "found.pt")))
     assert np.array_equal(np.asarray(to_picture(image)), np.asarray(result.singles["projection"]))
+
+
+def test_a_loss_that_was_never_a_number_is_no_result(generator, own_picture):
+    broken = copy.deepcopy(generator)
+    broken.w_avg.fill_(float("nan"))
+    with pytest.raises(UserError, match="no loss of the projection was a finite number; what may help: smaller"):
+        project(own_picture, "sampler.steps=2")(broken)
+
+
+def test_without_a_network_a_projection_is_told_how_to_do_without_features(own_picture, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
+    with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*sampler=project finds"):
+        project(own_picture, "sampler=project_features")
 
 
 def test_a_foreign_picture_comes_closer_and_repeats(generator, tmp_path):

@@ -222,6 +222,9 @@ def test_energy_by_octave_is_parsevals_and_knows_its_scale():
 @pytest.mark.parametrize(
     ("name", "override", "words"),
     [
+        ("edit", "sampler.strengths=[0,1e30]", r"strengths must be in \[-100, 100\]"),
+        ("edit", "sampler.strengths=[0,inf]", r"sampler\.strengths\[1\] must be a finite number, got inf"),
+        ("grid", "truncation_psi=nan", r"truncation_psi must be a finite number, got nan"),
         ("grid", "sampler.columns=0", "columns must be at least 1, got 0"),
         ("interpolate", "seeds=3", "seeds must be at least two"),
         ("interpolate", "sampler.space=q", "space must be one of w, z, slerp, got 'q'"),

@@ -1,5 +1,7 @@
 """Points, drawing, ranges of layers and what is written: what all samplers share."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +13,27 @@ from dlcourse.build import build
 from dlcourse.errors import UserError
 from dlcourse.images import to_picture
 from dlcourse.models.stylegan import constant_weights, mix_styles
-from dlcourse.sampling import Drawing, Result, check_output, latents, parse_seeds, save
+from dlcourse.sampling import (
+    Drawing,
+    Grid,
+    NoiseWalk,
+    Result,
+    Truncation,
+    Uncurated,
+    check_output,
+    latents,
+    parse_seeds,
+    save,
+)
 from dlcourse.sampling.drawing import seeded_noise, to_unit
 from dlcourse.sampling.points import SavedStyles, Seed, parse_numbers, stored_noise
 from dlcourse.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
 from generators import small_generator
+
+WALK, GRID = (
+    NoiseWalk(0, "0-1", "all", {}, 2, 1.0, Drawing(None, 0.7, None, 1)),
+    Grid(0, 1, Drawing(None, 0.7, None, 1)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +234,9 @@ def test_everything_is_written_under_one_name(tmp_path):
 
 def test_names_that_no_file_can_have_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"output=x\.txt: must end in one of \.jpeg, .*\.mp4, or be a folder"):
-        check_output(tmp_path.relative_to(tmp_path) / "x.txt")
+        check_output(WALK, Path("x.txt"), False, [])
+    with pytest.raises(UserError, match=r"output=x\.mp4: must end in one of \.jpeg, .*\.webp, or be a folder"):
+        check_output(GRID, Path("x.mp4"), False, [])
     with pytest.raises(UserError, match=r"output=.*a\.gif: the name of a picture must end in"):
         save(Result(Image.new("RGB", (8, 8))), tmp_path / "a.gif", singles=False)
     assert not list(tmp_path.iterdir())
@@ -228,6 +248,39 @@ def test_senseless_values_are_named():
         build(node | {"batch_size": 0}, "drawing")
     with pytest.raises(UserError, match="truncation_cutoff must be a number of layers, or null for all, got -1"):
         build(node | {"batch_size": 1, "truncation_cutoff": -1}, "drawing")
+
+
+@pytest.mark.parametrize("psi", [10.5, -1e30])
+def test_a_psi_that_gives_no_picture_is_refused_wherever_there_is_one(psi):
+    for make in (lambda: drawing(psi=psi), lambda: Truncation(0, [1.0, psi], drawing())):
+        with pytest.raises(ValueError, match=r"truncation_psi must be in \[-10, 10\], got"):
+            make()
+    assert drawing(psi=-10.0).truncation_psi == -10
+
+
+def test_no_more_layers_are_truncated_than_there_are(generator):
+    whole = drawing(psi=0.3).styles(generator, [Seed(1)])
+    assert torch.equal(drawing(psi=0.3, cutoff=generator.num_layers).styles(generator, [Seed(1)]), whole)
+    with pytest.raises(UserError, match="truncation_cutoff=9: this generator has 8 layers; null truncates all"):
+        drawing(cutoff=9).styles(generator, [Seed(1)])
+
+
+def test_more_pictures_than_memory_holds_are_refused_before_the_first(generator, monkeypatch):
+    monkeypatch.setattr(generator, "mapping", None)
+    with pytest.raises(UserError, match="seeds: 200000 pictures, of this generator at most 131072 are drawn together"):
+        drawing().pictures(generator, parse_seeds("0-199999"))
+    for seeds in ("0-99999999", ["0-999999", 3]):
+        with pytest.raises(ValueError, match="seeds must be at most 1000000"):
+            parse_seeds(seeds)
+    with pytest.raises(UserError, match=r"rows=1000000, halvings=\[0\]: more than 134 million pixels"):
+        Uncurated(0, 10**6, [0], drawing())(generator)
+
+
+def test_pictures_that_are_no_numbers_are_not_shown_as_black():
+    broken = small_generator(resolution=8)
+    broken.w_avg.fill_(float("nan"))
+    with pytest.raises(UserError, match="the generator's pictures are no finite numbers"):
+        drawing().pictures(broken, [Seed(0)])
 
 
 def test_pixels_are_rounded_and_not_flipped(generator):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -33,10 +34,12 @@ def save_animation(frames: Sequence[Image.Image], durations: Sequence[int], path
 
 
 def writer_for(path: Path) -> "Writer":
-    """What writes the format of a file's suffix, or UserError."""
+    """What writes the format of a file's suffix, or UserError: another suffix, or a video without PyAV."""
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise UserError(f"{path}: the name of an animation must end in one of {', '.join(WRITERS)}")
+    if write is write_mp4 and find_spec("av") is None:
+        raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'")
     return write
 
 
@@ -69,10 +72,8 @@ def write_mp4(frames: Sequence[Image.Image], durations: Sequence[int], path: Pat
 
     All frames of a video stay equally long, so one that stays longer is repeated.
     """
-    try:
-        import av  # here: only those who want videos need it
-    except ImportError:
-        raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'") from None
+    import av  # here: only those who want videos need it
+
     width, height = (side + side % 2 for side in frames[0].size)
     repeats = [max(1, round(duration / durations[0])) for duration in durations]
     shown = [frame for frame, count in zip(frames, repeats, strict=True) for _ in range(count)]

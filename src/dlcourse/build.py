@@ -63,13 +63,15 @@ def build(
         imposed: arguments that are not for the config to choose, for all targets that take them.
 
     Raises:
-        UserError: a target outside these packages or not found, an unknown or missing argument, or a
+        UserError: a target outside these packages or not found, an unknown or missing argument, NaN or infinity, or a
             constructor that refuses a value (its ValueError or OSError, with the key in front).
     """
     if isinstance(config, list):
         return [build(item, f"{key}[{index}]", packages, imposed) for index, item in enumerate(config)]
     if type(config) is int and abs(config) > MAX_INT:
         raise UserError(f"{key} must be a whole number below 2^63, got {config}")
+    if isinstance(config, float) and not math.isfinite(config):  # nothing here means infinity by it
+        raise UserError(f"{key} must be a finite number, got {config}")
     if not isinstance(config, dict):
         return config
     arguments = {

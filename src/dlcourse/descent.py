@@ -120,7 +120,7 @@ class Descent:
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
         if self.skipped_in_a_row == MOST_SKIPPED:
-            cure = "try a smaller optimizer.lr, or precision=fp32"
+            cure = "try a smaller lr of the optimizer, or precision=fp32"
             raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {cure}")
         logging.getLogger(__name__).warning(f"{what}; skipped")
         if self.way_back:

@@ -9,11 +9,11 @@ from dlcourse.interop import genforce, huangzh13, lernapparat, mmgen, official, 
 from dlcourse.interop.combining import combine
 from dlcourse.interop.networks import Pretrained, assemble
 from dlcourse.interop.reading import read
-from dlcourse.interop.writing import save
+from dlcourse.interop.writing import check_target, save
 
 FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
 
-__all__ = ["Pretrained", "combine", "load_pretrained", "save"]
+__all__ = ["Pretrained", "check_target", "combine", "load_pretrained", "save"]
 
 
 def summary(content: Any) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dlcourse import checkpoint
+from dlcourse import checkpoint, outputs
 from dlcourse.errors import UserError
 from dlcourse.interop.networks import ROLE_KINDS, Pretrained
 
@@ -15,12 +15,9 @@ def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
         What was done about a generator that the file has only once: it stands for both.
 
     Raises:
-        UserError: `path` is there already, or its folder is not.
+        UserError: see check_target.
     """
-    if path.exists():
-        raise UserError(f"{path} exists already; choose another name or remove it")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder")
+    check_target(path)
     networks: dict[str, Any] = {role: getattr(pretrained, role) for role in ROLE_KINDS}
     only = networks["generator_ema"] or networks["generator"]
     notes = []
@@ -32,3 +29,12 @@ def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
     origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
     checkpoint.save(path, 0, {"model": pretrained.config, "imported": origin}, state)
     return notes
+
+
+def check_target(path: Path) -> None:
+    """Raise UserError if `path` is there already, if its folder is not, or if nothing can be written there."""
+    if path.exists():
+        raise UserError(f"{path} exists already; choose another name or remove it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder")
+    outputs.check_file(path, str(path))

@@ -18,6 +18,7 @@ from dlcourse.metrics.path_length import path_lengths, slerp, trimmed_mean
 from dlcourse.metrics.reals import Pictures, Reals, real_features
 from dlcourse.metrics.separability import separability
 from dlcourse.models.stylegan import Generator, mix_styles
+from dlcourse.sampling.drawing import check_psi
 from dlcourse.sampling.ranges import default_ranges
 
 Values = dict[str, float]
@@ -80,6 +81,7 @@ class Evaluation:
                 raise ValueError(f"{name} must be at least {low}, got {value}")
         if metrics is not None and not (metrics and set(metrics) <= set(METRICS)):
             raise ValueError(f"metrics must be some of {', '.join(METRICS)}, got {metrics}")
+        check_psi(truncation_psi)
         self.extractor, self.metrics, self.cache = extractor, metrics, cache
         self.num_images, self.num_paths, self.num_pairs = num_images, num_paths, num_pairs
         self.truncation_psi, self.batch_size, self.seed = truncation_psi, batch_size, seed

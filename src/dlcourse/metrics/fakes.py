@@ -16,7 +16,7 @@ from dlcourse.models import AttributeNetwork
 from dlcourse.models.stylegan import Generator, truncate
 from dlcourse.models.stylegan.synthesis import Noise
 from dlcourse.sampling import latents
-from dlcourse.sampling.drawing import seeded_noise, to_unit
+from dlcourse.sampling.drawing import check_finite, seeded_noise, to_unit
 
 LABEL_SEED = 2**20  # what is added to a picture's seed to draw its class
 
@@ -79,6 +79,7 @@ class Fakes:
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
         """Pictures of 256 grey levels, in [0, 1], (N, L, w_dim) -> (N, 3, R, R)."""
         images = self.generator.synthesis(styles, noise, self.lod).float()
+        check_finite(images)
         return (to_unit(images) * 255).round() / 255
 
     def noise(self, seeds: range) -> list[Tensor]:

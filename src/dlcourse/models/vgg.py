@@ -221,7 +221,8 @@ def read_weights(weights: str) -> dict[str, Tensor]:
             place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
             raise ValueError(
                 f"weights=imagenet: {source.url} cannot be downloaded ({error}); put that file at {place}, "
-                "or paint without it: experiment=style_transfer_offline"
+                "or do without: experiment=style_transfer_offline paints, sampler=project finds a picture's w and "
+                "extractor=faces compares without it"
             ) from error
     try:
         return tensor_files.load(weights)

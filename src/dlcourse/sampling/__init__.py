@@ -8,7 +8,7 @@ from dlcourse.sampling.mixing import Mixing
 from dlcourse.sampling.noise import Noise, NoiseComponents
 from dlcourse.sampling.points import latents, parse_seeds
 from dlcourse.sampling.projection import Project
-from dlcourse.sampling.result import Result, check_output, save
+from dlcourse.sampling.result import Result, Sampler, check_output, save
 from dlcourse.sampling.truncation import MeanImage, Truncation
 from dlcourse.sampling.walks import Interpolate, NoiseWalk
 
@@ -25,6 +25,7 @@ __all__ = [
     "NoiseWalk",
     "Project",
     "Result",
+    "Sampler",
     "Truncation",
     "Uncurated",
     "check_output",

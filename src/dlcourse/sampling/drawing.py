@@ -12,6 +12,8 @@ from dlcourse.models.stylegan.synthesis import Noise
 from dlcourse.sampling.points import Point, latents, stored_noise
 
 CHUNK = 1000  # latents that pass the mapping together
+MOST_PSI = 10.0  # beyond it every generator's pictures are one colour
+MOST_PIXELS = 2**27  # of pictures that are drawn together: 128 of 1024 x 1024, in float32 1.5 GiB
 
 
 class Drawing:
@@ -20,7 +22,7 @@ class Drawing:
     Args:
         classes: for generators with labels: one class for all pictures, or one for each; seeds such as 7@2 have their
             own.
-        truncation_psi: 1 is the whole distribution, 0 the mean picture.
+        truncation_psi: 1 is the whole distribution, 0 the mean picture; see check_psi.
         truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
         batch_size: pictures per forward pass, >= 1. With 1 a picture is the same to the last bit whatever else is
             drawn; larger batches are faster on a GPU, need more memory and may round differently.
@@ -40,6 +42,7 @@ class Drawing:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if truncation_cutoff is not None and truncation_cutoff < 0:
             raise ValueError(f"truncation_cutoff must be a number of layers, or null for all, got {truncation_cutoff}")
+        check_psi(truncation_psi)
         self.classes, self.batch_size = classes, batch_size
         self.truncation_psi, self.truncation_cutoff = truncation_psi, truncation_cutoff
 
@@ -48,7 +51,14 @@ class Drawing:
         return self.truncated(generator, self.whole_styles(generator, points))
 
     def whole_styles(self, generator: Generator, points: Sequence[Point]) -> Tensor:
-        """Styles of points before truncation, (N, L, w_dim); each is computed by itself."""
+        """Styles of points before truncation, (N, L, w_dim); each is computed by itself.
+
+        Raises:
+            UserError: more points than can be drawn together.
+        """
+        most = MOST_PIXELS // generator.resolution**2
+        if len(points) > most:
+            raise UserError(f"seeds: {len(points)} pictures, of this generator at most {most} are drawn together")
         labels = self.labels(generator, points)
         rows = [None] * len(points) if labels is None else labels.split(1)
         return torch.stack([point.styles(generator, row) for point, row in zip(points, rows, strict=True)])
@@ -74,9 +84,16 @@ class Drawing:
         return list(self.classes)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
-        """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given."""
-        chosen = self.truncation_psi if psi is None else psi
-        return truncate(styles, generator.w_avg, chosen, self.truncation_cutoff)
+        """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given.
+
+        Raises:
+            UserError: truncation_cutoff is more than all layers.
+        """
+        chosen, cutoff = self.truncation_psi if psi is None else psi, self.truncation_cutoff
+        if cutoff is not None and cutoff > generator.num_layers:
+            cure = f"this generator has {generator.num_layers} layers; null truncates all"
+            raise UserError(f"truncation_cutoff={cutoff}: {cure}")
+        return truncate(styles, generator.w_avg, chosen, cutoff)
 
     @torch.no_grad()
     def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
@@ -106,7 +123,24 @@ class Drawing:
         """
         device = generator.w_avg.device
         chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(self.batch_size)]
-        return to_unit(torch.cat(chunks))
+        images = torch.cat(chunks)
+        check_finite(images)
+        return to_unit(images)
+
+
+def check_psi(psi: float) -> None:
+    """Raise ValueError for a truncation psi that no picture can be drawn with."""
+    if not abs(psi) <= MOST_PSI:
+        raise ValueError(f"truncation_psi must be in [{-MOST_PSI:g}, {MOST_PSI:g}], got {psi:g}")
+
+
+def check_finite(images: Tensor) -> None:
+    """Raise UserError for pictures of a generator that are no finite numbers, and would be shown as black."""
+    if not images.isfinite().all():
+        raise UserError(
+            "the generator's pictures are no finite numbers: its weights are damaged or have diverged, or the styles "
+            "lie too far out (a smaller truncation_psi or sampler.strengths)"
+        )
 
 
 def to_unit(images: Tensor) -> Tensor:

@@ -17,15 +17,16 @@ from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, table, unique
 
+MOST_STRENGTH = 100.0  # further out every picture is of one colour
 MAX_BYTES = 2**24  # of a file of attributes: about half a million seeds
 
 Attributes = dict[str, dict[int, float]]  # name -> seed -> value
 
 
-class Edit:
+class Edit(Sampler):
     """w + strength * direction, in the layers of a range, for several directions and strengths.
 
     Args:
@@ -44,6 +45,8 @@ class Edit:
         ValueError: a value out of range, or a file that is not as described.
     """
 
+    finds = True
+
     def __init__(
         self,
         seeds: Seeds,
@@ -61,6 +64,8 @@ class Edit:
             raise ValueError(f"components must be in [0, {len(self.component_seeds)}), got {components}")
         if not strengths:
             raise ValueError("strengths must name at least one, such as [-2,0,2]")
+        if max(map(abs, strengths)) > MOST_STRENGTH:
+            raise ValueError(f"strengths must be in [{-MOST_STRENGTH:g}, {MOST_STRENGTH:g}], got {strengths}")
         self.attributes = {} if attributes is None else read_attributes(attributes)
         if not components and not self.attributes:
             raise ValueError("components is 0 and there are no attributes: there is no direction to go")

@@ -2,15 +2,16 @@
 
 from PIL import Image
 
+from dlcourse.errors import UserError
 from dlcourse.images import labelled_grid, to_picture
 from dlcourse.models.stylegan import Generator
 from dlcourse.picture_table import under
-from dlcourse.sampling.drawing import Drawing
+from dlcourse.sampling.drawing import MOST_PIXELS, Drawing
 from dlcourse.sampling.points import Seed, Seeds, parse_numbers, parse_seeds
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 
 
-class Grid:
+class Grid(Sampler):
     """A sheet of pictures, each labelled with its seed.
 
     Args:
@@ -35,7 +36,7 @@ class Grid:
         return Result(labelled_grid(images, labels, self.columns), singles=singles)
 
 
-class Uncurated:
+class Uncurated(Sampler):
     """Pictures as they come, large and small   (Karras et al. 2019, figure 2).
 
     Args:
@@ -59,9 +60,17 @@ class Uncurated:
         self.first, self.rows, self.halvings, self.drawing = numbers[0], rows, halvings, drawing
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw column by column; no more pictures are kept than the sheet shows."""
+        """Draw column by column; no more pictures are kept than the sheet shows.
+
+        Raises:
+            UserError: a sheet that is too large.
+        """
         size = generator.resolution
         sizes = [max(1, size >> times) for times in self.halvings]
+        if sum(sizes) * size * self.rows > MOST_PIXELS:
+            raise UserError(
+                f"rows={self.rows}, halvings={self.halvings}: more than {MOST_PIXELS / 1e6:.0f} million pixels"
+            )
         sheet = Image.new("RGB", (sum(sizes), size * self.rows), "white")
         seed, left = self.first, 0
         for side in sizes:

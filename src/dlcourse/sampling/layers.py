@@ -14,7 +14,7 @@ from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.points import Seeds, parse_seeds
 from dlcourse.sampling.ranges import describe
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, heat, stacked, table
 
 HEADING = (
@@ -24,7 +24,7 @@ HEADING = (
 )
 
 
-class Layers:
+class Layers(Sampler):
     """Replace the style of each layer in turn by the next picture's and measure the change.
 
     Args:

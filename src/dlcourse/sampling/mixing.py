@@ -8,11 +8,11 @@ from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing
 from dlcourse.sampling.points import Seeds, parse_seeds
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, table, unique
 
 
-class Mixing:
+class Mixing(Sampler):
     """Styles of a range of layers from the source above, all others from the destination at the left.
 
     (Karras et al. 2019, section 3.1 and figure 3)

@@ -10,11 +10,11 @@ from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing, seeded_noise
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, heat, table, unique
 
 
-class Noise:
+class Noise(Sampler):
     """One picture under many draws of noise: a part of it, and how much each pixel varies.
 
     (Karras et al. 2019, figure 4)
@@ -83,7 +83,7 @@ class Noise:
         return shown, (squares / len(self.noise_seeds)).sqrt().float()
 
 
-class NoiseComponents:
+class NoiseComponents(Sampler):
     """Noise in all layers, none, the fine or the coarse ones   (Karras et al. 2019, figure 5).
 
     Args:

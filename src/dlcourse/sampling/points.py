@@ -145,8 +145,10 @@ def parse_seeds(seeds: Seeds) -> list[Point]:
         first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
         assert first is not None
         last = first if last is None else last
-        if last >= MAX_SEED or last - first >= MAX_SEEDS or (class_number or 0) >= MAX_SEED:
-            raise ValueError(f"seeds must be below 2^63, and at most {MAX_SEEDS} of them, got {part}")
+        if last >= MAX_SEED or (class_number or 0) >= MAX_SEED:
+            raise ValueError(f"seeds must be below 2^63, got {part}")
+        if len(points) + last - first >= MAX_SEEDS:
+            raise ValueError(f"seeds must be at most {MAX_SEEDS}, got {seeds!r}")
         points += [Seed(number, class_number) for number in range(first, last + 1)]
     if not points:
         raise ValueError(f"seeds={seeds!r} names no seed; give for example seeds=0-15")

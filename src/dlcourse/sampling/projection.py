@@ -1,5 +1,6 @@
 """From a picture to the w that the generator draws it from."""
 
+import math
 from typing import Any
 
 import torch
@@ -16,14 +17,14 @@ from dlcourse.models.vgg import LAYERS, VGG19
 from dlcourse.picture_files import open_picture
 from dlcourse.sampling.drawing import Drawing, to_unit
 from dlcourse.sampling.points import Seeds, parse_seeds, stored_noise
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, heat, stacked, table
 from dlcourse.schedules import Schedule
 
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
 
-class Project:
+class Project(Sampler):
     """Minimise a distance of G(w, noise) from a picture x over w; the best point is the result.
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
@@ -45,6 +46,8 @@ class Project:
     Raises:
         ValueError: a value out of range, or a picture that cannot be read.
     """
+
+    finds = True
 
     def __init__(
         self,
@@ -118,19 +121,27 @@ class Project:
         return w.clone(), [own.clone() for own in noise]
 
     def descend(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> tuple[list[float], Tensor, list[Tensor]]:
-        """Loss of every update, and the point (w, noise) with the least."""
+        """Loss of every update, and the point (w, noise) with the least.
+
+        Raises:
+            UserError: no loss was a finite number.
+        """
         free = [w, *noise] if self.noise == "free" else [w]
         for leaf in free:
             leaf.requires_grad_()
         descent = Descent(free, self.make_optimizer, self.schedule)
         losses: list[float] = []
         best: list[Tensor] = []
+        least = math.inf
         for _ in range(self.steps):
             before = [leaf.detach().clone() for leaf in free]
             loss = float(descent.step(lambda: self.losses(generator, w, noise))["loss"])
-            if not losses or loss < min(losses):
-                best = before
+            if loss < least:
+                best, least = before, loss
             losses.append(loss)
+        if not best:
+            cure = "smaller sampler.feature_weight or sampler.noise_weight, or another start (seeds)"
+            raise UserError(f"no loss of the projection was a finite number; what may help: {cure}")
         return losses, best[0], best[1:] or noise
 
     def losses(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> Metrics:

@@ -1,6 +1,7 @@
 """What a sampler hands over, and how it reaches the disk."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import torch
 from PIL import Image
 
-from dlcourse import picture_files
-from dlcourse.animation_files import WRITERS, save_animation
+from dlcourse import outputs, picture_files
+from dlcourse.animation_files import WRITERS, save_animation, writer_for
 from dlcourse.errors import UserError
+from dlcourse.models.stylegan import Generator
 from dlcourse.picture_files import save_picture, whole_file
 
 
@@ -33,11 +35,46 @@ class Result:
     found: dict[str, Any] = field(default_factory=dict)
 
 
-def check_output(output: Path) -> None:
-    """Raise UserError, before anything is drawn, for a name that no file of a sampler can have."""
-    suffixes = dict.fromkeys([*picture_files.WRITERS, *WRITERS])
+class Sampler(ABC):
+    """What draws a picture that explains itself."""
+
+    is_animated = False  # whether its result has frames
+    finds = False  # whether its result has something that another sampler can start from
+
+    @abstractmethod
+    def __call__(self, generator: Generator) -> Result:
+        """Draw."""
+
+
+def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collection[Path]) -> None:
+    """Raise UserError, before anything is drawn, where `save` could not write the result.
+
+    Args:
+        sampler: what will draw.
+        output, singles: as of `save`.
+        inputs: files that the result must not replace.
+    """
+    given = f"output={output}"
+    suffixes = dict.fromkeys([*picture_files.WRITERS, *(WRITERS if sampler.is_animated else ())])
     if output.suffix.lower() not in suffixes:
-        raise UserError(f"output={output}: must end in one of {', '.join(suffixes)}, or be a folder, as in output=A/")
+        raise UserError(f"{given}: must end in one of {', '.join(suffixes)}, or be a folder, as in output=A/")
+    picture, animation = names_of(output, sampler.is_animated)
+    written = {picture: True, animation: sampler.is_animated, output.with_suffix(".pt"): sampler.finds}
+    for path in (path for path, is_written in written.items() if is_written):
+        outputs.check_file(path, given if path == output else f"{given}: {path}")
+        if any(path.resolve() == taken.resolve() for taken in inputs):
+            raise UserError(f"{given}: {path} is read here and would be overwritten; choose another name")
+    if sampler.is_animated:
+        writer_for(animation)
+    if singles:
+        outputs.check_folder(output.with_suffix(""), given)
+
+
+def names_of(output: Path, is_animated: bool) -> tuple[Path, Path]:
+    """The picture and the animation of an `output`, one of which has just that name."""
+    if is_animated and output.suffix.lower() in WRITERS:
+        return output.with_suffix(".png"), output
+    return output, output.with_suffix(".gif")
 
 
 def save(result: Result, output: Path, singles: bool) -> list[Path]:
@@ -55,15 +92,13 @@ def save(result: Result, output: Path, singles: bool) -> list[Path]:
     Raises:
         UserError: a name of another kind, or a file that cannot be written.
     """
-    named_animation = bool(result.frames) and output.suffix.lower() in WRITERS
-    picture = output.with_suffix(".png") if named_animation else output
+    picture, animation = names_of(output, bool(result.frames))
     try:
         save_picture(result.picture, picture)
         written = [picture]
         if result.frames:
-            animation = output if named_animation else output.with_suffix(".gif")
             save_animation(result.frames, [round(1000 * result.seconds)] * len(result.frames), animation)
-            written.insert(0 if named_animation else 1, animation)
+            written.insert(0 if animation == output else 1, animation)
         if result.found:
             with whole_file(output.with_suffix(".pt")) as temporary:
                 torch.save(result.found, temporary)

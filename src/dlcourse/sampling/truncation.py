@@ -4,13 +4,13 @@ import torch
 
 from dlcourse.images import to_picture
 from dlcourse.models.stylegan import Generator
-from dlcourse.sampling.drawing import Drawing
+from dlcourse.sampling.drawing import Drawing, check_psi
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, table, unique
 
 
-class Truncation:
+class Truncation(Sampler):
     """w' = w_avg + psi (w - w_avg) for several psi   (Karras et al. 2019, appendix B and figure 8).
 
     Args:
@@ -19,13 +19,15 @@ class Truncation:
         drawing: how pictures are drawn; its own psi is not used.
 
     Raises:
-        ValueError: senseless seeds, or no psi.
+        ValueError: senseless seeds, or no psi, or one out of range.
     """
 
     def __init__(self, seeds: Seeds, truncation_psi: float | list[float], drawing: Drawing):
         self.truncation_psi = truncation_psi if isinstance(truncation_psi, list) else [truncation_psi]
         if not self.truncation_psi:
             raise ValueError("truncation_psi must name at least one value, such as [1,0.7,0.5,0,-0.5,-1]")
+        for psi in self.truncation_psi:
+            check_psi(psi)
         self.points, self.drawing = parse_seeds(seeds), drawing
 
     def __call__(self, generator: Generator) -> Result:
@@ -45,7 +47,7 @@ class Truncation:
         return Result(table(heading, {place: enlarged(image) for place, image in images.items()}), singles=singles)
 
 
-class MeanImage:
+class MeanImage(Sampler):
     """The picture of the mean w beside the mean of pictures   (Karras et al. 2019, appendix B).
 
     Args:
@@ -56,6 +58,8 @@ class MeanImage:
     Raises:
         ValueError: a value outside these ranges.
     """
+
+    finds = True
 
     def __init__(self, seeds: Seeds, pixel_samples: int, drawing: Drawing):
         if pixel_samples < 1:

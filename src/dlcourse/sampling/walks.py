@@ -13,7 +13,7 @@ from dlcourse.picture_table import Table
 from dlcourse.sampling.drawing import Drawing, seeded_noise
 from dlcourse.sampling.points import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
-from dlcourse.sampling.result import Result
+from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, table, unique
 
 SMALLEST_FRAME = 256  # pixels
@@ -34,7 +34,7 @@ def slerp(first: Tensor, last: Tensor, t: float) -> Tensor:
     return torch.where(is_line, torch.lerp(first, last, t), between)
 
 
-class Interpolate:
+class Interpolate(Sampler):
     """From each picture to the next one, and back to the first: w = (1 - t) w1 + t w2, or the like in z.
 
     Args:
@@ -50,6 +50,8 @@ class Interpolate:
     Raises:
         ValueError: a value outside these ranges.
     """
+
+    is_animated = True
 
     def __init__(
         self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, drawing: Drawing
@@ -133,7 +135,7 @@ HEADINGS = {
 }
 
 
-class NoiseWalk:
+class NoiseWalk(Sampler):
     """Pictures whose noise goes round a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
 
     Args:
@@ -148,6 +150,8 @@ class NoiseWalk:
     Raises:
         ValueError: a value outside these ranges.
     """
+
+    is_animated = True
 
     def __init__(
         self,
