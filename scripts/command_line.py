@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import terminal
@@ -44,6 +44,7 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
     def guarded(cfg: DictConfig) -> None:
         try:
             refuse_unknown_keys(cfg, config_name)
+            note_choices(cfg, HydraConfig.get().runtime.choices)
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:
             if wants_trace:
@@ -185,7 +186,19 @@ def compose(config_name: str, overrides: list[str]) -> DictConfig:
     """The config that a command line with these overrides would give."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
-        return hydra.compose(config_name, overrides)
+        cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
+    choices = cfg.hydra.runtime.choices
+    with open_dict(cfg):
+        del cfg["hydra"]
+    note_choices(cfg, choices)
+    return cfg
+
+
+def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
+    """Write the group choices into a config that has room for them: optimizer=momentum is no class's name."""
+    if "choices" in cfg:
+        named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
+        OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

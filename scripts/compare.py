@@ -35,7 +35,7 @@ def compare(arguments: argparse.Namespace) -> None:
     from dlcourse import outputs
     from dlcourse.figures import save
     from dlcourse.reports import compare as comparison
-    from dlcourse.reports.runs import find_runs
+    from dlcourse.reports.runs import CHOICE, find_runs
 
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
@@ -43,8 +43,8 @@ def compare(arguments: argparse.Namespace) -> None:
     tags = comparison.chosen_tags(runs, arguments.metrics)
     rows = comparison.table(groups, tags)
     for key, values in comparison.differing_keys(runs).items():
-        say(f"{key}: {', '.join(values)}")
-    say(*aligned(rows))
+        say(f"{key.removeprefix(CHOICE)}: {', '.join(values)}")
+    say(*comparison.without_tag(runs, tags), *aligned(rows))
     arguments.output.mkdir(parents=True, exist_ok=True)
     save(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
     with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8") as file:

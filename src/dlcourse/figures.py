@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dlcourse.images import to_picture
 from dlcourse.picture_files import save_picture
+from dlcourse.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,11 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure  # here: a run that draws no figure does not wait for it
 
     return Figure(figsize=(width, height), dpi=100)
+
+
+def verbatim(text: object) -> str:
+    """What files say, to be drawn as it is: without formulas between dollars, and on one line."""
+    return printable(text).replace("$", r"\$")
 
 
 def to_image(figure: "Figure") -> Tensor:

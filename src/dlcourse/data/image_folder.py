@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.data import level_files
+from dlcourse.data.labelled import class_name
 from dlcourse.data.level_files import Decoded
 from dlcourse.data.picture_labels import find_classes, refuse_empty_classes
 from dlcourse.data.picture_sources import open_source
@@ -60,7 +61,8 @@ class ImageFolder:
         self.square = Square(resolution, fit, min_size, (red, green, blue))
         self.root, self.resolution, self.label_size = root, resolution, label_size
         self.source = open_source(root)
-        self.class_names, self.label_of = find_classes(self.source, label_size)
+        names, self.label_of = find_classes(self.source, label_size)
+        self.class_names = [class_name(name) for name in names]
         self.cache = None if cache is None else Path(cache).expanduser()
 
     @property

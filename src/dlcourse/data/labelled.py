@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from dlcourse.terminal import printable
+
 Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels int64 (N,)
+LONGEST = 40  # letters of a class's name
 Probabilities = Callable[[Tensor], Tensor]  # inputs (N, ...) -> (N, C), rows sum to 1
 
 
@@ -31,6 +34,12 @@ class Labelled:
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
         """Pictures (N, 3, H, W) in [0, 1] of what a classifier makes of the data, by name."""
         return {}
+
+
+def class_name(text: object) -> str:
+    """What a file calls a class, as tables and pictures show it: on one line, and not too long for them."""
+    name = printable(text)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 def stratified_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

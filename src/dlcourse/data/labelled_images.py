@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.augmentation import FlipRotateCrop
-from dlcourse.data.labelled import Arrays, Labelled, Probabilities, stratified_split
-from dlcourse.figures import new_figure, to_image
+from dlcourse.data.labelled import Arrays, Labelled, Probabilities, class_name, stratified_split
+from dlcourse.figures import new_figure, to_image, verbatim
 
 SHOWN = 16
 
@@ -36,7 +36,7 @@ class LabelledImages(Labelled):
         augment: FlipRotateCrop,
         seed: int,
     ):
-        self.classes = classes
+        self.classes = [class_name(name) for name in classes]
         self.vary = augment
         if isinstance(test, float):
             train, test = split(train, test, seed)
@@ -73,7 +73,7 @@ def captioned(images: Tensor, captions: Sequence[str]) -> Tensor:
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         axes = figure.add_subplot((len(images) + 3) // 4, 4, index + 1)
         axes.imshow(image.permute(1, 2, 0).expand(-1, -1, 3).cpu().numpy(), interpolation="nearest")
-        axes.set_title(caption, fontsize=7)
+        axes.set_title(verbatim(caption), fontsize=7)
         axes.axis("off")
     figure.tight_layout(pad=0.3)
     return to_image(figure)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.data.labelled import stratified_split
+from dlcourse.data.labelled import class_name, stratified_split
 from dlcourse.data.points import PlanePoints
 from dlcourse.picture_files import open_file
 from dlcourse.terminal import printable
@@ -130,4 +130,4 @@ def numbered(column: np.ndarray, path: str) -> tuple[Tensor, list[str]]:
         raise ValueError(f"path={path}: its labels have no order ({error})") from error
     if len(classes) < 2:
         raise ValueError(f"path={path}: only one class, {str(classes[0])[:60]!r}; at least 2 are needed")
-    return torch.from_numpy(labels.astype(np.int64)), [str(name) for name in classes]
+    return torch.from_numpy(labels.astype(np.int64)), [class_name(name) for name in classes]

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
-from dlcourse.figures import COLORS, new_figure, to_image
+from dlcourse.figures import COLORS, new_figure, to_image, verbatim
 from dlcourse.reports.demonstrations.moving_averages import bias_corrected, exponential_average
-from dlcourse.reports.runs import Run
+from dlcourse.reports.runs import CHOICE, Run
+from dlcourse.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+MAX_METRICS = 50  # in one picture
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,16 @@ def group_by_settings(runs: Sequence[Run]) -> list[Group]:
     """Runs with the same settings together, named by what differs, in the order of their appearance.
 
     Where several keys change together (another optimizer has other keys), the fewest that tell the groups apart
-    give the name.
+    give the name. The name of a choice goes first, but is no setting: two choices may come to the same.
     """
-    differing = differing_keys(runs)
-    names = naming_keys(runs, list(differing))
+    differing = list(differing_keys(runs))
+    settings = [key for key in differing if not key.startswith(CHOICE)]
+    count = num_told_apart(runs, settings)
+    choices = [key for key in differing if key not in settings and num_told_apart(runs, [*settings, key]) == count]
+    names = naming_keys(runs, [*choices, *settings])
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(tuple(value_of(run, key) for key in differing), []).append(run)
+        groups.setdefault(tuple(value_of(run, key) for key in settings), []).append(run)
     return [Group(name_of(members[0], names), members) for members in groups.values()]
 
 
@@ -77,11 +83,11 @@ def num_told_apart(runs: Sequence[Run], keys: Sequence[str]) -> int:
 
 def name_of(run: Run, keys: Sequence[str]) -> str:
     """A group's name: key=value of what tells it apart, keys without their path, classes without their package."""
-    parts = []
+    parts, names = [], short_names(keys)
     for key, value in ((key, run.keys[key]) for key in keys if key in run.keys):
-        text = value.rpartition(".")[2] if is_class(key) else as_yaml(value)
-        parts.append(f"{short_name(key)}={text}")
-    return " ".join(parts) or "all"
+        text = str(value).rpartition(".")[2] if is_class(key) else as_yaml(value)
+        parts.append(f"{names[key]}={text}")
+    return printable(" ".join(parts or [f"{name}=-" for name in names.values()])) or "all"
 
 
 def is_class(key: str) -> bool:
@@ -93,6 +99,12 @@ def short_name(key: str) -> str:
     """A key without its path: optimizer.lr is lr, and optimizer._target_ is optimizer."""
     owner, _, name = key.rpartition(".")
     return owner if is_class(key) else name
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Keys without their path, but those that would be the same with it."""
+    names = [short_name(key) for key in keys]
+    return {key: key if names.count(name) > 1 else name for key, name in zip(keys, names, strict=True)}
 
 
 def as_yaml(value: Any) -> str:
@@ -109,24 +121,32 @@ def final_values(group: Group, tag: str) -> list[float]:
     return [final[tag] for final in (run.final() for run in group.runs) if final.get(tag) is not None]
 
 
-def common_tags(runs: Sequence[Run]) -> list[str]:
-    """The metrics that every run has logged, in the order of their appearance."""
-    tags = dict.fromkeys(tag for run in runs for tag in run.final())
-    return [tag for tag in tags if all(tag in run.final() for run in runs)]
-
-
 def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
-    """The metrics to compare: those asked for, else all losses and accuracies that every run has logged.
+    """The metrics to compare: those asked for, else all losses and accuracies, in the order of their appearance.
 
     Raises:
-        UserError: one that not every run has logged, or none at all.
+        UserError: one that no run has logged, none at all, or more than fit into a picture.
     """
-    known = common_tags(runs)
+    known = list(dict.fromkeys(tag for run in runs for tag in run.final()))
     tags = [tag for tag in known if "loss" in tag or "accuracy" in tag] if wanted is None else list(wanted)
-    missing = [tag for tag in tags if tag not in known]
-    if missing or not tags:
-        raise UserError(f"--metrics {' '.join(missing)}: not logged by every run; those are {', '.join(known)}")
+    listed = ", ".join(known[:MAX_METRICS])
+    if missing := [tag for tag in tags if tag not in known]:
+        raise UserError(f"--metrics {' '.join(missing)}: logged by no run; there are {listed}")
+    if not tags:
+        raise UserError(f"no run has logged a loss or an accuracy; choose by --metrics from {listed}")
+    if len(tags) > MAX_METRICS:
+        raise UserError(f"{len(tags)} metrics are too many for one picture; choose at most {MAX_METRICS} by --metrics")
     return tags
+
+
+def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
+    """A line for each metric that some of the runs have not logged, or not yet."""
+    found = {tag: [run.path for run in runs if tag not in run.final()] for tag in tags}
+    return [
+        f"{tag}: not logged by {len(paths)} of {len(runs)} runs, such as {paths[0]}"
+        for tag, paths in found.items()
+        if paths
+    ]
 
 
 def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
@@ -150,7 +170,8 @@ def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
         for tag in tags:
             values = final_values(group, tag)
             spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-            cells.append(f"{statistics.fmean(values):.4g}{spread}" if values else "no number")
+            missing = "no number" if any(tag in run.final() for run in group.runs) else "-"
+            cells.append(f"{statistics.fmean(values):.4g}{spread}" if values else missing)
         rows.append(cells)
     return rows
 
@@ -181,7 +202,10 @@ def smoothed(values: list[float], beta: float) -> list[float]:
 
 
 def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
-    """One metric at the steps where all runs have it; its position is the mean of the runs' positions."""
+    """One metric at the steps where all runs that have it have it; its position is the mean of theirs."""
+    runs = [run for run in runs if run.series(tag)[0] and run.axis(axis)]
+    if not runs:
+        return Band([], [], [], [])
     series = [run.series(tag) for run in runs]
     curves = [dict(zip(steps, smoothed(values, beta), strict=True)) for steps, values in series]
     axes = [run.axis(axis) for run in runs]
@@ -206,7 +230,12 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
 
     Returns:
         A picture (1, 3, H, W) in [0, 1].
+
+    Raises:
+        UserError: no run has logged the axis.
     """
+    if not any(run.axis(axis) for group in groups for run in group.runs):
+        raise UserError(f"--over {axis}: no run has logged it; --over step is of all")
     columns = min(len(tags), 2)
     num_rows = (len(tags) + columns - 1) // columns
     per_line = max(1, 6 * columns * 10 // (8 + max(len(group.name) for group in groups)))
@@ -216,11 +245,13 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
     for index, tag in enumerate(tags):
         axes = figure.add_subplot(num_rows, columns, index + 1)
         is_noisy = tag.startswith(("train/", "gan/")) and "loss" in tag
-        bands = {group.name: band(group.runs, tag, axis, beta if is_noisy else 0.0) for group in groups}
-        draw = draw_points if all(len(curve.positions) == 1 for curve in bands.values()) else draw_lines
+        bands = [(verbatim(group.name), band(group.runs, tag, axis, beta if is_noisy else 0.0)) for group in groups]
+        draw = draw_points if all(len(curve.positions) <= 1 for _, curve in bands) else draw_lines
         draw(axes, bands)
         axes.set(
-            xlabel="" if draw is draw_points else axis, ylabel=tag, yscale="log" if is_loss(groups, tag) else "linear"
+            xlabel="" if draw is draw_points else axis,
+            ylabel=verbatim(tag),
+            yscale="log" if is_loss(groups, tag) else "linear",
         )
         axes.grid(alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -229,20 +260,21 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
     return to_image(figure)
 
 
-def draw_lines(axes: "Axes", bands: dict[str, Band]) -> None:
+def draw_lines(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
     """The groups' lines and bands."""
-    for number, (name, curve) in enumerate(bands.items()):
+    for number, (name, curve) in enumerate(bands):
         color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
         marker = "o" if len(curve.positions) == 1 else None
         axes.plot(curve.positions, curve.means, label=name, color=color, linestyle=dashes, marker=marker)
         axes.fill_between(curve.positions, *curve.edges(), color=color, alpha=0.15, linewidth=0)
 
 
-def draw_points(axes: "Axes", bands: dict[str, Band]) -> None:
+def draw_points(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
     """The groups' single values and deviations, side by side."""
-    for number, (name, curve) in enumerate(bands.items()):
+    for number, (name, curve) in enumerate(bands):
         color = COLORS[number % len(COLORS)]
-        axes.errorbar([number], curve.means, curve.deviations, color=color, marker="o", capsize=4, label=name)
+        at = [number] * len(curve.means)
+        axes.errorbar(at, curve.means, curve.deviations, color=color, marker="o", capsize=4, label=name)
     axes.set_xticks([])
 
 

@@ -5,7 +5,8 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ MAX_DEPTH = 50
 MAX_NUMBER = 2.0**1000  # sums of squares of more are no numbers
 
 IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that change no number
+PICTURES = ("content", "style")
+CHOICE = "choices."  # before a group, in the keys of its choice: choices.optimizer is momentum
 
 Row = dict[str, Any]
 # What the curves can be drawn over, from one logged row; seconds are those of the training since it began or resumed
 AXES: dict[str, Callable[[Row], float | None]] = {
     "step": lambda row: row["step"],
     "epoch": lambda row: row.get("progress/epoch"),
-    "seconds": lambda row: row["step"] / row["perf/steps_per_second"],
+    "seconds": lambda row: row["step"] / rate if (rate := row.get("perf/steps_per_second")) else None,
 }
 
 
@@ -48,7 +51,7 @@ class Run:
     def axis(self, name: str) -> dict[int, float]:
         """Step -> position on one of AXES, where it was logged."""
         positions = {row["step"]: AXES[name](row) for row in self.rows}
-        return {step: position for step, position in positions.items() if position is not None}
+        return {step: position for step, position in positions.items() if position is not None and isfinite(position)}
 
     def final(self) -> dict[str, float]:
         """The last value of each metric."""
@@ -175,11 +178,30 @@ def read_run(path: Path) -> Run:
     if not config_file.is_file() or not metrics_file.is_file():
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
     config = read_config(path)
-    keys = {key: value for key, value in flatten(config).items() if key not in IGNORED and not is_repeated(key, config)}
     rows = read_rows(metrics_file)
     if not rows:
         raise UserError(f"{path}: has logged nothing yet")
-    return Run(path, keys, rows)
+    return Run(path, own_keys(config), rows)
+
+
+def own_keys(config: dict[str, Any]) -> dict[str, Any]:
+    """The flat keys of a config without those that change no number, are another's, or that this task has no use for.
+
+    The last are the pictures of style transfer, which the command line has for all tasks.
+    """
+    dataset = config["dataset"] if isinstance(config.get("dataset"), dict) else {}
+    idle = {key for key in PICTURES if key not in dataset}
+    repeated = {f"dataset.{key}" for key in PICTURES if key in dataset and dataset[key] == config.get(key)}
+    return {
+        key: value
+        for key, value in flatten(config).items()
+        if key not in IGNORED | idle | repeated and not is_repeated(key, config)
+    }
+
+
+def without_choices(run: Run) -> Run:
+    """A run without the names of its group choices."""
+    return replace(run, keys={key: value for key, value in run.keys.items() if not key.startswith(CHOICE)})
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
@@ -199,4 +221,6 @@ def find_runs(paths: list[Path]) -> list[Run]:
         if not here:
             raise UserError(f"{path}: no run there or below")
         found += here
-    return [read_run(path) for path in dict.fromkeys(found)]
+    runs = [read_run(path) for path in dict.fromkeys(found)]
+    have_choices = all(any(key.startswith(CHOICE) for key in run.keys) for run in runs)  # not those of earlier versions
+    return runs if have_choices else [without_choices(run) for run in runs]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from dlcourse.figures import COLORS, new_figure, to_image
+from dlcourse.figures import COLORS, new_figure, to_image, verbatim
 from dlcourse.reports.search import Findings, Result, importances, short
 from dlcourse.study.space import Dimension, Interval
 
@@ -25,7 +25,8 @@ def draw(findings: Findings) -> Tensor:
     draw_coordinates(right, findings)
     states = [result.state for result in findings.results]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
-    figure.suptitle(f"{findings.name}: {findings.direction} {findings.metric} over {len(states)} trials ({counts})")
+    title = f"{findings.name}: {findings.direction} {findings.metric} over {len(states)} trials ({counts})"
+    figure.suptitle(verbatim(title))
     figure.tight_layout()
     return to_image(figure)
 
@@ -34,9 +35,9 @@ def draw_importance(axes: "Axes", findings: Findings) -> None:
     """One bar per parameter, the most important one on top."""
     shares, source = importances(findings)
     names = sorted(shares, key=lambda name: shares[name])
-    bars = axes.barh(names, [shares[name] for name in names], color=COLORS[2])
+    bars = axes.barh([verbatim(name) for name in names], [shares[name] for name in names], color=COLORS[2])
     axes.bar_label(bars, [f"{shares[name]:.2f}" for name in names], padding=3)
-    axes.set(xlim=(0, 1.15), xlabel=f"share of the variance of {findings.metric}")
+    axes.set(xlim=(0, 1.15), xlabel=f"share of the variance of {verbatim(findings.metric)}")
     axes.set_title(f"parameter importance\n({source})", fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -57,12 +58,12 @@ def draw_coordinates(axes: "Axes", findings: Findings) -> None:
         draw_scale(axes, column, part, "left")
     draw_scale(axes, len(findings.space), scale, "right")  # no lines there
     axes.set(xlim=(-0.3, len(findings.space) + 0.4), ylim=(-0.04, 1.04), yticks=[])
-    axes.set_xticks(range(len(findings.space) + 1), [*findings.space, findings.metric])
+    axes.set_xticks(range(len(findings.space) + 1), [verbatim(name) for name in [*findings.space, findings.metric]])
     axes.tick_params(axis="x", length=0, pad=8)
     axes.spines[:].set_visible(False)
     pruned = "; dashed: pruned" if len(complete) < len(findings.ranked()) else ""
     axes.set_title(f"one line per trial, the best one, {complete[0].number}, thick{pruned}", fontsize="medium")
-    axes.get_figure().colorbar(colors, ax=axes, label=findings.metric, pad=0.02)  # type: ignore[union-attr]
+    axes.get_figure().colorbar(colors, ax=axes, label=verbatim(findings.metric), pad=0.02)  # type: ignore[union-attr]
 
 
 def metric_scale(metrics: list[float]) -> Interval:
@@ -95,9 +96,7 @@ def draw_scale(axes: "Axes", column: int, part: Dimension, side: Literal["left",
     align: Literal["left", "right"] = "right" if side == "left" else "left"
     axes.plot([column, column], [0, 1], color="black", linewidth=0.8, zorder=3)
     for tick in part.ticks():
-        height = part.position(tick)
+        height, label = part.position(tick), verbatim(short(tick))
         axes.plot([column, column + 0.03 * sign], [height, height], color="black", linewidth=0.8, zorder=3)
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1}
-        axes.text(
-            column + 0.05 * sign, height, short(tick), ha=align, va="center", fontsize="small", bbox=box, zorder=5
-        )
+        axes.text(column + 0.05 * sign, height, label, ha=align, va="center", fontsize="small", bbox=box, zorder=5)

@@ -19,11 +19,11 @@ from dlcourse.reports.compare import (
     is_seed,
     naming_keys,
     num_told_apart,
-    short_name,
+    short_names,
     value_of,
     varying_keys,
 )
-from dlcourse.reports.runs import Run, read_config
+from dlcourse.reports.runs import CHOICE, PICTURES, Run, read_config
 
 FOLDER = "folder"  # stands for a key where no key tells the runs apart
 
@@ -94,16 +94,16 @@ def folded(keys: dict[str, Any], mappings: set[str]) -> dict[str, Any]:
 
 
 def known_key(runs: Sequence[Run], name: str) -> str:
-    """The key of this name, or the class of the group of this name.
+    """The key of this name, or the choice or the class of the group of this name.
 
     Raises:
         UserError: no run has it.
     """
-    for key in (name, f"{name}._target_"):
+    for key in (name, f"{CHOICE}{name}", f"{name}._target_"):
         if any(key in run.keys for run in runs):
             return key
-    differing = ", ".join(key.removesuffix("._target_") for key in varying_keys(runs))
-    raise UserError(f"{name}: no such key; the runs differ in {differing or 'nothing'}")
+    differing = dict.fromkeys(key.removeprefix(CHOICE).removesuffix("._target_") for key in varying_keys(runs))
+    raise UserError(f"{name}: no such key; the runs differ in {', '.join(differing) or 'nothing'}")
 
 
 def num_changes(runs: Sequence[Run], key: str) -> int:
@@ -115,12 +115,6 @@ def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> l
     """What each run is called by its values of `keys`, a line for each: "content_weight 10"; "" without keys."""
     columns = [[f"{names[key]} {label}" for label in labels(runs, key)] for key in keys]
     return ["\n".join(lines) for lines in zip(*columns, strict=True)] if columns else [""] * len(runs)
-
-
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Keys without their path, but those that would be the same with it."""
-    names = [short_name(key) for key in keys]
-    return {key: key if names.count(name) > 1 else name for key, name in zip(keys, names, strict=True)}
 
 
 def labels(runs: Sequence[Run], key: str) -> list[str]:
@@ -171,7 +165,8 @@ def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
     Raises:
         UserError: they were given others, or none, or a file is not there any more.
     """
-    differing = [key for key in varying_keys(runs) if key in ("dataset._target_", "dataset.content", "dataset.style")]
+    inputs = {"dataset._target_", *PICTURES, *(f"dataset.{key}" for key in PICTURES)}
+    differing = [key for key in varying_keys(runs) if key in inputs]
     if differing:
         raise UserError(f"--inputs: the runs were not given the same pictures; they differ in {', '.join(differing)}")
     config = read_config(runs[0].path)["dataset"]
