@@ -8,6 +8,7 @@ from dlcourse.data import Points, PointsFile
 from dlcourse.data.decision_map import ticks
 from dlcourse.data.labelled import stratified_split
 from dlcourse.data.patterns import Flower, NoisyLine, Rings, ThreeColors
+from dlcourse.images import table_of_counts
 
 
 def draw(pattern, count, seed=0):
@@ -170,3 +171,14 @@ def test_ticks_are_round_and_inside(low, high):
     values = ticks(low, high)
     assert 4 <= len(values) <= 9 and all(low <= value <= high for value in values)
     assert all(len(f"{value:g}".lstrip("-").replace(".", "").strip("0")) <= 4 for value in values)
+
+
+def test_names_of_classes_are_one_short_line_whatever_the_file_says(tmp_path):
+    names = ("$\\frac$", "a\nb\x1b[2J", "c" * 100_000)
+    rows = [f'{index},{index},"{name}"' for name in names for index in range(10)]
+    (tmp_path / "points.csv").write_text("\n".join(["x1,x2,label", *rows]))
+    points = PointsFile(str(tmp_path / "points.csv"), 0.2, 0.2, 0.0, 0)
+    assert list(points.classes) == ["$\\frac$", r"a\nb\x1b[2J", "c" * 37 + "..."]
+    pictures = points.visualize(lambda inputs: torch.full((len(inputs), 3), 1 / 3))
+    table = table_of_counts(torch.ones(3, 3, dtype=torch.int64), points.classes, "true", "predicted")
+    assert pictures and max(table.size) < 2000

@@ -10,6 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dlcourse.data.augmentation import FlipRotateCrop
+from dlcourse.data.labelled import class_name
 from dlcourse.data.labelled_images import LabelledImages
 from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.images import to_tensor
@@ -68,7 +69,7 @@ class ImageClasses(LabelledImages):
                     f"but {TEST_FOLDER} has {', '.join(test_classes)}"
                 )
             test = read_classes(folder / TEST_FOLDER, classes, resolution, max_per_class)
-        super().__init__(train, test, classes, dev_share, augment, seed)
+        super().__init__(train, test, [class_name(name) for name in classes], dev_share, augment, seed)
 
 
 def existing_folder(root: str) -> Path:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.data.augmentation import FlipRotateCrop
-from dlcourse.data.labelled import Arrays, Labelled, Probabilities, class_name, stratified_split
+from dlcourse.data.labelled import Arrays, Labelled, Probabilities, stratified_split
 from dlcourse.figures import new_figure, to_image, verbatim
 
 SHOWN = 16
@@ -36,7 +36,7 @@ class LabelledImages(Labelled):
         augment: FlipRotateCrop,
         seed: int,
     ):
-        self.classes = [class_name(name) for name in classes]
+        self.classes = classes
         self.vary = augment
         if isinstance(test, float):
             train, test = split(train, test, seed)
