@@ -25,8 +25,11 @@ def animate(arguments: argparse.Namespace) -> None:
     """Find the pictures and write the animation."""
     from dlcourse import outputs
     from dlcourse.reports import animation  # here: --help answers without torch
+    from dlcourse.reports.runs import refuse_links_out
 
     name, pictures = animation.pictures_of(arguments.run, arguments.name)
+    if arguments.output is None:
+        refuse_links_out(arguments.run)
     output = arguments.output or arguments.run / f"{name}.gif"
     outputs.check_file(output, f"--output {output}")
     animation.animate(pictures, output, arguments.seconds)

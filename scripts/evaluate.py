@@ -2,23 +2,21 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 
 import command_line
 from dlcourse.terminal import say
 
-if TYPE_CHECKING:
-    from dlcourse.models import Generator
-
 
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
-    from dlcourse import checkpoint, outputs
+    from dlcourse import checkpoint
     from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
     from dlcourse.errors import UserError
+    from dlcourse.interop import load_generator
     from dlcourse.metrics import Evaluation
     from dlcourse.reports.evaluation import compare, write
     from dlcourse.runner import find_device
@@ -26,11 +24,8 @@ def evaluate(cfg: DictConfig) -> None:
     start = time.monotonic()
     keep_freed_memory()  # batch after batch needs the same
     path = checkpoint.newest(Path(cfg.checkpoint))
-    folder = output_folder(path, cfg.output)
-    for name, place in {"output": folder, "cache": cfg.cache}.items():
-        if place is not None:
-            outputs.check_folder(Path(place), f"{name}={place}")
-    generator, model = read_generator(path)
+    folder = output_folder(path, cfg)
+    generator, model = load_generator(path)
     if cfg.dataset is not None:
         cfg.dataset.resolution = generator.resolution
     config = command_line.plain(cfg)
@@ -54,16 +49,20 @@ def evaluate(cfg: DictConfig) -> None:
         raise UserError(f"output={error}") from error
 
 
-def read_generator(path: Path) -> "tuple[Generator, dict[str, Any]]":
-    """The averaged generator of a checkpoint, whoever wrote it, or the only one, and the config that rebuilds it."""
-    from dlcourse.errors import UserError
-    from dlcourse.interop import load_pretrained
+def output_folder(path: Path, cfg: DictConfig) -> Path:
+    """`output`, or evaluation/<name of the checkpoint> in its run, or here for a file of no run.
 
-    pretrained = load_pretrained(path)
-    generator = pretrained.generator_ema or pretrained.generator
-    if generator is None:
-        raise UserError(f"{path}: there is no generator in it")
-    return generator, pretrained.config["generator"]
+    Raises:
+        UserError: nothing can be written there, or to `cache`, or a link leads out of the run.
+    """
+    from dlcourse import outputs
+    from dlcourse.reports.runs import results_folder
+
+    folder = Path(cfg.output or results_folder(path, "evaluation") / path.stem)
+    for name, place in {"output": folder, "cache": cfg.cache}.items():
+        if place is not None:
+            outputs.check_folder(Path(place), f"{name}={place}")
+    return folder
 
 
 def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
@@ -87,21 +86,12 @@ def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, An
 def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> Any:
     """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says."""
     from dlcourse.build import build, build_of_file
+    from dlcourse.targets import DATASETS
 
     if node is config["dataset"]:
         return build(node, "dataset")
     imposed = {"cache": config["dataset_cache"], "download": False}
-    return build_of_file(node, "dataset", path, ("dlcourse.data",), imposed)
-
-
-def output_folder(path: Path, output: str | None) -> Path:
-    """`output`, or evaluation/<name of the checkpoint> in the run folder or beside a checkpoint file."""
-    from dlcourse import checkpoint
-
-    if output is not None:
-        return Path(output)
-    run_dir = path.parent.parent
-    return (run_dir if path in checkpoint.all_of(run_dir) else path.parent) / "evaluation" / path.stem
+    return build_of_file(node, "dataset", path, DATASETS, imposed)
 
 
 if __name__ == "__main__":

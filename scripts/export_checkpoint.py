@@ -26,6 +26,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
     from dlcourse import checkpoint, outputs
     from dlcourse.errors import UserError
     from dlcourse.interop import load_pretrained
+    from dlcourse.picture_files import whole_file
 
     target = arguments.target
     if target.suffix not in WRITERS:
@@ -34,7 +35,13 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
         raise UserError(f"{target} exists already; choose another name or remove it")
     outputs.check_file(target, str(target))
     path = checkpoint.newest(arguments.checkpoint)
-    say(WRITERS[target.suffix](load_pretrained(path), path, target))
+    pretrained = load_pretrained(path)
+    try:
+        with whole_file(target) as temporary:
+            found = WRITERS[target.suffix](pretrained, path, temporary)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
+    say(found)
     say(target)
 
 
@@ -48,7 +55,7 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     try:
         target.write_bytes(to_official_pickle(pretrained))
     except UserError as error:
-        raise UserError(f"{source}: {error}") from error
+        raise UserError(f"{source}: {error}; its averaged generator can be exported as ONNX, to a .onnx") from error
     back, count = load_pretrained(target), 0
     for role in ROLE_KINDS:
         ours = {} if getattr(pretrained, role) is None else getattr(pretrained, role).state_dict()

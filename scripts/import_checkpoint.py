@@ -14,20 +14,22 @@ def parse() -> argparse.Namespace:
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
     )
-    parser.add_argument("source", type=Path, nargs="+", help="the file to read, or several that belong together")
+    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
     parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
-    parser.add_argument("--resolution", type=int, help="cut the networks down to this resolution")
+    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
     return parser.parse_args()
 
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
+    from dlcourse import checkpoint
     from dlcourse.interop import check_target, combine, load_pretrained, save
     from dlcourse.interop.networks import ROLE_KINDS
 
     check_target(arguments.target)
-    pretrained = combine([load_pretrained(source, arguments.resolution) for source in arguments.source])
-    names = ", ".join(source.name for source in arguments.source)
+    sources = [checkpoint.newest(source) for source in arguments.source]
+    pretrained = combine([load_pretrained(source, arguments.resolution) for source in sources])
+    names = ", ".join(source.name for source in sources)
     notes = pretrained.notes + save(pretrained, arguments.target, names)
     say(f"{names}: {pretrained.format}")
     rows = [["network", "resolution", "layers", "classes", "parameters"]]

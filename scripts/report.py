@@ -7,15 +7,6 @@ from typing import Any
 import command_line
 from dlcourse.terminal import aligned, say
 
-PACKAGES = (  # what the config of a classifier names
-    "dlcourse.data",
-    "dlcourse.models.cnn",
-    "dlcourse.models.mlp",
-    "dlcourse.schedules",
-    "dlcourse.tasks",
-    "torch.optim",
-)
-
 
 def parse() -> argparse.Namespace:
     """The command line."""
@@ -27,7 +18,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
     parser.add_argument("--top", type=int, default=10, help="how many of the highest losses on dev to list")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, help="folder of the pictures (default: report/ in the run's folder)")
+    parser.add_argument("--output", type=Path, help="folder of the pictures (default: report/ in the run, or here)")
     return parser.parse_args()
 
 
@@ -42,10 +33,10 @@ def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
     from dlcourse import checkpoint, outputs
     from dlcourse.figures import save
+    from dlcourse.reports.runs import results_folder
 
     path = checkpoint.newest(arguments.run)
-    base = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    output = arguments.output or base / "report"
+    output = arguments.output or results_folder(path, "report")
     outputs.check_folder(output, f"--output {output}")
     task = load_task(path, arguments.device)
     say(path, "")
@@ -66,12 +57,13 @@ def load_task(path: Path, device: str) -> Any:
     from dlcourse.build import build_of_file
     from dlcourse.errors import UserError
     from dlcourse.runner import find_device
+    from dlcourse.targets import CLASSIFICATION
     from dlcourse.tasks import Classification
 
     saved = checkpoint.load(path)
     node = checkpoint.config_of(saved, "task", path)
     imposed = {"cache": None, "download": False}  # nothing is written or downloaded on the word of a file
-    task = build_of_file(node, "task", path, PACKAGES, imposed)
+    task = build_of_file(node, "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     task.setup(find_device(device))

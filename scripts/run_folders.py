@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dlcourse.runner import Runner
     from dlcourse.tasks import Classification
 
+NEEDED = ("device", "devices", "model", "runner", "seed", "task", "weights")  # keys of every run's config
 LESS_MEMORY = (
     "less is needed with precision=bf16 (on a GPU), a smaller task.batch_size or task.growth.batch_size, "
     "task.accumulate=2 (StyleGAN) or dataset.content_size (style transfer)"
@@ -83,6 +84,20 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     return runner, task
 
 
+def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any]) -> Any:
+    """What a node of the whole config describes, which must be of a `kind`; see `dlcourse.build.build` for `imposed`.
+
+    Raises:
+        UserError: it cannot be built, or is something else.
+    """
+    from dlcourse.build import build
+
+    built = build(config[key], key, imposed=imposed)
+    if not isinstance(built, kind):
+        raise UserError(f"{key}: must be a {kind.__name__}, got a {type(built).__name__}")
+    return built
+
+
 def resumed_config(run_dir: Path) -> DictConfig:
     """The config of a run with the command line's other overrides on top.
 
@@ -96,6 +111,8 @@ def resumed_config(run_dir: Path) -> DictConfig:
 
     refuse_links_out(run_dir)
     cfg = read_composed(run_dir / "composed.yaml")
+    if missing := [key for key in NEEDED if key not in cfg]:
+        raise UserError(f"{run_dir / 'composed.yaml'}: not the config of a run (it has no {', '.join(missing)})")
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with_dotlist(list(keys_only(held_back)))
     return cfg
@@ -119,41 +136,39 @@ def read_composed(path: Path) -> DictConfig:
 
 
 def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
-    """The config with the networks of a run or checkpoint in place of its own; those that are not in it stay.
+    """The config with the networks of a checkpoint, whoever wrote it, in place of its own; what is not in it stays.
 
     Raises:
-        UserError: no StyleGAN there, or one of another resolution.
+        UserError: no StyleGAN there, or one of other images or classes than the data's.
     """
     from dlcourse import checkpoint
+    from dlcourse.interop import load_pretrained
 
     path = checkpoint.newest(weights)
-    saved = checkpoint.load(path)
-    model: Any = checkpoint.config_of(saved, "model", path)
-    if "generator" not in model or "generator" not in cfg.model:
-        raise UserError(f"weights={weights}: for StyleGAN, a run or checkpoint with a generator")
-    resolution = checkpoint.config_of(saved, "model.generator", path).get("resolution")
-    if resolution != cfg.dataset.resolution:
-        raise UserError(
-            f"weights={weights}: networks of {resolution} pixels; set dataset.resolution={resolution}, "
-            f"or cut them down: scripts/import_checkpoint.py --resolution {cfg.dataset.resolution}"
-        )
-    refuse_other_networks(saved, model, path)
+    if "generator" not in cfg.model:
+        raise UserError(f"weights={weights}: for StyleGAN; the networks of this experiment begin anew")
+    pretrained = load_pretrained(path)
+    model: Any = pretrained.config
+    if "generator" not in model:
+        raise UserError(f"weights={weights}: there is no generator in it")
+    for kind, node in model.items():
+        refuse_other_data(weights, path, node, cfg.model[kind])
+    for note in pretrained.notes:
+        say(f"{path}: {note}", file=sys.stderr)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
     return cfg
 
 
-def refuse_other_networks(saved: dict[str, Any], model: dict[str, Any], path: Path) -> None:
-    """Raise UserError if the networks that a checkpoint's config describes are not those that its weights are of."""
-    from dlcourse import checkpoint
-    from dlcourse.build import build_fitting
-
-    if "${" in str(model):
-        raise UserError(f"{path}: refused: its config asks for values outside of it")
-    for name, node in model.items():
-        for part in (name, f"{name}_ema"):
-            if part in saved["state"]:
-                network = build_fitting(node, f"model.{name}", path, saved["state"][part])
-                checkpoint.restore(saved, {part: network}, path)
+def refuse_other_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
+    """Raise UserError if a network of a checkpoint is for other images or classes than those of the data."""
+    resolution, classes = theirs["resolution"], theirs["label_size"]
+    if resolution != ours.resolution:
+        cut = f", or cut them down: scripts/import_checkpoint.py {path} NEW.pt --resolution {ours.resolution}"
+        cure = f"set dataset.resolution={resolution}{cut if resolution > ours.resolution else ''}"
+        raise UserError(f"weights={weights}: networks of {resolution} pixels; {cure}")
+    if classes != ours.label_size:
+        found = f"networks of {classes} classes, where the data has {ours.label_size}"
+        raise UserError(f"weights={weights}: {found}; set dataset.label_size={classes}")
 
 
 def keys_only(overrides: Iterable[str]) -> Iterable[str]:

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
@@ -18,6 +17,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
     from dlcourse.errors import UserError
+    from dlcourse.interop import load_generator
     from dlcourse.models.stylegan import constant_weights
     from dlcourse.runner import autocast, find_device
     from dlcourse.sampling import check_output, save
@@ -34,7 +34,7 @@ def sample(cfg: DictConfig) -> None:
     path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
     output = output_path(path, config)
     check_output(sampler, output, config["singles"], [path, *([Path(config["target"])] if config["target"] else [])])
-    generator = averaged_generator(path).requires_grad_(False)
+    generator = load_generator(path)[0].requires_grad_(False)
     torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
     torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
@@ -46,35 +46,19 @@ def sample(cfg: DictConfig) -> None:
         say(written)
 
 
-def averaged_generator(path: Path) -> Any:
-    """The generator of a checkpoint, built from the checkpoint's own config."""
-    from dlcourse import checkpoint
-    from dlcourse.build import build_fitting
-    from dlcourse.errors import UserError
-    from dlcourse.models import Generator
-
-    saved = checkpoint.load(path)
-    if "generator_ema" not in saved["state"]:
-        raise UserError(f"{path}: not a StyleGAN checkpoint (it holds {', '.join(saved['state'])})")
-    node = checkpoint.config_of(saved, "model.generator", path)
-    generator = build_fitting(node, "model.generator", path, saved["state"]["generator_ema"])
-    if not isinstance(generator, Generator):
-        raise UserError(f"{path}: not a StyleGAN checkpoint (its model.generator is no generator)")
-    checkpoint.restore(saved, {"generator_ema": generator}, path)
-    return generator.eval()
-
-
 def output_path(checkpoint_path: Path, config: dict) -> Path:
-    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, beside a file, or here."""
+    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, or in samples/ here."""
+    from dlcourse.reports.runs import results_folder
+
     output = config["output"]
     if output is not None and not (str(output).endswith("/") or Path(output).is_dir()):
         return Path(output)
-    folder = checkpoint_path.parent
-    base = Path() if config["checkpoint"] is None else folder.parent if folder.name == "checkpoints" else folder
     sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
     what = {"": Path(config["target"] or "").stem, "seeds": config["seeds"], "psi": config["truncation_psi"]}
     words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]
-    return Path(output or base / "samples", f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png")
+    return Path(
+        output or results_folder(checkpoint_path, "samples"), f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png"
+    )
 
 
 if __name__ == "__main__":

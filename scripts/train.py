@@ -59,19 +59,22 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     import torch
 
     from dlcourse import checkpoint, processes, run_lock
-    from dlcourse.build import build
     from dlcourse.runner import Runner
+    from dlcourse.tasks.base import Task
 
     config = command_line.plain(cfg)
-    runner: Runner = build(config["runner"], "runner")
+    imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
+    runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
     if runner.is_complete(run_dir):
         say(f"{run_dir} is complete; to train on: resume={run_dir} runner.max_steps=N")
         return
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
-    task = build(config["task"], "task")
+    task: Task = run_folders.build_a(Task, config, "task", imposed)
     step = runner.setup(task, run_dir, config)
     if config["weights"] is not None and step == 0:
-        taken = checkpoint.restore_networks(checkpoint.newest(Path(config["weights"])), task.state())
+        from dlcourse.interop import start_networks
+
+        taken = start_networks(checkpoint.newest(Path(config["weights"])), task.state())
         say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")

@@ -28,6 +28,7 @@ LEAVES = {
         "processes",
         "profiling",
         "run_lock",
+        "targets",
         "tensor_files",
         "terminal",
     )

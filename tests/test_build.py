@@ -5,6 +5,7 @@ import torch
 
 from dlcourse.build import build
 from dlcourse.errors import UserError
+from dlcourse.schedules import Constant
 
 MLP = {
     "_target_": "dlcourse.models.MLP",
@@ -19,10 +20,10 @@ MLP = {
 
 
 def test_builds_objects_inside_out_and_leaves_plain_data_alone():
-    node = {"a": [1, "two", None], "layers": {"_target_": "torch.nn.Flatten", "start_dim": 2}}
+    node = {"a": [1, "two", None], "factor": {"_target_": "dlcourse.schedules.Constant"}}
     built = build(node)
     assert built["a"] == [1, "two", None]
-    assert isinstance(built["layers"], torch.nn.Flatten) and built["layers"].start_dim == 2
+    assert isinstance(built["factor"], Constant)
 
 
 def test_a_partial_awaits_the_remaining_arguments():
@@ -44,16 +45,20 @@ def test_a_partial_awaits_the_remaining_arguments():
         "dlcourse.checkpoint.save",
         "torch.nn.os.system",
         "dlcourse.dataX.evil",
+        "torch.nn.Linear",
+        "torch.optim.Optimizer",
+        "dlcourse.models.stylegan.Generator",
+        ["torch.optim.Adam"],
         7,
     ],
 )
-def test_targets_outside_the_allowed_packages_are_refused(target):
+def test_targets_that_are_not_in_the_list_are_refused(target):
     with pytest.raises(UserError, match=r"model\._target_"):
         build({"_target_": target}, "model")
 
 
 def test_an_unknown_target_is_named():
-    with pytest.raises(UserError, match=r"there is no dlcourse\.models\.MLPP"):
+    with pytest.raises(UserError, match=r"'dlcourse\.models\.MLPP' is refused; did you mean dlcourse\.models\.MLP\?"):
         build({"_target_": "dlcourse.models.MLPP"}, "model")
 
 
@@ -132,3 +137,12 @@ def test_what_is_no_finite_number_is_refused_with_its_key(value):
     ):
         with pytest.raises(UserError, match=f"^{key} must be a finite number, got {value}$"):
             build(node, "model")
+
+
+def test_an_object_of_another_class_is_named():
+    node = {"_target_": "dlcourse.data.Points", "num_train": 3, "num_dev": 3, "num_test": 3, "jitter": 0.0, "seed": 0}
+    with pytest.raises(UserError, match=r"^dataset\.jitter must be float, got"):
+        build(node | {"pattern": {"_target_": "dlcourse.data.patterns.Rings"}, "jitter": MLP}, "dataset")
+    optimizer = {"_target_": "torch.optim.Adam", "_partial_": True}
+    with pytest.raises(UserError, match=r"^task\.generator must be Generator, got"):
+        build({"_target_": "dlcourse.tasks.StyleGAN", "_partial_": True, "generator": optimizer}, "task")

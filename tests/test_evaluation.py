@@ -239,6 +239,7 @@ def folder(tmp_path_factory):
     torch.manual_seed(3)
     state = {"generator_ema": build(MODEL).state_dict()}
     (folder / "run" / "checkpoints").mkdir(parents=True)
+    (folder / "run" / "config.yaml").touch()  # as in every run
     config = {"model": {"generator": MODEL}, "dataset": DATASET}
     checkpoint.save(checkpoint.path_for(folder / "run", 7), 7, config, state)
     checkpoint.save(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)

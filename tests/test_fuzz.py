@@ -12,10 +12,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dlcourse.build import ALLOWED_PACKAGES, NETWORK_PACKAGES, build_of_file
+from dlcourse.build import build_of_file
 from dlcourse.errors import UserError
 from dlcourse.pickle_machine import INSTRUCTIONS, Machine
 from dlcourse.sampling.points import parse_seeds
+from dlcourse.targets import NETWORKS, TARGETS
 from dlcourse.tensor_files import GRANTED
 from fuzzing import Findings, fuzz
 from readers import READERS
@@ -141,7 +142,7 @@ def test_no_instruction_is_unknown_to_this_test():
     assert not hasattr(Machine, "__setstate__")
 
 
-TARGETS = st.sampled_from(
+NAMES = st.sampled_from(
     [
         "dlcourse.models.Generator", "dlcourse.models.MLP", "dlcourse.models.CNN", "dlcourse.models.AttributeNetwork",
         "dlcourse.models.Discriminator", "dlcourse.models.VGG19", "dlcourse.models.stylegan.variants.loose_generator",
@@ -188,7 +189,7 @@ NODES = st.recursive(
     VALUES,
     lambda inner: st.builds(
         lambda target, arguments, partial: {"_target_": target, **arguments} | ({"_partial_": True} if partial else {}),
-        TARGETS,
+        NAMES,
         st.dictionaries(ARGUMENTS, inner, max_size=10),
         st.booleans(),
     ),
@@ -201,7 +202,7 @@ NODES = st.recursive(
 def test_any_config_of_a_network_is_built_or_refused_and_takes_no_memory(node):
     try:
         with torch.device("meta"):
-            build_of_file(node, "model", "a.pt", NETWORK_PACKAGES, {})
+            build_of_file(node, "model", "a.pt", NETWORKS, {})
     except UserError as error:
         assert str(error).startswith("a.pt: ")
 
@@ -210,7 +211,7 @@ def test_any_config_of_a_network_is_built_or_refused_and_takes_no_memory(node):
 @given(ANY)
 def test_any_target_is_refused_or_built(target):
     try:
-        build_of_file({"_target_": target}, "x", "a.pt", ALLOWED_PACKAGES, {})
+        build_of_file({"_target_": target}, "x", "a.pt", TARGETS, {})
     except UserError as error:
         assert "a.pt: " in str(error)
 

@@ -249,7 +249,7 @@ def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
     ("overrides", "message"),
     [
         (["weights=nowhere"], "nowhere: no such run folder or checkpoint file"),
-        (["weights=first", "dataset.resolution=32"], "networks of 16 pixels; set dataset.resolution=16, or cut them"),
+        (["weights=first", "dataset.resolution=8"], "networks of 16 pixels; set dataset.resolution=16, or cut them"),
     ],
 )
 def test_weights_that_cannot_be_taken(finished, overrides, message):

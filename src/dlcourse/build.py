@@ -1,9 +1,10 @@
 """From a config node to the object it describes."""
 
+import difflib
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -13,44 +14,16 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from dlcourse.errors import UserError
+from dlcourse.targets import NETWORKS, TARGETS
 
-# A checkpoint carries its config, and a stranger's checkpoint must not be able to name `os.system`.
-ALLOWED_PACKAGES = (
-    "dlcourse.augment",
-    "dlcourse.data",
-    "dlcourse.growth",
-    "dlcourse.losses",
-    "dlcourse.metrics",
-    "dlcourse.models",
-    "dlcourse.reports.contact_sheet",
-    "dlcourse.reports.frames",
-    "dlcourse.reports.gradient_check",
-    "dlcourse.reports.lr_range",
-    "dlcourse.runner",
-    "dlcourse.sampling",
-    "dlcourse.schedules",
-    "dlcourse.search",
-    "dlcourse.study",
-    "dlcourse.tasks",
-    "torch.nn",
-    "torch.optim",
-)
-# Those of networks that read no file: what is built of a file that holds weights, whoever wrote it.
-NETWORK_PACKAGES = (
-    "dlcourse.models.attributes",
-    "dlcourse.models.cnn",
-    "dlcourse.models.mlp",
-    "dlcourse.models.stylegan",
-)
+PLAIN = (int, float, str, list, dict, NoneType)  # what YAML holds
 NOTHING: Mapping[str, Any] = {}
 FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 MAX_INT = 2**63 - 1  # torch's whole numbers
 SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
 
 
-def build(
-    config: Any, key: str = "", packages: Sequence[str] = ALLOWED_PACKAGES, imposed: Mapping[str, Any] = NOTHING
-) -> Any:
+def build(config: Any, key: str = "", targets: frozenset[str] = TARGETS, imposed: Mapping[str, Any] = NOTHING) -> Any:
     """Turn a config node into objects, depth first.
 
     A mapping with `_target_: package.Name` becomes `Name(**the other entries)`; with `_partial_: true` it becomes
@@ -59,44 +32,60 @@ def build(
     Args:
         config: plain Python data (dict, list, str, numbers, None).
         key: where the node stands in the whole config, for messages.
-        packages: where a target must be defined, within ALLOWED_PACKAGES.
+        targets: what it may name, some of TARGETS.
         imposed: arguments that are not for the config to choose, for all targets that take them.
 
     Raises:
-        UserError: a target outside these packages or not found, an unknown or missing argument, NaN or infinity, or a
-            constructor that refuses a value (its ValueError or OSError, with the key in front).
+        UserError: another target, an unknown or missing argument, NaN or infinity, or a constructor that refuses a
+            value (its ValueError or OSError, with the key in front).
     """
-    if isinstance(config, list):
-        return [build(item, f"{key}[{index}]", packages, imposed) for index, item in enumerate(config)]
+    check_nodes(config, key, targets)
+    return assemble(config, key, imposed)
+
+
+def check_nodes(config: Any, key: str, targets: frozenset[str]) -> None:
+    """Raise UserError for another target or a number that nothing takes, at any depth, before anything is built."""
+    if isinstance(config, dict) and "_target_" in config:
+        check_target(config["_target_"], key, targets)
     if type(config) is int and abs(config) > MAX_INT:
         raise UserError(f"{key} must be a whole number below 2^63, got {config}")
     if isinstance(config, float) and not math.isfinite(config):  # nothing here means infinity by it
         raise UserError(f"{key} must be a finite number, got {config}")
+    for name, node in children(config, key):
+        check_nodes(node, name, targets)
+
+
+def children(config: Any, key: str) -> list[tuple[str, Any]]:
+    """The nodes in a mapping or list, each with its own key."""
+    if isinstance(config, list):
+        return [(f"{key}[{index}]", node) for index, node in enumerate(config)]
+    entries = config.items() if isinstance(config, dict) else ()
+    return [(f"{key}.{name}" if key else str(name), node) for name, node in entries]
+
+
+def assemble(config: Any, key: str, imposed: Mapping[str, Any]) -> Any:
+    """`build` for a config whose targets were checked."""
+    built = [assemble(node, name, imposed) for name, node in children(config, key)]
     if not isinstance(config, dict):
-        return config
-    arguments = {
-        name: build(node, f"{key}.{name}" if key else name, packages, imposed)
-        for name, node in config.items()
-        if name not in ("_target_", "_partial_")
-    }
+        return built if isinstance(config, list) else config
+    arguments = dict(zip(config, built, strict=True))
     if "_target_" not in config:
         return arguments
-    target = locate(config["_target_"], key, packages)
+    target, is_partial = locate(arguments.pop("_target_"), key), arguments.pop("_partial_", False)
     arguments |= {name: value for name, value in imposed.items() if name in inspect.signature(target).parameters}
-    is_partial = config.get("_partial_", False)
     check_arguments(target, arguments, key, is_partial)
     factory = partial(construct, target, key, **arguments)
     return factory if is_partial else factory()
 
 
-def build_of_file(config: Any, key: str, path: object, packages: Sequence[str], imposed: Mapping[str, Any]) -> Any:
+def build_of_file(config: Any, key: str, path: object, targets: frozenset[str], imposed: Mapping[str, Any]) -> Any:
     """`build` for a config that came in a file: whatever goes wrong is the file's fault.
 
     Raises:
         UserError: it cannot be built.
     """
     try:
-        return build(config, key, packages, imposed)
+        return build(config, key, targets, imposed)
     except TooLargeError:
         raise
     except UserError as error:
@@ -110,7 +99,7 @@ def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
     """The network that a config in a file describes, provided that it is about as large as the file's weights for it.
 
     Args:
-        config, key: see `build`; targets are of NETWORK_PACKAGES.
+        config, key: see `build`; targets are of NETWORKS.
         path: the file.
         weights: name -> tensor.
 
@@ -121,7 +110,7 @@ def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
     values = weights.values() if isinstance(weights, dict) else ()
     there = sum(value.numel() for value in values if isinstance(value, Tensor))
     with Budget(2 * there + SPARE, f"{path}: its {key} is of more numbers than the {there} of its weights"):
-        return build_of_file(config, key, path, NETWORK_PACKAGES, NOTHING)
+        return build_of_file(config, key, path, NETWORKS, NOTHING)
 
 
 class TooLargeError(UserError):
@@ -153,27 +142,31 @@ def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any
         raise UserError(f"{key}: {error}") from error
 
 
-def locate(path: Any, key: str, packages: Sequence[str] = ALLOWED_PACKAGES) -> Callable[..., Any]:
-    """The class or function of a dotted `path`, provided that it is *defined* in an allowed package.
+def locate(path: Any, key: str) -> Callable[..., Any]:
+    """The class or function of a dotted `path`, which is imported only if it is one of TARGETS.
 
-    Checking where the object was defined closes the detour `dlcourse.data.images.os.system`.
+    Raises:
+        UserError: it is none of them.
     """
-    if not isinstance(path, str) or not is_inside(path, ALLOWED_PACKAGES):
-        raise UserError(f"{key}._target_: {path!r} is refused; allowed are {', '.join(ALLOWED_PACKAGES)}")
+    check_target(path, key, TARGETS)
     module_name, _, name = path.rpartition(".")
-    try:
-        target = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"{key}._target_: there is no {path}") from error
-    if not callable(target) or not is_inside(getattr(target, "__module__", None) or "", packages):
-        where = "an allowed package" if packages is ALLOWED_PACKAGES else ", ".join(packages)
-        raise UserError(f"{key}._target_: {path} is not a class or function of {where}")
+    target: Callable[..., Any] = getattr(importlib.import_module(module_name), name)
     return target
 
 
-def is_inside(path: str, packages: Sequence[str]) -> bool:
-    """Whether a dotted path lies inside one of the packages."""
-    return any(path == package or path.startswith(package + ".") for package in packages)
+def check_target(path: Any, key: str, targets: frozenset[str]) -> None:
+    """Raise UserError if a `_target_` is none of `targets`."""
+    if not isinstance(path, str) or path not in targets:
+        raise UserError(f"{key}._target_: {repr(path)[:100]} is refused; {allowed(path, targets)}")
+
+
+def allowed(path: Any, targets: frozenset[str]) -> str:
+    """What may stand in the place of a refused target."""
+    if targets is not TARGETS:
+        return f"here it may be {', '.join(sorted(name.rpartition('.')[2] for name in targets))}"
+    close = difflib.get_close_matches(str(path)[:100], TARGETS, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}src/dlcourse/targets.py lists what a config may name"
 
 
 def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: str, is_partial: bool) -> None:
@@ -189,18 +182,21 @@ def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: 
     for argument, value in arguments.items():
         hint = hints.get(argument, Any)
         if not fits(value, hint):
-            raise UserError(f"{key}.{argument} must be {describe(hint)}, got {value!r}")
+            got = repr(value)[:200] if isinstance(value, PLAIN) else f"a {type(value).__name__}"
+            raise UserError(f"{key}.{argument} must be {describe(hint)}, got {got}")
 
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether a YAML value fits a constructor's annotation, as far as YAML's own kinds go.
 
-    A whole number is a valid float; a truth value is no number. Objects that `build` made are not looked at.
+    A whole number is a valid float; a truth value is no number. Objects that `build` made must be of the class that
+    the annotation names, where it names one.
     """
-    if not isinstance(value, int | float | str | list | dict | None):
-        return True
     if get_origin(hint) in (Union, UnionType):
         return any(fits(value, option) for option in get_args(hint))
+    if not isinstance(value, PLAIN):
+        is_class = isinstance(hint, type) and not getattr(hint, "_is_protocol", False)
+        return isinstance(value, hint) if is_class else get_origin(hint) is not Callable or callable(value)
     if get_origin(hint) is list:
         return isinstance(value, list) and all(fits(item, get_args(hint)[0]) for item in value)
     if get_origin(hint) is tuple:

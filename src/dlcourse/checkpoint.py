@@ -7,8 +7,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dlcourse import tensor_files
 from dlcourse.errors import UserError
 from dlcourse.terminal import printable
@@ -29,21 +27,11 @@ def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -
     Raises:
         UserError: it cannot be written there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            torch.save({"step": step, "config": config, "state": state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        tensor_files.save({"step": step, "config": config, "state": state}, path)
         flush_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
-        cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
-        if not isinstance(cause, OSError):
-            raise
-        raise UserError(f"{path}: cannot be written ({cause.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(str(error)) from error
 
 
 def flush_folder(folder: Path) -> None:
@@ -189,24 +177,6 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
         except Exception as error:  # states that were made for something else fail in any way
             reason = " ".join(str(error).split())
             raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
-
-
-def restore_networks(path: Path, parts: dict[str, Any]) -> list[str]:
-    """Give the networks among `parts`, those that `model` describes and their averages, their weights from a file.
-
-    Returns:
-        The names of those that are in the file.
-
-    Raises:
-        UserError: no network is in the file, or one does not fit.
-    """
-    saved = load(path)
-    models = {name for key in config_of(saved, "model", path) for name in (key, f"{key}_ema")}
-    found = {name: part for name, part in parts.items() if name in models and name in saved["state"]}
-    if not found:
-        raise UserError(f"{path}: none of the networks of this task is in it")
-    restore(saved, found, path)
-    return sorted(found)
 
 
 def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ size, and believes what a file says of its own length; this reader checks each t
 
 import errno
 import math
+import os
 import stat
 import zipfile
 from io import BytesIO
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from dlcourse.bounded_files import TooManyFilesError, open_archive
 from dlcourse.pickle_machine import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
+from dlcourse.picture_files import whole_file
 
 # what torch.save wrote before 1.6 begins with: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -77,6 +79,24 @@ def load(path: str | Path) -> Any:
             raise
         except Exception as error:  # damaged files fail in every way there is
             raise ValueError(f"cut short or damaged ({' '.join(str(error).split())[:100]})") from error
+
+
+def save(content: Any, path: Path) -> None:
+    """Write a file of torch.save, whole or not at all, and wait until it is on the disk.
+
+    Raises:
+        OSError: "PATH: cannot be written (reason)".
+    """
+    try:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
+        cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise OSError(f"{path}: cannot be written ({cause.strerror})") from error
 
 
 def length_of(path: Path) -> int:

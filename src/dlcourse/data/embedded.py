@@ -94,7 +94,8 @@ class Torchvision(LabelledImages):
             train, test = (make(str(Path(root)), train=is_train, download=download) for is_train in (True, False))
         except (OSError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
-            raise ValueError(f"{name} is not in root={root} and cannot be downloaded ({reason})") from error
+            why = f"cannot be downloaded ({reason})" if download else "is downloaded for new runs only"
+            raise ValueError(f"{name} is not in root={root} and {why}") from error
         super().__init__(
             (as_images(train.data), torch.as_tensor(train.targets)),
             (as_images(test.data), torch.as_tensor(test.targets)),

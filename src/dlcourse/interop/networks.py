@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.build import NETWORK_PACKAGES, NOTHING, TooLargeError, build_fitting, build_of_file
+from dlcourse.build import NOTHING, TooLargeError, build_fitting, build_of_file
 from dlcourse.errors import UserError
 from dlcourse.interop.renaming import Rule, Weights, rename
 from dlcourse.models.stylegan import Discriminator, Generator
 from dlcourse.models.stylegan.layers import RESOLUTIONS, channels_by_stage
+from dlcourse.targets import NETWORKS
 
 FILL_SEED = 0
 W_AVG_SAMPLES = 10_000
@@ -76,17 +77,22 @@ class Pretrained:
     has_old_average: bool = False
 
 
-def assemble(found: Found, resolution: int | None) -> Pretrained:
+def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
+    """The networks of a file that are wanted: all, or the generator to draw with, which is the averaged one if any."""
+    roles = [role for role in ROLE_KINDS if role in held]
+    return [role for role in roles if ROLE_KINDS[role] == "generator"][:1] if only_to_draw else roles
+
+
+def assemble(found: Found, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
     """Networks of the weights, cut down to `resolution` if that is given.
 
     Raises:
         UserError: weights that do not make a network, or no such resolution in them.
     """
     pretrained = Pretrained(found.format, {}, notes=list(found.notes), has_old_average=found.has_old_average)
-    resolution = resolution or asked_resolution(found, pretrained.notes)
-    for role, kind in ROLE_KINDS.items():
-        if role not in found.networks:
-            continue
+    resolution = asked_resolution(found, pretrained.notes) if resolution is None else resolution
+    for role in chosen_roles(found.networks, only_to_draw):
+        kind = ROLE_KINDS[role]
         weights = cut(found.networks[role], resolution)
         if kind == "discriminator":
             label_size = pretrained.config.get("generator", {}).get("label_size", 0)
@@ -98,7 +104,7 @@ def assemble(found: Found, resolution: int | None) -> Pretrained:
         setattr(pretrained, role, network)
         pretrained.notes += notes
     if not pretrained.config:
-        raise UserError("it holds no network")
+        raise UserError("there is no generator in it" if only_to_draw else "it holds no network")
     pretrained.notes += lod_notes(found.lod, found.networks, resolution)
     return pretrained
 
@@ -136,7 +142,7 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
             network = build_fitting(node, role, "its config", weights)
     except TooLargeError:
         with torch.device("meta"):  # without memory, for the place where it does not fit
-            check(role, build_of_file(node, role, "its config", NETWORK_PACKAGES, NOTHING), weights)
+            check(role, build_of_file(node, role, "its config", NETWORKS, NOTHING), weights)
         raise
     check(role, network, weights)
     missing = [name for name in network.state_dict() if name not in weights]

@@ -18,6 +18,14 @@ def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
         UserError: see check_target.
     """
     check_target(path)
+    state, notes = states_of(pretrained)
+    origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
+    checkpoint.save(path, 0, {"model": pretrained.config, "imported": origin}, state)
+    return notes
+
+
+def states_of(pretrained: Pretrained) -> tuple[dict[str, Any], list[str]]:
+    """Role -> state dict, where a generator that the file has only once stands for both, and a note that says so."""
     networks: dict[str, Any] = {role: getattr(pretrained, role) for role in ROLE_KINDS}
     only = networks["generator_ema"] or networks["generator"]
     notes = []
@@ -25,10 +33,7 @@ def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
         if only is not None and networks[role] is None:
             networks[role] = only
             notes.append(f"{role}: not in the file; the other generator stands for it")
-    state = {role: network.state_dict() for role, network in networks.items() if network is not None}
-    origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
-    checkpoint.save(path, 0, {"model": pretrained.config, "imported": origin}, state)
-    return notes
+    return {role: network.state_dict() for role, network in networks.items() if network is not None}, notes
 
 
 def check_target(path: Path) -> None:

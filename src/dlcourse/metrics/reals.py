@@ -10,7 +10,6 @@ from torch import Tensor
 
 from dlcourse import tensor_files
 from dlcourse.metrics.extractors import Extractor
-from dlcourse.picture_files import whole_file
 from dlcourse.terminal import say
 
 
@@ -56,9 +55,11 @@ def real_features(
             say(f"{path}: cannot be read and is made anew ({error})", file=sys.stderr)
     reals = measure(dataset.levels[0], extractor, chosen, batch_size)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as temporary:
-            torch.save(list(reals), temporary)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tensor_files.save(list(reals), path)
+        except OSError as error:
+            say(f"{error}; the features of real pictures are not kept", file=sys.stderr)
     return reals
 
 

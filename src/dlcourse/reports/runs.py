@@ -150,6 +150,21 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
+def results_folder(path: Path, name: str) -> Path:
+    """Where a command leaves what it made of a checkpoint: RUN/name; for a file of no run, name in the current folder.
+
+    Nothing is ever left beside a file that somebody else may have put there.
+
+    Raises:
+        UserError: a link leads out of the run.
+    """
+    run_dir = path.parent.parent
+    if path.parent.name != "checkpoints" or not (run_dir / "config.yaml").is_file():
+        return Path(name)
+    refuse_links_out(run_dir)
+    return run_dir / name
+
+
 def read_row(line: str) -> Row:
     """One logged row: its step and numbers by tag.
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 
-from dlcourse import outputs, picture_files
+from dlcourse import outputs, picture_files, tensor_files
 from dlcourse.animation_files import WRITERS, save_animation, writer_for
 from dlcourse.errors import UserError
 from dlcourse.models.stylegan import Generator
-from dlcourse.picture_files import save_picture, whole_file
+from dlcourse.picture_files import save_picture
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,7 @@ def save(result: Result, output: Path, singles: bool) -> list[Path]:
             save_animation(result.frames, [round(1000 * result.seconds)] * len(result.frames), animation)
             written.insert(0 if animation == output else 1, animation)
         if result.found:
-            with whole_file(output.with_suffix(".pt")) as temporary:
-                torch.save(result.found, temporary)
+            tensor_files.save(result.found, output.with_suffix(".pt"))
             written.append(output.with_suffix(".pt"))
         if singles and result.singles:
             folder = output.with_suffix("")
