@@ -76,7 +76,7 @@ def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
     try:
         job(arguments)
     except (UserError, OSError) as error:
-        fail(str(error))
+        fail(of_system(error) if isinstance(error, OSError) else str(error))
 
 
 def fail(message: str) -> NoReturn:
@@ -106,8 +106,8 @@ def explain(error: Exception, config_name: str) -> str:
     """The mistake behind an exception of ours, Hydra's or OmegaConf's, or of the system, in a line."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError):
+        return of_system(error)
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
@@ -115,6 +115,11 @@ def explain(error: Exception, config_name: str) -> str:
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return explain_key(cause, config_name)
     return " ".join(str(error).split())
+
+
+def of_system(error: OSError) -> str:
+    """Which file, and what the system says of it."""
+    return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def explain_key(error: OmegaConfBaseException, config_name: str) -> str:

@@ -61,6 +61,9 @@ def load_task(path: Path, device: str) -> Any:
     from dlcourse.tasks import Classification
 
     saved = checkpoint.load(path)
+    kind = checkpoint.kind_of(saved)
+    if kind != checkpoint.COMMANDS["Classification"]:
+        raise UserError(f"{path}: this report is of a classifier, and the checkpoint {kind}")
     node = checkpoint.config_of(saved, "task", path)
     imposed = {"cache": None, "download": False}  # nothing is written or downloaded on the word of a file
     task = build_of_file(node, "task", path, CLASSIFICATION, imposed)

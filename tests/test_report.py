@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+import report
 from conftest import run_script
+from dlcourse import checkpoint
+from dlcourse.errors import UserError
+from dlcourse.interop import load_pretrained
 from dlcourse.reports.diagnosis import calibration_error, diagnose, top_losses, weight_norms
 
 
@@ -34,6 +38,21 @@ def test_top_losses_weights_and_calibration_by_hand():
     sure = torch.tensor([[0.8, 0.2]]).expand(10, -1)
     assert calibration_error(sure, torch.tensor([0] * 8 + [1] * 2)) == pytest.approx(0.0, abs=1e-6)
     assert calibration_error(sure, torch.tensor([0] * 5 + [1] * 5)) == pytest.approx(0.3, abs=1e-6)
+
+
+@pytest.mark.parametrize("task", checkpoint.COMMANDS)
+def test_a_checkpoint_of_another_system_is_told_what_serves_it(task, tmp_path):
+    file = tmp_path / "a.pt"
+    checkpoint.save(file, 1, {"task": {"_target_": f"dlcourse.tasks.{task}"}}, {"canvas": {}})
+    serves = checkpoint.COMMANDS[task]
+    if task != "Classification":
+        with pytest.raises(UserError, match=f"^{file}: this report is of a classifier, and the checkpoint {serves}$"):
+            report.load_task(file, "cpu")
+    if task != "StyleGAN":
+        with pytest.raises(
+            UserError, match=f"^{file}: a checkpoint of dlcourse, but not of a StyleGAN; it is {serves}$"
+        ):
+            load_pretrained(file)
 
 
 def test_the_script_reports_a_run_and_refuses_others(tmp_path):

@@ -13,6 +13,13 @@ from dlcourse.terminal import printable
 
 STEP_FILE = re.compile(r"step_(\d+)\.pt")
 KEYS = {"step", "config", "state"}
+COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
+    "Classification": "of a classifier: scripts/report.py reads it",
+    "StyleGAN": "of a StyleGAN: scripts/sample.py and scripts/evaluate.py read it",
+    "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the pictures of its run",
+    "Search": "of a search: scripts/animate.py shows the pictures of its run",
+    "Attributes": "of a reader of attributes: scripts/evaluate.py extractor=faces measures by one",
+}
 
 
 def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
@@ -82,6 +89,13 @@ def config_of(saved: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     if not isinstance(node, dict):
         raise UserError(f"{path}: a checkpoint of another task: its config has no {key}")
     return node
+
+
+def kind_of(saved: dict[str, Any]) -> str:
+    """What a checkpoint of dlcourse is of, and which command serves it, by the task in its config."""
+    task = saved["config"].get("task") if isinstance(saved["config"], dict) else None
+    target = task.get("_target_") if isinstance(task, dict) else None
+    return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
 
 
 def path_for(run_dir: Path, step: int) -> Path:

@@ -26,7 +26,7 @@ def pretrained(content: Any, resolution: int | None, only_to_draw: bool = False)
     roles = chosen_roles(state, only_to_draw) if is_variables(state) else []
     is_complete = is_variables(model) and all(ROLE_KINDS[role] in model and is_variables(state[role]) for role in roles)
     if not roles or not is_complete:
-        raise UserError("a checkpoint of dlcourse, but not of a StyleGAN")
+        raise UserError(f"a checkpoint of dlcourse, but not of a StyleGAN; it is {checkpoint.kind_of(content)}")
     check_nodes(model, "model", NETWORKS)  # of the nodes without weights too, although nothing is built of them
     found = Pretrained("checkpoint of dlcourse", {})
     for role in roles:
