@@ -1,9 +1,10 @@
 """A run's pictures in motion: python scripts/animate.py RUN [NAME] [--output PATH.gif|.webp|.mp4] [--seconds 5]"""
 
+import command_line
+
 import argparse
 from pathlib import Path
 
-import command_line
 from dlcourse.terminal import say
 
 

@@ -1,9 +1,10 @@
 """A small checkpoint to hand on: python scripts/bundle_checkpoint.py RUN_OR_FILE TARGET [--keep model]."""
 
+import command_line
+
 import argparse
 from pathlib import Path
 
-import command_line
 from dlcourse.terminal import say
 
 

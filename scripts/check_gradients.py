@@ -1,8 +1,9 @@
 """Are a classifier's gradients right? python scripts/check_gradients.py experiment=NAME key=value ..."""
 
+import command_line
+
 from omegaconf import DictConfig
 
-import command_line
 import run_folders
 from dlcourse.terminal import say
 

@@ -1,5 +1,7 @@
 """What the commands share: Hydra's entry point, and mistakes told in one line."""
 
+import process_start  # noqa: F401  # before whatever takes a while
+
 import difflib
 import os
 import re
@@ -22,9 +24,6 @@ from dlcourse.errors import UserError
 from dlcourse.terminal import say
 
 terminal.prepare()
-# Read by torch when it is imported. On Linux, large tensors then lie on huge pages, which come zeroed from the system
-# much faster: a third less time for a step of style transfer on a CPU.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BUNDLED = CONFIGS.parent / "checkpoints" / "stylegan_faces.pt"
 held_back: list[str] = []  # overrides of a run that goes on
@@ -57,9 +56,6 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
         if wants_trace:
             raise
         fail(explain(error, config_name))
-    except KeyboardInterrupt:
-        say("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 def hold_back_overrides() -> None:

@@ -1,10 +1,11 @@
 """Compare runs: python scripts/compare.py RUNS... [--metrics dev/loss ...] [--output FOLDER]."""
 
+import command_line
+
 import argparse
 import csv
 from pathlib import Path
 
-import command_line
 from dlcourse.terminal import aligned, say
 
 

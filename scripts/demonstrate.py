@@ -1,9 +1,10 @@
 """Draw what the course explains, each idea in one picture: python scripts/demonstrate.py [NAME ...]."""
 
+import command_line
+
 import argparse
 from pathlib import Path
 
-import command_line
 from dlcourse.errors import UserError
 from dlcourse.reports.demonstrations import SUMMARIES
 from dlcourse.terminal import say

@@ -1,9 +1,10 @@
 """What does this machine offer, and does it compute? python scripts/doctor.py [--json]"""
 
+import command_line
+
 import argparse
 import json
 
-import command_line
 from dlcourse.terminal import say
 
 

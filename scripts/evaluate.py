@@ -1,12 +1,13 @@
 """Measure a StyleGAN: python scripts/evaluate.py checkpoint=RUN_OR_FILE metrics=[fd,kid,ppl]"""
 
+import command_line
+
 import time
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-import command_line
 from dlcourse.terminal import say
 
 

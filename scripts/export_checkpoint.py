@@ -1,10 +1,11 @@
 """A StyleGAN for other programs: python scripts/export_checkpoint.py CHECKPOINT TARGET.pkl or TARGET.onnx."""
 
+import command_line
+
 import argparse
 from pathlib import Path
 from typing import Any
 
-import command_line
 from dlcourse.terminal import say
 
 TOLERANCE = 1e-4  # of the largest value, between ONNX's pictures and ours
@@ -51,9 +52,11 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     from dlcourse.interop import load_pretrained
     from dlcourse.interop.networks import ROLE_KINDS
     from dlcourse.interop.official_export import to_official_pickle
+    from dlcourse.picture_files import whole_file
 
     try:
-        target.write_bytes(to_official_pickle(pretrained))
+        with whole_file(target) as temporary:
+            temporary.write_bytes(to_official_pickle(pretrained))
     except UserError as error:
         raise UserError(f"{source}: {error}; its averaged generator can be exported as ONNX, to a .onnx") from error
     back, count = load_pretrained(target), 0
@@ -70,11 +73,13 @@ def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
     """ONNX; the pictures must agree."""
     from dlcourse.errors import UserError
     from dlcourse.interop import onnx_export
+    from dlcourse.picture_files import whole_file
 
     generator = pretrained.generator_ema or pretrained.generator
     if generator is None:
         raise UserError(f"{source}: there is no generator in it")
-    onnx_export.write_onnx(generator, target)
+    with whole_file(target) as temporary:
+        onnx_export.write_onnx(generator, temporary)
     error = onnx_export.onnx_error(generator, target)
     if error > TOLERANCE:
         raise RuntimeError(f"{target}: its pictures differ by {error:.1e} of the largest value")

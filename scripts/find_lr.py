@@ -1,11 +1,12 @@
 """Which learning rate? python scripts/find_lr.py experiment=NAME key=value ..."""
 
+import command_line
+
 import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-import command_line
 import run_folders
 from dlcourse.terminal import say
 
@@ -21,7 +22,7 @@ def find_lr(cfg: DictConfig) -> None:
     from dlcourse.runner import autocast
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
-    output = Path(cfg.output or run_folders.new_run_dir(cfg) / "lr_range.png")
+    output = Path(cfg.output or run_folders.run_dir_of(cfg) / "lr_range.png")
     outputs.check_file(output, f"output={output}", WRITERS)
     runner, task = run_folders.build_classifier(cfg)
     with autocast(runner.device, runner.precision):

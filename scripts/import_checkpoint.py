@@ -1,10 +1,11 @@
 """A StyleGAN v1 of any implementation as a checkpoint of ours: python scripts/import_checkpoint.py SOURCE... TARGET."""
 
+import command_line
+
 import argparse
 from pathlib import Path
 from typing import Any
 
-import command_line
 from dlcourse.terminal import aligned, say
 
 

@@ -1,11 +1,12 @@
 """Decode your pictures for StyleGAN, and look at them: python scripts/prepare_dataset.py dataset.root=FOLDER_OR_ZIP"""
 
+import command_line
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-import command_line
 from dlcourse.terminal import say
 
 if TYPE_CHECKING:

@@ -1,10 +1,11 @@
 """What a trained classifier is worth and what ails it: python scripts/report.py RUN [--bayes-error 0.15]."""
 
+import command_line
+
 import argparse
 from pathlib import Path
 from typing import Any
 
-import command_line
 from dlcourse.terminal import aligned, say
 
 

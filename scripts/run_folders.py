@@ -1,6 +1,9 @@
 """Run folders: where they are, how they begin, go on and end."""
 
+from command_line import CONFIGS, held_back, plain
+
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -13,8 +16,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from command_line import CONFIGS, held_back, plain
+from dlcourse import run_lock
 from dlcourse.errors import UserError
+from dlcourse.interruption import Interrupted, status_of
 from dlcourse.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -28,19 +32,19 @@ LESS_MEMORY = (
 )
 
 
-def new_run_dir(cfg: DictConfig) -> Path:
-    """The folder of a new run: `run_dir`, or runs/<experiment>/<time>, or a job's folder in a sweep.
+def run_dir_of(cfg: DictConfig) -> Path:
+    """The run's folder: `resume`, `run_dir`, runs/<experiment>/<time>, or a job's folder in a sweep.
 
     Raises:
-        UserError: `run_dir` holds something already, or cannot have this name.
+        UserError: there is no run at `resume`, or `run_dir` cannot have this name.
     """
-    hydra_config = HydraConfig.get()
+    if cfg.resume is not None:
+        refuse_no_run(Path(cfg.resume))
+        return Path(cfg.resume)
     if cfg.run_dir is not None:
-        run_dir = Path(cfg.run_dir)
-        refuse_name(f"run_dir={run_dir}", run_dir)
-        if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-            raise UserError(f"run_dir={run_dir} is not empty; go on there with resume={run_dir} or choose another")
-        return run_dir
+        refuse_name(f"run_dir={cfg.run_dir}", Path(cfg.run_dir))
+        return Path(cfg.run_dir)
+    hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
         name = printable(hydra_config.job.override_dirname.replace("/", "_")) or "defaults"
         short = name.encode()[:120].decode(errors="ignore")  # systems count bytes
@@ -60,6 +64,21 @@ def refuse_name(what: str, folder: Path) -> None:
         raise UserError(f"{what}: TensorBoard writes to no folder whose name is not UTF-8; choose another") from error
 
 
+def held(run_dir: Path) -> contextlib.AbstractContextManager[Any]:
+    """Within the block no other command works in the folder; of several processes, the first one holds it."""
+    is_first = os.environ.get("RANK", "0") == "0"
+    return run_lock.locked(run_dir) if is_first else contextlib.nullcontext()
+
+
+def refuse_used(cfg: DictConfig) -> None:
+    """Raise UserError if `run_dir` holds something already; a sweep's folder may, and its runs go on."""
+    if cfg.run_dir is None:
+        return
+    run_dir = Path(cfg.run_dir)
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        raise UserError(f"run_dir={run_dir} is not empty; go on there with resume={run_dir} or choose another")
+
+
 def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     """The runner and the classifier that scripts/train.py would train, set up, before the first step.
 
@@ -68,6 +87,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     """
     if cfg.resume is not None:
         raise UserError(f"resume={cfg.resume}: this command begins with new weights")
+    refuse_used(cfg)
     import torch
 
     from dlcourse.build import build, locate
@@ -80,7 +100,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     runner: Runner = build(config["runner"], "runner")
     torch.manual_seed(config["seed"])  # as scripts/train.py does
     task: Classification = build(config["task"], "task")
-    runner.setup(task, new_run_dir(cfg), config)
+    runner.setup(task, run_dir_of(cfg), config)
     return runner, task
 
 
@@ -104,9 +124,7 @@ def resumed_config(run_dir: Path) -> DictConfig:
     Raises:
         UserError: not a run, another group, or an unknown key.
     """
-    refuse_name(f"resume={run_dir}", run_dir)
-    if not has_begun(run_dir):
-        raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
+    refuse_no_run(run_dir)
     from dlcourse.reports.runs import refuse_links_out
 
     refuse_links_out(run_dir)
@@ -116,6 +134,13 @@ def resumed_config(run_dir: Path) -> DictConfig:
     OmegaConf.set_struct(cfg, True)
     cfg.merge_with_dotlist(list(keys_only(held_back)))
     return cfg
+
+
+def refuse_no_run(run_dir: Path) -> None:
+    """Raise UserError if there is nothing that `resume` could go on with."""
+    refuse_name(f"resume={run_dir}", run_dir)
+    if not has_begun(run_dir):
+        raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
 def read_composed(path: Path) -> DictConfig:
@@ -188,32 +213,31 @@ def end_told(run_dir: Path) -> Iterator[None]:
     Raises:
         UserError: no memory, or a folder in which nothing can be written.
     """
-    import torch
-
-    from dlcourse import processes
-    from dlcourse.interruption import Interrupted
-
     try:
         yield
-    except Interrupted as end:
-        if processes.rank() == 0:
-            say(f"{end}: checkpoint written; {way_on(run_dir)}", file=sys.stderr)
-        sys.exit(128 + end.signum)
-    except KeyboardInterrupt:
-        lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
-        say(f"interrupted{lost}", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as end:
+        if os.environ.get("RANK", "0") == "0":
+            say(told(end, run_dir), file=sys.stderr)
+        sys.exit(status_of(end))
     except UserError as error:
         has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
         raise UserError(f"{error}; {way_on(run_dir)}" if has_checkpoint else str(error)) from error
     except OSError as error:
         what = f"{error.filename or run_dir}: {error.strerror}"
         raise UserError(f"{what}; make room or change rights, then {way_on(run_dir)}") from error
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise UserError(f"out of memory ({reason}); {LESS_MEMORY}; {way_on(run_dir)}") from error
+
+
+def told(end: KeyboardInterrupt, run_dir: Path) -> str:
+    """What an interruption left."""
+    if isinstance(end, Interrupted) and end.step is not None:
+        return f"{end}: checkpoint written; {way_on(run_dir)}"
+    lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
+    return f"interrupted{lost}"
 
 
 def has_begun(run_dir: Path) -> bool:

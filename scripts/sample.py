@@ -1,11 +1,12 @@
 """Draw pictures from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
 
+import command_line
+
 import re
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-import command_line
 from dlcourse.terminal import say
 
 

@@ -1,5 +1,7 @@
 """Search for hyper-parameters: python scripts/search.py KEY=SPACE ... search.trials=N key=value ..."""
 
+import command_line
+
 import csv
 import os
 import sys
@@ -15,9 +17,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-import command_line
 import train
 from dlcourse.errors import UserError
+from dlcourse.interruption import Interrupted, status_of
 from dlcourse.study.space import Choice, Dimension, Interval, Range, Space, Value
 from dlcourse.terminal import aligned, say
 
@@ -124,15 +126,15 @@ def take_part(settings: "Search", name: str, space: Space, fixed: list[str], len
         try:
             train.train(cfg, observe)
         except SystemExit as error:  # it was interrupted and has said so
-            raise KeyboardInterrupt from error
+            raise Interrupted(int(error.code or 0) - 128) from error
 
     try:
         Worker(study, settings, space, train_trial, lengths).run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         show(study, settings, name, space, folder)
         kept = "the same command goes on" if settings.storage else "search.storage would have kept the study"
         say(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(status_of(end))
     except UserError:
         show(study, settings, name, space, folder)
         raise

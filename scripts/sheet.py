@@ -1,9 +1,10 @@
 """The final pictures of several runs in one: python scripts/sheet.py RUNS... [--rows KEY] [--columns KEY] [--inputs]"""
 
+import command_line
+
 import argparse
 from pathlib import Path
 
-import command_line
 from dlcourse.terminal import say
 
 

@@ -4,6 +4,8 @@ F holds the frames as pictures (ffmpeg -i A.mp4 F/%05d.png); those in G become a
 ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
 """
 
+import command_line
+
 import json
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-import command_line
+from dlcourse.interruption import status_of
 from dlcourse.terminal import say
 
 if TYPE_CHECKING:
@@ -47,9 +49,9 @@ def style_frames(cfg: DictConfig) -> None:
             temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"output={error}") from error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         say("interrupted; the same command goes on", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(status_of(end))
     ratio = "" if report["ratio"] is None else f", {report['ratio']:.2f} times as much"
     say(f"flicker: {report['pictures']:.4f}; of the frames themselves {report['frames']:.4f}{ratio}")
     say(sequence.output)

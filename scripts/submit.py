@@ -3,6 +3,8 @@
 When the job is preempted or out of time, it finishes the step, writes a checkpoint, and is queued again to go on there.
 """
 
+import command_line
+
 import argparse
 import os
 import signal
@@ -12,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import command_line
 from dlcourse.errors import UserError
 from dlcourse.terminal import say
 

@@ -1,6 +1,7 @@
 """Train a classifier, transfer a style, or train StyleGAN: python scripts/train.py experiment=NAME key=value ..."""
 
-import contextlib
+import command_line
+
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-import command_line
 import run_folders
 from dlcourse.errors import UserError
+from dlcourse.interruption import is_one_of_several
 from dlcourse.terminal import say
 
 Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which loads torch
@@ -18,47 +19,54 @@ Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which 
 
 def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
+    if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
+        raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
+    run_dir = run_folders.run_dir_of(cfg)
+    with run_folders.end_told(run_dir), run_folders.held(run_dir) as held:
+        if cfg.resume is not None:
+            cfg = run_folders.resumed_config(run_dir)
+        else:
+            run_folders.refuse_used(cfg)
+            if cfg.weights is not None:
+                cfg = run_folders.with_networks_of(Path(cfg.weights), cfg)
+        if cfg.devices == 1 or is_one_of_several():
+            train_joined(run_dir, OmegaConf.to_container(cfg), observe)
+        else:
+            launch(run_dir, cfg, held)
+
+
+def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
+    """Train in `devices` processes, which hold the run folder too."""
     from dlcourse import processes  # here: --help and --cfg answer without torch
 
-    is_one_of_several = processes.is_one_of_several()
-    if is_one_of_several and cfg.resume is None and cfg.run_dir is None:
-        raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
-    run_dir = Path(cfg.resume) if cfg.resume is not None else run_folders.new_run_dir(cfg)
-    if cfg.resume is not None:
-        cfg = run_folders.resumed_config(run_dir)
-    elif cfg.weights is not None:
-        cfg = run_folders.with_networks_of(Path(cfg.weights), cfg)
-    if cfg.devices == 1 or is_one_of_several:
-        train_joined(run_dir, OmegaConf.to_container(cfg), observe)
-        return
     try:
-        status = processes.launch(cfg.devices, cfg.device, train_joined, run_dir, OmegaConf.to_container(cfg))
+        processes.refuse_devices(cfg.devices, cfg.device)
     except ValueError as error:
         raise UserError(str(error)) from error
+    status = processes.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
     if status:
         sys.exit(status)
+
+
+def train_held(run_dir: Path, config: Any, held: Any) -> None:
+    """Train as one of several processes in a run folder that this process, too, holds as long as it lives."""
+    train_joined(run_dir, config)
 
 
 def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None) -> None:
     """Train in a run folder as one of several processes, or alone."""
     from dlcourse import processes
 
-    try:
-        with processes.joined(config["device"]):
-            processes.wait()  # all have looked at the folder before one of them writes there
-            with run_folders.end_told(run_dir):
-                train_in(run_dir, OmegaConf.create(config), observe)
-    except UserError as error:
-        if not processes.is_one_of_several():
-            raise
-        command_line.fail(command_line.as_typed(str(error), config))
+    with processes.joined(config["device"]):
+        processes.wait()  # process 0 holds the folder
+        train_in(run_dir, OmegaConf.create(config), observe)
 
 
 def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Train in a run folder, from its newest checkpoint if there is one."""
     import torch
 
-    from dlcourse import checkpoint, processes, run_lock
+    from dlcourse import checkpoint, processes
     from dlcourse.runner import Runner
     from dlcourse.tasks.base import Task
 
@@ -79,11 +87,10 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return
-    with run_lock.locked(run_dir) if processes.rank() == 0 else contextlib.nullcontext():
-        if processes.rank() == 0:
-            run_folders.record_config(cfg, run_dir)
-            say(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
-        runner.train(task, run_dir, config, step, observe)
+    if processes.rank() == 0:
+        run_folders.record_config(cfg, run_dir)
+        say(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+    runner.train(task, run_dir, config, step, observe)
 
 
 if __name__ == "__main__":

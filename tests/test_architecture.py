@@ -22,6 +22,7 @@ LEAVES = {
         "images",
         "interruption",
         "outputs",
+        "standard_streams",
         "pickle_machine",
         "picture_files",
         "picture_table",

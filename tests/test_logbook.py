@@ -1,5 +1,10 @@
 """What TensorBoard is given: speeds, charts, and a record without a fork where a run was resumed."""
 
+import shutil
+
+import pytest
+import torch
+from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
@@ -46,3 +51,33 @@ def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(
         logbook.advance(6, {"train/loss": 1.0}, is_last=True)
     assert scalars(tmp_path)["train/loss"] == [1, 2, 3, 6]
     assert scalars(tmp_path)["dev/loss"] == [1, 2]
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
+    """At 0: it was killed before it had a checkpoint, and begins again."""
+    picture = {"grey": torch.zeros(1, 3, 4, 4)}
+    with Logbook(tmp_path, {}, step=0, max_steps=9) as logbook:
+        for number in range(1, 6):
+            logbook.advance(number, {"train/loss": 1.0}, is_last=False)
+            logbook.images(number, picture)
+    with Logbook(tmp_path, {}, step=step, max_steps=9) as logbook:
+        logbook.advance(step + 1, {"train/loss": 1.0}, is_last=False)
+        logbook.images(step + 1, picture)
+    steps = list(range(1, step + 2))
+    assert set(map(tuple, scalars(tmp_path).values())) == {tuple(steps)}
+    events = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
+    assert [event.step for event in events.Images("images/grey")] == steps
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [f"grey_{n:07}.png" for n in steps]
+    shown = plugin_event_accumulator.EventAccumulator(str(tmp_path)).Reload()  # as TensorBoard itself reads
+    assert len(shown.Tensors("config/text_summary")) == 1
+
+
+def test_an_error_of_tensorboards_thread_is_raised_once_and_printed_by_nobody(tmp_path, capsys):
+    folder = tmp_path / "run"
+    with pytest.raises(FileNotFoundError), Logbook(folder, {}, step=0, max_steps=9) as logbook:
+        shutil.rmtree(folder)
+        for step in range(1, 10):
+            logbook.advance(step, {"train/loss": 1.0}, is_last=False)
+            logbook.writer.flush()
+    assert "Traceback" not in capsys.readouterr().err

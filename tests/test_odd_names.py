@@ -1,12 +1,13 @@
 """Names that no encoding, number or file system foresaw: of files and folders, and keys as a person types them."""
 
+import command_line
+
 import json
 
 import pytest
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import command_line
 import run_folders
 from dlcourse.errors import UserError
 from dlcourse.logbook import Logbook

@@ -22,7 +22,8 @@ def test_a_contact_sheet_and_the_counts(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:3] == ["20 pictures, 3 files skipped", "  even: 10", "  odd: 10"] and lines[4:] == ["sheets/a.png"]
-    assert (tmp_path / lines[3]).stat().st_size == 20 * 3 * (16**2 + 8**2 + 4**2)
+    checksums = 20 * 3 * 4  # of every picture at every level
+    assert (tmp_path / lines[3]).stat().st_size == 20 * 3 * (16**2 + 8**2 + 4**2) + checksums
     assert Image.open(tmp_path / "sheets" / "a.png").width > 8 * 96
     assert "mine: skipped 3 files" in done.stderr and "odd/notes.txt" in done.stderr
 

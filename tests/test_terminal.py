@@ -1,11 +1,12 @@
 """What files say is shown on one line, and a terminal does not obey it."""
 
+import command_line
+
 import io
 import sys
 
 import pytest
 
-import command_line
 from dlcourse import terminal
 from dlcourse.terminal import aligned, printable, say
 

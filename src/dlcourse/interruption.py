@@ -1,52 +1,119 @@
-"""Signals that end a run, but not in the middle of a step."""
+"""Signals that end a command: at once, or in training after the step."""
 
+import contextlib
+import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
-from dlcourse.terminal import say
-
-# Ctrl-C; what `kill` and a cluster send before they use force; what SLURM can be told to send some time before the end
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) if sys.platform != "win32" else (signal.SIGINT,)
+# Ctrl-C; what `kill` and a cluster send before they use force; what SLURM can be told to send some time before the
+# end; the terminal was closed
+SIGNALS = (
+    (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGINT,)
+)
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was asked to end, and did so with a checkpoint of its last step."""
+    """A signal asked for the end. With `step`, it came while a run trained, and there is a checkpoint of that step."""
 
-    def __init__(self, signum: int, step: int):
-        super().__init__(f"{signal.Signals(signum).name} after step {step}")
+    def __init__(self, signum: int, step: int | None = None):
+        super().__init__(signum, step)
         self.signum, self.step = signum, step
+
+    def __str__(self) -> str:
+        after = "" if self.step is None else f" after step {self.step}"
+        return signal.Signals(self.signum).name + after
+
+
+def status_of(error: KeyboardInterrupt) -> int:
+    """The exit status of a command that was interrupted: 128 + signal."""
+    return 128 + (error.signum if isinstance(error, Interrupted) else signal.SIGINT)
+
+
+def is_one_of_several() -> bool:
+    """Whether this process was started as one of several, which get a signal of the terminal twice.
+
+    Once from the terminal, and once more from the process that started them.
+    """
+    return "RANK" in os.environ
+
+
+def heard() -> list[signal.Signals]:
+    """The signals that this process was not started to ignore."""
+    return [signum for signum in SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
+
+
+def raise_on_signals() -> None:
+    """From now on the signals above raise Interrupted; a second one ends the process on the spot."""
+
+    def end(signum: int, _: FrameType | None) -> None:
+        for other in heard():
+            signal.signal(other, signal.SIG_IGN if is_one_of_several() else signal.SIG_DFL)
+        raise Interrupted(signum)
+
+    for signum in heard():
+        signal.signal(signum, end)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Within the block the signals above wait, also in processes that are started there, until `let_through`."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        let_through()
+
+
+def let_through() -> None:
+    """Take signals, also those that wait."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 class Interruption:
-    """Within the block the signals above only leave a note in `signum`; a second Ctrl-C raises KeyboardInterrupt.
+    """Within the block the signals above are only noted in `signum`; a second Ctrl-C raises KeyboardInterrupt.
 
-    Signals that this process was started to ignore stay ignored; other threads than the first cannot have handlers, and
-    leave everything as it is.
+    One of several processes takes no second one; the process that started them does. Other threads than the first
+    cannot have handlers, and leave everything as it is.
+
+    Args:
+        tell: what is called with the first signal, in the handler.
     """
 
-    def __init__(self, speaks: bool = True) -> None:
-        self.speaks = speaks
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self.tell = tell
         self.signum = 0  # of the first signal that came
         self.before: dict[int, object] = {}
 
     def __enter__(self) -> "Interruption":
         if threading.current_thread() is threading.main_thread():
-            heard = [signum for signum in SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
-            self.before = {signum: signal.signal(signum, self.note) for signum in heard}
+            self.before = {signum: signal.signal(signum, self.note) for signum in heard()}
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self.signum and is_one_of_several():
+            return  # the process ends now, and the repetition may be still to come
         for signum, handler in self.before.items():
             signal.signal(signum, handler)  # type: ignore[arg-type]  # it was one
 
     def note(self, signum: int, _: FrameType | None) -> None:
         """Take a signal."""
-        if self.signum and signum == signal.SIGINT:
+        if self.signum and signum == signal.SIGINT and not is_one_of_several():
             raise KeyboardInterrupt
         if not self.signum:
             self.signum = signum
-            if self.speaks:
-                name = signal.Signals(signum).name
-                say(f"{name}: finishing the step; Ctrl-C does not wait for it", file=sys.stderr)
+            self.tell(signum)
+
+
+def announce(signum: int) -> None:
+    """Say that a run ends after its step, in the first of several processes.
+
+    For a handler, which may have come in the middle of a print: not by way of sys.stderr.
+    """
+    if os.environ.get("RANK", "0") == "0":
+        with contextlib.suppress(OSError):  # nobody reads it
+            os.write(2, f"{signal.Signals(signum).name}: finishing the step; Ctrl-C does not wait for it\n".encode())

@@ -6,6 +6,7 @@ import math
 import re
 import resource
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,9 +35,9 @@ SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in sampl
 class Logbook:
     """The record of one run, from `step` on.
 
-    Lines and events that an interrupted run wrote after the checkpoint it now goes on from are dropped, so that
-    curves do not zigzag. Metrics stay on the device until they come here. TensorBoard opens the first two groups of
-    tags in the alphabet: what a person wants to see first is named so.
+    Lines, events and pictures that an interrupted run wrote after the checkpoint it now goes on from, or before it had
+    one, are dropped, so that curves do not zigzag. Metrics stay on the device until they come here. TensorBoard opens
+    the first two groups of tags in the alphabet: what a person wants to see first is named so.
 
     Args:
         run_dir: the run's folder, created if need be.
@@ -65,17 +66,25 @@ class Logbook:
         self.clock = Clock(device)
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         clear_away(run_dir, step)
+        remove_images_after(run_dir, step)
         self.metrics_file = run_dir / "metrics.jsonl"
         self.tags = keep_until(self.metrics_file, step)
         self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
-        self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else None)
+        # the config's text is of step 0, and written again by a run that begins again
+        self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else 0)
         self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
         if step == 0:
             self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
         self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
 
     def __enter__(self) -> "Logbook":
+        self.hook, threading.excepthook = threading.excepthook, self.hear_thread
         return self
+
+    def hear_thread(self, failure: threading.ExceptHookArgs) -> None:
+        """Be silent about TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
+        if not type(failure.thread).__module__.startswith("tensorboard."):
+            self.hook(failure)
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
         self.clock.stop()
@@ -85,6 +94,7 @@ class Logbook:
         self.bar.close()
         self.writer.close()
         self.metrics.close()
+        threading.excepthook = self.hook
 
     def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
         """Note that `step` is done, whether it is the last one, and its metrics if there are any."""
@@ -249,6 +259,14 @@ def keep_until(path: Path, step: int) -> set[str]:
                 tags.update(map(printable, row) if len(tags) < MAX_TAGS else ())
     temporary.replace(path)  # whoever is killed here loses nothing
     return tags - {"step"}
+
+
+def remove_images_after(run_dir: Path, step: int) -> None:
+    """Remove the pictures in a run's folder of later steps than `step`."""
+    for path in (run_dir / "images").glob("*_*.png"):
+        number = path.stem.rpartition("_")[2]
+        if number.isdecimal() and int(number) > step:
+            path.unlink()
 
 
 def row_of(line: bytes) -> dict[str, Any]:

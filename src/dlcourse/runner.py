@@ -12,7 +12,7 @@ from dlcourse import checkpoint, processes
 from dlcourse.allocator import return_freed_memory
 from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
-from dlcourse.interruption import Interrupted, Interruption
+from dlcourse.interruption import Interrupted, Interruption, announce
 from dlcourse.logbook import Logbook, Silence, lowest
 from dlcourse.profiling import span
 from dlcourse.tasks.base import Task
@@ -129,7 +129,7 @@ class Runner:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
             UserError: a checkpoint cannot be written, or the loss is not finite any more.
         """
-        with Interruption(speaks=processes.rank() == 0) as interruption, self.logbook(run_dir, config, step) as logbook:
+        with Interruption(announce) as interruption, self.logbook(run_dir, config, step) as logbook:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
@@ -151,7 +151,7 @@ class Runner:
                     logbook.histograms(step, task.histograms())
                 signum = processes.largest(interruption.signum)
                 is_due, is_best = is_last or bool(signum) or step % self.checkpoint_every == 0, value < best
-                if processes.rank() == 0 and (is_due or is_best):
+                if is_due or is_best:
                     self.save(task, run_dir, config, step, is_due, is_best)
                 best = min(best, value)
                 if signum and not is_last:
@@ -173,13 +173,19 @@ class Runner:
             return task.step()
 
     def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_due: bool, is_best: bool) -> None:
-        """Write the checkpoint of `step` where it belongs, if it does, and when it is safe let go of the oldest."""
-        state = {name: part.state_dict() for name, part in task.state().items()}
-        if is_best:
-            checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
+        """Write the checkpoint of `step` where it belongs, and when it is safe let go of the oldest.
+
+        Process 0 writes; the others wait for it, unless it is only the best one.
+        """
+        if processes.rank() == 0:
+            state = {name: part.state_dict() for name, part in task.state().items()}
+            if is_best:
+                checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
+            if is_due:
+                checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
+                checkpoint.prune(run_dir, self.keep_checkpoints)
         if is_due:
-            checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
-            checkpoint.prune(run_dir, self.keep_checkpoints)
+            processes.wait()
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:

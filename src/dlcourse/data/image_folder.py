@@ -1,6 +1,7 @@
 """The user's own pictures, for StyleGAN."""
 
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -68,13 +69,13 @@ class ImageFolder:
     @property
     def images(self) -> Tensor:
         """All pictures, uint8 (N, 3, R, R), RGB, on the CPU; level 0."""
-        return self.levels[0]
+        return self.levels[0][:]
 
     @property
-    def levels(self) -> list[Tensor]:
+    def levels(self) -> Sequence[Tensor | level_files.Level]:
         """The pictures at R, R / 2, ..., 4 pixels per side, each level uint8 (N, 3, ., .), as `pyramid` makes them.
 
-        They may be mapped from a file and must not be written to. For errors see `decoded`.
+        From a cache they are read when they are indexed. For errors see `decoded`.
         """
         return self.decoded.levels
 

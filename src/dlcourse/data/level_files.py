@@ -1,9 +1,9 @@
-"""Decoded pictures at every level of detail in one file, which the next start maps into memory.
+"""Decoded pictures at every level of detail in one file, from which the next start reads them.
 
-KEY.levels holds uint8 (N, 3, R, R), then (N, 3, R / 2, R / 2), ... down to (N, 3, 4, 4), and nothing else; KEY.json
-beside it says of which pictures, and which files were skipped and why. KEY comes from the names, sizes and times (in
-an archive: checksums) of the pictures and from the settings, so that whatever changes has another file. Both may be
-deleted at any time.
+KEY.levels holds uint8 (N, 3, R, R), then (N, 3, R / 2, R / 2), ... down to (N, 3, 4, 4), then the CRC-32 of each of
+these pictures in the same order, uint32; KEY.json beside it says of which pictures, and which files were skipped and
+why. KEY comes from the names, sizes and times (in an archive: checksums) of the pictures and from the settings, so
+that whatever changes has another file. Both may be deleted at any time.
 """
 
 import hashlib
@@ -13,9 +13,8 @@ import re
 import shutil
 import sys
 import time
-import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.data.level_reader import Level, open_levels
 from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.data.picture_sources import Source
 from dlcourse.data.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
 from dlcourse.terminal import printable, say
 
-VERSION = 1  # of the file and of how pixels come about: a new one makes old files useless
+VERSION = 2  # of the file and of how pixels come about: a new one makes old files useless
 STALE = 24 * 3600  # seconds after which an unfinished file is taken for one that nobody will finish
 
 Read = Iterable[tuple[str, np.ndarray | None, str]]  # name, uint8 (3, R, R) or None, and then why
@@ -47,7 +47,7 @@ class Decoded:
         skipped: name of another file -> why it is not among them.
     """
 
-    levels: list[Tensor]
+    levels: Sequence[Tensor | Level]
     names: list[str]
     skipped: dict[str, str]
 
@@ -129,29 +129,28 @@ def refuse_none(source: Source, names: list[str], skipped: dict[str, str]) -> No
 
 
 def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
-    """Write the coarser levels behind `count` pictures of level 0; the CRC-32 of the coarsest."""
+    """Write the coarser levels behind `count` pictures of level 0, then all checksums; the checksum of those."""
     file.flush()
     shapes = [(count, 3, size, size) for size in sizes(resolution)]
     starts = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
     chunk = max(1, PIXELS_PER_CHUNK // resolution**2)
-    checksum = 0
+    checksums = np.empty((len(shapes), count), np.uint32)
     for start in range(0, count, chunk):
         file.seek(start * 3 * resolution**2)
         pixels = np.frombuffer(file.read(min(chunk, count - start) * 3 * resolution**2), np.uint8)
         images = torch.from_numpy(pixels.reshape(-1, 3, resolution, resolution).copy())
-        coarser = pyramid(images)[1:]
-        for level_start, level in zip(starts[1:], coarser, strict=False):
-            file.seek(level_start + start * level[0].numel())
-            file.write(level.numpy().tobytes())
-        checksum = zlib.crc32(coarser[-1].numpy().tobytes(), checksum)
-    return checksum
+        for number, (level_start, level) in enumerate(zip(starts, pyramid(images), strict=False)):
+            if number:
+                file.seek(level_start + start * level[0].numel())
+                file.write(level.numpy().tobytes())
+            checksums[number, start : start + len(level)] = [zlib.crc32(image.numpy()) for image in level]
+    file.seek(starts[-1])
+    file.write(checksums.tobytes())
+    return zlib.crc32(checksums.data)
 
 
 def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None:
-    """What `write` wrote, its levels mapped from the file; None if it is not there, or not whole.
-
-    The levels can be read only: writing to them ends the process.
-    """
+    """What `write` wrote, to be read from the file; None if it is not there, or not whole."""
     try:
         record = json.loads(path.with_suffix(".json").read_bytes())
         names, skipped, count = record["names"], record["skipped"], record["count"]
@@ -159,33 +158,13 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
         if record["version"] != VERSION or record["settings"] != json.loads(json.dumps(settings)) or not is_of_source:
             raise ValueError("of other pictures")
         failed = {name: str(reason) for name, reason in skipped.items() if name in source.stamps}
-        levels = map_levels(path.with_suffix(".levels"), count, settings["resolution"])
-        if zlib.crc32(levels[-1].numpy().tobytes()) != record["checksum"]:
-            raise ValueError("another checksum")
+        levels = open_levels(path.with_suffix(".levels"), count, settings["resolution"], record["checksum"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         say(f"{path}.*: a damaged cache, made anew ({error})", file=sys.stderr)
         return None
     return Decoded(levels, names, source.refused | failed)
-
-
-def map_levels(path: Path, count: int, resolution: int) -> list[Tensor]:
-    """The levels in a file, mapped: nothing is read before it is looked at.
-
-    Raises:
-        ValueError: a file of another size, or of no pictures.
-    """
-    shapes = [(count, 3, size, size) for size in sizes(resolution)]
-    counts = [int(np.prod(shape)) for shape in shapes]
-    if path.stat().st_size != sum(counts) or not count:
-        raise ValueError(f"{path.stat().st_size} bytes instead of {sum(counts)}")
-    # read-only: a private copy that may be written to is refused by Linux where it is larger than the memory
-    whole = np.memmap(path, np.uint8, mode="r")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch, about just that
-        flat = torch.from_numpy(whole)
-    return [level.view(shape) for level, shape in zip(flat.split(counts), shapes, strict=True)]
 
 
 def bytes_per_picture(resolution: int) -> int:

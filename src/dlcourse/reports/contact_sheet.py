@@ -41,7 +41,7 @@ class ContactSheet:
 
     def draw(self) -> Image.Image:
         """The sheet."""
-        count = len(self.dataset.images)
+        count = len(self.dataset.levels[0])
         chosen = torch.linspace(0, count - 1, min(self.num_shown, count)).round().long()
         level = next(level for level in self.dataset.levels if level.shape[-1] <= LARGEST)
         images = level[chosen].float() / 255  # (n, 3, r, r)

@@ -1,0 +1,107 @@
+"""How fast StyleGAN trains beside a busy process, with and without the spin count that the commands set.
+
+    python benchmarks/neighbours.py
+
+Two processes train the networks of experiment=stylegan_faces_tiny at 32 pixels, 16 images a step: in one the threads
+wait at a barrier as libgomp does by default, spinning; in the other with GOMP_SPINCOUNT=1000, which scripts/ sets. They
+take turns, each alone and beside one process that is always busy. Give the machine nothing else to do.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+SETTINGS = {"spinning": {}, "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"}}
+
+
+def train(overrides: list[str]) -> None:
+    """For each line of stdin, the seconds to train for, print the steps per second."""
+    import hydra
+    import torch
+    from omegaconf import OmegaConf
+
+    from dlcourse.build import build
+
+    with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
+        cfg = hydra.compose("train", ["experiment=stylegan_faces_tiny", "dataset.num_images=64", *overrides])
+    config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    torch.manual_seed(0)
+    runner, task = build(config["runner"], "runner"), build(config["task"], "task")
+    runner.setup(task, Path("/nonexistent"), config)
+    step = 0
+    for line in sys.stdin:
+        start, first = time.perf_counter(), step
+        while step == first or time.perf_counter() - start < float(line):
+            runner.step(task, step)
+            step += 1
+        print((step - first) / (time.perf_counter() - start), flush=True)
+
+
+def start(variables: dict[str, str], overrides: list[str]) -> subprocess.Popen[str]:
+    """A process that trains when it is told to."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    command = [sys.executable, __file__, "--train", *overrides]
+    return subprocess.Popen(
+        command, env=clean | variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def rate(process: subprocess.Popen[str], seconds: float) -> float:
+    """Its steps per second, over so many seconds."""
+    assert process.stdin and process.stdout
+    process.stdin.write(f"{seconds}\n")
+    return float(process.stdout.readline())
+
+
+@contextlib.contextmanager
+def busy_process() -> Iterator[None]:
+    """Within the block one more process keeps a core busy."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each kind")
+    parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", help="of the config, such as dataset.resolution=16")
+    arguments = parser.parse_args()
+    if arguments.train:
+        train(arguments.overrides)
+        return
+    workers = {name: start(variables, arguments.overrides) for name, variables in SETTINGS.items()}
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in workers}
+    for worker in workers.values():
+        rate(worker, 0)  # the first step takes longer
+    for _ in range(arguments.rounds):
+        for name, worker in workers.items():
+            alone = rate(worker, arguments.seconds)
+            with busy_process():
+                beside = rate(worker, arguments.seconds)
+            rates[name].append((alone, beside))
+    print(f"{'steps/s, medians':<20}  alone  beside  ratio")
+    for name, pairs in rates.items():
+        alone, beside, ratio = (
+            statistics.median(values)
+            for values in ([a for a, _ in pairs], [b for _, b in pairs], [b / a for a, b in pairs])
+        )
+        print(f"{name:<20}  {alone:5.2f}  {beside:6.2f}  {ratio:5.2f}")
+        assert workers[name].stdin
+        workers[name].communicate()
+
+
+if __name__ == "__main__":
+    main()
