@@ -17,8 +17,7 @@ import run_folders
 from conftest import ROOT
 from dlcourse import checkpoint, logbook
 from dlcourse.build import build, build_fitting
-from dlcourse.data import ImageFolder, PointsFile
-from dlcourse.data.image_classes import read_squares
+from dlcourse.data import FlipRotateCrop, ImageClasses, ImageFolder, PointsFile
 from dlcourse.errors import UserError
 from dlcourse.interop import load_pretrained
 from dlcourse.metrics import FaceFeatures
@@ -163,7 +162,14 @@ def read_labels(path: Path) -> None:
 
 
 def read_class_pictures(path: Path) -> None:
-    read_squares([path], 8)
+    """Beside whole ones."""
+    for index in range(12):
+        folder = path.with_name(f"class{index % 2}")
+        folder.mkdir(exist_ok=True)
+        drawing(index, 16, 16).save(folder / f"{index}.png")
+    path.rename(path.with_name("class0") / path.name)
+    data = ImageClasses(str(path.parent), 8, None, 0.2, 0.2, FlipRotateCrop(False, 0.0, 1.0), 0)
+    assert sum(len(labels) for _, labels in (data.train, data.dev, data.test)) in (12, 13)
 
 
 @cache

@@ -7,7 +7,7 @@ from conftest import compose, kaggle_folder
 from dlcourse.build import build
 from dlcourse.data import Digits, FaceAttributes, Faces, FlipRotateCrop, ImageClasses, Torchvision
 from dlcourse.data.memory import refuse_more_than_memory
-from dlcourse.picture_files import open_picture
+from dlcourse.picture_files import decode
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
 
@@ -20,6 +20,7 @@ def image_classes(root, **changes):
 def test_kaggle_layout_keeps_its_test_set_and_counts_what_it_skips(tmp_path, capsys):
     kaggle_folder(tmp_path, num_train=12, num_test=5)
     (tmp_path / "training_set" / "cats" / "_DS_Store").write_text("x")
+    (tmp_path / "training_set" / "cats" / "notes.txt").write_text("x")
     (tmp_path / "training_set" / "cats" / "broken.jpg").write_bytes(b"\xff\xd8\xff no jpeg")
     data = image_classes(tmp_path)
     assert data.classes == ["cats", "dogs"]
@@ -30,8 +31,9 @@ def test_kaggle_layout_keeps_its_test_set_and_counts_what_it_skips(tmp_path, cap
         labels == 1, inputs[:, 2].float().mean((1, 2)) > inputs[:, 0].float().mean((1, 2))
     )  # dogs are blue
     said = capsys.readouterr().err
-    assert "1 broken pictures were skipped" in said and "broken.jpg" in said
-    assert "1 files that are no pictures were skipped" in said
+    assert said.splitlines()[0] == f"{tmp_path}: skipped 2 files"
+    assert "  training_set/cats/broken.jpg: not a picture that can be read" in said
+    assert "  training_set/cats/notes.txt: not the name of a picture (.txt)" in said and "_DS_Store" not in said
 
 
 def test_dev_and_test_are_disjoint_and_seeded(tmp_path):
@@ -46,9 +48,7 @@ def test_dev_and_test_are_disjoint_and_seeded(tmp_path):
 def test_pictures_are_decoded_once_however_many_epochs(tmp_path, monkeypatch):
     kaggle_folder(tmp_path, num_train=12, num_test=5)
     opened = []
-    monkeypatch.setattr(
-        "dlcourse.data.image_classes.open_picture", lambda path: opened.append(path) or open_picture(path)
-    )
+    monkeypatch.setattr("dlcourse.data.image_classes.decode", lambda file: opened.append(file.name) or decode(file))
     small = ["dataset.resolution=8", "task.batch_size=8", f"dataset.root={tmp_path}"]
     task = build(compose("experiment=cats", *small)["task"], "task")
     task.setup(torch.device("cpu"))

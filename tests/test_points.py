@@ -129,7 +129,7 @@ def test_points_from_csv_and_npz(tmp_path):
         ("p.csv", "x1,x2,label\n1,2,a\n3,4,a\n", "only one class, 'a'"),
         ("p.csv", "x1,x2,label\n", r"one shape \(N,\)"),
         ("p.npz", "no zip", "cannot be read"),
-        ("p.txt", "x1,x2,label", "must end in .csv or .npz"),
+        ("p.txt", "x1,x2,label", "must end in .csv, .tsv or .npz"),
     ],
 )
 def test_mistakes_in_a_points_file_are_named(tmp_path, name, text, message):

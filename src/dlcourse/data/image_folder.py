@@ -1,6 +1,5 @@
 """The user's own pictures, for StyleGAN."""
 
-import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +11,8 @@ from dlcourse.data import level_files
 from dlcourse.data.labelled import class_name
 from dlcourse.data.level_files import Decoded
 from dlcourse.data.picture_labels import find_classes, refuse_empty_classes
-from dlcourse.data.picture_sources import open_source
+from dlcourse.data.picture_sources import open_source, report_files
 from dlcourse.data.squares import Square
-from dlcourse.terminal import say
-
-NAMED = 20  # so many skipped files on the console; all are in the cache's JSON file
 
 
 class ImageFolder:
@@ -62,7 +58,7 @@ class ImageFolder:
         self.square = Square(resolution, fit, min_size, (red, green, blue))
         self.root, self.resolution, self.label_size = root, resolution, label_size
         self.source = open_source(root)
-        names, self.label_of = find_classes(self.source, label_size)
+        names, self.label_of = find_classes(self.source, label_size, self.why_unusable)
         self.class_names = [class_name(name) for name in names]
         self.cache = None if cache is None else Path(cache).expanduser()
 
@@ -100,6 +96,10 @@ class ImageFolder:
         refuse_empty_classes(self.root, self.class_names, set(self.label_of.values()), found)
         return decoded
 
+    def why_unusable(self, name: str) -> str:
+        """Why a file cannot be used as a picture, or nothing."""
+        return self.square.read(self.source, name)[2]
+
     @cached_property
     def cache_path(self) -> Path | None:
         """Where the decoded pictures lie or will lie, without .levels or .json; None without a cache."""
@@ -129,11 +129,5 @@ class ImageFolder:
 
     def report(self, skipped: dict[str, str]) -> None:
         """Name the skipped files, at least the first ones."""
-        if not skipped:
-            return
-        say(f"{self.root}: skipped {len(skipped)} files", file=sys.stderr)
-        for name in sorted(skipped)[:NAMED]:
-            say(f"  {name}: {skipped[name]}", file=sys.stderr)
-        if len(skipped) > NAMED:
-            where = f", all of them in {self.cache_path}.json" if self.cache_path else ""
-            say(f"  and {len(skipped) - NAMED} others{where}", file=sys.stderr)
+        others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
+        report_files(self.root, f"skipped {len(skipped)} files", skipped, others)

@@ -1,5 +1,6 @@
 """What classification learns from."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import torch
@@ -7,9 +8,15 @@ from torch import Tensor
 
 from dlcourse.terminal import printable
 
-Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels int64 (N,)
 LONGEST = 40  # letters of a class's name
+Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels int64 (N,)
 Probabilities = Callable[[Tensor], Tensor]  # inputs (N, ...) -> (N, C), rows sum to 1
+
+
+def class_name(text: object) -> str:
+    """What a file calls a class, as tables and pictures show it: on one line, and not too long for them."""
+    name = printable(text)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 class Labelled:
@@ -36,19 +43,18 @@ class Labelled:
         return {}
 
 
-def class_name(text: object) -> str:
-    """What a file calls a class, as tables and pictures show it: on one line, and not too long for them."""
-    name = printable(text)
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
-
-
-def stratified_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def stratified_split(
+    labels: Tensor, share: float, seed: int, classes: Sequence[str] = (), equals: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Indices of the rest and of `share` of the samples, each class divided alike, each in ascending order.
 
     Args:
         labels: int64 (N,).
         share: in (0, 1).
         seed: of the choice.
+        classes: a name for each label, for the message.
+        equals: for each sample the first one that equals it, int64 (N,), see `first_equals`; equal samples stay
+            together, in the part that the first goes to.
 
     Raises:
         ValueError: a share outside (0, 1), or a class that is too small to be in both parts.
@@ -56,13 +62,29 @@ def stratified_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, T
     if not 0 < share < 1:
         raise ValueError(f"a share of the samples must be in (0, 1), got {share}")
     generator = torch.Generator().manual_seed(seed)
-    rest, chosen = [], []
-    for label in labels.unique().tolist():
-        members = torch.nonzero(labels == label)[:, 0]
+    places = torch.arange(len(labels))
+    equals = places if equals is None else equals
+    is_chosen = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels[equals].unique().tolist():
+        members = places[(labels == label) & (equals == places)]
         if len(members) < 2:
-            raise ValueError(f"class {label} has {len(members)} sample; at least 2 are needed to divide it")
+            name = printable(classes[label]) if classes else label
+            raise ValueError(
+                f"class {name} has {len(members)} sample{' that differs' if (labels == label).sum() > 1 else ''}; "
+                "at least 2 are needed to divide it"
+            )
         count = min(max(round(share * len(members)), 1), len(members) - 1)
-        members = members[torch.randperm(len(members), generator=generator)]
-        chosen.append(members[:count])
-        rest.append(members[count:])
-    return torch.cat(rest).sort().values, torch.cat(chosen).sort().values
+        is_chosen[members[torch.randperm(len(members), generator=generator)[:count]]] = True
+    is_chosen = is_chosen[equals]
+    return places[~is_chosen], places[is_chosen]
+
+
+def first_equals(inputs: Tensor) -> Tensor:
+    """For each sample of (N, ...), on the CPU, the index of the first one that equals it: int64 (N,)."""
+    first: dict[bytes, int] = {}
+    return torch.tensor([first.setdefault(key, index) for index, key in enumerate(digests(inputs))], dtype=torch.int64)
+
+
+def digests(inputs: Tensor) -> list[bytes]:
+    """For each sample of (N, ...), on the CPU, a hash of its values."""
+    return [hashlib.blake2b(sample, digest_size=16).digest() for sample in inputs.contiguous().numpy()]

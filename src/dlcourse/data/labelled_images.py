@@ -13,13 +13,13 @@ SHOWN = 16
 
 
 class LabelledImages(Labelled):
-    """Pictures whose dev set, and test set if there is none yet, are split off the training set, each class alike.
+    """Pictures whose dev and test sets, where there are none yet, are split off the training set, each class alike.
 
     Args:
         train: pictures uint8 (N, C, H, W) and labels int64 (N,).
         test: likewise, or a share in (0, 1) to be split off `train`.
         classes: a name for each label.
-        dev_share: of the training set, in (0, 1), after the test set was split off.
+        dev: likewise, or a share in (0, 1) to be split off `train`, after the test set was.
         augment: how training batches are varied.
         seed: of the splits.
 
@@ -32,16 +32,27 @@ class LabelledImages(Labelled):
         train: Arrays,
         test: Arrays | float,
         classes: Sequence[str],
-        dev_share: float,
+        dev: Arrays | float,
         augment: FlipRotateCrop,
         seed: int,
     ):
         self.classes = classes
         self.vary = augment
         if isinstance(test, float):
-            train, test = split(train, test, seed)
-        self.train, self.dev = split(train, dev_share, seed)
-        self.test = test
+            train, test = self.split(train, test, seed)
+        if isinstance(dev, float):
+            train, dev = self.split(train, dev, seed)
+        self.train, self.dev, self.test = train, dev, test
+
+    def split(self, arrays: Arrays, share: float, seed: int) -> tuple[Arrays, Arrays]:
+        """The rest and `share` of the samples."""
+        inputs, labels = arrays
+        rest, chosen = stratified_split(labels, share, seed, self.classes, self.equals(inputs))
+        return (inputs[rest], labels[rest]), (inputs[chosen], labels[chosen])
+
+    def equals(self, inputs: Tensor) -> Tensor | None:
+        """For each sample the first one that it must stay with, int64 (N,); None: each may go where it will."""
+        return None
 
     def augment(self, inputs: Tensor) -> Tensor:
         """Each picture flipped, turned or cropped at random."""
@@ -58,13 +69,6 @@ class LabelledImages(Labelled):
             f"{truth}, not {guess}" if truth != guess else truth for truth, guess in zip(truths, guesses, strict=True)
         ]
         return {"hardest": captioned(inputs[hardest], captions)}
-
-
-def split(arrays: Arrays, share: float, seed: int) -> tuple[Arrays, Arrays]:
-    """The rest and `share` of the samples."""
-    inputs, labels = arrays
-    rest, chosen = stratified_split(labels, share, seed)
-    return (inputs[rest], labels[rest]), (inputs[chosen], labels[chosen])
 
 
 def captioned(images: Tensor, captions: Sequence[str]) -> Tensor:

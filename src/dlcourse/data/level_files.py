@@ -65,7 +65,7 @@ def in_memory(source: Source, read: Read, resolution: int) -> Decoded:
         ValueError: more than fits into memory, or not one picture can be used.
     """
     wanted = len(source.stamps)
-    refuse_more_than_memory(wanted * bytes_per_picture(resolution), Path(source.root))
+    refuse_more_than_memory(wanted * bytes_per_picture(resolution), source.root)
     images = torch.empty(wanted, 3, resolution, resolution, dtype=torch.uint8)
     names: list[str] = []
     skipped = dict(source.refused)
