@@ -7,6 +7,8 @@ from omegaconf import DictConfig
 import run_folders
 from dlcourse.terminal import say
 
+READS = ("check", "task", "runner", "run_dir", "resume", "seed")
+
 
 def check_gradients(cfg: DictConfig) -> None:
     """Print a line per tensor; a wrong gradient is an error."""
@@ -21,4 +23,4 @@ def check_gradients(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command_line.command("check_gradients", check_gradients)
+    command_line.command("check_gradients", check_gradients, READS)

@@ -5,44 +5,52 @@ import process_start  # noqa: F401  # before whatever takes a while
 import difflib
 import os
 import re
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+import hydra_words
+import path_overrides
+import unread_keys
 from dlcourse import terminal
 from dlcourse.errors import UserError
 from dlcourse.terminal import say
+from hydra_words import CONFIGS
 
 terminal.prepare()
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 BUNDLED = CONFIGS.parent / "checkpoints" / "stylegan_faces.pt"
-held_back: list[str] = []  # overrides of a run that goes on
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is there
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
 
-def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
+def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable[str]) -> None:
     """Compose `config_name` with the command line's overrides and run `job`; a user's mistake ends it in a line.
 
     With HYDRA_FULL_ERROR=1 in the environment every mistake keeps its traceback.
+
+    Args:
+        config_name: one of configs/*.yaml.
+        job: what to do with the composed config.
+        reads: the keys that `job` reads; one that is given, and that none of them refers to, is a mistake.
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
-    hold_back_overrides()
 
     def guarded(cfg: DictConfig) -> None:
         try:
-            refuse_unknown_keys(cfg, config_name)
+            check(cfg, config_name, HydraConfig.get().overrides.task, reads)
             note_choices(cfg, HydraConfig.get().runtime.choices)
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:
@@ -51,6 +59,7 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
             fail_or_let_others_go_on(as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
+        sys.argv[1:] = hydra_words.prepared(sys.argv[1:])
         hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
     except (HydraException, OmegaConfBaseException, UserError) as error:
         if wants_trace:
@@ -58,13 +67,16 @@ def command(config_name: str, job: Callable[[DictConfig], None]) -> None:
         fail(explain(error, config_name))
 
 
-def hold_back_overrides() -> None:
-    """With resume=RUN, keep the other overrides from Hydra: they concern the config of the run, not the default one."""
-    if any(word.startswith("resume=") for word in sys.argv):
-        held_back[:] = [
-            word for word in sys.argv[1:] if "=" in word and not word.startswith(("resume=", "-", "hydra."))
-        ]
-        sys.argv = [word for word in sys.argv if word not in held_back]
+def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: Iterable[str]) -> None:
+    """Expand ~ in the config's paths.
+
+    Raises:
+        UserError: a key that does not exist, or that nothing reads.
+    """
+    refuse_unknown_keys(cfg, config_name)
+    if cfg.get("resume") is None:  # else the keys are those of another config, see scripts/resuming.py
+        unread_keys.refuse_unread(cfg, overrides, reads)
+    path_overrides.expand_home(cfg)
 
 
 def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
@@ -91,7 +103,11 @@ def fail_or_let_others_go_on(message: str) -> NoReturn:
 
 
 class Parser(ArgumentParser):
-    """argparse which complains as we do."""
+    """argparse which expands ~ in paths and complains as we do."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.register("type", Path, lambda text: Path(path_overrides.at_home(text)))
 
     def error(self, message: str) -> NoReturn:
         """One line and status 1 instead of the usage and status 2."""
@@ -107,9 +123,13 @@ def explain(error: Exception, config_name: str) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
+        return f"{error.override}: not in Hydra's grammar; if the value is a text, quote it: {quoted}"
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return explain_key(cause, config_name)
+        return explain_key(cause, lambda parent: known_keys(config_name, parent))
     return " ".join(str(error).split())
 
 
@@ -118,15 +138,20 @@ def of_system(error: OSError) -> str:
     return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
-def explain_key(error: OmegaConfBaseException, config_name: str) -> str:
-    """A missing value, a key that does not exist (with its nearest neighbours), or a value of the wrong kind."""
+def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str]]) -> str:
+    """A missing value, a key that does not exist (with its nearest neighbours), or a value of the wrong kind.
+
+    Args:
+        error: what OmegaConf says.
+        keys_of: the keys that the node of this name has.
+    """
     key = str(error.full_key)
     if "Missing mandatory value" in str(error):
         return f"{key}: no value given; set {key}=..."
     if "is not in struct" not in str(error):
         return f"{key}: {str(error).partition(chr(10))[0]}"
     parent, _, name = key.rpartition(".")
-    known = known_keys(config_name, parent)
+    known = keys_of(parent)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     where = parent or "the config"
@@ -178,7 +203,11 @@ def top_level_names(config_name: str) -> list[str]:
 def known_keys(config_name: str, parent: str) -> list[str]:
     """The keys of a node of the config, as composed with the group choices on the command line."""
     choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
-    cfg = compose(config_name, choices)
+    return names_in(compose(config_name, choices), parent)
+
+
+def names_in(cfg: DictConfig, parent: str) -> list[str]:
+    """The keys of a node of a config."""
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
 

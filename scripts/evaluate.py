@@ -10,6 +10,8 @@ from omegaconf import DictConfig
 
 from dlcourse.terminal import say
 
+READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "output")
+
 
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
@@ -96,4 +98,4 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
 
 
 if __name__ == "__main__":
-    command_line.command("evaluate", evaluate)
+    command_line.command("evaluate", evaluate, READS)

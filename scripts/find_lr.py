@@ -10,6 +10,8 @@ from omegaconf import DictConfig
 import run_folders
 from dlcourse.terminal import say
 
+READS = ("test", "task", "runner", "run_dir", "resume", "seed", "output")
+
 
 def find_lr(cfg: DictConfig) -> None:
     """Print the suggestion and draw the curve."""
@@ -38,4 +40,4 @@ def find_lr(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command_line.command("find_lr", find_lr)
+    command_line.command("find_lr", find_lr, READS)

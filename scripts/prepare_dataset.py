@@ -12,6 +12,8 @@ from dlcourse.terminal import say
 if TYPE_CHECKING:
     from dlcourse.reports.contact_sheet import ContactSheet
 
+READS = ("sheet", "dataset", "output")
+
 
 def prepare_dataset(cfg: DictConfig) -> None:
     """Decode into the cache, print what there is, and write the contact sheet."""
@@ -37,4 +39,4 @@ def prepare_dataset(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command_line.command("prepare_dataset", prepare_dataset)
+    command_line.command("prepare_dataset", prepare_dataset, READS)

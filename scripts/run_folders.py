@@ -1,20 +1,20 @@
 """Run folders: where they are, how they begin, go on and end."""
 
-from command_line import CONFIGS, held_back, plain
+from command_line import plain
 
 import contextlib
 import os
+import re
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse import run_lock
 from dlcourse.errors import UserError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from dlcourse.runner import Runner
     from dlcourse.tasks import Classification
 
-NEEDED = ("device", "devices", "model", "runner", "seed", "task", "weights")  # keys of every run's config
 LESS_MEMORY = (
     "less is needed with precision=bf16 (on a GPU), a smaller task.batch_size or task.growth.batch_size, "
     "task.accumulate=2 (StyleGAN) or dataset.content_size (style transfer)"
@@ -46,7 +45,8 @@ def run_dir_of(cfg: DictConfig) -> Path:
         return Path(cfg.run_dir)
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
-        name = printable(hydra_config.job.override_dirname.replace("/", "_")) or "defaults"
+        typed = re.sub("[\"'\\\\]", "", hydra_config.job.override_dirname)  # without the quotes for Hydra
+        name = printable(typed.replace("/", "_")) or "defaults"
         short = name.encode()[:120].decode(errors="ignore")  # systems count bytes
         return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{short}")
     experiment = hydra_config.runtime.choices["experiment"]
@@ -76,7 +76,7 @@ def refuse_used(cfg: DictConfig) -> None:
         return
     run_dir = Path(cfg.run_dir)
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-        raise UserError(f"run_dir={run_dir} is not empty; go on there with resume={run_dir} or choose another")
+        raise UserError(f"run_dir={run_dir} is not empty; go on there with {resume_word(run_dir)} or choose another")
 
 
 def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
@@ -118,46 +118,23 @@ def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any
     return built
 
 
-def resumed_config(run_dir: Path) -> DictConfig:
-    """The config of a run with the command line's other overrides on top.
-
-    Raises:
-        UserError: not a run, another group, or an unknown key.
-    """
-    refuse_no_run(run_dir)
-    from dlcourse.reports.runs import refuse_links_out
-
-    refuse_links_out(run_dir)
-    cfg = read_composed(run_dir / "composed.yaml")
-    if missing := [key for key in NEEDED if key not in cfg]:
-        raise UserError(f"{run_dir / 'composed.yaml'}: not the config of a run (it has no {', '.join(missing)})")
-    OmegaConf.set_struct(cfg, True)
-    cfg.merge_with_dotlist(list(keys_only(held_back)))
-    return cfg
-
-
 def refuse_no_run(run_dir: Path) -> None:
-    """Raise UserError if there is nothing that `resume` could go on with."""
+    """Raise UserError if there is nothing that `resume` could go on with; it names the run that may be meant."""
     refuse_name(f"resume={run_dir}", run_dir)
-    if not has_begun(run_dir):
-        raise UserError(f"resume={run_dir}: not a run of scripts/train.py (it has no composed.yaml)")
+    if has_begun(run_dir):
+        return
+    from dlcourse import checkpoint
 
-
-def read_composed(path: Path) -> DictConfig:
-    """The config in a composed.yaml.
-
-    Raises:
-        UserError: it is none.
-    """
-    from dlcourse.reports.runs import read_yaml
-
-    try:
-        cfg = OmegaConf.create(read_yaml(path))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
-        raise UserError(f"{path}: not the config of a run ({' '.join(str(error).split())[:200]})") from error
-    if not isinstance(cfg, DictConfig):
-        raise UserError(f"{path}: not the config of a run")
-    return cfg
+    given = resume_word(run_dir)
+    if not run_dir.exists():
+        raise UserError(f"{given}: not a run; there is no such folder")
+    above = next((folder for folder in run_dir.parents if has_begun(folder)), None)
+    if above:
+        raise UserError(f"{given}: lies in a run; give its folder, {resume_word(above)}")
+    below = checkpoint.runs_below(run_dir)
+    if below:
+        raise UserError(f"{given}: a folder of runs ({len(below)}); give one of them, such as {resume_word(below[-1])}")
+    raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
 def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
@@ -169,9 +146,9 @@ def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
     from dlcourse import checkpoint
     from dlcourse.interop import load_pretrained
 
-    path = checkpoint.newest(weights)
     if "generator" not in cfg.model:
-        raise UserError(f"weights={weights}: for StyleGAN; the networks of this experiment begin anew")
+        raise UserError(f"weights={weights}: weights is for StyleGAN, as in experiment=stylegan_faces_tiny")
+    path = checkpoint.newest(weights)
     pretrained = load_pretrained(path)
     model: Any = pretrained.config
     if "generator" not in model:
@@ -194,16 +171,6 @@ def refuse_other_data(weights: Path, path: Path, theirs: dict[str, Any], ours: D
     if classes != ours.label_size:
         found = f"networks of {classes} classes, where the data has {ours.label_size}"
         raise UserError(f"weights={weights}: {found}; set dataset.label_size={classes}")
-
-
-def keys_only(overrides: Iterable[str]) -> Iterable[str]:
-    """The overrides that change keys of a run which goes on; picks of whole groups are refused."""
-    for override in overrides:
-        key = override.partition("=")[0].lstrip("+~")
-        if (CONFIGS / key).is_dir():
-            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
-        if key not in ("resume", "run_dir"):
-            yield override
 
 
 @contextlib.contextmanager
@@ -247,7 +214,12 @@ def has_begun(run_dir: Path) -> bool:
 
 def way_on(run_dir: Path) -> str:
     """What to do after a run, or its start, has ended early."""
-    return f"go on with resume={run_dir}" if has_begun(run_dir) else "start again"
+    return f"go on with {resume_word(run_dir)}" if has_begun(run_dir) else "start again"
+
+
+def resume_word(run_dir: Path) -> str:
+    """The word that goes on with a run, as it is pasted into a shell."""
+    return shlex.quote(f"resume={run_dir}")
 
 
 def record_config(cfg: DictConfig, run_dir: Path) -> None:

@@ -9,6 +9,8 @@ from omegaconf import DictConfig
 
 from dlcourse.terminal import say
 
+READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
+
 
 def sample(cfg: DictConfig) -> None:
     """Let the sampler draw with the averaged generator of the checkpoint."""
@@ -63,4 +65,4 @@ def output_path(checkpoint_path: Path, config: dict) -> Path:
 
 
 if __name__ == "__main__":
-    command_line.command("sample", sample)
+    command_line.command("sample", sample, READS)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+import path_overrides
 import train
 from dlcourse.errors import UserError
 from dlcourse.interruption import Interrupted, status_of
@@ -34,12 +34,14 @@ def split(words: list[str]) -> tuple[list[Override], list[str]]:
     """The overrides that span the search space, and all other words of a command line.
 
     What Hydra cannot parse is left to Hydra, which complains.
+
+    Raises:
+        UserError: an empty path.
     """
-    parser = OverridesParser.create()
     sweeps, others = [], []
-    for word in words:
+    for word in path_overrides.take_paths_as_they_are(words, is_sweep=True):
         try:
-            override = None if word.startswith("-") or "=" not in word else parser.parse_override(word)
+            override = None if word.startswith("-") or "=" not in word else path_overrides.PARSER.parse_override(word)
         except HydraException:
             override = None
         if override is not None and override.is_sweep_override():
@@ -122,7 +124,8 @@ def take_part(settings: "Search", name: str, space: Space, fixed: list[str], len
         raise UserError(f"{folder} is not empty, but the study is new; choose another search.study or search.folder")
 
     def train_trial(number: int, values: dict[str, Value], observe: train.Observe) -> None:
-        cfg = composed([*fixed, f"run_dir={folder / f'trial_{number:04}'}"], values)
+        run_dir = path_overrides.quote(str(folder / f"trial_{number:04}"))
+        cfg = composed([*fixed, f"run_dir={run_dir}"], values)
         try:
             train.train(cfg, observe)
         except SystemExit as error:  # it was interrupted and has said so
@@ -147,9 +150,10 @@ def composed(fixed: list[str], values: dict[str, Value]) -> DictConfig:
     Raises:
         UserError: a key or choice that does not exist.
     """
+    overrides = [*fixed, *(f"{name}={value}" for name, value in values.items())]
     try:
-        cfg = command_line.compose("train", [*fixed, *(f"{name}={value}" for name, value in values.items())])
-        command_line.refuse_unknown_keys(cfg, "train")
+        cfg = command_line.compose("train", overrides)
+        command_line.check(cfg, "train", overrides, train.READS)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(command_line.explain(error, "train")) from error
     return cfg
@@ -182,5 +186,8 @@ def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) 
 
 
 if __name__ == "__main__":
-    spanning, sys.argv[1:] = split(sys.argv[1:])
-    command_line.command("search", lambda cfg: search(cfg, spanning))
+    try:
+        spanning, sys.argv[1:] = split(sys.argv[1:])
+    except UserError as error:
+        command_line.fail(str(error))
+    command_line.command("search", lambda cfg: search(cfg, spanning), (*train.READS, "search"))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dlcourse.runner import Runner
     from dlcourse.tasks import StyleTransfer
 
+READS = ("sequence", "task", "runner", "content", "run_dir", "resume", "seed")
+
 
 def style_frames(cfg: DictConfig) -> None:
     """Paint the frames whose pictures are missing, and measure the flicker."""
@@ -97,4 +99,4 @@ def paint(runner: "Runner", task: "StyleTransfer", steps: int) -> float:
 
 
 if __name__ == "__main__":
-    command_line.command("style_frames", style_frames)
+    command_line.command("style_frames", style_frames, READS)

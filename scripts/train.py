@@ -7,13 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+import resuming
 import run_folders
 from dlcourse.errors import UserError
 from dlcourse.interruption import is_one_of_several
 from dlcourse.terminal import say
 
+READS = ("task", "runner", "run_dir", "resume", "weights", "seed", "device", "devices")
 Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which loads torch
 
 
@@ -24,7 +27,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     run_dir = run_folders.run_dir_of(cfg)
     with run_folders.end_told(run_dir), run_folders.held(run_dir) as held:
         if cfg.resume is not None:
-            cfg = run_folders.resumed_config(run_dir)
+            cfg = resuming.config_of(run_dir, HydraConfig.get().overrides.task, READS)
         else:
             run_folders.refuse_used(cfg)
             if cfg.weights is not None:
@@ -74,7 +77,7 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
     if runner.is_complete(run_dir):
-        say(f"{run_dir} is complete; to train on: resume={run_dir} runner.max_steps=N")
+        say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
         return
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task: Task = run_folders.build_a(Task, config, "task", imposed)
@@ -94,4 +97,4 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
 
 
 if __name__ == "__main__":
-    command_line.command("train", train)
+    command_line.command("train", train, READS)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import run_folders
+import resuming
 from conftest import ROOT
 from dlcourse import checkpoint, logbook
 from dlcourse.build import build, build_fitting
@@ -274,5 +274,5 @@ READERS = {
     "metrics.jsonl": Reader(".jsonl", rows, read_metrics, UserError),
     "metrics to go on": Reader(".jsonl", rows, cut_metrics, UserError),
     "config.yaml": Reader(".yaml", lambda: [CONFIG.encode()], read_config_file, UserError),
-    "composed.yaml": Reader(".yaml", lambda: [CONFIG.encode()], run_folders.read_composed, UserError),
+    "composed.yaml": Reader(".yaml", lambda: [CONFIG.encode()], resuming.read_composed, UserError),
 }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import resuming
 import run_folders
 from dlcourse.errors import UserError
 from dlcourse.logbook import Logbook
@@ -22,7 +23,7 @@ def test_a_run_remembers_a_name_of_raw_bytes(tmp_path):
     with Logbook(tmp_path, config, step=0, max_steps=1) as logbook:
         logbook.advance(1, {"train/loss": 1.0}, is_last=True)
     assert read_config(tmp_path) == config
-    assert OmegaConf.to_container(run_folders.read_composed(tmp_path / "composed.yaml")) == config
+    assert OmegaConf.to_container(resuming.read_composed(tmp_path / "composed.yaml")) == config
     assert EventAccumulator(str(tmp_path)).Reload().Tags()["scalars"]
 
 

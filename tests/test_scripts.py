@@ -107,7 +107,7 @@ def test_two_runs_cannot_share_a_folder(tmp_path):
         (["task.batch_size=500"], ["batch_size must be in [1, 400]", "500"]),
         (["+sed=1"], ["sed: no such key", "did you mean seed?"]),
         (["dataset=image_folder"], ["dataset.root: no value given"]),
-        (["seed"], ["seed", "missing EQUAL"]),
+        (["seed"], ["seed: neither an option nor key=value"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

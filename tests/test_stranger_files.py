@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import run_folders
+import resuming
 from attacks import MEGABYTE, packed, refused
 from dlcourse.data import ImageFolder, PointsFile, picture_sources
 from dlcourse.errors import UserError
@@ -20,6 +20,10 @@ from picture_bytes import png
 from readers import CONFIG
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")
+
+
+def config_to_resume(run):
+    return resuming.config_of(run, [], [])
 
 
 def test_pictures_of_absurd_sizes_and_kinds(tmp_path):
@@ -149,7 +153,7 @@ def test_runs_of_others(tmp_path, config, metrics, message):
     refused(tmp_path, message, read_run, UserError)
     if not metrics:
         (tmp_path / "composed.yaml").write_text(config)
-        refused(tmp_path / "composed.yaml", "composed.yaml: ", run_folders.read_composed, UserError)
+        refused(tmp_path / "composed.yaml", "composed.yaml: ", resuming.read_composed, UserError)
 
 
 def test_a_run_whose_files_are_links_to_elsewhere_is_not_gone_on_with(tmp_path):
@@ -160,14 +164,24 @@ def test_a_run_whose_files_are_links_to_elsewhere_is_not_gone_on_with(tmp_path):
     (run / "newest").symlink_to(run / "composed.yaml")
     refuse_links_out(run)
     (run / "metrics.jsonl").symlink_to(mine)
-    refused(run, "metrics.jsonl: a link that leaves the run's folder; remove it", run_folders.resumed_config, UserError)
+    refused(
+        run,
+        "metrics.jsonl: a link that leaves the run's folder; remove it",
+        lambda folder: resuming.config_of(folder, [], []),
+        UserError,
+    )
     assert mine.read_text() == "mine"
 
 
 def test_a_run_with_a_pipe_in_it_is_not_gone_on_with(tmp_path):
     (tmp_path / "composed.yaml").write_text(CONFIG)
     os.mkfifo(tmp_path / "metrics.jsonl")
-    refused(tmp_path, "metrics.jsonl: a pipe or a device, not a file", run_folders.resumed_config, UserError)
+    refused(
+        tmp_path,
+        "metrics.jsonl: a pipe or a device, not a file",
+        lambda folder: resuming.config_of(folder, [], []),
+        UserError,
+    )
     (tmp_path / "config.yaml").write_text(CONFIG)
     refused(tmp_path, "not a run .no config.yaml and metrics.jsonl", read_run, UserError)
 

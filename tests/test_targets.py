@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 import evaluate
 import report
+import resuming
 import run_folders
 from conftest import CONFIGS, compose, run_script
 from dlcourse import checkpoint
@@ -163,6 +164,6 @@ def test_a_node_without_weights_is_not_taken_over(tmp_path):
 def test_a_run_of_a_stranger_that_is_none(tmp_path):
     (tmp_path / "composed.yaml").write_text("seed: 0\ndevice: cpu\n")
     with pytest.raises(UserError, match="not the config of a run .it has no devices, model, runner, task, weights"):
-        run_folders.resumed_config(tmp_path)
+        resuming.config_of(tmp_path, [], [])
     with pytest.raises(UserError, match="^task: must be a Task, got a Constant"):
         run_folders.build_a(Task, {"task": {"_target_": "dlcourse.schedules.Constant"}}, "task", {})

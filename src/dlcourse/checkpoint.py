@@ -130,9 +130,17 @@ def newest(run_or_file: Path) -> Path:
     if not run_or_file.exists():
         raise UserError(f"{run_or_file}: no such run folder or checkpoint file")
     found = all_of(run_or_file)
+    if not found and (runs := runs_below(run_or_file)):
+        raise UserError(f"{run_or_file}: a folder of runs ({len(runs)}); give one of them, such as {runs[-1]}")
     if not found:
         raise UserError(f"{run_or_file}: not a run with a checkpoint (no checkpoints/step_*.pt in it)")
     return next((path for path in reversed(found) if zipfile.is_zipfile(path)), found[-1])
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """The runs in a folder of runs, such as a sweep's, and one level further down; the newest last."""
+    records = [record for pattern in ("*", "*/*") for record in folder.glob(f"{pattern}/composed.yaml")]
+    return [record.parent for record in sorted(records, key=lambda record: record.stat().st_mtime)]
 
 
 def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:

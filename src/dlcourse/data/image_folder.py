@@ -1,5 +1,6 @@
 """The user's own pictures, for StyleGAN."""
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +61,7 @@ class ImageFolder:
         self.source = open_source(root)
         names, self.label_of = find_classes(self.source, label_size, self.why_unusable)
         self.class_names = [class_name(name) for name in names]
-        self.cache = None if cache is None else Path(cache).expanduser()
+        self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
 
     @property
     def images(self) -> Tensor:

@@ -63,7 +63,7 @@ def open_source(root: str) -> Source:
 
 def source_at(root: str) -> Source:
     """The folder or the zip archive at `root`, which may hold nothing; ValueError if neither is there."""
-    path = Path(root).expanduser()
+    path = Path(os.path.expanduser(root))  # noqa: PTH111  (pathlib raises for an unknown user)
     if not path.is_dir() and not path.is_file():
         raise ValueError(f"root={root}: no such folder or zip file")
     return Folder(root, path) if path.is_dir() else Archive(root, path)

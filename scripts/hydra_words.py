@@ -1,0 +1,73 @@
+"""The words of a command line, made ready for Hydra: in its order, paths quoted, keys of a resumed run let through."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import path_overrides
+from dlcourse.errors import UserError
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # of Hydra, of which it does one
+
+
+def prepared(words: list[str]) -> list[str]:
+    """What Hydra is to be given for the words that were typed.
+
+    Raises:
+        UserError: an unknown option, options that exclude each other, or a word that is neither option nor key=value.
+    """
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    options = parser.parse_intermixed_args(words)
+    commands = [name for name in COMMANDS if getattr(options, name)]
+    if len(commands) > 1:
+        raise UserError(f"{' and '.join(f'--{name}' for name in commands)} exclude each other")
+    if options.resolve and not options.cfg:
+        raise UserError("--resolve belongs to --cfg job")
+    for word in options.overrides:
+        if "=" not in word and not word.startswith("~"):
+            raise UserError(
+                f"{word}: neither an option nor key=value; "
+                "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
+            )
+    others = list(words)
+    for word in options.overrides:
+        others.remove(word)
+    paths = path_overrides.take_paths_as_they_are(options.overrides, options.multirun)
+    return with_keys_of_a_resumed_run(paths) + others
+
+
+def refuse(message: str) -> NoReturn:
+    """Hydra's parser's complaint in a line."""
+    raise UserError(f"{message}; keys have no dashes, as in seed=1 (--help tells more)")
+
+
+def with_keys_of_a_resumed_run(overrides: list[str]) -> list[str]:
+    """With resume=RUN, ++ before every key: it is the run's config that must have it, not the one that Hydra composes.
+
+    resuming.config_of then applies them to the run's config.
+    """
+    resumes = [override for override in overrides if override.partition("=")[0].lstrip("+") == "resume"]
+    if not resumes or is_null(resumes[-1]):
+        return overrides
+    return [override if is_let_alone(override) else f"++{override}" for override in overrides]
+
+
+def is_let_alone(override: str) -> bool:
+    """Whether an override is of Hydra's own keys, picks a group's choice, or says itself what it does with the key."""
+    key = override.partition("=")[0]
+    return key.startswith(("+", "~", "hydra.")) or "/" in key or (CONFIGS / key.partition("@")[0]).is_dir()
+
+
+def is_null(override: str) -> bool:
+    """Whether the value of key=value is null, at first sight or as in ${oc.env:RUN,null}."""
+    try:
+        value = path_overrides.PARSER.parse_override(override).value()
+        return OmegaConf.create({"value": value}).value is None
+    except (HydraException, OmegaConfBaseException):
+        return False

@@ -1,0 +1,156 @@
+"""Paths on the command line are taken as they are typed: Köln (1).jpg, it's.jpg, a=1,b=2, 2024, ~/pictures.
+
+Hydra's grammar reads the value of key=value as a number, a list, a call or a sweep where it can, and refuses letters
+beyond ASCII. The words of the keys in PATHS are quoted for it before it sees them.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.errors import UserError
+
+# The keys of all configs whose value is a path, or a name that is taken as it is
+PATHS = {
+    "cache",
+    "checkpoint",
+    "content",
+    "dataset.cache",
+    "dataset.content",
+    "dataset.content_mask",
+    "dataset.path",
+    "dataset.root",
+    "dataset.style",
+    "dataset.style_masks",
+    "dataset.style_regions",
+    "dataset_cache",
+    "evaluation.cache",
+    "evaluation.extractor.weights",
+    "extractor.weights",
+    "frames",
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "model.weights",
+    "output",
+    "resume",
+    "run_dir",
+    "sampler.attributes",
+    "sampler.features.weights",
+    "sampler.target",
+    "search.folder",
+    "search.storage",
+    "search.study",
+    "seeds",
+    "style",
+    "target",
+    "task.init",
+    "weights",
+}
+LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}  # [A.jpg, B.jpg] is two
+SEED_FILE = ".pt"  # what `seeds` holds besides is numbers, which Hydra reads
+QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
+# One item of a list or of a sweep: a quoted text, a list, or whatever goes up to the next comma
+ITEM = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\])\s*(?=,|$)|[^,]+""", re.DOTALL)
+SWEEP_FUNCTION = re.compile(r"(choice|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
+INTERPOLATION = re.compile(r"\$\{[^}]+\}")
+PARSER = OverridesParser.create()
+
+
+def take_paths_as_they_are(words: list[str], is_sweep: bool) -> list[str]:
+    """The words of a command line, with the paths among them quoted for Hydra; what is quoted already stays.
+
+    Args:
+        words: key=value, options, and whatever else was typed.
+        is_sweep: whether commas separate the values of several runs.
+
+    Raises:
+        UserError: an empty path.
+    """
+    return [take_path(word, is_sweep) for word in words]
+
+
+def take_path(word: str, is_sweep: bool) -> str:
+    """One word, see `take_paths_as_they_are`."""
+    head, equal, value = word.partition("=")
+    key = head.lstrip("+")
+    if not equal or key not in PATHS:
+        return word
+    if not value.strip():
+        raise UserError(f"{word}: no path is given; for none, {key}=null")
+    if is_sweep and SWEEP_FUNCTION.fullmatch(value):
+        return word
+    values = items_of(value) if is_sweep else [value]
+    return f"{head}={','.join(take_value(key, one) for one in values)}"
+
+
+def items_of(text: str) -> Iterator[str]:
+    """What stands between commas; those in the name of a file or folder that is there belong to it."""
+    parts = [text] if exists(text) else ITEM.findall(text)
+    while parts:
+        length = next((n for n in range(len(parts), 1, -1) if exists(",".join(parts[:n]).strip())), 1)
+        item = ",".join(parts[:length])
+        yield item if exists(item) else item.strip()
+        del parts[:length]
+
+
+def take_value(key: str, text: str) -> str:
+    """A path or, for the keys that take them, a list of paths."""
+    is_list = key in LISTS and text.startswith("[") and text.endswith("]") and not exists(text)
+    if not is_list:
+        return take_one(key, text)
+    return f"[{','.join(take_one(key, item) for item in items_of(text[1:-1]))}]"
+
+
+def take_one(key: str, text: str) -> str:
+    """A single path; null is none."""
+    is_number = key == "seeds" and not text.endswith(SEED_FILE) and "," not in text
+    if is_number or text.lower() == "null" or QUOTED.fullmatch(text):
+        return text
+    if exists(text) or not INTERPOLATION.search(text):
+        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # no reference to another key
+    return quote(at_home(text))
+
+
+def quote(text: str) -> str:
+    """A text as Hydra's grammar has it: in quotes unless it is read as this text without."""
+    try:
+        is_plain = PARSER.parse_override(f"key={text}").value() == text
+    except HydraException:
+        is_plain = False
+    return text if is_plain else QuotedString(text, Quote.double).with_quotes()
+
+
+def exists(text: str) -> bool:
+    """Whether there is a file or folder of this name."""
+    return os.path.lexists(at_home(text))
+
+
+def at_home(path: str) -> str:
+    """A path with the home folder in place of ~; with that of an unknown user it stays as it is."""
+    return os.path.expanduser(path)  # noqa: PTH111  (pathlib raises there, and drops the slash at the end of FOLDER/)
+
+
+def expand_home(cfg: DictConfig) -> None:
+    """Expand ~ in the paths of a config, which may come from its files too.
+
+    Raises:
+        UserError: a number or truth value where a path should be.
+    """
+    for key in PATHS - {"seeds"}:
+        parent, _, name = key.rpartition(".")
+        node = OmegaConf.select(cfg, parent) if parent else cfg
+        if not isinstance(node, DictConfig) or name not in node or OmegaConf.is_missing(node, name):
+            continue
+        if not OmegaConf.is_interpolation(node, name):
+            value: Any = node[name]
+            paths = value if OmegaConf.is_list(value) else [value]
+            if not all(path is None or isinstance(path, str) for path in paths):
+                raise UserError(f"{key} must be a path, got {value!r}; a name that looks like a number needs quotes")
+            homes = [None if path is None else at_home(path) for path in paths]
+            node[name] = homes if OmegaConf.is_list(value) else homes[0]

@@ -1,0 +1,76 @@
+"""A run that goes on: its config, with what is typed on top."""
+
+from command_line import CONFIGS, explain_key, names_in
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import hydra_words
+import path_overrides
+import unread_keys
+from dlcourse.errors import UserError
+from run_folders import refuse_no_run
+
+NEEDED = ("device", "devices", "model", "runner", "seed", "task", "weights")  # keys of every run's config
+
+
+def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> DictConfig:
+    """The config of a run with the command line's overrides on top.
+
+    Raises:
+        UserError: not a run, another group, or an unknown key.
+    """
+    refuse_no_run(run_dir)
+    from dlcourse.reports.runs import refuse_links_out
+
+    refuse_links_out(run_dir)
+    cfg = read_composed(run_dir / "composed.yaml")
+    if missing := [key for key in NEEDED if key not in cfg]:
+        raise UserError(f"{run_dir / 'composed.yaml'}: not the config of a run (it has no {', '.join(missing)})")
+    OmegaConf.set_struct(cfg, True)
+    overrides = list(keys_only(overrides))
+    for word in overrides:
+        override = path_overrides.PARSER.parse_override(word)
+        key, value = override.key_or_group, override.value()
+        try:  # the ++ is from hydra_words; a key that is new to the run has one +
+            OmegaConf.update(cfg, key, value, merge=True, force_add=override.is_add())
+        except OmegaConfBaseException as error:
+            raise UserError(explain_key(error, lambda parent: names_in(cfg, parent))) from error
+    unread_keys.refuse_unread(cfg, overrides, reads)
+    path_overrides.expand_home(cfg)
+    return cfg
+
+
+def keys_only(overrides: Iterable[str]) -> Iterator[str]:
+    """The overrides that change keys of a run which goes on; what cannot be changed there is refused."""
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if (CONFIGS / key.partition("@")[0]).is_dir():
+            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
+        if override.startswith("~"):
+            raise UserError(f"{override}: a resumed run keeps its keys; give {key} another value")
+        if key in ("run_dir", "weights") and not hydra_words.is_null(override):
+            raise UserError(f"{override.lstrip('+')}: a resumed run keeps its folder and its weights; leave it out")
+        if key not in ("resume", "run_dir", "weights"):
+            yield override
+
+
+def read_composed(path: Path) -> DictConfig:
+    """The config in a composed.yaml.
+
+    Raises:
+        UserError: it is none.
+    """
+    from dlcourse.reports.runs import read_yaml
+
+    try:
+        cfg = OmegaConf.create(read_yaml(path))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not the config of a run ({' '.join(str(error).split())[:200]})") from error
+    if not isinstance(cfg, DictConfig):
+        raise UserError(f"{path}: not the config of a run")
+    return cfg
