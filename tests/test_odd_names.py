@@ -5,12 +5,14 @@ import command_line
 import json
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import resuming
 import run_folders
 from dlcourse.errors import UserError
+from dlcourse.interop import huangzh13, load_pretrained, mmgen
 from dlcourse.logbook import Logbook
 from dlcourse.reports.runs import find_runs, read_config
 
@@ -73,3 +75,12 @@ def test_a_key_is_named_as_it_is_typed():
         for end in ("", " must be float", ": Adam: odd", "._target_: refused"):
             assert command_line.as_typed(key + end, config) == typed + end
     assert command_line.as_typed("", config) == ""
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 9, "٣" * 5])
+@pytest.mark.parametrize("name", [huangzh13.CONST, huangzh13.SCORE, mmgen.CONST, "synthesis.layer0.const"])
+def test_a_name_with_an_absurd_number_is_of_no_known_format(name, number, tmp_path):
+    torch.save({name: torch.zeros(1), f"blocks.{number}.conv0_up.weight": torch.zeros(1)}, tmp_path / "a.pt")
+    with pytest.raises(UserError, match="of none of the known formats") as caught:
+        load_pretrained(tmp_path / "a.pt")
+    assert len(str(caught.value)) < 500

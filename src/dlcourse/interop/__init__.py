@@ -22,7 +22,7 @@ __all__ = ["Pretrained", "check_target", "combine", "load_generator", "load_pret
 
 def summary(content: Any) -> str:
     """What a checkpoint begins with."""
-    names = [str(name) for name in content][:4] if isinstance(content, dict) else []
+    names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
     return f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
 
 

@@ -75,8 +75,10 @@ def starting_with(prefix: str, variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_variables(content: Any) -> bool:
-    """Whether something is name -> value."""
-    return isinstance(content, Mapping) and all(isinstance(name, str) for name in content)
+    """Whether something is name -> value, and no name has a number of five digits, as no layer or resolution has."""
+    return isinstance(content, Mapping) and all(
+        isinstance(name, str) and not re.search(r"\d{5}", name) for name in content
+    )
 
 
 def without_module(variables: Mapping[str, Any]) -> dict[str, Any]:
