@@ -46,9 +46,8 @@ def compare(arguments: argparse.Namespace) -> None:
     for key, values in comparison.differing_keys(runs).items():
         say(f"{key.removeprefix(CHOICE)}: {', '.join(values)}")
     say(*comparison.without_tag(runs, tags), *aligned(rows))
-    arguments.output.mkdir(parents=True, exist_ok=True)
     save(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
-    with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8") as file:
+    with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
     say(arguments.output / "curves.png", arguments.output / "table.csv")
 

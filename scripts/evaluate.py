@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+import run_folders
 from dlcourse.terminal import say
 
 READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "output")
@@ -65,6 +66,7 @@ def output_folder(path: Path, cfg: DictConfig) -> Path:
     for name, place in {"output": folder, "cache": cfg.cache}.items():
         if place is not None:
             outputs.check_folder(Path(place), f"{name}={place}")
+    run_folders.refuse_name(f"output={folder}", folder)
     return folder
 
 

@@ -176,7 +176,10 @@ def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) 
 
     findings = Findings(name, settings.metric, settings.direction, space, results_of(study))
     folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / "trials.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        whole_file(folder / "trials.csv") as path,
+        path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         csv.writer(file).writerows(spreadsheet(findings))
     if findings.ranked():
         say(*aligned(table(findings, BEST)))

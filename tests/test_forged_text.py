@@ -95,7 +95,7 @@ COMMANDS = {
 
 def test_no_command_is_missing():
     others = {"command_line.py", "run_folders.py", "submit.py", "doctor.py", "search.py"}  # search: as train.py
-    known = {path.name for path in (ROOT / "scripts").glob("*.py") if "__main__" in path.read_text()}
+    known = {path.name for path in (ROOT / "scripts").glob("*.py") if "if __name__ ==" in path.read_text()}
     assert known - others == set(COMMANDS)
 
 

@@ -281,3 +281,10 @@ def test_the_command_writes_the_sheet_or_tells_a_mistake_in_a_line(sweep, tmp_pa
         failed = run_script("sheet.py", *arguments, cwd=tmp_path)
         assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", f"error: {words}\n")
     assert {path.name for path in tmp_path.iterdir()} == {"sweep", "new"}
+
+
+def test_titles_of_forged_values_are_a_line_each():
+    table = arrange(runs_of({"content": "a\nb\x1b.jpg"}, {"content": "\udce9.jpg"}))
+    assert columns_of(table) == [r"content a\nb\x1b.jpg", r"content \udce9.jpg"]
+    picture = draw([{cell: Image.new("RGB", (16, 16)) for cell in table}], 64)
+    assert picture.width > 64

@@ -24,6 +24,7 @@ from dlcourse.reports.compare import (
     varying_keys,
 )
 from dlcourse.reports.runs import CHOICE, PICTURES, Run, read_config
+from dlcourse.terminal import printable
 
 FOLDER = "folder"  # stands for a key where no key tells the runs apart
 
@@ -113,7 +114,7 @@ def num_changes(runs: Sequence[Run], key: str) -> int:
 
 def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> list[str]:
     """What each run is called by its values of `keys`, a line for each: "content_weight 10"; "" without keys."""
-    columns = [[f"{names[key]} {label}" for label in labels(runs, key)] for key in keys]
+    columns = [[printable(f"{names[key]} {label}") for label in labels(runs, key)] for key in keys]
     return ["\n".join(lines) for lines in zip(*columns, strict=True)] if columns else [""] * len(runs)
 
 
