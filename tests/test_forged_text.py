@@ -1,5 +1,7 @@
 """Files whose names and content speak to the terminal, given to every command that prints what files say."""
 
+import command_line  # noqa: F401  # here: imported by a command, it would take over the signals and streams of a process
+
 import json
 import os
 import runpy
@@ -64,9 +66,12 @@ def frames(folder):
     return ["experiment=style_transfer_offline", f"frames={folder / 'frames'}", f"output={folder / 'out'}"]
 
 
-def points(folder):
-    (folder / "a.csv").write_text(f'"{FORGED}",b\n1,2\n')
-    return ["dataset=points_file", f"dataset.path={folder / 'a.csv'}"]
+def broken_class(folder):
+    root = folder / "root"
+    picture(root / "fine" / "a.png")
+    (root / FORGED).mkdir()
+    (root / FORGED / f"{FORGED}.png").write_text("no picture")
+    return ["experiment=cats", f"dataset.root={root}"]
 
 
 def attributes(folder):
@@ -87,9 +92,9 @@ COMMANDS = {
     "evaluate.py": lambda folder: [f"checkpoint={foreign(folder)}"],
     "prepare_dataset.py": lambda folder: [*classes(folder), "dataset.label_size=2", "dataset.cache=null"],
     "style_frames.py": frames,
-    "find_lr.py": points,
-    "check_gradients.py": points,
-    "train.py": points,
+    "find_lr.py": broken_class,
+    "check_gradients.py": broken_class,
+    "train.py": broken_class,
 }
 
 
