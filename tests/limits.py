@@ -1,7 +1,8 @@
 """The memory that each reader of strangers' files takes on its worst inputs.
 
 `python tests/limits.py` measures what the table of docs/untrusted_files.md says; names of readers as arguments choose
-some. With --limited, which test_untrusted_files.py asks for, a reader cannot get more memory than its limit.
+some. With --limited, which test_untrusted_files.py asks for, a reader cannot get more memory than its limit, and with
+--quick, what takes long is left out.
 """
 
 import json
@@ -15,7 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from readers import CONFIG, READERS
+import large_images
+from dlcourse.picture_files import open_picture
+from readers import CONFIG, READERS, image_folder
 
 MIB = 2**20
 SLACK = 96  # MiB of addresses on top of a limit: stacks of threads, pages of libraries
@@ -30,10 +33,12 @@ class Worst:
     Attributes:
         write: writes it at a path.
         outcome: a pattern in the error's message; READ for a file that is read.
+        is_slow: whether only `make test-slow` reads it.
     """
 
     write: Callable[[Path], object]
     outcome: str = READ
+    is_slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,57 @@ def new_names(path: Path) -> None:
 
 
 ONE, TEN = b'{"step": 1}\n', b'{"step": 1, ' + b", ".join(b'"%d": 1.5' % tag for tag in range(10)) + b"}\n"
+
+
+def folder_of_images(path: Path) -> None:
+    """As many of the largest images as are decoded at once, or more."""
+    large_images.saved("RGB", LARGEST, "PNG", compress_level=1)(path)
+    for index in range(2):
+        path.with_name(f"{index}.png").hardlink_to(path)
+
+
+def read_folder(path: Path) -> None:
+    image_folder(path.parent, 0)
+
+
+LARGEST, LARGEST_WEBP = 11_585, 7_094  # pixels per side
+LARGE, MEDIUM = large_images.kinds(LARGEST), large_images.kinds(2000)
 LIMITS: dict[str, Limit] = {
+    "picture": Limit(
+        1600,
+        {
+            "JPEG, progressive CMYK": Worst(LARGE["JPEG, progressive CMYK"], is_slow=True),
+            "PNG, RGBA, turned": Worst(LARGE["PNG, RGBA, turned"], is_slow=True),
+            "WebP": Worst(large_images.saved("RGBA", LARGEST_WEBP, "WEBP", lossless=True, method=0), is_slow=True),
+            "WebP, a large canvas": Worst(content(large_images.webp_bomb(2**14)), "too large"),
+            "TIFF, a large tile": Worst(
+                lambda path: path.write_bytes(large_images.tiff(16, 2**14)), "16 x 16 in a strip or tile"
+            ),
+            "TIFF, many numbers": Worst(
+                lambda path: path.write_bytes(large_images.tiff(16, 16, (50_000, 6, 2**28, 8)) + bytes(2**28)),
+                "more than 1048576 numbers",
+            ),
+            "PNG, entries that share their bytes": Worst(content(large_images.exif_bomb(4000, 2**20))),
+        },
+    ),
+    "picture of 4 million pixels": Limit(
+        64, {kind: Worst(write) for kind, write in MEDIUM.items()}, ".png", open_picture
+    ),
+    "folder of pictures": Limit(1700, {"the largest PNGs": Worst(folder_of_images, is_slow=True)}, ".png", read_folder),
     "config.yaml": Limit(128, {"a long list": Worst(content(CONFIG.encode() + b"a: [" + b"1," * 60_000 + b"1]"))}),
     "metrics.jsonl": Limit(
         512,
         {
-            "rows of a step": Worst(repeated(ONE, 838_000)),
-            "rows of ten numbers": Worst(repeated(TEN, 279_000)),
-            "too many rows": Worst(repeated(ONE, 1_000_000), "more than 4194304 numbers"),
+            "rows of a step": Worst(repeated(ONE, 838_000), is_slow=True),
+            "rows of ten numbers": Worst(repeated(TEN, 279_000), is_slow=True),
+            "too many rows": Worst(repeated(ONE, 1_000_000), "more than 4194304 numbers", is_slow=True),
             "a line without an end": Worst(repeated(b"a", 2**29), "more than 4194304 numbers or 268435456 bytes"),
         },
     ),
     "metrics to go on": Limit(
         64,
         {
-            "rows of new names": Worst(new_names),
+            "rows of new names": Worst(new_names, is_slow=True),
             "a line without an end": Worst(repeated(b"a", 2**28)),
         },
     ),
@@ -147,11 +188,11 @@ def measure(reader: str, kind: str, limited: bool) -> Measured:
         return Measured(**json.loads(text)) if text else Measured(f"ended by signal {status & 127}", 0.0, 0.0)
 
 
-def measure_all(readers: list[str], limited: bool) -> dict[str, dict[str, Measured]]:
+def measure_all(readers: list[str], limited: bool, slow: bool) -> dict[str, dict[str, Measured]]:
     """Reader -> kind of file -> what became of it; a line for each goes to stderr."""
     found: dict[str, dict[str, Measured]] = {}
     for reader in readers:
-        for kind in LIMITS[reader].worst:
+        for kind in (kind for kind, worst in LIMITS[reader].worst.items() if slow or not worst.is_slow):
             one = measure(reader, kind, limited)
             found.setdefault(reader, {})[kind] = one
             print(f"{reader}, {kind}: {one.mib:.0f} MiB, {one.seconds:.1f} s {one.outcome[:150]}", file=sys.stderr)
@@ -160,7 +201,8 @@ def measure_all(readers: list[str], limited: bool) -> dict[str, dict[str, Measur
 
 if __name__ == "__main__":
     limited = "--limited" in sys.argv
-    found = measure_all([word for word in sys.argv[1:] if word in LIMITS] or list(LIMITS), limited)
+    chosen = [word for word in sys.argv[1:] if word in LIMITS] or list(LIMITS)
+    found = measure_all(chosen, limited, slow="--quick" not in sys.argv)
     if limited:
         print(json.dumps({reader: {kind: vars(one) for kind, one in kinds.items()} for reader, kinds in found.items()}))
     else:

@@ -129,7 +129,7 @@ def pictures() -> list[bytes]:
 
 
 def profiled() -> bytes:
-    from dlcourse.picture_files import SRGB_PROFILE
+    from dlcourse.srgb import SRGB_PROFILE
 
     file = io.BytesIO()
     Image.new("RGB", (1, 1)).save(file, "PNG", icc_profile=SRGB_PROFILE)

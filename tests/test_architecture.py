@@ -29,9 +29,11 @@ LEAVES = {
         "processes",
         "profiling",
         "run_lock",
+        "srgb",
         "targets",
         "tensor_files",
         "terminal",
+        "tiff_files",
     )
 }
 # package or module -> what of dlcourse it may know besides itself and the leaves

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from dlcourse.data import ImageFolder, level_files, squares
 from dlcourse.data.pyramid import pyramid
+from dlcourse.data.squares import Memory
 from mixed_pictures import drawing, mixed_folder, zip_of
 
 VALUES = {"resolution": 16, "fit": "crop", "min_size": 16, "background": [255, 255, 255], "label_size": 0}
@@ -273,3 +275,32 @@ def test_500_mixed_pictures_are_there_within_a_second_at_the_second_start(tmp_pa
     start = time.perf_counter()
     again = image_folder(tmp_path / "pictures", resolution=64, min_size=64, cache=str(tmp_path / "c"))
     assert len(again.images) == 500 and time.perf_counter() - start < 1
+
+
+def test_what_threads_take_together_stays_within_the_memory():
+    memory, together, most = Memory(100), [0], []
+
+    def take(count: int) -> None:
+        with memory.taken(count):
+            together[0] += min(count, 100)
+            most.append(together[0])
+            time.sleep(0.002)
+            together[0] -= min(count, 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(take, [30, 80, 50, 1000, 10] * 6))
+    assert len(most) == 30 and max(most) <= 100 and memory.left == 100
+
+
+def test_an_image_counts_with_all_its_pixels_while_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("RGB", (640, 640)).save(tmp_path / "a.jpg")
+    taken = []
+
+    class Watched(Memory):
+        def taken(self, count: int):
+            taken.append(count)
+            return super().taken(count)
+
+    monkeypatch.setattr(squares, "DECODING", Watched(10**9))
+    assert len(image_folder(tmp_path, resolution=8).images) == 1
+    assert taken == [12 * 640 * 640]  # though it is decoded at a quarter of its size

@@ -9,7 +9,8 @@ from torchvision.utils import make_grid
 
 from dlcourse.images import labelled_grid, resize, tile, to_picture, to_tensor
 from dlcourse.logbook import Logbook
-from dlcourse.picture_files import SRGB_PROFILE, open_picture
+from dlcourse.picture_files import open_picture
+from dlcourse.srgb import SRGB_PROFILE
 
 RED = (255, 0, 0)
 

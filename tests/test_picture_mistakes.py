@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from dlcourse.picture_files import SRGB_PROFILE, open_picture, save_picture
+from dlcourse.picture_files import open_picture, save_picture
+from dlcourse.srgb import SRGB_PROFILE
 from picture_bytes import png, tiff
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from dlcourse.bounded_files import lines_of
 from dlcourse.checkpoint import clear_away, flatten, is_repeated
 from dlcourse.images import tile, to_picture
-from dlcourse.picture_files import SRGB_PROFILE
 from dlcourse.profiling import Clock, NoProfile, Profile
+from dlcourse.srgb import SRGB_PROFILE
 from dlcourse.terminal import printable, say
 
 BINS = 60  # of a histogram

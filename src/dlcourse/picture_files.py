@@ -1,24 +1,35 @@
 """Pictures between files and Pillow: out of any file as upright 8-bit sRGB, into a file as a whole or not at all."""
 
 import errno
-import io
 import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from dlcourse.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
+from dlcourse.tiff_files import piece_bytes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # nothing else is tried; for EPS Pillow starts Ghostscript
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # of files in these formats
-MAX_PIXELS = 2**27  # 134 million: room for cameras of 100 million; decoded and copied once that is 1 GiB
+MAX_MEMORY = 3 * 2**29  # bytes while an image is decoded and converted
+MAX_PIXELS = MAX_MEMORY // 12  # 134 million: room for cameras of 100 million; a progressive JPEG takes 12 bytes each
+MAX_WEBP_PIXELS = MAX_MEMORY // 32  # 50 million: its decoder holds several copies
+MAX_PIECE = 2**26  # bytes of a TIFF's strip or tile, if that is more than 8 bytes for each pixel of the image
 MAX_SIDE = 2**16  # no JPEG is longer
-BACKGROUND = (255, 255, 255)  # what shows through transparent pixels
+TURNS = {  # EXIF's orientation -> what makes the image upright (CIPA DC-008, 4.6.4)
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its options
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),  # 4:4:4: colours as sharp as brightness
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -31,16 +42,6 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its o
 
 class UnwantedPictureError(ValueError):
     """What `examine` of `decode` raises: a picture that is whole but not wanted."""
-
-
-def srgb_profile() -> bytes:
-    """The ICC profile of sRGB with a fixed date instead of today's, so that equal pictures are equal files."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01 00:00:00 (ICC.1:2010, 7.2.8)
-    return bytes(profile)
-
-
-SRGB_PROFILE = srgb_profile()
 
 
 def open_picture(
@@ -97,13 +98,12 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda pictu
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's doubts about a file; what matters is an error
+            piece = piece_bytes(file)
             with Image.open(file, formats=FORMATS) as picture:
-                refuse_huge(picture.size)
+                refuse_huge(picture, piece)
                 examine(picture)
                 picture.load()
-                with suppress(Exception):  # a damaged EXIF block spoils no picture
-                    ImageOps.exif_transpose(picture, in_place=True)
-                return picture
+                return upright(picture)
     except UnidentifiedImageError:
         raise ValueError(why_unidentified(file)) from None
     except Image.DecompressionBombError as error:
@@ -117,11 +117,35 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda pictu
         raise ValueError(f"a broken picture ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
-def refuse_huge(size: tuple[int, int]) -> None:
-    """Raise DecompressionBombError for a (width, height) beyond the limits; Pillow itself only warns so early."""
-    if size[0] * size[1] > MAX_PIXELS or max(size) > MAX_SIDE:
-        limits = f"at most {MAX_PIXELS / 1e6:.0f} million pixels, {MAX_SIDE} per side"
-        raise Image.DecompressionBombError(f"{size[0]} x {size[1]}; {limits}")
+def refuse_huge(picture: Image.Image, piece: int) -> None:
+    """Raise DecompressionBombError for an image beyond the limits; Pillow itself only warns so early.
+
+    Args:
+        picture: of known size, not decoded.
+        piece: bytes of its largest strip or tile, which are unpacked beside it.
+    """
+    pixels = picture.width * picture.height
+    most = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
+    if pixels > most or max(picture.size) > MAX_SIDE:
+        limits = f"at most {most / 1e6:.0f} million pixels, {MAX_SIDE} per side"
+        raise Image.DecompressionBombError(f"{picture.width} x {picture.height}; {limits}")
+    if piece > max(MAX_PIECE, 8 * pixels):
+        raise Image.DecompressionBombError(f"{picture.width} x {picture.height} in a strip or tile of {piece} bytes")
+
+
+def memory_of(picture: Image.Image) -> int:
+    """The bytes that it takes at most to decode and convert an image within the limits."""
+    most = {"WEBP": MAX_WEBP_PIXELS}.get(picture.format or "", MAX_PIXELS)
+    return picture.width * picture.height * MAX_MEMORY // most + (MAX_PIECE if picture.format == "TIFF" else 0)
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A decoded image as its EXIF tag says that it is to be seen."""
+    orientation = None
+    with suppress(Exception):  # a damaged EXIF block spoils no picture
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def why_unidentified(file: BinaryIO) -> str:
@@ -133,95 +157,6 @@ def why_unidentified(file: BinaryIO) -> str:
     if start in (b"II*\0", b"MM\0*"):
         return "a TIFF of a kind that Pillow cannot read, such as colours in floating point"
     return f"not a picture that can be read (the formats are {', '.join(FORMATS)})"
-
-
-def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
-    """An image of any mode and colour space as 8-bit sRGB, a copy; see `open_picture`.
-
-    Raises:
-        ValueError: integers beyond 16 bit, or floating-point values outside [0, 1].
-    """
-    colors, alpha = separate(image)
-    transform = transform_to_srgb(image.info.get("icc_profile"), colors.mode)
-    rgb = transform.apply(colors) if transform else colors.convert("RGB")
-    rgb.info = {}  # the old profile describes it no longer
-    if alpha is None or alpha.getextrema() == (255, 255):
-        return rgb
-    if keep_alpha:
-        rgb.putalpha(alpha)
-        return rgb
-    return Image.composite(rgb, Image.new("RGB", rgb.size, background), alpha)
-
-
-def separate(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colours, 8 bits in a mode that an ICC profile can speak of, and the alpha channel, if there is one."""
-    mode = image.mode
-    if mode.startswith("I") or mode == "F":
-        return reduce_to_8_bits(image)
-    if image.has_transparency_data:
-        whole, opaque = ("LA", "L") if mode in ("1", "L", "LA", "La") else ("RGBA", "RGB")
-        transparent = image.info.get("transparency")
-        if isinstance(transparent, tuple) and max(transparent) > 255:  # of a PNG of 16 bits, whose high bytes are here
-            image = image.copy()
-            image.info["transparency"] = tuple(level >> 8 for level in transparent)
-        both = image.convert(whole)
-        return both.convert(opaque), both.getchannel("A")
-    simpler = {"1": "L", "P": "RGB", "YCbCr": "RGB"}.get(mode)
-    return image.convert(simpler) if simpler else image, None
-
-
-def reduce_to_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Deep grey as L, black to 0 and white to 255 (Pillow's own conversion clips), and its alpha channel."""
-    levels = np.asarray(image, dtype=np.float32)  # (H, W)
-    black, white = range_of(image)
-    with np.errstate(all="ignore"):  # what is no number is refused below
-        scaled = (levels - black) / (white - black)
-    if not (scaled.min() >= 0 and scaled.max() <= 1):  # so put, NaN is refused too
-        found = f"{levels.min():g} to {levels.max():g}"
-        raise ValueError(f"grey values must be from {min(black, white):g} to {max(black, white):g}, they are {found}")
-    alpha = None
-    if "transparency" in image.info:
-        alpha = Image.fromarray(np.where(levels == image.info["transparency"], 0, 255).astype(np.uint8))
-    return Image.fromarray((scaled * 255).round().astype(np.uint8)), alpha
-
-
-def range_of(image: Image.Image) -> tuple[float, float]:
-    """The values of black and of white in deep grey: 16 bit, floating point, or as a TIFF's tags say."""
-    from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile  # here: seldom needed
-
-    tags: Any = image.tag_v2 if isinstance(image, TiffImageFile) else {}
-    bits = min(16, tags.get(BITSPERSAMPLE, (16,))[0])
-    white = 1.0 if image.mode == "F" else 2.0**bits - 1
-    return (white, 0.0) if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else (0.0, white)
-
-
-@lru_cache(maxsize=8)  # the pictures of a folder have few profiles
-def transform_to_srgb(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What turns an image of this mode and profile into sRGB.
-
-    None if nothing does: there is no profile, it is damaged, it is made for other colours than the image's (a grey
-    image with a profile of RGB), or it is one of sRGB's many, which change nothing by more than rounding.
-    """
-    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-    if mode == "L":
-        flags |= ImageCms.Flags.NOOPTIMIZE  # the table that is made otherwise is up to 10 levels wrong in linear grey
-    try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")),
-            ImageCms.createProfile("sRGB"),
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags,
-        )
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return None
-    if mode == "RGB":
-        cube = np.indices((9, 9, 9), dtype=np.uint8).reshape(3, 1, -1).transpose(1, 2, 0) * 31  # (1, 729, 3)
-        changed = np.asarray(transform.apply(Image.fromarray(cube)), dtype=int)
-        if np.abs(changed - cube).max() <= 1:
-            return None
-    return transform
 
 
 def save_picture(image: Image.Image, path: str | Path) -> None:

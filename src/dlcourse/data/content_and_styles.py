@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from dlcourse.colors import keep_chroma, luminance, match_luminance, match_statistics
 from dlcourse.data.demo_pictures import MASKS, PICTURES
 from dlcourse.images import resize, to_tensor
-from dlcourse.picture_files import BACKGROUND, open_picture, to_rgb
+from dlcourse.picture_files import open_picture
+from dlcourse.srgb import BACKGROUND, to_rgb
 
 
 @dataclass(frozen=True)

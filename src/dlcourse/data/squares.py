@@ -5,18 +5,22 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from threading import Condition
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from dlcourse.data.picture_sources import Source
-from dlcourse.picture_files import UnwantedPictureError, decode, to_rgb
+from dlcourse.allocator import return_freed_memory
+from dlcourse.data.picture_sources import MAX_BYTES, Source
+from dlcourse.picture_files import MAX_MEMORY, MAX_PIECE, UnwantedPictureError, decode, memory_of
+from dlcourse.srgb import to_rgb
 from dlcourse.terminal import printable
 
-THREADS = min(4, os.cpu_count() or 1)  # each may hold a picture of picture_files.MAX_PIXELS, about 1 GiB
+THREADS = min(4, os.cpu_count() or 1)
 ENOUGH = 2  # times the wanted size: a JPEG is decoded at 1/2, 1/4 or 1/8, if whole, that has still so many pixels
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -26,6 +30,34 @@ FITS: dict[str, Callable[[Image.Image, int, tuple[int, int, int]], Image.Image]]
     "pad": lambda picture, side, around: ImageOps.pad(picture, (side, side), LANCZOS, around),
 }
 SCALED_SIDE: dict[str, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max}
+
+
+class Memory:
+    """So many bytes, which threads share: each waits until there are enough for it."""
+
+    def __init__(self, total: int):
+        self.total = self.left = total
+        self.changed = Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Take that many for a while, at most all of them."""
+        count = min(count, self.total)
+        with self.changed:
+            self.changed.wait_for(lambda: count <= self.left)
+            self.left -= count
+        try:
+            yield
+        finally:
+            if count > self.total // 8:
+                return_freed_memory()  # glibc keeps it for the thread that had it
+            with self.changed:
+                self.left += count
+                self.changed.notify_all()
+
+
+# of all threads together; who holds a part of the latter does not wait for the former
+FILES, DECODING = Memory(MAX_BYTES), Memory(MAX_MEMORY + MAX_PIECE)
 
 
 @dataclass(frozen=True)
@@ -77,12 +109,23 @@ class Square:
     def read(self, source: Source, name: str) -> tuple[str, np.ndarray | None, str]:
         """The name, the picture as uint8 (3, R, R) or None, and then why."""
         try:
-            with source.open(name) as file:
-                picture = to_rgb(decode(file, self.examine), self.background)
+            with FILES.taken(source.stamps[name][0]), ExitStack() as taken:
+                return name, self.square_of(source, name, taken), ""
         except ValueError as error:
             return name, None, str(error)
+
+    def square_of(self, source: Source, name: str, taken: ExitStack) -> np.ndarray:
+        """The picture as uint8 (3, R, R); the memory that it needs meanwhile is taken, and given back by `taken`."""
+
+        def examine(picture: Image.Image) -> None:
+            needed = memory_of(picture)  # of all its pixels, which a progressive JPEG needs even for coarser ones
+            self.examine(picture)
+            taken.enter_context(DECODING.taken(needed))
+
+        with source.open(name) as file:
+            picture = to_rgb(decode(file, examine), self.background)
         square = FITS[self.fit](picture, self.resolution, self.background)
-        return name, np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1)), ""
+        return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
 
     def read_all(self, source: Source) -> Iterator[tuple[str, np.ndarray | None, str]]:
         """Every picture of a source in the order of names, with a progress bar; few at a time are in memory."""

@@ -70,7 +70,7 @@ def read_config(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        config = yaml.safe_load(read_yaml(path / "config.yaml"))
+        config = yaml.load(read_yaml(path / "config.yaml"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         config = config if isinstance(config, dict) else {}
         flatten(config)
     except (ValueError, yaml.YAMLError, TypeError, AttributeError) as error:

@@ -1,0 +1,138 @@
+"""Images of any mode and colour space as 8-bit sRGB, in strips, so that it takes no more memory than the result."""
+
+import io
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+BACKGROUND = (255, 255, 255)  # what shows through transparent pixels
+STRIP = 2**18  # pixels that are converted at a time
+
+
+def srgb_profile() -> bytes:
+    """The ICC profile of sRGB with a fixed date instead of today's, so that equal pictures are equal files."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01 00:00:00 (ICC.1:2010, 7.2.8)
+    return bytes(profile)
+
+
+SRGB_PROFILE = srgb_profile()
+
+
+def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
+    """An image of any mode and colour space as 8-bit sRGB, a copy; see `picture_files.open_picture`.
+
+    Raises:
+        ValueError: integers beyond 16 bit, or floating-point values outside [0, 1].
+    """
+    deep = DeepGrey(image) if image.mode.startswith("I") or image.mode == "F" else None
+    keep_alpha = keep_alpha and image.has_transparency_data
+    converted = Image.new("RGBA" if keep_alpha else "RGB", image.size)
+    is_opaque = True
+    for top, strip in strips(image):
+        colors, alpha = deep.separate(strip) if deep else separate(strip)
+        transform = transform_to_srgb(image.info.get("icc_profile"), colors.mode)
+        rgb = transform.apply(colors) if transform else colors.convert("RGB")
+        if alpha and alpha.getextrema() != (255, 255):
+            is_opaque = False
+            if not keep_alpha:
+                rgb = Image.composite(rgb, Image.new("RGB", rgb.size, background), alpha)
+        if keep_alpha and alpha:
+            rgb.putalpha(alpha)
+        converted.paste(rgb, (0, top))
+    if deep:
+        deep.check()
+    if keep_alpha and is_opaque:
+        del converted  # before there is another one
+        return to_rgb(image)
+    return converted
+
+
+def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """An image from top to bottom: where a strip begins, and the strip."""
+    rows = max(1, STRIP // max(1, image.width))
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def separate(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours, 8 bits in a mode that an ICC profile can speak of, and the alpha channel, if there is one."""
+    mode = image.mode
+    if image.has_transparency_data:
+        whole, opaque = ("LA", "L") if mode in ("1", "L", "LA", "La") else ("RGBA", "RGB")
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, tuple) and max(transparent) > 255:  # of a PNG of 16 bits, whose high bytes are here
+            image = image.copy()
+            image.info["transparency"] = tuple(level >> 8 for level in transparent)
+        both = image.convert(whole)
+        return both.convert(opaque), both.getchannel("A")
+    simpler = {"1": "L", "P": "RGB", "YCbCr": "RGB"}.get(mode)
+    return image.convert(simpler) if simpler else image, None
+
+
+class DeepGrey:
+    """Deep grey, which becomes L strip by strip: black to 0 and white to 255; Pillow's own conversion clips."""
+
+    def __init__(self, image: Image.Image):
+        self.black, self.white = range_of(image)
+        self.extrema: list[np.floating] = []
+
+    def separate(self, image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+        """A strip as L, and its alpha channel, if there is one."""
+        levels = np.asarray(image, dtype=np.float32)  # (H, W)
+        self.extrema += [levels.min(), levels.max()]
+        alpha = None
+        if "transparency" in image.info:
+            alpha = Image.fromarray(np.where(levels == image.info["transparency"], 0, 255).astype(np.uint8))
+        with np.errstate(all="ignore"):  # what is no number is refused in the end
+            scaled = (levels - self.black) / (self.white - self.black)
+            return Image.fromarray((scaled * 255).round().astype(np.uint8)), alpha
+
+    def check(self) -> None:
+        """Raise ValueError for values that are neither black, nor white, nor between them."""
+        darkest, brightest = np.min(self.extrema), np.max(self.extrema)  # not a number, if one is not
+        low, high = sorted((self.black, self.white))
+        if not (darkest >= low and brightest <= high):
+            raise ValueError(f"grey values must be from {low:g} to {high:g}, they are {darkest:g} to {brightest:g}")
+
+
+def range_of(image: Image.Image) -> tuple[float, float]:
+    """The values of black and of white in deep grey: 16 bit, floating point, or as a TIFF's tags say."""
+    from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile  # here: seldom needed
+
+    tags: Any = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    bits = min(16, tags.get(BITSPERSAMPLE, (16,))[0])
+    white = 1.0 if image.mode == "F" else 2.0**bits - 1
+    return (white, 0.0) if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else (0.0, white)
+
+
+@lru_cache(maxsize=8)  # the pictures of a folder have few profiles
+def transform_to_srgb(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """What turns an image of this mode and profile into sRGB.
+
+    None if nothing does: there is no profile, it is damaged, it is made for other colours than the image's (a grey
+    image with a profile of RGB), or it is one of sRGB's many, which change nothing by more than rounding.
+    """
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode == "L":
+        flags |= ImageCms.Flags.NOOPTIMIZE  # the table that is made otherwise is up to 10 levels wrong in linear grey
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")),
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags,
+        )
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return None
+    if mode == "RGB":
+        cube = np.indices((9, 9, 9), dtype=np.uint8).reshape(3, 1, -1).transpose(1, 2, 0) * 31  # (1, 729, 3)
+        changed = np.asarray(transform.apply(Image.fromarray(cube)), dtype=int)
+        if np.abs(changed - cube).max() <= 1:
+            return None
+    return transform
