@@ -175,3 +175,39 @@ def test_threads_wait_without_spinning_unless_the_user_says_how(monkeypatch, giv
         monkeypatch.setenv(name, value)
     process_start.set_defaults_of_torch()
     assert os.environ.get("GOMP_SPINCOUNT") == expected
+
+
+def start_long_step(folder, seconds):
+    """Two processes in a step of so many seconds."""
+    command = [sys.executable, str(ROOT / "tests" / "long_step.py"), str(folder), str(seconds)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (folder / "begun").exists(), process)
+    return process
+
+
+@pytest.mark.slow
+def test_a_step_of_forty_seconds_is_waited_for(tmp_path):
+    process = start_long_step(tmp_path, 40)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert "SIGTERM after step 3" in errors
+    assert [checkpoint.step_of(path) for path in checkpoint.all_of(tmp_path)] == [3]
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_does_not_wait_for_a_step(tmp_path):
+    process = start_long_step(tmp_path, 1000)
+    process.send_signal(signal.SIGINT)
+    while "finishing the step" not in (line := process.stderr.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode and not checkpoint.all_of(tmp_path)
+
+
+@pytest.mark.slow
+def test_processes_whose_launcher_is_killed_leave_a_checkpoint_and_end(tmp_path):
+    process = start_long_step(tmp_path, 5)
+    process.kill()
+    process.communicate(timeout=SECONDS)  # until the last of them has closed stderr
+    assert [checkpoint.step_of(path) for path in checkpoint.all_of(tmp_path)] == [3]
