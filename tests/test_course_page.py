@@ -23,6 +23,7 @@ OTHERS = [line for line in COMMANDS if line not in TRAININGS and "demonstrate" n
 FEWER = {
     "scripts/search.py": ["search.trials=3", "runner.max_steps=20"],
     "scripts/find_lr.py": ["dataset.faces.num_images=200", "steps=50"],
+    "benchmarks/neighbours.py": ["--seconds=0", "--rounds=1", "dataset.resolution=8", "runner.num_threads=1"],
     "benchmarks/stylegan_sampling.py": ["--resolutions=16", "--batches=1", "--rounds=1", "--repeats=2", "--threads=1"],
     "benchmarks/stylegan_training.py": ["--resolutions=16", "--batches=4", "--rounds=1", "--threads=1"],
     "benchmarks/time_split.py": ["--batch-size=8"],
