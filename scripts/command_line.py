@@ -118,11 +118,11 @@ def explain(error: Exception, config_name: str) -> str:
     """The mistake behind an exception of ours, Hydra's or OmegaConf's, or of the system, in a line."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError):
-        return of_system(error)
-    if isinstance(error, MissingConfigException) and error.options:
+    if isinstance(error, MissingConfigException) and error.options:  # an OSError, too
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
+    if isinstance(error, OSError):
+        return of_system(error)
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")

@@ -165,7 +165,8 @@ def refuse_other_data(weights: Path, path: Path, theirs: dict[str, Any], ours: D
     """Raise UserError if a network of a checkpoint is for other images or classes than those of the data."""
     resolution, classes = theirs["resolution"], theirs["label_size"]
     if resolution != ours.resolution:
-        cut = f", or cut them down: scripts/import_checkpoint.py {path} NEW.pt --resolution {ours.resolution}"
+        command = f"scripts/import_checkpoint.py {shlex.quote(str(path))} NEW.pt --resolution {ours.resolution}"
+        cut = f", or cut them down: {command}"
         cure = f"set dataset.resolution={resolution}{cut if resolution > ours.resolution else ''}"
         raise UserError(f"weights={weights}: networks of {resolution} pixels; {cure}")
     if classes != ours.label_size:

@@ -199,6 +199,7 @@ def test_words_that_make_no_command_line_are_refused_with_the_cure(words, said):
     [
         ("--flag", "error: unrecognized arguments: --flag"),
         ("optimizer.lr=größer", """if the value is a text, quote it: 'optimizer.lr="größer"'"""),
+        ("optimizer=nope", "optimizer=nope: no such choice; optimizer is one of adam, adamw"),
         ("content=A.jpg", "content=A.jpg: content plays no part here; it is for style transfer, as in experiment="),
         ("weights=7", "weights=7: weights is for StyleGAN, as in experiment=stylegan_faces_tiny"),
         ("resume=true", "resume=true: not a run; there is no such folder"),

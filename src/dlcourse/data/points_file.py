@@ -1,5 +1,6 @@
 """The user's own points."""
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -33,7 +34,7 @@ class PointsFile(PlanePoints):
     """
 
     def __init__(self, path: str, dev_share: float, test_share: float, jitter: float, seed: int):
-        columns = read_columns(Path(path).expanduser(), path)
+        columns = read_columns(Path(os.path.expanduser(path)), path)  # noqa: PTH111  (pathlib raises for an unknown user)
         super().__init__(jitter)
         labels, self.classes = merge_classes(columns, path)
         inputs = torch.from_numpy(columns.x.astype(np.float32))

@@ -1,5 +1,6 @@
 """Frames of a video in one style: which picture is painted from which, and how much the sequence flickers."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -68,7 +69,8 @@ def frames_in(folder: Path) -> list[Path]:
         ValueError: no such folder, or no pictures in it.
     """
     if folder.is_file():
-        raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {folder} FOLDER/%05d.png takes it apart")
+        film = shlex.quote(str(folder))
+        raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
     if not folder.is_dir():
         raise ValueError(f"frames={folder}: no such folder")
     found = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
