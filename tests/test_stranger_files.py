@@ -11,6 +11,7 @@ from PIL import Image
 
 import resuming
 from attacks import MEGABYTE, packed, refused
+from dlcourse import checkpoint
 from dlcourse.data import ImageFolder, PointsFile, picture_sources
 from dlcourse.errors import UserError
 from dlcourse.picture_files import open_picture
@@ -184,6 +185,15 @@ def test_a_run_with_a_pipe_in_it_is_not_gone_on_with(tmp_path):
     )
     (tmp_path / "config.yaml").write_text(CONFIG)
     refused(tmp_path, "not a run .no config.yaml and metrics.jsonl", read_run, UserError)
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    os.mkfifo(checkpoint.path_for(tmp_path, 5))
+    refused(tmp_path, "not a run with a checkpoint", checkpoint.newest, UserError)
+    refused(checkpoint.path_for(tmp_path, 5), "not a run with a checkpoint", checkpoint.newest, UserError)
+    checkpoint.save(checkpoint.path_for(tmp_path, 4), 4, {}, {})
+    assert checkpoint.newest(tmp_path) == checkpoint.path_for(tmp_path, 4)
 
 
 def test_no_reader_waits_for_a_pipe_or_a_device(tmp_path):

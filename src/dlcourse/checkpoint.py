@@ -11,7 +11,7 @@ from dlcourse import tensor_files
 from dlcourse.errors import UserError
 from dlcourse.terminal import printable
 
-STEP_FILE = re.compile(r"step_(\d+)\.pt")
+STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 KEYS = {"step", "config", "state"}
 COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
     "Classification": "of a classifier: scripts/report.py reads it",
@@ -110,8 +110,8 @@ def path_of_best(run_dir: Path) -> Path:
 
 def all_of(run_dir: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    found = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
-    return sorted(found, key=step_of)
+    named = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
+    return sorted(filter(Path.is_file, named), key=step_of)
 
 
 def step_of(path: Path) -> int:
