@@ -39,7 +39,7 @@ def split(words: list[str]) -> tuple[list[Override], list[str]]:
         UserError: an empty path.
     """
     sweeps, others = [], []
-    for word in path_overrides.take_paths_as_they_are(words, is_sweep=True):
+    for word in (path_overrides.take_path(word, is_sweep=not word.startswith("search.")) for word in words):
         try:
             override = None if word.startswith("-") or "=" not in word else path_overrides.PARSER.parse_override(word)
         except HydraException:

@@ -23,6 +23,7 @@ import search
 import style_frames
 import train
 from conftest import CONFIGS, run_script
+from dlcourse import checkpoint
 from dlcourse.errors import UserError
 from unread_keys import reached_from, refuse_unread
 
@@ -238,8 +239,9 @@ def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
     assert cfg.sampler.target == "Köln (1).jpg" and cfg.checkpoint == "5"
     with pytest.raises(UserError, match="augment plays no part here"):
         search.composed([], {"augment": "adaptive"})
-    sweeps, others = search.split(["content=ä,ö", "style=ü (1).jpg", "-m"])
-    assert list(sweeps[0].sweep_string_iterator()) == ['"ä"', '"ö"'] and others == ['style="ü (1).jpg"']
+    sweeps, others = search.split(["content=ä,ö", "style=ü (1).jpg", "search.folder=a,b", "-m"])
+    assert list(sweeps[0].sweep_string_iterator()) == ['"ä"', '"ö"']
+    assert others == ['style="ü (1).jpg"', 'search.folder="a,b"']
 
 
 def test_null_asks_for_nothing(monkeypatch):
@@ -295,7 +297,9 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
     assert "content=x: content plays no part here" in said(run, "content=x")
     assert f"lies in a run; give its folder, {run}" in said(f"{run}/checkpoints/step_0000003.pt")
     assert f"lies in a run; give its folder, {run}" in said(f"{run}/checkpoints")
-    assert "resume=.: a folder of runs (2); give one of them, such as resume=2" in said("resume=.")
+    assert "resume=.: a folder of runs (2); give one of them, such as" in said("resume=.")
+    with pytest.raises(UserError, match=r"^\.: a folder of runs \(2\); give one of them, such as "):
+        checkpoint.newest(Path())
     Path("empty").mkdir()
     assert "not a run of scripts/train.py (it has no composed.yaml)" in said("resume=empty")
 

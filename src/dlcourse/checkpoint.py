@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,8 @@ def newest(run_or_file: Path) -> Path:
         raise UserError(f"{run_or_file}: no such run folder or checkpoint file")
     found = all_of(run_or_file)
     if not found and (runs := runs_below(run_or_file)):
-        raise UserError(f"{run_or_file}: a folder of runs ({len(runs)}); give one of them, such as {runs[-1]}")
+        one = shlex.quote(str(runs[-1]))
+        raise UserError(f"{run_or_file}: a folder of runs ({len(runs)}); give one of them, such as {one}")
     if not found:
         raise UserError(f"{run_or_file}: not a run with a checkpoint (no checkpoints/step_*.pt in it)")
     return next((path for path in reversed(found) if zipfile.is_zipfile(path)), found[-1])
