@@ -18,6 +18,7 @@ from pathlib import Path
 
 import large_images
 from dlcourse.picture_files import open_picture
+from dlcourse.reports import animation
 from readers import CONFIG, READERS, image_folder
 
 MIB = 2**20
@@ -96,6 +97,19 @@ def read_folder(path: Path) -> None:
     image_folder(path.parent, 0)
 
 
+def pictures_of_a_run(path: Path) -> None:
+    """The largest pictures in a run's folder."""
+    images = path.parent / "images"
+    images.mkdir()
+    large_images.saved("L", LARGEST, "PNG", compress_level=1)(images / "map_0.png")
+    for step in range(1, 4):
+        (images / f"map_{step}.png").hardlink_to(images / "map_0.png")
+
+
+def read_film(path: Path) -> None:
+    animation.animate(animation.pictures_of(path.parent, None)[1], path, 1.0)
+
+
 LARGEST, LARGEST_WEBP = 11_585, 7_094  # pixels per side
 LARGE, MEDIUM = large_images.kinds(LARGEST), large_images.kinds(2000)
 LIMITS: dict[str, Limit] = {
@@ -120,6 +134,7 @@ LIMITS: dict[str, Limit] = {
         64, {kind: Worst(write) for kind, write in MEDIUM.items()}, ".png", open_picture
     ),
     "folder of pictures": Limit(1700, {"the largest PNGs": Worst(folder_of_images, is_slow=True)}, ".png", read_folder),
+    "pictures of a run": Limit(1600, {"the largest PNGs": Worst(pictures_of_a_run, is_slow=True)}, ".gif", read_film),
     "config.yaml": Limit(128, {"a long list": Worst(content(CONFIG.encode() + b"a: [" + b"1," * 60_000 + b"1]"))}),
     "metrics.jsonl": Limit(
         512,

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import weakref
 
 import av
 import numpy as np
@@ -13,7 +14,9 @@ from PIL import Image, ImageSequence
 
 import animate as script
 from conftest import run_script
+from dlcourse import animation_files
 from dlcourse.errors import UserError
+from dlcourse.reports import animation
 from dlcourse.reports.animation import HOLD, animate, pictures_of, thin_out
 
 COLORS = {9: (250, 20, 30), 10: (20, 200, 40), 100: (30, 40, 220), 2000: (240, 230, 10)}
@@ -113,6 +116,38 @@ def test_pictures_of_different_sizes_and_a_single_one(run_dir):
     animate({3000: pictures[3000]}, run_dir / "one.gif", seconds=1)
     ((frame, duration),) = frames_of(run_dir / "one.gif")
     assert tuple(frame[50, 60]) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "mp4"])
+def test_one_picture_after_the_other_is_in_memory(run_dir, monkeypatch, suffix):
+    found, most, read = [], [], animation.opened
+
+    def opened(path):
+        found.append(weakref.ref(picture := read(path)))
+        most.append(sum(one() is not None for one in found))
+        return picture
+
+    monkeypatch.setattr(animation, "opened", opened)
+    animate(pictures_of(run_dir, None)[1], run_dir / f"out.{suffix}", seconds=1)
+    assert len(most) == 4 and max(most) <= 2  # the first one is held to tell the size
+
+
+def test_large_pictures_become_frames_that_a_video_can_have(run_dir):
+    for path in pictures_of(run_dir, None)[1].values():
+        Image.new("RGB", (6000, 30), "red").save(path)
+    animate(pictures_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
+    with Image.open(run_dir / "out.gif") as film:
+        assert film.width == 4096 and film.convert("RGB").getpixel((4095, 10)) == (255, 0, 0)
+
+
+def test_more_frames_than_fit_into_memory_are_refused_but_for_a_video(run_dir, monkeypatch):
+    monkeypatch.setattr(animation_files, "MAX_HELD", 4 * 200 * 112 - 1)
+    _, pictures = pictures_of(run_dir, None)
+    for suffix in ("gif", "webp"):
+        with pytest.raises(UserError, match=f"out.{suffix}: 4 frames of 200 x 112 pixels are more than fit"):
+            animate(pictures, run_dir / f"out.{suffix}", seconds=1)
+    animate(pictures, run_dir / "out.mp4", seconds=1)
+    assert sorted(path.name for path in run_dir.iterdir()) == ["images", "out.mp4"]
 
 
 @given(count=st.integers(1, 500), most=st.integers(2, 60))

@@ -1,6 +1,7 @@
 """The last pictures of several runs on a sheet: which stands where, under which title, fitted into equal cells."""
 
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image, ImageFont
 from conftest import compose, run_script
 from dlcourse.errors import UserError
 from dlcourse.picture_table import columns_of, draw, rows_of, wrap
+from dlcourse.reports import animation
 from dlcourse.reports.runs import Run, find_runs
 from dlcourse.reports.sheet import arrange, brief, final_pictures, inputs
 
@@ -238,7 +240,7 @@ def sweep(tmp_path):
 
 def test_the_last_pictures_are_taken(sweep):
     pictures = final_pictures(arrange(find_runs([sweep])), None)
-    assert [picture.getpixel((5, 5)) for picture in pictures.values()] == [(200, 60 * n, 30) for n in range(4)]
+    assert [picture.copy().getpixel((5, 5)) for picture in pictures.values()] == [(200, 60 * n, 30) for n in range(4)]
     Image.new("RGB", (9, 9)).save(sweep / "0" / "images" / "other_1.png")
     with pytest.raises(UserError, match="several kinds of pictures; say which: other, picture"):
         final_pictures(arrange(find_runs([sweep])), None)
@@ -248,6 +250,20 @@ def test_the_last_pictures_are_taken(sweep):
     (sweep / "2" / "images" / "picture_11.png").write_bytes(b"\x89PNG cut short")
     with pytest.raises(UserError, match=r"picture_11\.png: not a picture"):
         final_pictures(arrange(find_runs([sweep])), "picture")
+
+
+def test_pictures_of_a_sheet_are_read_one_at_a_time(sweep, monkeypatch):
+    found, most, read = [], [], animation.opened
+
+    def opened(path):
+        found.append(weakref.ref(picture := read(path)))
+        most.append(sum(one() is not None for one in found))
+        return picture
+
+    monkeypatch.setattr(animation, "opened", opened)
+    pictures = final_pictures(arrange(find_runs([sweep])), None)
+    assert not most and draw([pictures], 16).size[0] > 30
+    assert len(most) == 4 and max(most) <= 2
 
 
 def test_inputs_are_the_content_and_the_style_picture(sweep, tmp_path):

@@ -69,6 +69,26 @@ def open_picture(
         raise ValueError(f"{path}: {error}") from error
 
 
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Width and height of an image as its file states them, before it is turned upright; nothing is decoded.
+
+    Raises:
+        ValueError: as `open_picture`, but for damage to the pixels.
+    """
+    found = [(0, 0)]
+
+    def stop(picture: Image.Image) -> None:
+        found[0] = picture.size
+        raise UnwantedPictureError
+
+    try:
+        with open_file(Path(path)) as file, suppress(UnwantedPictureError):
+            decode(file, stop)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return found[0]
+
+
 def open_file(path: Path) -> BinaryIO:
     """A file to be read, or ValueError with the reason."""
     try:

@@ -1,9 +1,9 @@
 """Pictures in rows and columns with titles, on white."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -12,6 +12,19 @@ from dlcourse.errors import UserError
 MAX_PIXELS = 10**8  # of a whole sheet
 
 T = TypeVar("T")
+
+
+class Picture(Protocol):
+    """A picture that is there, as Pillow's are, or that is read when it is copied."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+
+    def copy(self) -> Image.Image:
+        """The picture itself."""
+
+
 Table = dict[tuple[str, str], T]  # (title of the row, title of the column) -> what is there; "" is no title
 
 
@@ -39,7 +52,7 @@ class Measures:
         return math.ceil(1.3 * self.font.size)
 
 
-def draw(tables: Sequence[Table[Image.Image]], height: int) -> Image.Image:
+def draw(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Image.Image:
     """Tables beneath each other, the titles of the columns above them and those of the rows to the left.
 
     Args:
@@ -85,7 +98,7 @@ def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
     return sheet
 
 
-def measure(tables: Sequence[Table[Image.Image]], height: int) -> Measures:
+def measure(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Measures:
     """The measures of a sheet with cells of this height."""
     if not 16 <= height <= 4096:
         raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
@@ -99,7 +112,7 @@ def measure(tables: Sequence[Table[Image.Image]], height: int) -> Measures:
     return Measures(width, height, gap, left=gap + (longest + gap if longest else 0), font=font)
 
 
-def draw_table(sheet: Image.Image, table: Table[Image.Image], measures: Measures, top: int) -> None:
+def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Picture], measures: Measures, top: int) -> None:
     """Paste one table with its titles; `top` is where its first title begins."""
     canvas = ImageDraw.Draw(sheet)
     rows, columns = rows_of(table), columns_of(table)
@@ -115,17 +128,17 @@ def draw_table(sheet: Image.Image, table: Table[Image.Image], measures: Measures
         place = float(measures.left - gap), y + height / 2
         canvas.text(place, measures.fit(row), "black", measures.font, "rm", spacing, align="right")
     for (row, column), picture in table.items():
-        fitted = ImageOps.contain(picture, (width, height), Image.Resampling.LANCZOS)
+        fitted = ImageOps.contain(picture.copy(), (width, height), Image.Resampling.LANCZOS)
         offset = (width - fitted.width) // 2, (height - fitted.height) // 2
         sheet.paste(fitted, (lefts[column] + offset[0], tops[row] + offset[1]))
 
 
-def rows_of(table: Table[T]) -> list[str]:
+def rows_of(table: Mapping[tuple[str, str], object]) -> list[str]:
     """The titles of the rows."""
     return list(dict.fromkeys(row for row, _ in table))
 
 
-def columns_of(table: Table[T]) -> list[str]:
+def columns_of(table: Mapping[tuple[str, str], object]) -> list[str]:
     """The titles of the columns."""
     return list(dict.fromkeys(column for _, column in table))
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dlcourse.animation_files import captioned, save_animation, writer_for
 from dlcourse.errors import UserError
-from dlcourse.picture_files import open_picture
+from dlcourse.picture_files import open_picture, size_of
 
 PICTURE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
+LARGEST = 4096  # pixels per side of a frame
 HOLD = 2.0  # seconds that the last picture stays longer
 SHORTEST = 0.04  # seconds per picture; viewers show shorter ones for longer
 
@@ -49,6 +50,25 @@ def opened(path: Path) -> Image.Image:
         raise UserError(str(error)) from error
 
 
+class RunPicture:
+    """A run's picture in its file: as much of a Pillow image as a table asks for, but read when it is drawn.
+
+    Raises:
+        UserError: a broken file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self.size = size_of(path)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+    def copy(self) -> Image.Image:
+        """The picture, RGB."""
+        return opened(self.path)
+
+
 def thin_out(steps: Sequence[int], most: int) -> list[int]:
     """At most so many of the steps, evenly spread, the first and the last among them."""
     if len(steps) <= most:
@@ -59,7 +79,8 @@ def thin_out(steps: Sequence[int], most: int) -> list[int]:
 def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
     """Write the pictures as an animation, atomically; the step stands beneath each.
 
-    If there are more pictures than `seconds` can show, some are left out.
+    If there are more pictures than `seconds` can show, some are left out; what is larger than 4096 pixels is made
+    smaller.
 
     Args:
         pictures: step -> file, at least one.
@@ -73,10 +94,18 @@ def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
     if not 0 < seconds <= 600:
         raise UserError(f"--seconds must be in (0, 600], got {seconds:g}")
     steps = thin_out(list(pictures), most=max(2, int(seconds / SHORTEST)))
-    shown = [opened(pictures[step]) for step in steps]
-    size = max(picture.width for picture in shown), max(picture.height for picture in shown)
+    sizes = [RunPicture(pictures[step]).size for step in steps]
+    size = max(width for width, _ in sizes), max(height for _, height in sizes)
+    size = min(LARGEST, size[0]), min(LARGEST, size[1])
     digits = len(str(steps[-1]))
-    frames = [captioned(picture, f"step {step:>{digits}}", size) for step, picture in zip(steps, shown, strict=True)]
-    duration = round(1000 * max(SHORTEST, seconds / len(frames)))
-    durations = [duration] * (len(frames) - 1) + [duration + round(1000 * HOLD)]
+    frames = (captioned(fitted(opened(pictures[step]), size), f"step {step:>{digits}}", size) for step in steps)
+    duration = round(1000 * max(SHORTEST, seconds / len(steps)))
+    durations = [duration] * (len(steps) - 1) + [duration + round(1000 * HOLD)]
     save_animation(frames, durations, output)
+
+
+def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A picture no larger than (width, height)."""
+    if picture.width <= size[0] and picture.height <= size[1]:
+        return picture
+    return ImageOps.contain(picture, size, Image.Resampling.LANCZOS)

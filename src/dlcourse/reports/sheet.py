@@ -12,7 +12,7 @@ from dlcourse.build import build, locate
 from dlcourse.data import ContentAndStyles
 from dlcourse.errors import UserError
 from dlcourse.picture_table import Table
-from dlcourse.reports.animation import opened, pictures_of
+from dlcourse.reports.animation import RunPicture, pictures_of
 from dlcourse.reports.compare import (
     as_yaml,
     is_class,
@@ -140,8 +140,8 @@ def brief(value: Any, names_class: bool = False) -> str:
     return as_yaml(value)
 
 
-def final_pictures(table: Table[Run], name: str | None) -> Table[Image.Image]:
-    """The last picture of each run, images/<name>_<last step>.png.
+def final_pictures(table: Table[Run], name: str | None) -> Table[RunPicture]:
+    """The last picture of each run, images/<name>_<last step>.png, read when it is drawn.
 
     Args:
         table: at least one run.
@@ -151,7 +151,7 @@ def final_pictures(table: Table[Run], name: str | None) -> Table[Image.Image]:
         UserError: a run without such pictures, a broken one, or several kinds and no name.
     """
     name = name or pictures_of(next(iter(table.values())).path, None)[0]
-    return {cell: opened(last_picture(run.path, name)) for cell, run in table.items()}
+    return {cell: RunPicture(last_picture(run.path, name)) for cell, run in table.items()}
 
 
 def last_picture(run_dir: Path, name: str) -> Path:
