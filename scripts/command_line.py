@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -102,12 +102,19 @@ def fail_or_let_others_go_on(message: str) -> NoReturn:
     raise UserError(f"not all runs of the sweep succeeded; run {job.job.num} did not: {message}")
 
 
+def path_argument(text: str) -> Path:
+    """A path of an argparse command, with ~ expanded; Path itself takes nothing for the current folder."""
+    if not text:
+        raise ArgumentTypeError("an empty path (a variable that is not set?)")
+    return Path(path_overrides.at_home(text))
+
+
 class Parser(ArgumentParser):
     """argparse which expands ~ in paths and complains as we do."""
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.register("type", Path, lambda text: Path(path_overrides.at_home(text)))
+        self.register("type", Path, path_argument)
 
     def error(self, message: str) -> NoReturn:
         """One line and status 1 instead of the usage and status 2."""

@@ -17,10 +17,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
     parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
     parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
-    parser.add_argument("--top", type=int, default=10, help="how many of the highest losses on dev to list")
+    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, help="folder of the pictures (default: report/ in the run, or here)")
     return parser.parse_args()
+
+
+def count(text: str) -> int:
+    """A whole number that is not negative."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return int(text)
 
 
 def share(text: str) -> float:

@@ -1,3 +1,6 @@
+import re
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -38,6 +41,17 @@ def test_top_losses_weights_and_calibration_by_hand():
     sure = torch.tensor([[0.8, 0.2]]).expand(10, -1)
     assert calibration_error(sure, torch.tensor([0] * 8 + [1] * 2)) == pytest.approx(0.0, abs=1e-6)
     assert calibration_error(sure, torch.tensor([0] * 5 + [1] * 5)) == pytest.approx(0.3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [("--top", "-5", "must be at least 0, got -5"), ("--bayes-error", "nan", r"must be in \[0, 1\], got nan")],
+)
+def test_senseless_numbers_are_refused(option, value, reason, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["report.py", "run", option, value])
+    with pytest.raises(SystemExit, match="1"):
+        report.parse()
+    assert re.match(f"error: argument {option}: {reason}", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("task", checkpoint.COMMANDS)

@@ -4,6 +4,7 @@ import command_line
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +51,23 @@ def test_an_encoding_without_the_letters_is_no_error(monkeypatch):
     terminal.prepare()
     say("1 ± 2 日 \udce9")
     assert raw.getvalue() == rb"1 \xb1 2 \u65e5 \udce9" + b"\n"
+
+
+def test_an_empty_path_is_not_the_current_folder(capsys):
+    parser = command_line.Parser()
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--output", type=Path)
+    for words, name in ((["", "--output", "a"], "run"), (["a", "--output", ""], "--output")):
+        with pytest.raises(SystemExit, match="1"):
+            parser.parse_args(words)
+        assert capsys.readouterr().err.startswith(f"error: argument {name}: an empty path")
+    assert parser.parse_args(["5"]).run == Path("5")
+
+
+def test_what_the_system_says_is_told_with_the_file(capsys):
+    def job(arguments):
+        Path("a" * 300).stat()
+
+    with pytest.raises(SystemExit, match="1"):
+        command_line.run(job, None)
+    assert capsys.readouterr().err == f"error: {'a' * 300}: File name too long\n"

@@ -69,8 +69,12 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    text = read_yaml(path / "config.yaml")
     try:
-        config = yaml.load(read_yaml(path / "config.yaml"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        try:
+            config = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError:  # the fast one knows no escapes of raw bytes, as file names may hold
+            config = yaml.safe_load(text)
         config = config if isinstance(config, dict) else {}
         flatten(config)
     except (ValueError, yaml.YAMLError, TypeError, AttributeError) as error:
