@@ -107,7 +107,8 @@ def test_a_config_of_a_file_has_nothing_built_but_the_list(trap, attack):
     of_discriminator = file_of(
         trap / "discriminator.pt", {"generator": NODE, "discriminator": attack}
     )  # no state of it
-    of_data = file_of(trap / "data.pt", {"generator": NODE}, dataset=attack, task=attack)
+    in_a_task = {"_target_": "dlcourse.tasks.Classification", "model": attack}
+    of_data = file_of(trap / "data.pt", {"generator": NODE}, dataset=attack, task=in_a_task)
     settings = {"dataset": None, "dataset_cache": None}
     tiny = OmegaConf.create(compose("experiment=stylegan_faces_tiny", "dataset.resolution=8"))
     composed = {"runner": attack, "task": {"_target_": "dlcourse.tasks.StyleGAN", "discriminator": attack}}
