@@ -19,6 +19,7 @@ LEAVES = {
         "colors",
         "errors",
         "figures",
+        "fonts",
         "images",
         "interruption",
         "outputs",

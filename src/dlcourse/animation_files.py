@@ -6,9 +6,10 @@ from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from dlcourse.errors import UserError
+from dlcourse.fonts import font_for, legible
 from dlcourse.picture_files import whole_file
 
 MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, whose writers hold them in memory: 256 of 1024 x 1024
@@ -60,7 +61,8 @@ def captioned(picture: Image.Image, caption: str, size: tuple[int, int]) -> Imag
     frame = Image.new("RGB", (width, height + strip), "white")
     frame.paste(picture, ((width - picture.width) // 2, 0))
     position = (width / 2, height + strip / 2)
-    ImageDraw.Draw(frame).text(position, caption, "black", ImageFont.load_default(font_size), anchor="mm")
+    font = font_for(caption, font_size)
+    ImageDraw.Draw(frame).text(position, legible(caption, font), "black", font, anchor="mm")
     return frame
 
 

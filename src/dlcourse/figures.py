@@ -1,12 +1,14 @@
 """Matplotlib figures without a display, as tensors."""
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.fonts import fallback_for, font_for, legible
 from dlcourse.images import to_picture
 from dlcourse.picture_files import save_picture
 from dlcourse.terminal import printable
@@ -27,8 +29,9 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def verbatim(text: object) -> str:
-    """What files say, to be drawn as it is: without formulas between dollars, and on one line."""
-    return printable(text).replace("$", r"\$")
+    """What files say, to be drawn as it is: without formulas between dollars, on one line, and legible."""
+    line = printable(text)
+    return legible(line, font_for(line, 20)).replace("$", r"\$")
 
 
 def to_image(figure: "Figure") -> Tensor:
@@ -36,9 +39,28 @@ def to_image(figure: "Figure") -> Tensor:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of letters that are drawn again below
+        canvas.draw()
+    if draw_all_letters(figure):
+        canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255.0
+
+
+def draw_all_letters(figure: "Figure") -> bool:
+    """Give the texts of a figure a second font, where their own does not have all their letters."""
+    from matplotlib.font_manager import fontManager, get_font
+    from matplotlib.text import Text
+
+    texts: list[Any] = figure.findobj(Text)
+    fallback = fallback_for(text.get_text() for text in texts)
+    if fallback is None:
+        return False
+    fontManager.addfont(fallback)
+    for text in texts:
+        text.set_fontfamily([*text.get_fontfamily(), get_font(fallback).family_name])
+    return True
 
 
 def save(picture: Tensor, path: Path) -> None:

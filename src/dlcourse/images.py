@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
+
+from dlcourse.fonts import font_for, legible
 
 
 def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
@@ -66,7 +68,7 @@ def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.
     tile = max(images.shape[-2:])
     factor = max(1, math.ceil(96 / tile))
     font_size = max(11, tile * factor // 12)
-    font = ImageFont.load_default(font_size)
+    font = font_for(labels, font_size)
     width, height = images.shape[-1] * factor, images.shape[-2] * factor
     caption = round(font_size * 1.6)
     rows = math.ceil(len(images) / columns)
@@ -75,7 +77,7 @@ def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         left, top = 4 + index % columns * (width + 4), 4 + index // columns * (height + caption)
         grid.paste(to_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
-        draw.text((left + width / 2, top + height + caption / 2 - 2), label, "black", font, anchor="mm")
+        draw.text((left + width / 2, top + height + caption / 2 - 2), legible(label, font), "black", font, anchor="mm")
     return grid
 
 
@@ -87,8 +89,9 @@ def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column
         names: of the rows and of the columns.
         row_title, column_title: what they are.
     """
-    font = ImageFont.load_default(14)
     title = f"rows: {row_title}, columns: {column_title}"
+    font = font_for([title, *names], 14)
+    names = [legible(name, font) for name in names]
     longest = round(max(font.getlength(name) for name in names))
     margin, cell = max(48, longest + 16), max(48, longest + 12)  # the names fit beside the rows and above the columns
     height = margin + cell * len(names) + 4

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dlcourse.errors import UserError
+from dlcourse.fonts import font_for, legible
 
 MAX_PIXELS = 10**8  # of a whole sheet
 
@@ -85,8 +86,7 @@ def draw(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Im
 
 def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
     """A picture with a heading above it, wrapped to its width."""
-    font = ImageFont.load_default(font_size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
+    font = font_for(heading, font_size)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
     lines = wrap(heading, font, picture.width - 2 * margin)
     height = line * len(lines) + 2 * margin
@@ -104,8 +104,8 @@ def measure(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) ->
         raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
     shapes = [picture.size for table in tables for picture in table.values()]
     width = max(max(1, round(height * w / h)) for w, h in shapes)
-    font = ImageFont.load_default(max(12, height // 14))
-    assert isinstance(font, ImageFont.FreeTypeFont)
+    titles = [title for table in tables for cell in table for title in cell]
+    font = font_for(titles, max(12, height // 14))
     gap = max(6, height // 24)
     lines = [line for table in tables for row in rows_of(table) for line in wrap(row, font, width)]
     longest = math.ceil(max(font.getlength(line) for line in lines))
@@ -144,9 +144,9 @@ def columns_of(table: Mapping[tuple[str, str], object]) -> list[str]:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """Text in lines no wider than `width` pixels, broken at its line ends, at spaces, and within words too long."""
+    """Legible text in lines of at most `width` pixels, broken at line ends, at spaces, and within words too long."""
     lines = []
-    for line in text.split("\n"):
+    for line in legible(text, font).split("\n"):
         current = ""
         for word in line.split(" "):
             longer = f"{current} {word}" if current else word

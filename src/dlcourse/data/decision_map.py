@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dlcourse.figures import COLORS
+from dlcourse.fonts import font_for, legible
 from dlcourse.images import to_picture, to_tensor
 
 GRID = 100
@@ -73,7 +74,7 @@ def draw(
 def draw_axes(image: Image.Image, extent: tuple[float, float, float, float]) -> None:
     """A frame around the map, with round values of x1 below and of x2 beside it."""
     left, right, bottom, top = extent
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(13)
+    pen, font = ImageDraw.Draw(image), font_for("x1 x2", 13)
     pen.rectangle(BOX, outline="black")
     for value in ticks(left, right):
         place = BOX[0] + (value - left) / (right - left) * (BOX[2] - BOX[0])
@@ -89,9 +90,9 @@ def draw_axes(image: Image.Image, extent: tuple[float, float, float, float]) -> 
 
 def draw_legend(image: Image.Image, classes: Sequence[str]) -> None:
     """The classes' names beside their colours, in the margin above the map; as many as fit."""
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(13)
+    pen, font = ImageDraw.Draw(image), font_for(classes, 13)
     place = BOX[0]
-    for index, name in enumerate(classes):
+    for index, name in enumerate(legible(name, font) for name in classes):
         width = round(font.getlength(name)) + DISC + 24
         if place + width > BOX[2]:
             pen.text((place, BOX[1] - 18), "...", "black", font, anchor="lm")
