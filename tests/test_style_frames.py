@@ -55,12 +55,18 @@ def test_flicker_is_the_mean_change_of_a_value():
     assert flicker_report(0.5, 0.25)["ratio"] == 0.5 and flicker_report(0.0, 0.25)["ratio"] is None
 
 
-def test_frames_are_in_natural_order_and_nothing_else_is_one(tmp_path):
+def test_frames_are_in_natural_order_and_nothing_else_is_one(tmp_path, capsys):
     folder = write_frames(tmp_path / "frames", 4)
     (folder / ".9.png.1.tmp").touch()
     (folder / "notes.txt").touch()
     (folder / "12.png").mkdir()
+    (folder / "@eaDir").touch()
+    (tmp_path / "secret.png").write_bytes((folder / "8.png").read_bytes())
+    (folder / "7.png").symlink_to(tmp_path / "secret.png")
     assert [path.name for path in frames_in(folder)] == ["8.png", "9.png", "10.png", "11.png"]
+    FrameSequence(str(folder), str(tmp_path / "out"), 1, 1, from_last=True)
+    said = capsys.readouterr().err
+    assert "skipped 1 files" in said and "  7.png: a link that leaves the folder" in said
 
 
 def test_frames_that_begin_with_the_last_picture_flicker_less_than_those_from_noise(tmp_path, capsys):

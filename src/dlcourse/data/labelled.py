@@ -65,8 +65,10 @@ def stratified_split(
     places = torch.arange(len(labels))
     equals = places if equals is None else equals
     is_chosen = torch.zeros(len(labels), dtype=torch.bool)
-    for label in labels[equals].unique().tolist():
-        members = places[(labels == label) & (equals == places)]
+    first = places[equals == places]
+    first = first[labels[first].argsort(stable=True)]  # class by class
+    values, counts = labels[first].unique_consecutive(return_counts=True)
+    for label, members in zip(values.tolist(), first.split(counts.tolist()), strict=True):
         if len(members) < 2:
             name = printable(classes[label]) if classes else label
             raise ValueError(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from dlcourse.bounded_files import open_archive
+from dlcourse.bounded_files import TooManyFilesError, open_archive
 from dlcourse.data.system_files import is_system_file
 from dlcourse.picture_files import SUFFIXES, open_file
 from dlcourse.terminal import printable, say
@@ -18,6 +18,7 @@ from dlcourse.terminal import printable, say
 MAX_BYTES = 2**29  # of a file in an archive, unpacked: it is held in memory
 MAX_LIST = 2**24  # bytes, of the list of files in an archive: more than 200 000 pictures
 LEAVES = "a path that leaves the archive"
+LEAVES_FOLDER = "a link that leaves the folder"
 MAX_FILES = 2_000_000  # in a folder, at any depth
 MAX_DEPTH = 100  # of folders within each other
 LABELS = "dataset.json"  # of NVIDIA's data sets
@@ -129,7 +130,7 @@ class Folder:
     def refuse_leaving(self, path: Path) -> None:
         """Raise ValueError for a link to somewhere else."""
         if leaves_folder(path, self.path):
-            raise ValueError("a link that leaves the folder")
+            raise ValueError(LEAVES_FOLDER)
 
     def open(self, name: str) -> BinaryIO:
         """The file."""
@@ -144,6 +145,8 @@ class Archive:
         self.root = root
         try:
             self.archive = open_archive(open_file(path), MAX_LIST)
+        except TooManyFilesError as error:
+            raise ValueError(f"root={root}: {error} ({MAX_LIST} bytes of names); give a folder") from error
         except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise ValueError(f"root={root}: neither a folder nor a whole zip archive ({error})") from error
         self.stamps: dict[str, Stamp] = {}

@@ -4,6 +4,7 @@ import io
 import math
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,16 +31,19 @@ def read_npz(path: Path) -> Columns:
     x = np.stack([finite(x1, "x1"), finite(x2, "x2")], 1)
     if label.dtype.kind not in "biufSU":
         raise ValueError(f"label is of {label.dtype}, not of numbers or words")
-    if label.dtype.kind == "S":
-        label = np.char.decode(label, "utf-8")
     values, labels = np.unique(label, return_inverse=True)
-    texts = [str(value).strip() for value in values[: MAX_CLASSES + 1]]
+    texts = [text_of(value) for value in values[: MAX_CLASSES + 1]]
     if len(texts) > MAX_CLASSES:
         raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
     for number, text in enumerate(texts):
         if text.lower() in ("", "nan"):
             raise ValueError(f"sample {int((labels == number).argmax()) + 1} has no label")
     return Columns(x, labels.astype(np.int64), texts)
+
+
+def text_of(value: Any) -> str:
+    """A label as people write it."""
+    return (value.decode() if isinstance(value, bytes) else str(value)).strip()
 
 
 def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:

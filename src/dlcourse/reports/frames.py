@@ -10,6 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from dlcourse.build import build, locate
+from dlcourse.data.picture_sources import LEAVES_FOLDER, leaves_folder, report_files
+from dlcourse.data.system_files import is_system_file
 from dlcourse.errors import UserError
 from dlcourse.images import resize, to_tensor
 from dlcourse.picture_files import SUFFIXES
@@ -53,6 +55,9 @@ class FrameSequence:
             raise ValueError(f"output={output}: is a file, not a folder")
         if output.resolve() == Path(self.frames).resolve():
             raise ValueError(f"output={output}: is the frames' own folder; choose another one")
+        folder = Path(self.frames)
+        links = {path.name: LEAVES_FOLDER for path in folder.iterdir() if leaves_folder(path, folder)}
+        report_files(self.frames, f"skipped {len(links)} files", links)
         for first, second in pairwise(sorted(found, key=lambda path: path.stem)):
             if first.stem == second.stem:
                 raise ValueError(f"frames={self.frames}: {first.name} and {second.name} would be the same picture")
@@ -63,7 +68,7 @@ class FrameSequence:
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """The pictures in a folder: 2.png before 10.png; hidden files are none.
+    """The pictures in a folder: 2.png before 10.png; hidden and system files are none, nor are links that leave it.
 
     Raises:
         ValueError: no such folder, or no pictures in it.
@@ -73,8 +78,8 @@ def frames_in(folder: Path) -> list[Path]:
         raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
     if not folder.is_dir():
         raise ValueError(f"frames={folder}: no such folder")
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and not is_system_file(path.name)]
+    pictures = [path for path in found if path.suffix.lower() in SUFFIXES and not leaves_folder(path, folder)]
     if not pictures:
         raise ValueError(f"frames={folder}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
     return sorted(pictures, key=lambda path: natural_order(Path(path.name)))
