@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import large_images
+import large_sets
 from dlcourse.picture_files import open_picture
 from dlcourse.reports import animation
 from readers import CONFIG, READERS, image_folder
@@ -135,6 +136,38 @@ LIMITS: dict[str, Limit] = {
     ),
     "folder of pictures": Limit(1700, {"the largest PNGs": Worst(folder_of_images, is_slow=True)}, ".png", read_folder),
     "pictures of a run": Limit(1600, {"the largest PNGs": Worst(pictures_of_a_run, is_slow=True)}, ".gif", read_film),
+    "archive of pictures": Limit(
+        256,
+        {
+            "a list of 305 000 files": Worst(large_sets.many_files, is_slow=True),
+            "a longer list": Worst(lambda path: large_sets.many_files(path, 2**25), "too many files"),
+        },
+        ".zip",
+        large_sets.read_names,
+    ),
+    "labels in an archive": Limit(
+        224,
+        {
+            "a long name": Worst(large_sets.long_name, "1 pictures have no label"),
+            "200 000 labels": Worst(large_sets.many_labels, "are of 1 classes"),
+            "lists of nothing": Worst(large_sets.many_lists, "has 100663312 bytes; at most 20000100 for 1 pictures"),
+        },
+        ".zip",
+        large_sets.read_classes,
+    ),
+    "table of points": Limit(
+        192,
+        {
+            "a million points": Worst(large_sets.many_points, is_slow=True),
+            "more points": Worst(large_sets.many_rows, "more than 1000000 samples", is_slow=True),
+            "lines of four million cells": Worst(large_sets.many_cells, "only one class"),
+        },
+        ".csv",
+        large_sets.read_points,
+    ),
+    "arrays of points": Limit(
+        320, {"a million long labels": Worst(large_sets.long_words, is_slow=True)}, ".npz", large_sets.read_points
+    ),
     "config.yaml": Limit(128, {"a long list": Worst(content(CONFIG.encode() + b"a: [" + b"1," * 60_000 + b"1]"))}),
     "metrics.jsonl": Limit(
         512,

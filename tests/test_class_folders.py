@@ -337,3 +337,11 @@ def test_kaggles_own_layout_still_works_with_a_link_as_root(tmp_path):
     kaggle_folder(tmp_path / "real", num_train=12, num_test=5)
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert sizes(image_classes(tmp_path / "link")) == [18, 6, 10]
+
+
+def test_more_folders_than_there_may_be_classes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("dlcourse.data.image_classes.MAX_CLASSES", 2)
+    for name in "abc":
+        fill(tmp_path / name, 1)
+    with pytest.raises(ValueError, match="has 3 folders of classes; at most 2"):
+        image_classes(tmp_path)

@@ -157,3 +157,16 @@ def test_huge_values_and_a_constant_column_are_trained_on(tmp_path):
     task.setup(torch.device("cpu"))
     assert all(task.step()["train/loss"].isfinite() for _ in range(5))
     assert all(picture.isfinite().all() for picture in task.visualize().values())
+
+
+def test_a_thousand_classes_are_a_small_picture():
+    import torch
+
+    from dlcourse.images import LARGEST_TABLE, table_of_counts
+
+    counts = torch.eye(1000, dtype=torch.int64) * 3
+    table = table_of_counts(counts, [str(index) for index in range(1000)], "true class", "predicted")
+    assert max(table.size) <= LARGEST_TABLE + 24
+    assert table.getpixel((2, 26)) == (8, 64, 129) and table.getpixel((9, 26)) == (255, 255, 255)
+    names = table_of_counts(counts[:20, :20], ["x" * 40] * 20, "true class", "predicted")
+    assert max(names.size) <= LARGEST_TABLE + 24  # names of forty letters make wide cells

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from dlcourse.fonts import font_for, legible
 
+LARGEST_TABLE = 4096  # pixels per side, of a table of counts
+FULL = (8, 64, 129)  # its darkest shade
+
 
 def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
     """An L, RGB or RGBA picture at another size, by Lanczos' filter; Pillow weighs colours by alpha meanwhile.
@@ -84,6 +87,8 @@ def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.
 def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column_title: str) -> Image.Image:
     """A square table of numbers, each cell as dark as its share of its row; drawn without Matplotlib, in a millisecond.
 
+    A table that would be larger than LARGEST_TABLE has shades only.
+
     Args:
         counts: (C, C), whole numbers >= 0.
         names: of the rows and of the columns.
@@ -94,20 +99,33 @@ def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column
     names = [legible(name, font) for name in names]
     longest = round(max(font.getlength(name) for name in names))
     margin, cell = max(48, longest + 16), max(48, longest + 12)  # the names fit beside the rows and above the columns
+    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    if margin + cell * len(names) > LARGEST_TABLE:
+        return map_of_shares(shares, title)
     height = margin + cell * len(names) + 4
     width = max(height, round(font.getlength(title)) + 12)
     image = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(image)
     draw.text((6, 4), title, "black", font)
-    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
     for row, name in enumerate(names):
         middle = margin + cell * row + cell / 2
         draw.text((margin - 6, middle), name, "black", font, anchor="rm")
         draw.text((middle, margin - 6), name, "black", font, anchor="ms")
         for column, (count, share) in enumerate(zip(counts[row].tolist(), shares[row].tolist(), strict=True)):
             left, top = margin + cell * column, margin + cell * row
-            shade = tuple(round(255 + share * (full - 255)) for full in (8, 64, 129))
+            shade = tuple(round(255 + share * (full - 255)) for full in FULL)
             draw.rectangle([left, top, left + cell - 1, top + cell - 1], shade, "lightgrey")
             color = "white" if share > 0.5 else "black"
             draw.text((left + cell / 2, top + cell / 2), str(count), color, font, anchor="mm")
+    return image
+
+
+def map_of_shares(shares: Tensor, title: str) -> Image.Image:
+    """Shares (C, C) in [0, 1] as shades of squares of at least two pixels, below a title."""
+    side = max(2, LARGEST_TABLE // len(shares))
+    shades = 255 + shares.float().cpu()[..., None] * (torch.tensor(FULL) - 255)  # (C, C, 3)
+    squares = Image.fromarray(shades.round().byte().numpy()).resize((side * len(shares),) * 2, Image.Resampling.NEAREST)
+    image = Image.new("RGB", (squares.width, squares.height + 24), "white")
+    ImageDraw.Draw(image).text((6, 4), title, "black", font_for([title], 14))
+    image.paste(squares, (0, 24))
     return image

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from dlcourse.data.augmentation import FlipRotateCrop
 from dlcourse.data.class_folders import ClassFolders, find_class_folders, shown
-from dlcourse.data.labelled import Arrays, class_name, digests, first_equals
+from dlcourse.data.labelled import MAX_CLASSES, Arrays, class_name, digests, first_equals
 from dlcourse.data.labelled_images import LabelledImages
 from dlcourse.data.memory import refuse_more_than_memory
 from dlcourse.data.picture_sources import Source, report_files, source_at
@@ -111,6 +111,8 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
             f"root={source.root}: has {shown(splits.values())}, but no folder of training pictures (train)"
         )
     classes = folders.classes["all" if "all" in splits else "train"]
+    if len(classes) > MAX_CLASSES:
+        raise ValueError(f"root={source.root}: has {len(classes)} folders of classes; at most {MAX_CLASSES}")
     for split, found in folders.classes.items():
         if len(found) < 2:
             where = "/".join(filter(None, (source.root, splits[split])))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dlcourse.terminal import printable
 
+MAX_CLASSES = 1000  # of data that a user brings
 LONGEST = 40  # letters of a class's name
 Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels int64 (N,)
 Probabilities = Callable[[Tensor], Tensor]  # inputs (N, ...) -> (N, C), rows sum to 1

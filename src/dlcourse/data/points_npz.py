@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from dlcourse.bounded_files import open_archive
+from dlcourse.data.labelled import MAX_CLASSES
 from dlcourse.data.picture_sources import why_unsafe
-from dlcourse.data.points_table import COLUMNS, LARGEST, MAX_BYTES, MAX_CLASSES, MAX_ROWS, Columns, why_missing
+from dlcourse.data.points_table import COLUMNS, LARGEST, MAX_BYTES, MAX_ROWS, Columns, why_missing
 from dlcourse.picture_files import open_file
 from dlcourse.terminal import printable
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcourse.data.labelled import MAX_CLASSES
 from dlcourse.picture_files import open_file
 from dlcourse.terminal import printable
 
@@ -21,7 +22,6 @@ MAX_LINES = 2 * MAX_ROWS
 MAX_LINE = 2**22  # letters
 MAX_HEADER = 2**16
 CHUNK = 1000  # rows
-MAX_CLASSES = 1000
 LARGEST = 1e18  # of a coordinate: its square fits into float32
 SEPARATORS = (",", ";", "\t", "|", " ")
 ENCODINGS = {  # what a file begins with -> how it goes on
