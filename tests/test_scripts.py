@@ -163,7 +163,7 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
         (["checkpoint=run", "precision=fp16"], ["precision must be one of fp32, bf16, got 'fp16'"]),
         (["checkpoint=run", "device=cuda:77"], ["device=cuda:77 cannot be used here", "try device=auto or device=cpu"]),
         (["checkpoint=run", "classes=3"], ["class=3: this generator knows no classes"]),
-        (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: not a whole checkpoint"]),
+        (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: a file of unknown kind, not a checkpoint"]),
     ],
 )
 def test_mistakes_in_sampling_are_told_in_a_line(arguments, words, gan_run):

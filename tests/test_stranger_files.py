@@ -122,9 +122,16 @@ def test_arrays(tmp_path):
     assert len(points(tmp_path / "more.npz").train[0]) == 8  # what is not asked for stays packed
 
 
-@pytest.mark.parametrize("seeds", ["0-999999999999", "99999999999999999999", "1@99999999999999999999"])
-def test_seeds_without_end(seeds):
-    with pytest.raises(ValueError, match="seeds must be below 2\\^63"):
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ("0-999999999999", "seeds must be at most 1000000, got '0-999999999999'"),
+        ("99999999999999999999", "seeds must be below 2\\^63"),
+        ("1@99999999999999999999", "seeds must be below 2\\^63"),
+    ],
+)
+def test_seeds_without_end(seeds, message):
+    with pytest.raises(ValueError, match=message):
         parse_seeds(seeds)
 
 
