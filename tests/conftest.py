@@ -151,7 +151,7 @@ def kaggle_folder(root: Path, num_train: int, num_test: int) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def vgg_file():
     torch.manual_seed(0)
-    layers = build(compose("experiment=style_transfer_offline")["model"]).layers
+    layers = build(compose("experiment=style_transfer_offline")["model"])().layers
     places = [(index, kind) for index in torchvision_indices() for kind in ("weight", "bias")]
     state = {f"features.{index}.{kind}": getattr(layers[index], kind) for index, kind in places}
     torch.save(state, VGG_FILE)

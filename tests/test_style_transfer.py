@@ -64,7 +64,7 @@ def test_the_tutorials_network_gives_the_same_loss_gradient_and_path():
 @pytest.mark.slow
 def test_gram_matrices_of_noise_are_those_that_others_computed():
     torch.manual_seed(0)
-    model = build(compose("experiment=style_transfer", "model.weights=random")["model"]).double()
+    model = build(compose("experiment=style_transfer", "model.weights=random")["model"])().double()
     torch.manual_seed(1)
     noise = torch.rand(1, 3, 128, 128)
     assert noise.flatten()[:8].tolist() == pytest.approx(ORACLE["noise_first8"])

@@ -4,9 +4,12 @@ Pictures are float tensors (..., 3, H, W) with sRGB's own values, not linear lig
 itself. Results may lie outside [0, 1] where it is said; nothing is clamped, so that the statistics are exact.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+Moments = tuple[Tensor, Tensor]  # mean (..., C, 1) and covariance (..., C, C), float64 on the CPU
 SMALLEST_VARIANCE = 1e-9  # of colours in [0, 1]: far below that of rounding to 8 bits (1.3e-6), far above float64's
 
 
@@ -20,8 +23,24 @@ def luminance(images: Tensor) -> Tensor:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def match_statistics(source: Tensor, target: Tensor) -> Tensor:
-    """The source in the target's mean colour and covariance: x -> m_t + A (x - m_s), not clamped to [0, 1].
+def match_statistics(
+    source: Tensor, target: Tensor, source_mask: Tensor | None = None, target_mask: Tensor | None = None
+) -> Tensor:
+    """The source in the target's mean colour and covariance: `match_moments` of the two, not clamped to [0, 1].
+
+    Args:
+        source: (..., 3, H, W).
+        target: (..., 3, H', W'); leading dimensions must broadcast with the source's.
+        source_mask, target_mask: whose colours are measured, (1, 1, H, W) and (1, 1, H', W'); None: everywhere's.
+
+    Returns:
+        Like the source; computed in float64 on the CPU, as not every device has float64.
+    """
+    return match_moments(source, moments(source, source_mask), moments(target, target_mask))
+
+
+def match_moments(source: Tensor, own: Moments, target: Moments) -> Tensor:
+    """The source, of the moments `own`, given those of a target: x -> m_t + A (x - m_s), not clamped to [0, 1].
 
     A = C_s^-1/2 (C_s^1/2 C_t C_s^1/2)^1/2 C_s^-1/2, the linear Monge-Kantorovich map: of all linear maps that take
     the one covariance to the other, the one which moves colours least (Pitié & Kokaram 2007, "The linear
@@ -30,16 +49,8 @@ def match_statistics(source: Tensor, target: Tensor) -> Tensor:
 
     Directions in which the source varies less than SMALLEST_VARIANCE have no share in the inverse: a grey source
     stays grey, with the target's variance along grey, and a picture of one colour becomes the target's mean.
-
-    Args:
-        source: (..., 3, H, W).
-        target: (..., 3, H', W'); leading dimensions must broadcast with the source's.
-
-    Returns:
-        Like the source; computed in float64 on the CPU, as not every device has float64.
     """
-    source_mean, source_covariance = moments(source)
-    target_mean, target_covariance = moments(target)
+    (source_mean, source_covariance), (target_mean, target_covariance) = own, target
     values, vectors = torch.linalg.eigh(source_covariance)  # (..., 3), (..., 3, 3)
     values = values.where(values > SMALLEST_VARIANCE, torch.inf)
     inverse_root = compose(values.rsqrt(), vectors)
@@ -50,7 +61,9 @@ def match_statistics(source: Tensor, target: Tensor) -> Tensor:
     return matched.unflatten(-1, source.shape[-2:]).to(source)
 
 
-def match_luminance(source: Tensor, target: Tensor) -> Tensor:
+def match_luminance(
+    source: Tensor, target: Tensor, source_mask: Tensor | None = None, target_mask: Tensor | None = None
+) -> Tensor:
     """The source with its luminance at the target's mean and deviation, and its own chroma, not clamped to [0, 1].
 
     Y' = (d_t / d_s) (Y_s - m_s) + m_t   (Gatys et al. 2016, "Preserving color in neural artistic style transfer"),
@@ -59,13 +72,14 @@ def match_luminance(source: Tensor, target: Tensor) -> Tensor:
     Args:
         source: (..., 3, H, W).
         target: (..., 3, H', W'); leading dimensions must broadcast with the source's.
+        source_mask, target_mask: as of `match_statistics`.
 
     Returns:
         Like the source.
     """
     brightness = luminance(source)
-    source_mean, source_variance = moments(brightness)  # (..., 1, 1)
-    target_mean, target_variance = moments(luminance(target))
+    source_mean, source_variance = moments(brightness, source_mask)  # (..., 1, 1)
+    target_mean, target_variance = moments(luminance(target), target_mask)
     scale = (target_variance / source_variance.clamp(min=SMALLEST_VARIANCE)).sqrt()
     matched = scale * (pixels(brightness) - source_mean) + target_mean
     return source + matched.unflatten(-1, source.shape[-2:]).to(source) - brightness
@@ -90,12 +104,23 @@ def keep_chroma(picture: Tensor, content: Tensor) -> Tensor:
     return luminance(picture).clamp(lowest, highest) + chroma
 
 
-def moments(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (..., C, 1) and covariance (..., C, C) of (..., C, H, W) over its pixels, float64."""
+def moments(images: Tensor, mask: Tensor | None = None) -> Moments:
+    """Mean and covariance of (..., C, H, W) over its pixels, which count as a mask (1, 1, H, W) says."""
     values = pixels(images)
-    mean = values.mean(-1, keepdim=True)
+    counted = torch.ones(()) if mask is None else pixels(mask / mask.mean())
+    mean = (counted * values).mean(-1, keepdim=True)
     centered = values - mean
-    return mean, centered @ centered.mT / values.shape[-1]
+    return mean, (counted * centered) @ centered.mT / values.shape[-1]
+
+
+def mixture(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
+    """The moments of several pictures taken together, which count `shares`; their sum is 1."""
+    pairs = list(zip(parts, shares, strict=True))
+    mean = torch.stack([share * own for (own, _), share in pairs]).sum(0)
+    offsets = [own - mean for own, _ in parts]
+    within = torch.stack([share * covariance for (_, covariance), share in pairs]).sum(0)
+    between = torch.stack([share * offset @ offset.mT for offset, share in zip(offsets, shares, strict=True)]).sum(0)
+    return mean, within + between
 
 
 def pixels(images: Tensor) -> Tensor:

@@ -24,12 +24,17 @@ def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
     Raises:
         ValueError: a size below 1, or a list of other than two.
     """
-    sides = [size, size] if isinstance(size, int) else size
-    if len(sides) != 2 or min(sides) < 1:
+    return image.resize(resized(image.size, size), Image.Resampling.LANCZOS)
+
+
+def resized(sides: tuple[int, int], size: int | list[int]) -> tuple[int, int]:
+    """What `resize` makes of (width, height)."""
+    wanted = [size, size] if isinstance(size, int) else size
+    if len(wanted) != 2 or min(wanted) < 1:
         raise ValueError(f"size must be the longer side or [width, height], in pixels >= 1, got {size}")
     if isinstance(size, int):
-        sides = [max(1, round(side * size / max(image.size))) for side in image.size]
-    return image.resize((sides[0], sides[1]), Image.Resampling.LANCZOS)
+        wanted = [max(1, round(side * size / max(sides))) for side in sides]
+    return wanted[0], wanted[1]
 
 
 def to_tensor(image: Image.Image) -> Tensor:

@@ -1,7 +1,7 @@
-"""The pictures of neural style transfer."""
+"""The pictures of neural style transfer, out of their files."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from typing import overload
 
 import torch
@@ -9,52 +9,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.colors import keep_chroma, luminance, match_luminance, match_statistics
+from dlcourse.colors import keep_chroma
 from dlcourse.data.demo_pictures import MASKS, PICTURES
-from dlcourse.images import resize, to_tensor
+from dlcourse.data.transfer_pictures import COLORS, Pictures
+from dlcourse.images import resize, resized, to_tensor
 from dlcourse.picture_files import open_picture
 from dlcourse.srgb import BACKGROUND, to_rgb
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What a picture is made from, at one size.
-
-    Attributes:
-        content: (1, 3, H, W) in [0, 1].
-        styles: one or more of any sizes, (1, 3, h, w) in [0, 1].
-        style_weights: how much each style counts.
-        content_mask: where the content counts, (1, 1, H, W) in [0, 1], or None: everywhere.
-        regions: for each style where it goes, (1, 1, H, W) in [0, 1]; empty: all styles go everywhere.
-        style_masks: for each style which part of it is imitated, (1, 1, h, w) in [0, 1], or None: all of it.
-    """
-
-    content: Tensor
-    styles: list[Tensor]
-    style_weights: list[float]
-    content_mask: Tensor | None
-    regions: list[Tensor]
-    style_masks: list[Tensor | None]
-
-    def to(self, device: torch.device) -> "Pictures":
-        """All of them on `device`."""
-        return Pictures(
-            self.content.to(device),
-            [style.to(device) for style in self.styles],
-            self.style_weights,
-            None if self.content_mask is None else self.content_mask.to(device),
-            [region.to(device) for region in self.regions],
-            [None if mask is None else mask.to(device) for mask in self.style_masks],
-        )
-
-
-# What becomes of the colours: (content, style) -> the content and the style that the transfer shall see
-COLORS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
-    "free": lambda content, style: (content, style),
-    "style_to_content": lambda content, style: (content, match_statistics(style, content).clamp(0, 1)),
-    "content_to_style": lambda content, style: (match_statistics(content, style).clamp(0, 1), style),
-    "keep_chroma": lambda content, style: (grey(content), grey(match_luminance(style, content)).clamp(0, 1)),
-}
 
 
 class ContentAndStyles:
@@ -72,8 +32,9 @@ class ContentAndStyles:
             style everywhere.
         style_masks: for each style such a mask of the style picture: the part to imitate; empty: all of it.
         colors: "free" lets the style's colours come along; "style_to_content" first gives the style pictures the
-            content's mean and covariance of colours, "content_to_style" the content the first style's; "keep_chroma"
-            transfers the luminance and keeps the content's chroma.
+            content's mean and covariance of colours, "content_to_style" the content the styles'; "keep_chroma"
+            transfers the luminance and keeps the content's chroma. Where styles have regions and masks, colours are
+            those of the regions and masks.
         background: RGB in [0, 255] that shows through transparent pixels.
         keep_alpha: whether the result is as transparent as the content is; what is transferred is the content laid on
             the background.
@@ -112,7 +73,8 @@ class ContentAndStyles:
         original = read_picture("content", content, self.background, keep_alpha)
         self.original, self.content = original, resize(original, content_size)
         self.styles = [read_picture("style", path, self.background) for path in paths]
-        self.style_size, self.colors = style_size, colors
+        self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
+        self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         self.style_masks = [read_mask("style_masks", path) for path in style_masks]
@@ -127,14 +89,9 @@ class ContentAndStyles:
         factor = longest_side / self.longest_side
         size = scaled(list(self.content.size), factor)
         content = to_tensor(to_rgb(resize(self.original, size), self.background))[None]
-        styles, seen = [], content
-        for index, picture in enumerate(self.styles):
-            style = to_tensor(resize(picture, scaled(self.style_size, factor)))[None]
-            changed, style = COLORS[self.colors](content, style)
-            seen = changed if index == 0 else seen
-            styles.append(style)
-        return Pictures(
-            seen,
+        styles = [to_tensor(resize(picture, scaled(self.style_size, factor)))[None] for picture in self.styles]
+        pictures = Pictures(
+            content,
             styles,
             self.style_weights,
             mask_tensor(self.content_mask, content) if self.content_mask else None,
@@ -143,6 +100,30 @@ class ContentAndStyles:
             if self.style_masks
             else [None] * len(styles),
         )
+        return COLORS[self.colors](pictures)
+
+    def too_small(
+        self, longest_side: int, content_needs: tuple[int, str], style_needs: tuple[int, str]
+    ) -> tuple[str, str] | None:
+        """What is wrong with the first picture that `at` would give too few pixels, and the setting that helps.
+
+        Args:
+            longest_side: as of `at`.
+            content_needs, style_needs: pixels that are needed on each side, and the layer that needs them.
+        """
+        factor = longest_side / self.longest_side
+        of_content = ("content_size", self.content_size, self.original, scaled(list(self.content.size), factor))
+        of_styles = [("style_size", self.style_size, style, scaled(self.style_size, factor)) for style in self.styles]
+        needs = [content_needs, *[style_needs] * len(of_styles)]
+        for label, (key, asked, picture, size), need in zip(self.labels, [of_content, *of_styles], needs, strict=True):
+            width, height = resized(picture.size, size)
+            needed, layer = need
+            if min(width, height) < needed:
+                enough = math.ceil(needed * max(picture.size) / min(picture.size))
+                wanted = enough if isinstance(asked, int) else [max(side, needed) for side in asked]
+                what = f"{label}: a picture of {width} x {height} pixels is too small for {layer}"
+                return f"{what}, which needs {needed} on each side", f"dataset.{key}={wanted}".replace(" ", "")
+        return None
 
     def finish(self, image: Tensor) -> Tensor:
         """The result as people shall see it, from a picture (1, 3, H, W): (1, 3 or 4, H, W) in [0, 1] at full size."""
@@ -198,9 +179,9 @@ def read_mask(key: str, path: str) -> Image.Image:
 
 
 def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:
-    """A grey picture at the size of `image` (1, 3, H, W) as (1, 1, H, W) in [0, 1]."""
+    """A grey picture at the size of `image` (1, 3, H, W) as (1, 1, H, W) in [0, 1]; a speck of white stays there."""
     height, width = image.shape[-2:]
-    return to_tensor(mask.resize((width, height), Image.Resampling.BOX))[None]
+    return to_tensor(mask.convert("F").resize((width, height), Image.Resampling.BOX))[None]
 
 
 @overload
@@ -210,8 +191,3 @@ def scaled(size: list[int], factor: float) -> list[int]: ...
 def scaled(size: int | list[int], factor: float) -> int | list[int]:
     """A side, or [width, height], times `factor`; at least 1."""
     return [scaled(side, factor) for side in size] if isinstance(size, list) else max(1, round(size * factor))
-
-
-def grey(images: Tensor) -> Tensor:
-    """The luminance in three equal channels (N, 3, H, W)."""
-    return luminance(images).expand(-1, 3, -1, -1)

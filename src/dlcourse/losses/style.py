@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NORMALIZATIONS = ("chw", "hw", "none")
+NOTHING = 1e-12  # a mean square of features below it is rounding: their own are about 1
 
 
 class SelfProduct(torch.autograd.Function):
@@ -94,9 +95,13 @@ def mean_squared_error(features: Tensor, target: Tensor) -> Tensor:
 
 
 def relative_squared_error(features: Tensor, target: Tensor) -> Tensor:
-    """sum (F - P)^2 / sum P^2: layers of any scale count alike. 0 for equal inputs, 1 for F = 0."""
+    """sum (F - P)^2 / sum P^2: layers of any scale count alike. 0 for equal inputs, 1 for F = 0.
+
+    Where P is nothing but rounding, there is no scale to go by, and it is the mean of (F - P)^2.
+    """
     difference, target = at_least_float32(features) - target, at_least_float32(target)
-    return difference.square().sum() / target.square().sum()
+    energy = target.square().sum()
+    return difference.square().sum() / energy.where(energy > NOTHING * target.numel(), target.numel())
 
 
 def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
@@ -110,7 +115,12 @@ def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
     Args:
         statistics, target: (N, C + 1, C + 1), from `moments`.
         eps: added to the diagonal of both covariances, > 0.
+
+    Returns:
+        A scalar >= 0; NaN if a statistic is not finite, for which there are no eigenvalues.
     """
+    if not (statistics.isfinite().all() and target.isfinite().all()):
+        return (statistics * torch.nan).sum()
     (mean1, cov1), (mean2, cov2) = gaussian(statistics, eps), gaussian(target, eps)
     with torch.no_grad():
         values, vectors = torch.linalg.eigh(cov2)
@@ -119,7 +129,7 @@ def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
     cross = eigenvalues.clamp(min=eps**2).sqrt().sum(-1)  # what lies below (eps I)(eps I) is rounding
     traces = (cov1 + cov2).diagonal(dim1=-2, dim2=-1).sum(-1)
     squared = (mean1 - mean2).square().sum(-1) + traces - 2 * cross
-    return squared.mean() / mean1.shape[-1]
+    return squared.clamp(min=0).mean() / mean1.shape[-1]  # below 0 is rounding
 
 
 def gaussian(statistics: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -132,8 +142,8 @@ def gaussian(statistics: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
 def total_variation(image: Tensor) -> Tensor:
     """mean (x_i+1,j - x_ij)^2 + mean (x_i,j+1 - x_ij)^2, squared as in Mahendran & Vedaldi 2015, eq. 4 with beta 2."""
-    down, right = image.diff(dim=-2), image.diff(dim=-1)
-    return down.square().mean() + right.square().mean()
+    differences = [image.diff(dim=dim) for dim in (-2, -1) if image.shape[dim] > 1]  # none along a side of one pixel
+    return sum((difference.square().mean() for difference in differences), start=image.new_zeros(()))
 
 
 def range_penalty(image: Tensor) -> Tensor:

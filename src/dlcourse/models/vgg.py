@@ -1,7 +1,7 @@
 """VGG19 as a chain of named feature maps."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,7 @@ LAYERS = tuple(
 )
 PIXELS = "pixels"  # the picture itself, as a layer before the first
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+LEAST_STD = 1e-5  # of a channel, as a share of its layer's root mean square: above the rounding of float32
 # What the networks were trained on: (x - mean) / std for RGB in [0, 1]. The original VGG saw BGR in [0, 255].
 PREPROCESSING = {
     "torchvision": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -97,12 +98,12 @@ class VGG19(nn.Module):
         Raises:
             ValueError: pictures that are too small: fewer than two positions would be left on a side.
         """
-        layers, (height, width) = down_to_deepest(wanted), images.shape[-2:]
-        if min(height, width) < 2 ** (1 + sum(name.startswith("pool") for name in layers)):
+        height, width = images.shape[-2:]
+        if min(height, width) < smallest_side(wanted):
             raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(wanted)}")
         features = {PIXELS: images} if PIXELS in wanted else {}
         x = (images - self.mean) / self.std
-        for name in layers:
+        for name in down_to_deepest(wanted):
             x = self.forward_layer(name, x)
             if name in wanted:
                 features[name] = x
@@ -118,13 +119,21 @@ class VGG19(nn.Module):
         self.layers = self.layers[: len(down_to_deepest(wanted))]
 
     @torch.no_grad()
-    def calibrate(self, images: Tensor, wanted: Collection[str]) -> None:
-        """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over `images`.
+    def calibrate(
+        self,
+        pictures: Sequence[Tensor],
+        masks: Sequence[Tensor | None],
+        shares: Sequence[float],
+        wanted: Collection[str],
+    ) -> None:
+        """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over all `pictures`.
 
         Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices. It
-        starts from the weights as they were at first, so that what was calibrated before leaves no trace.
+        starts from the weights as they were at first, so that what was calibrated before leaves no trace. A channel
+        that does not vary, as none does on a picture of one colour, stays as it is. Each picture (1, 3, h, w) counts
+        its share, of a sum of 1, and where its mask (1, 1, h, w) says; None is everywhere.
         """
-        x = (images - self.mean) / self.std
+        xs = [(picture - self.mean) / self.std for picture in pictures]
         for name in down_to_deepest(wanted):
             layer = self.layers.get_submodule(name)
             if isinstance(layer, nn.Conv2d):
@@ -132,10 +141,39 @@ class VGG19(nn.Module):
                 weight, bias = self.uncalibrated.setdefault(name, (layer.weight.clone(), layer.bias.clone()))
                 layer.weight.copy_(weight)
                 layer.bias.copy_(bias)
-                std, mean = torch.std_mean(layer(x), dim=(0, 2, 3))
+                std, mean = std_mean_of_all([layer(x) for x in xs], masks, shares)
+                varies = std > LEAST_STD * (std.square() + mean.square()).mean().sqrt()
+                std, mean = std.where(varies, 1), mean.where(varies, 0)
                 layer.weight /= std.reshape(-1, 1, 1, 1)
                 layer.bias.copy_((layer.bias - mean) / std)
-            x = self.forward_layer(name, x)
+            xs = [self.forward_layer(name, x) for x in xs]
+
+
+def std_mean_of_all(
+    features: Sequence[Tensor], masks: Sequence[Tensor | None], shares: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of each channel, (C,), over feature maps (1, C, h, w) that count `shares`."""
+    stds, means = map(torch.stack, zip(*map(std_mean, features, masks), strict=True))  # (pictures, C)
+    counted = torch.tensor(shares, device=means.device)[:, None]
+    mean = (counted * means).sum(0)
+    variance = (counted * (stds.square() + (means - mean).square())).sum(0)
+    return variance.sqrt(), mean
+
+
+def std_mean(feature: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of each channel of a feature map (1, C, h, w) where a mask (1, 1, H, W) counts."""
+    if mask is None:
+        return torch.std_mean(feature, dim=(0, 2, 3))
+    mask = F.adaptive_avg_pool2d(mask, feature.shape[-2:])  # type: ignore[arg-type]
+    counted = mask / mask.mean()
+    mean = (counted * feature).mean((0, 2, 3))
+    return (counted * (feature - mean[:, None, None]).square()).mean((0, 2, 3)).sqrt(), mean
+
+
+def smallest_side(wanted: Collection[str]) -> int:
+    """Pixels that a picture needs on each side so that two positions are left in the deepest of the `wanted` layers."""
+    layers = down_to_deepest(wanted)
+    return 2 ** (1 + sum(name.startswith("pool") for name in layers)) if layers else 1
 
 
 def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What a picture of neural style transfer is to agree with."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from dlcourse.data import Pictures
 from dlcourse.descent import Metrics
 from dlcourse.losses.style import range_penalty, total_variation, weighted
-from dlcourse.models.vgg import LAYERS, PIXELS, VGG19
+from dlcourse.models.vgg import LAYERS, PIXELS, VGG19, down_to_deepest, smallest_side
 
 
 class StyleObjective:
@@ -20,7 +21,8 @@ class StyleObjective:
     or each has a region of the picture for itself.
 
     Args:
-        model: features.
+        model: makes the network of the features, when it is first needed: its weights may have to be downloaded, and
+            whatever else can be wrong is found out before. Runs of older versions have the network itself.
         content_layers, style_layers: names of layers; "pixels" is the picture itself.
         content_layer_weights, style_layer_weights: of each layer within its term; None is 1.
         content_distance: (features, target) -> scalar.
@@ -36,7 +38,7 @@ class StyleObjective:
 
     def __init__(
         self,
-        model: VGG19,
+        model: Callable[[], VGG19] | VGG19,
         content_layers: list[str],
         content_layer_weights: list[float] | None,
         style_layers: list[str],
@@ -56,8 +58,7 @@ class StyleObjective:
             raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
         if not content_layers and not style_layers:
             raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
-        model.truncate([*content_layers, *style_layers])
-        self.model = model
+        self.make_model = (lambda: model) if isinstance(model, VGG19) else model
         self.content_layers = weigh("content_layer_weights", content_layers, content_layer_weights)
         self.style_layers = weigh("style_layer_weights", style_layers, style_layer_weights)
         self.content_distance, self.style_distance = content_distance, style_distance
@@ -66,19 +67,42 @@ class StyleObjective:
         self.variation_weight, self.range_weight = variation_weight, range_weight
         self.calibrate = calibrate
 
+    @cached_property
+    def model(self) -> VGG19:
+        """The network, no deeper than it is needed."""
+        model = self.make_model()
+        model.truncate(self.content_layers | self.style_layers)
+        return model
+
     def to(self, device: torch.device) -> None:
         """Move the network."""
         self.model.to(device)
 
+    def needs(self) -> tuple[tuple[int, str], tuple[int, str]]:
+        """Of the content and of the styles: pixels that are needed on each side, and the layer that needs them."""
+        of_content = self.content_layers | self.style_layers
+        of_styles = of_content if self.calibrate else self.style_layers
+        content, styles = (
+            (smallest_side(layers), (down_to_deepest(layers) or (PIXELS,))[-1]) for layers in (of_content, of_styles)
+        )
+        return content, styles
+
     @torch.no_grad()
     def aim(self, pictures: Pictures) -> None:
-        """Compute the targets, once for all steps.
+        """Compute the targets, once for all steps, in float32 whatever the precision of the steps.
 
         Raises:
             ValueError: a layer too deep for pictures of this size.
         """
+        with torch.autocast(pictures.content.device.type, enabled=False):
+            self.compute_targets(pictures)
+
+    def compute_targets(self, pictures: Pictures) -> None:
+        """Calibrate the network, if it is wanted, and keep the features and statistics to be compared with."""
+        shares = pictures.shares
         if self.calibrate:
-            self.model.calibrate(pictures.styles[0], self.content_layers | self.style_layers)
+            layers = self.content_layers | self.style_layers
+            self.model.calibrate(pictures.styles, pictures.style_masks, shares, layers)
         self.size = pictures.content.shape[-2:]
         self.content_mask, self.regions = pictures.content_mask, pictures.regions
         content = self.model(pictures.content, self.content_layers)
@@ -86,7 +110,6 @@ class StyleObjective:
             name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
         }
         per_style = [self.statistics(*pair) for pair in zip(pictures.styles, pictures.style_masks, strict=True)]
-        shares = [weight / sum(pictures.style_weights) for weight in pictures.style_weights]
         if self.regions:
             self.style_targets, self.style_shares = per_style, shares
         else:

@@ -21,7 +21,9 @@ from dlcourse.tasks.style_objective import StyleObjective
 # The picture that the first scale starts from, by name; anything else is the path of a picture
 INITS = {
     "content": lambda pictures: pictures.content,
-    "style": lambda pictures: F.interpolate(pictures.styles[0], pictures.content.shape[-2:], mode="bicubic"),
+    "style": lambda pictures: pictures.compose(
+        [F.interpolate(style, pictures.content.shape[-2:], mode="bicubic") for style in pictures.styles]
+    ),
     "noise": lambda pictures: torch.rand_like(pictures.content),
 }
 # When pixels are clamped to [0, 1]: (in each evaluation of the loss, after each update)
@@ -33,6 +35,7 @@ class StyleTransfer(Task):
 
     The coarser scales have sizes of 1/sqrt 2, 1/2, ... of the content's and `steps_per_scale` steps each; the last
     one has the rest. Every scale starts from the result of the one before with an optimizer that remembers nothing.
+    Coarse scales at which a picture is too small for the objective's layers are left out.
 
     Args:
         objective: what the picture is to agree with.
@@ -48,7 +51,7 @@ class StyleTransfer(Task):
         explosion, max_restarts: of `Guard`.
 
     Raises:
-        ValueError: a value out of range.
+        ValueError: a value out of range, or a picture too small for the objective's layers at its full size.
     """
 
     def __init__(
@@ -76,7 +79,8 @@ class StyleTransfer(Task):
         self.objective, self.dataset, self.init = objective, dataset, init
         self.make_optimizer, self.schedule = optimizer, scheduler
         self.clamps_evaluations, self.clamps_updates = CLAMPS[clamp]
-        self.sizes = scale_sizes(smallest_size or dataset.longest_side, dataset.longest_side)
+        longest_side = dataset.longest_side
+        self.sizes = large_enough(scale_sizes(smallest_size or longest_side, longest_side), dataset, objective)
         self.steps_per_scale = steps_per_scale
         self.canvas = Canvas(averaging)
         self.guard = Guard(explosion, max_restarts)
@@ -193,6 +197,24 @@ def scale_sizes(smallest: int, largest: int) -> list[int]:
     """largest, largest / sqrt 2, largest / 2, ... down to `smallest`, in rising order."""
     count = 1 + math.floor(2 * math.log2(largest / smallest) + 1e-9) if smallest < largest else 1
     return [round(largest / 2 ** (index / 2)) for index in reversed(range(count))]
+
+
+def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleObjective) -> list[int]:
+    """Those of the rising `sizes` at which no picture is too small for the layers of the objective.
+
+    Raises:
+        ValueError: there is none.
+    """
+    needs, fitting, objection = objective.needs(), list(sizes), None
+    while found := dataset.too_small(fitting[0], *needs):
+        objection, cure = found
+        if len(fitting) == 1:
+            raise ValueError(f"{objection}; set {cure} or more")
+        del fitting[0]
+    if objection:
+        left_out = ", ".join(str(size) for size in sizes[: -len(fitting)])
+        logging.getLogger(__name__).warning(f"{objection}: no scale of {left_out} pixels")
+    return fitting
 
 
 def enlarge(picture: Tensor, size: torch.Size) -> Tensor:
