@@ -27,7 +27,6 @@ def sample(cfg: DictConfig) -> None:
 
     keep_freed_memory()  # picture after picture needs the same
     config = command_line.plain(cfg)
-    torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
     try:
         device = find_device(config["device"])
         precision = autocast(device, config["precision"])
@@ -43,6 +42,7 @@ def sample(cfg: DictConfig) -> None:
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
     if config["compile"]:
         generator.synthesis.compile(mode="reduce-overhead")
+    torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
     with constant_weights(generator), precision:
         result = sampler(generator)
     for written in save(result, output, config["singles"]):

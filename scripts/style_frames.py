@@ -7,12 +7,14 @@ ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
 import command_line
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from dlcourse.errors import UserError
 from dlcourse.interruption import status_of
 from dlcourse.terminal import say
 
@@ -28,8 +30,8 @@ def style_frames(cfg: DictConfig) -> None:
     """Paint the frames whose pictures are missing, and measure the flicker."""
     from dlcourse import outputs
     from dlcourse.build import build
-    from dlcourse.errors import UserError
     from dlcourse.picture_files import whole_file
+    from dlcourse.reports import frame_settings
     from dlcourse.reports.frames import content_size, flicker, flicker_report, of_one_size, painted
 
     for key in ("content", "resume", "run_dir"):
@@ -41,11 +43,13 @@ def style_frames(cfg: DictConfig) -> None:
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     pictures = sequence.pictures()
     of_frames = flicker(of_one_size(pictures, size))  # nothing is painted before every frame was looked at
-    if skipped := len(painted(pictures, size)):
+    skipped, settings = len(painted(pictures, size)), frame_settings.settings(config, pictures)
+    frame_settings.refuse_other_settings(settings, pictures, Path(sequence.output))
+    if skipped:
         say(f"skipped {skipped} of {len(pictures)} frames, whose pictures are there already", file=sys.stderr)
     try:
         if skipped < len(pictures):
-            paint_missing(config, sequence)
+            paint_missing(config, sequence, settings)
         report = flicker_report(of_frames, flicker(of_one_size(pictures.values(), None)))
         with whole_file(Path(sequence.output, "flicker.json")) as temporary:
             temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
@@ -59,13 +63,14 @@ def style_frames(cfg: DictConfig) -> None:
     say(sequence.output)
 
 
-def paint_missing(config: dict[str, Any], sequence: "FrameSequence") -> None:
+def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: dict[str, Any]) -> None:
     """Paint one frame after the other, with one network."""
     import torch
 
     from dlcourse.build import build
     from dlcourse.images import to_picture
     from dlcourse.picture_files import save_picture
+    from dlcourse.reports import frame_settings
     from dlcourse.reports.frames import transfer
     from dlcourse.runner import Runner, step_seed
 
@@ -75,6 +80,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence") -> None:
     objective = build(config["objective"], "objective")
     first, begun = next(iter(pictures.items()))
     runner.setup(transfer(config, objective, first, smallest_size=None), begun, config)
+    frame_settings.write(settings, Path(sequence.output))
     objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
     last: Path | None = None
     for number, (frame, picture) in enumerate(pictures.items()):
@@ -95,7 +101,10 @@ def paint(runner: "Runner", task: "StyleTransfer", steps: int) -> float:
         if task.is_finished():
             break
         runner.step(task, step)
-    return float(task.conclude()["result/loss"])
+    loss = float(task.conclude()["result/loss"])
+    if not math.isfinite(loss):
+        raise UserError(f"{task.dataset.labels[0]}: its loss is {loss}; try a smaller optimizer.lr, or precision=fp32")
+    return loss
 
 
 if __name__ == "__main__":

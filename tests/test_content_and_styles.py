@@ -4,10 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
+from dlcourse.build import build
 from dlcourse.colors import luminance
 from dlcourse.images import to_picture
 from dlcourse.losses.style import gram
-from test_style_transfer import make_task, run
+from dlcourse.tasks.style_transfer import INITS
+from test_style_transfer import make_config, make_task, run
 
 
 def mask_file(path, array):
@@ -90,3 +92,65 @@ def test_what_is_hidden_by_transparency_is_not_transferred(tmp_path):
     options = ["dataset.content_size=[48,36]", "dataset.keep_alpha=true", "dataset.background=[0,0,255]"]
     content = make_task("style_transfer", f"content={tmp_path / 'alpha.png'}", *options).dataset.at(48).content
     assert content[0, :, 0, 0].tolist() == [0, 0, 1] and content[0, 0, 0, -1] == pytest.approx(200 / 255)
+
+
+def two_styles(tmp_path, order, *overrides):
+    """The config of a task with two unlike styles, dark and smooth on the left, bright and noisy on the right."""
+    dark, bright = (torch.rand(3, size, size, generator=torch.Generator().manual_seed(size)) for size in (5, 40))
+    left = (torch.arange(64) < 32).float().expand(1, 48, 64)
+    to_picture(0.2 + 0.2 * dark).resize((40, 40)).save(tmp_path / "dark.png")
+    to_picture(0.6 + 0.3 * bright).save(tmp_path / "bright.png")
+    masks = {"dark": mask_file(tmp_path / "left.png", left), "bright": mask_file(tmp_path / "right.png", 1 - left)}
+    styles = ",".join(str(tmp_path / f"{name}.png") for name in order)
+    regions = ",".join(str(masks[name]) for name in order)
+    words = [f"style=[{styles}]", f"dataset.style_regions=[{regions}]", "task.init=style", *overrides]
+    return make_config("style_transfer_offline", *words)
+
+
+@pytest.mark.parametrize("colors", ["content_to_style", "style_to_content", "keep_chroma", "free"])
+@pytest.mark.parametrize("regions", [[], ["dataset.style_regions=[]"]])
+def test_the_order_of_the_styles_changes_no_picture(colors, regions, tmp_path):
+    overrides = [f"dataset.colors={colors}", *regions]
+    configs = [two_styles(tmp_path, order, *overrides) for order in (("dark", "bright"), ("bright", "dark"))]
+    one, other = (build(config["dataset"]).at(48) for config in configs)
+    assert torch.allclose(one.content, other.content, atol=1e-6)
+    for mine, its in zip(one.styles, other.styles[::-1], strict=True):
+        assert torch.equal(mine, its)
+    assert torch.allclose(INITS["style"](one), INITS["style"](other), atol=1e-6)
+
+
+@pytest.mark.parametrize("regions", [[], ["dataset.style_regions=[]"]])
+def test_the_order_of_the_styles_changes_no_loss(regions, tmp_path):
+    losses = []
+    for order in (("dark", "bright"), ("bright", "dark")):
+        torch.manual_seed(0)
+        task = build(two_styles(tmp_path, order, *regions)["task"])
+        task.setup(torch.device("cpu"))
+        losses.append({name: float(value) for name, value in run(task, 1).items()})
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3, abs=1e-7)
+
+
+def test_the_content_takes_the_colours_of_the_style_of_each_region(tmp_path):
+    pictures = build(two_styles(tmp_path, ("dark", "bright"))["dataset"]).at(48)
+    halves = pictures.content[..., :24], pictures.content[..., 24:]
+    for half, style in zip(halves, pictures.styles, strict=True):
+        assert torch.allclose(half.mean((2, 3)), style.mean((2, 3)), atol=0.02)
+    left_alone = [f"dataset.style_regions=[{tmp_path / 'left.png'},{tmp_path / 'left.png'}]"]
+    hole = build(two_styles(tmp_path, ("dark", "bright"), *left_alone)["dataset"]).at(48)
+    free = build(two_styles(tmp_path, ("dark", "bright"), "dataset.colors=free")["dataset"]).at(48)
+    assert torch.equal(hole.content[..., 24:], free.content[..., 24:])  # no style goes there
+
+
+def test_calibration_and_colours_look_at_the_masked_part_of_a_style(tmp_path):
+    noise = torch.rand(3, 40, 40, generator=torch.Generator().manual_seed(0))
+    mask = mask_file(tmp_path / "mask.png", (torch.arange(40) < 20).float().expand(1, 40, 40))
+    tasks = []
+    for name, color in {"white": [1.0, 1, 1], "red": [1.0, 0, 0]}.items():
+        right = torch.tensor(color)[:, None, None].expand(3, 40, 20)
+        to_picture(torch.cat([noise[..., :20], right], 2)).save(tmp_path / f"{name}.png")
+        words = [f"style={tmp_path / f'{name}.png'}", f"dataset.style_masks=[{mask}]"]
+        tasks.append(make_task("style_transfer_offline", *words))
+    one, other = (task.dataset.at(48).content for task in tasks)
+    assert torch.equal(one, other)
+    weights = [task.objective.model.layers.conv1_1.weight for task in tasks]
+    assert torch.allclose(*weights, rtol=0.1, atol=0.02)  # but for the pixels beside the border

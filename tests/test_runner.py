@@ -187,3 +187,41 @@ def test_bf16_runs_the_step_in_autocast_and_keeps_fp32_parameters(tmp_path):
 def test_senseless_values_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         make_runner(**changes)
+
+
+class Broken(NoisyBowl):
+    """A task whose weights, or whose measurements, are no numbers after so many steps."""
+
+    def __init__(self, after, where):
+        self.after, self.where = after, where
+
+    def step(self):
+        metrics = super().step()
+        if self.where == "weights" and self.descent.updates >= self.after:
+            with torch.no_grad():
+                self.model.weight.fill_(torch.inf)
+        return metrics
+
+    def conclude(self):
+        return {"result/loss": torch.tensor(torch.nan)} if self.where == "result" else {}
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("weights", "step 4: model.weight is not finite, so nothing of it is kept; try a smaller lr"),
+        ("result", "step 4: result/loss is nan, so nothing of it is kept; try a smaller lr of the optimizer, or prec"),
+    ],
+)
+def test_a_run_that_ends_in_no_numbers_is_a_failure_and_leaves_no_result(where, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        train(tmp_path / "run", 4, Broken(4, where))
+    assert [path.name for path in checkpoint.all_of(tmp_path / "run")] == ["step_0000002.pt"]
+    assert not list((tmp_path / "run").glob("images/*_0000004.png"))
+    assert [row["step"] for row in rows(tmp_path / "run")] == [2, 3]
+
+
+def test_weights_that_are_no_numbers_replace_no_checkpoint(tmp_path):
+    with pytest.raises(UserError, match="step 4: model.weight is not finite"):
+        train(tmp_path / "run", 7, Broken(3, "weights"), keep_checkpoints=1, evaluate_every=5)
+    assert [path.name for path in checkpoint.all_of(tmp_path / "run")] == ["step_0000002.pt"]

@@ -81,6 +81,7 @@ def test_frames_that_begin_with_the_last_picture_flicker_less_than_those_from_no
     assert {path.name for path in (tmp_path / "steady").iterdir()} == {
         *(path.name for path in pictures),
         "flicker.json",
+        "settings.json",
     }
     assert open_picture(pictures[0]).size == (32, 24)
     assert (
@@ -133,7 +134,8 @@ def test_an_interrupted_command_goes_on_to_the_same_bytes(task, tmp_path, capsys
     whole, part = tmp_path / "whole", tmp_path / "part"
     style(folder, whole, f"experiment={task}")
     part.mkdir()
-    (part / "8.png").write_bytes((whole / "8.png").read_bytes())
+    for name in ("8.png", "settings.json"):
+        (part / name).write_bytes((whole / name).read_bytes())
     assert "skipped" not in capsys.readouterr().err
     style(folder, part, f"experiment={task}")
     assert bytes_in(part) == bytes_in(whole)
@@ -202,6 +204,47 @@ def test_pictures_of_another_size_are_not_mixed_with_new_ones(tmp_path):
     Image.new("RGB", (40, 30)).save(output / "9.png")
     with pytest.raises(UserError, match="9.png: is there already, but not of 32 x 24 pixels; choose another output"):
         style(folder, output)
+
+
+def test_frames_of_another_style_are_not_mixed_with_new_ones(tmp_path, capsys):
+    folder, output = write_frames(tmp_path / "frames"), tmp_path / "pictures"
+    few = ["steps_first=2", "steps_next=1"]
+    Image.new("RGB", (32, 32), (200, 40, 10)).save(tmp_path / "style.png")
+    style(folder, output, *few, f"style={tmp_path / 'style.png'}")
+    painted, names = bytes_in(output), f"style={tmp_path / 'style.png'}"
+    for words, overrides in {
+        r"8.png: is there already, painted with style=\S*style.png \(now mosaic\); choose another output": [
+            "style=mosaic"
+        ],
+        r"painted with objective.content_weight=0.01 \(now 0.5\), steps_next=1 \(now 3\); choose": [
+            names,
+            "objective.content_weight=0.5",
+            "steps_next=3",
+        ],
+    }.items():
+        with pytest.raises(UserError, match=words):
+            style(folder, output, *few, *overrides)
+    style(folder, output, *few, names, "runner.num_threads=1")
+    assert "skipped 3 of 3 frames" in capsys.readouterr().err
+    Image.new("RGB", (32, 32), (10, 40, 200)).save(tmp_path / "style.png")
+    with pytest.raises(UserError, match=r"8.png: is there already, painted with style="):
+        style(folder, output, *few, names)
+    assert bytes_in(output) == painted
+
+
+def test_frames_that_have_changed_and_pictures_of_unknown_origin_are_named(tmp_path):
+    folder, output = write_frames(tmp_path / "frames"), tmp_path / "pictures"
+    few = ["steps_first=2", "steps_next=1"]
+    style(folder, output, *few)
+    longer = write_frames(tmp_path / "longer", 4)
+    (output / "9.png").unlink()
+    style(longer, output, *few)  # a sequence may grow, and be in another folder
+    Image.new("RGB", (64, 48)).save(longer / "9.png")
+    with pytest.raises(UserError, match=r"9.png: is there already, painted from another 9.png; choose another output"):
+        style(longer, output, *few)
+    (output / "settings.json").write_text("{}")
+    with pytest.raises(UserError, match=r"8.png: is there already, and no settings.json says how it was painted; cho"):
+        style(folder, output, *few)
 
 
 def test_other_tasks_and_keys_without_meaning_are_refused(tmp_path):

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
             raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
 
 
-def flatten(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping with dotted keys."""
     flat: dict[str, Any] = {}
     for name, value in node.items():

@@ -1,8 +1,9 @@
 """The loop that trains every task: it knows when and where a step happens, never what a step is."""
 
 import contextlib
+import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class Runner:
 
         Raises:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
-            UserError: a checkpoint cannot be written, or the loss is not finite any more.
+            UserError: a checkpoint cannot be written, or a loss, a result or a weight is not finite any more.
         """
         with Interruption(announce) as interruption, self.logbook(run_dir, config, step) as logbook:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
@@ -140,7 +141,9 @@ class Runner:
                     record |= task.evaluate()
                     is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
-                    record |= task.conclude()
+                    results = task.conclude()
+                    refuse_not_finite(step, results, state_of(task))
+                    record |= results
                 value = float(record.get(self.keep_best or "", best))
                 if is_last or step % self.log_every == 0:
                     record = metrics | record
@@ -177,8 +180,9 @@ class Runner:
 
         Process 0 writes; the others wait for it, unless it is only the best one.
         """
+        state = state_of(task)
+        refuse_not_finite(step, {}, state)
         if processes.rank() == 0:
-            state = {name: part.state_dict() for name, part in task.state().items()}
             if is_best:
                 checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
             if is_due:
@@ -186,6 +190,28 @@ class Runner:
                 checkpoint.prune(run_dir, self.keep_checkpoints)
         if is_due:
             processes.wait()
+
+
+def state_of(task: Task) -> dict[str, Any]:
+    """What a checkpoint of a task holds."""
+    return {name: part.state_dict() for name, part in task.state().items()}
+
+
+def refuse_not_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Raise UserError for metrics or tensors that hold NaN or infinity: they are no result, and nothing to go on from.
+
+    Args:
+        step: updates done.
+        metrics: tag -> number.
+        state: name -> state_dict.
+    """
+    wrong = [f"{tag} is {float(value)}" for tag, value in metrics.items() if not math.isfinite(float(value))]
+    tensors = ((name, value) for name, value in checkpoint.flatten(state).items() if isinstance(value, torch.Tensor))
+    wrong += [f"{name} is not finite" for name, tensor in tensors if not bool(tensor.isfinite().all())]
+    if wrong:
+        others = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        cure = "try a smaller lr of the optimizer, or precision=fp32"
+        raise UserError(f"step {step}: {', '.join(wrong[:3])}{others}, so nothing of it is kept; {cure}")
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:

@@ -1,6 +1,7 @@
 """From a picture to the w that the generator draws it from."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -36,7 +37,8 @@ class Project(Sampler):
         noise: "fixed", the generator's own, or "free", descended on too.
         steps: updates, >= 1.
         scales: copies that are compared, each half as large as the one before, >= 1.
-        features: VGG19, or None: pixels alone.
+        features: makes VGG19, once the rest is found to be right, since its weights may have to be downloaded; None:
+            pixels alone.
         feature_layers: names of its layers.
         feature_weight, noise_weight: >= 0.
         optimizer, scheduler: of w and noise.
@@ -56,7 +58,7 @@ class Project(Sampler):
         noise: str,
         steps: int,
         scales: int,
-        features: VGG19 | None,
+        features: Callable[[], VGG19] | None,
         feature_layers: list[str],
         feature_weight: float,
         noise_weight: float,
@@ -82,7 +84,7 @@ class Project(Sampler):
             raise ValueError("there is no target; give a picture, target=PHOTO.jpg")
         self.picture = square(open_picture(target))
         self.space, self.noise, self.steps, self.scales = space, noise, steps, scales
-        self.features, self.feature_layers = features, feature_layers
+        self.make_features, self.feature_layers = features, feature_layers
         self.feature_weight, self.noise_weight = feature_weight, noise_weight
         self.make_optimizer, self.schedule, self.drawing = optimizer, scheduler, drawing
 
@@ -102,9 +104,10 @@ class Project(Sampler):
     def aim(self, target: Tensor) -> None:
         """Compute what is compared, of the target (3, R, R) in [0, 1]."""
         self.target = target[None]
+        self.features: VGG19 | None = None
         self.target_features: dict[str, Tensor] = {}
-        if self.features is not None:
-            self.features.to(target.device)
+        if self.make_features is not None:
+            self.features = self.make_features().to(target.device)
             try:
                 with torch.no_grad():
                     self.target_features = self.features(self.target, self.feature_layers)

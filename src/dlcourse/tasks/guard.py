@@ -6,12 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+ROUNDING = 1e-5  # a loss so small cannot be seen: that of a picture of one colour in a style of the same
+
 
 class Guard:
     """Remembers where the loss was lowest, and tells when it has left the rails.
 
-    It has when it is not finite, or above explosion * (lowest loss so far) + 1 % of the first one. The second term
-    leaves losses alone that fall to nothing and dance there.
+    It has when it is not finite, or above explosion * (lowest loss so far) + 1 % of the first one + ROUNDING. The last
+    two terms leave losses alone that fall to nothing, or begin there, and rise again a little.
 
     Args:
         explosion: > 1.
@@ -36,7 +38,7 @@ class Guard:
 
     def accepts(self, loss: float, point: Tensor) -> bool:
         """Take note of the loss at a point; False if one should go back to `best`, which is counted."""
-        if not math.isfinite(loss) or loss > self.explosion * self.best_loss + 0.01 * abs(self.first_loss):
+        if not math.isfinite(loss) or loss > self.explosion * self.best_loss + 0.01 * abs(self.first_loss) + ROUNDING:
             self.restarts += 1
             return False
         if math.isinf(self.first_loss):
