@@ -141,9 +141,7 @@ class Runner:
                     record |= task.evaluate()
                     is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
-                    results = task.conclude()
-                    refuse_not_finite(step, results, state_of(task))
-                    record |= results
+                    record |= conclude(task, step)
                 value = float(record.get(self.keep_best or "", best))
                 if is_last or step % self.log_every == 0:
                     record = metrics | record
@@ -195,6 +193,13 @@ class Runner:
 def state_of(task: Task) -> dict[str, Any]:
     """What a checkpoint of a task holds."""
     return {name: part.state_dict() for name, part in task.state().items()}
+
+
+def conclude(task: Task, step: int) -> Metrics:
+    """The results of a task after `step` updates, its last one; UserError if they are none."""
+    results = task.conclude()
+    refuse_not_finite(step, results, state_of(task))
+    return results
 
 
 def refuse_not_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
