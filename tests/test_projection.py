@@ -54,11 +54,13 @@ def test_a_loss_that_was_never_a_number_is_no_result(generator, own_picture):
         project(own_picture, "sampler.steps=2")(broken)
 
 
-def test_without_a_network_a_projection_is_told_how_to_do_without_features(own_picture, monkeypatch, tmp_path):
+def test_without_a_network_a_projection_is_told_how_to_do_without_features(
+    generator, own_picture, monkeypatch, tmp_path
+):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr("torch.hub.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
     with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*sampler=project finds"):
-        project(own_picture, "sampler=project_features")
+        project(own_picture, "sampler=project_features")(generator)
 
 
 def test_a_foreign_picture_comes_closer_and_repeats(generator, tmp_path):
