@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import sys
+import weakref
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -144,7 +145,9 @@ class Archive:
     def __init__(self, root: str, path: Path):
         self.root = root
         try:
-            self.archive = open_archive(open_file(path), MAX_LIST)
+            file = open_file(path)
+            weakref.finalize(self, file.close)
+            self.archive = open_archive(file, MAX_LIST)
         except TooManyFilesError as error:
             raise ValueError(f"root={root}: {error} ({MAX_LIST} bytes of names); give a folder") from error
         except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
