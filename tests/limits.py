@@ -16,8 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import large_checkpoints
 import large_images
 import large_sets
+from dlcourse.errors import UserError
+from dlcourse.interop import load_pretrained
 from dlcourse.picture_files import open_picture
 from dlcourse.reports import animation
 from readers import CONFIG, READERS, image_folder
@@ -168,6 +171,27 @@ LIMITS: dict[str, Limit] = {
     "arrays of points": Limit(
         320, {"a million long labels": Worst(large_sets.long_words, is_slow=True)}, ".npz", large_sets.read_points
     ),
+    "checkpoint": Limit(
+        160,
+        {
+            "a tensor of 128 MiB": Worst(large_checkpoints.tensor(128), "another task"),
+            "the same, by an old torch": Worst(large_checkpoints.tensor(128, is_legacy=True), "another task"),
+            "half a million sets": Worst(
+                large_checkpoints.program(b"\x8f" * 499_990), "not a checkpoint", is_slow=True
+            ),
+            "a list of 80 000 files": Worst(content(large_checkpoints.many_files(80_000)), "not a checkpoint"),
+            "a list of 100 000 files": Worst(content(large_checkpoints.many_files(100_000)), "too many files"),
+        },
+    ),
+    "network pickle": Limit(
+        256,
+        {
+            "40 MiB, shared": Worst(content(large_checkpoints.shared_arrays(40, 4)), "make no network"),
+            "40 MiB, shared by many": Worst(content(large_checkpoints.shared_arrays(40, 5)), "more than 4 times"),
+        },
+        ".pkl",
+        load_pretrained,
+    ),
     "config.yaml": Limit(128, {"a long list": Worst(content(CONFIG.encode() + b"a: [" + b"1," * 60_000 + b"1]"))}),
     "metrics.jsonl": Limit(
         512,
@@ -198,7 +222,7 @@ def status(name: str) -> float:
 def read_here(reader: str, path: Path, limit: int | None) -> Measured:
     """Read a file in this process, which can get no more than `limit` MiB and cannot be used afterwards."""
     own = LIMITS[reader]
-    read, errors = (own.read, ValueError) if own.read else (READERS[reader].read, READERS[reader].errors)
+    read, errors = (own.read, (ValueError, UserError)) if own.read else (READERS[reader].read, READERS[reader].errors)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     before = status("VmRSS")
     if limit is not None:

@@ -143,4 +143,4 @@ def test_arrays_that_share_their_bytes_do_not_add_up(tmp_path):
     program = dtype + data + b"](" + made * 300 + b"e\x94"
     (tmp_path / "a.pkl").write_bytes(b"\x80\x04" + program[:-1] + b"\x870.")
     (tmp_path / "a.pkl").write_bytes(b"\x80\x04(" + program + b"t.")
-    refused(tmp_path / "a.pkl", "more than 16 times as large as the file", load_pretrained, UserError)
+    refused(tmp_path / "a.pkl", "more than 4 times as large as the file", load_pretrained, UserError)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have under 20 000
 MAX_VALUES = 500_000  # that one meets on the way through the content; what is there twice is met twice
 MAX_DEPTH = 100
-MAX_SHARING = 16  # times the length of the file: bytes of all arrays together, which may share what is in it
+MAX_SHARING = 4  # times the length of the file: bytes of all arrays together, which may share what is in it
 MAX_BITS = 64  # of whole numbers: longer ones could be made to fall into one slot of a dict
 KEYS = (str, int, float, bool, bytes, type(None))  # exact types; a tuple can take for ever to hash
 

@@ -11,7 +11,7 @@ import stat
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ LEGACY_VERSION = b"\x80\x02M\xe9\x03."
 END = 22  # bytes, of the record that ends an archive (PKWARE APPNOTE 4.3.16)
 MAX_DIRECTORY = 2**22  # bytes, of an archive's list of files: of about 50 000 tensors
 MAX_DIMS = 16
+PIECE = 2**22  # bytes that are read at a time
 KINDS = {
     "Double": torch.float64,
     "Float": torch.float32,
@@ -174,21 +175,24 @@ def load_archive(file: BinaryIO, length: int) -> Any:
             kind = "NumPy arrays (.npz)" if any(name.endswith(".npy") for name in names) else "a zip archive"
             raise RefusedError(f"{kind}, not a checkpoint")
         prefix = program.removesuffix("data.pkl")
-        if f"{prefix}byteorder" in names and stored(archive, f"{prefix}byteorder") != b"little":
+        if f"{prefix}byteorder" in names and stored(archive, f"{prefix}byteorder").read() != b"little":
             raise RefusedError("written on a computer of another byte order")
         storages = Storages(length)
-        content = storages.machine.run(BytesIO(stored(archive, program)))
+        content = storages.machine.run(BytesIO(stored(archive, program).read()))
         for name, storage in storages.found.items():
+            length = archive.getinfo(f"{prefix}data/{name}").file_size
+            if length != storage.content.nbytes():
+                raise RefusedError(f"refused: {length} bytes for a storage of {storage.content.nbytes()}")
             fill(storage, stored(archive, f"{prefix}data/{name}"))
     return content
 
 
-def stored(archive: zipfile.ZipFile, name: str) -> bytes:
-    """The content of a file, which torch.save does not pack; its checksum is right."""
+def stored(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """A file, which torch.save does not pack; who has read it to its end knows that its checksum is right."""
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise RefusedError(f"refused: {name} is packed, which torch.save never does")
-    return archive.read(info)
+    return archive.open(info)
 
 
 def load_legacy(file: BinaryIO, length: int) -> Any:
@@ -196,32 +200,35 @@ def load_legacy(file: BinaryIO, length: int) -> Any:
 
     Behind them lie the storages, each after its length.
     """
-    programs = BytesIO(file.read())
-    programs.seek(len(LEGACY))
-    if programs.read(len(LEGACY_VERSION)) != LEGACY_VERSION:
+    file.seek(len(LEGACY))
+    if file.read(len(LEGACY_VERSION)) != LEGACY_VERSION:
         raise ValueError("of an unknown version")
     storages = Storages(length)
-    storages.machine.run(programs)
-    content = storages.machine.run(programs)
-    names = storages.machine.run(programs)
+    storages.machine.run(file)
+    content = storages.machine.run(file)
+    names = storages.machine.run(file)
     if not isinstance(names, list) or set(names) != storages.found.keys():
         raise ValueError("cut short or damaged (its list of storages)")
     for name in names:
         storage = storages.found[name]
-        count = int.from_bytes(programs.read(8), "little")
+        count = int.from_bytes(file.read(8), "little")
         if count * storage.dtype.itemsize != storage.content.nbytes():
             raise ValueError("cut short or damaged (the length of a storage)")
-        fill(storage, programs.read(storage.content.nbytes()))
+        fill(storage, file)
     return content
 
 
-def fill(storage: Storage, content: bytes) -> None:
-    """Put the bytes in their place."""
-    if len(content) != storage.content.nbytes():
-        raise RefusedError(f"refused: {len(content)} bytes for a storage of {storage.content.nbytes()}")
-    if content:
-        own = torch.empty(0, dtype=torch.uint8).set_(storage.content)
-        own.numpy()[:] = memoryview(content)
+def fill(storage: Storage, file: IO[bytes]) -> None:
+    """Put the next bytes of a file in their place, a piece at a time."""
+    size = storage.content.nbytes()
+    if size == 0:
+        return
+    own = torch.empty(0, dtype=torch.uint8).set_(storage.content).numpy()
+    for start in range(0, size, PIECE):
+        piece = file.read(min(PIECE, size - start))
+        if len(piece) != min(PIECE, size - start):
+            raise RefusedError(f"refused: {start + len(piece)} bytes for a storage of {size}")
+        own[start : start + PIECE] = memoryview(piece)
 
 
 def encoded(text: Any, encoding: Any) -> bytes:
