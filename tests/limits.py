@@ -81,6 +81,13 @@ def repeated(row: bytes, count: int) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(row * count)
 
 
+def cells(columns: int, count: int) -> bytes:
+    """A table of attributes."""
+    names = ",".join(f"{index:x}" for index in range(columns))
+    row = ",1" * columns
+    return "\n".join([f"seed,{names}", *(f"{seed}{row}" for seed in range(count))]).encode()
+
+
 def new_names(path: Path) -> None:
     """Rows of which each has names of its own."""
     row = '{{"step": 1, "{0}a": 1, "{0}b": 1}}\n'
@@ -192,6 +199,13 @@ LIMITS: dict[str, Limit] = {
         ".pkl",
         load_pretrained,
     ),
+    "attributes.csv": Limit(
+        320,
+        {
+            "two million cells": Worst(content(cells(999, 2000)), "is the same for all", is_slow=True),
+            "a million columns": Worst(content(b"seed," + b"a," * 10**6 + b"\n" + b"1\n" * 10**6), "more than 1000"),
+        },
+    ),
     "config.yaml": Limit(128, {"a long list": Worst(content(CONFIG.encode() + b"a: [" + b"1," * 60_000 + b"1]"))}),
     "metrics.jsonl": Limit(
         512,
@@ -210,6 +224,24 @@ LIMITS: dict[str, Limit] = {
         },
     ),
 }
+
+
+# name in READERS of a reader without a row of its own -> the row that holds for it
+SAME = {
+    "foreign checkpoint": "network pickle",
+    "w": "checkpoint",
+    "weights of VGG19": "checkpoint",
+    "attribute network": "checkpoint",
+    "features of reals": "checkpoint",
+    "picture of a class": "picture",
+    "archive": "archive of pictures",
+    "labelled archive": "labels in an archive",
+    "dataset.json": "labels in an archive",
+    "points.csv": "table of points",
+    "points.npz": "arrays of points",
+    "composed.yaml": "config.yaml",
+}
+OUR_OWN = {"cached levels"}  # no stranger writes it
 
 
 def status(name: str) -> float:

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from conftest import ROOT
-from limits import LIMITS, Measured
+from limits import LIMITS, OUR_OWN, SAME, Measured
+from readers import READERS
 
 PAGE = (ROOT / "docs" / "untrusted_files.md").read_text()
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
@@ -57,6 +58,11 @@ def test_every_reader_stays_within_its_memory():
     for reader, kinds in measure().items():
         for kind, found in kinds.items():
             check(found, reader, kind)
+
+
+def test_every_reader_has_a_row():
+    assert READERS.keys() == ((LIMITS.keys() & READERS.keys()) | SAME.keys() | OUR_OWN)
+    assert set(SAME.values()) <= LIMITS.keys() and not SAME.keys() & LIMITS.keys()
 
 
 def test_the_page_states_the_limit_of_every_reader():

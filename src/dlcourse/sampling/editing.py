@@ -21,7 +21,8 @@ from dlcourse.sampling.result import Result, Sampler
 from dlcourse.sampling.sheets import enlarged, table, unique
 
 MOST_STRENGTH = 100.0  # further out every picture is of one colour
-MAX_BYTES = 2**24  # of a file of attributes: about half a million seeds
+MAX_BYTES = 2**22  # of a file of attributes: about a hundred thousand seeds
+MAX_COLUMNS = 1000
 
 Attributes = dict[str, dict[int, float]]  # name -> seed -> value
 
@@ -154,14 +155,20 @@ def read_attributes(path: str) -> Attributes:
             text = file.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES} bytes")
-        rows = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline="")))
+        table = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+        if len(table.fieldnames or ()) > MAX_COLUMNS:  # every row has all of them, however short it is in the file
+            raise ValueError(f"more than {MAX_COLUMNS} columns")
+        names = [name for name in table.fieldnames or () if name != "seed"]
     except (OSError, ValueError, csv.Error) as error:
         raise ValueError(f"attributes={path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if not rows or "seed" not in rows[0] or len(rows[0]) < 2:
+    if "seed" not in (table.fieldnames or ()) or not names:
         raise ValueError(f"attributes={path}: needs a column called seed, and one for each attribute")
-    found: Attributes = {name: {} for name in rows[0] if name not in ("seed", None)}
-    for line, row in enumerate(rows, start=2):
-        note(found, row, f"attributes={path}, line {line}")
+    found: Attributes = {name: {} for name in names}
+    try:
+        for line, row in enumerate(table, start=2):
+            note(found, row, f"attributes={path}, line {line}")
+    except csv.Error as error:
+        raise ValueError(f"attributes={path}: cannot be read ({error})") from None
     for name, values in found.items():
         if len(set(values.values())) < 2:
             raise ValueError(f"attributes={path}: {name[:60]} is the same for all seeds")
