@@ -179,7 +179,7 @@ LIMITS: dict[str, Limit] = {
         320, {"a million long labels": Worst(large_sets.long_words, is_slow=True)}, ".npz", large_sets.read_points
     ),
     "checkpoint": Limit(
-        160,
+        192,
         {
             "a tensor of 128 MiB": Worst(large_checkpoints.tensor(128), "another task"),
             "the same, by an old torch": Worst(large_checkpoints.tensor(128, is_legacy=True), "another task"),
