@@ -70,9 +70,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--steps", type=int, default=5000)
+    repeats, steps = vars(parser.parse_args()).values()
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
-        cfg = hydra.compose("train", ["device=cpu"])
+        cfg = hydra.compose("train", ["device=cpu", f"runner.max_steps={steps}"])
     config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     torch.set_num_threads(config["runner"]["num_threads"])
     in_the_runner(config), bare_loop(config)  # warm-up

@@ -208,6 +208,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=PEERS, default="cpu")
+    parser.add_argument(
+        "--product", type=int, help="side of the machine's matrix product (default: 2048, or 8192 on a GPU)"
+    )
     parser.add_argument("--rosinality", metavar="CLONE", help="measure this port, too")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--resolution", type=int, help=argparse.SUPPRESS)
@@ -217,7 +220,7 @@ def main() -> None:
         child(arguments)
         return
     torch.set_num_threads(arguments.threads)
-    size, rates = (2048 if arguments.device == "cpu" else 8192), []
+    size, rates = arguments.product or (2048 if arguments.device == "cpu" else 8192), []
     for dtype in (torch.float32, torch.bfloat16):
         a = torch.randn(size, size, dtype=dtype, device=arguments.device)
         rates.append(2 * size**3 / seconds_of(partial(torch.matmul, a, a), 5) / 1e9)

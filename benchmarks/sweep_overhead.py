@@ -39,7 +39,7 @@ for make_optimizer in OPTIMIZERS:
         inputs = (inputs - inputs.mean(0)) / inputs.std(0)
         model = MLP((2,), 3, [10, 10], "relu", "he", 0.01, 0.0, "none")
         optimizer = make_optimizer(model.parameters())
-        for _ in range(5000):
+        for _ in range({steps}):
             optimizer.zero_grad()
             F.cross_entropy(model(inputs), labels).backward()
             optimizer.step()
@@ -59,8 +59,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="A sweep against bare loops, as whole processes.")
     parser.add_argument("--repeats", type=int, default=3)
-    repeats = parser.parse_args().repeats
-    pairs = [(seconds_of([str(SCRIPT), *SWEEP]), seconds_of(["-c", BARE])) for _ in range(repeats)]
+    parser.add_argument("--steps", type=int, default=5000)
+    repeats, steps = vars(parser.parse_args()).values()
+    sweep, bare = [str(SCRIPT), *SWEEP, f"runner.max_steps={steps}"], ["-c", BARE.format(steps=steps)]
+    pairs = [(seconds_of(sweep), seconds_of(bare)) for _ in range(repeats)]
     ratios = [sweep / bare for sweep, bare in pairs]
     print(f"sweep       {statistics.median(sweep for sweep, _ in pairs):.1f} s (median of {repeats})")
     print(f"bare loops  {statistics.median(bare for _, bare in pairs):.1f} s")

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from dlcourse.runner import Runner
     from dlcourse.tasks import Classification
 
-LESS_MEMORY = (
-    "less is needed with precision=bf16 (on a GPU), a smaller task.batch_size or task.growth.batch_size, "
-    "task.accumulate=2 (StyleGAN) or dataset.content_size (style transfer)"
-)
+LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
+    "task.batch_size": "a smaller task.batch_size",
+    "task.growth.batch_size": "a smaller task.growth.batch_size",
+    "task.accumulate": "task.accumulate=2",
+    "dataset.content_size": "a smaller dataset.content_size",
+}
 
 
 def run_dir_of(cfg: DictConfig) -> Path:
@@ -175,8 +177,12 @@ def refuse_other_data(weights: Path, path: Path, theirs: dict[str, Any], ours: D
 
 
 @contextlib.contextmanager
-def end_told(run_dir: Path) -> Iterator[None]:
+def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
     """Say how to go on with a run that ends early: asked to (status 128 + signal), or because of what surrounds it.
+
+    Args:
+        run_dir: its folder.
+        cfg: its config, unless it has begun and has one of its own.
 
     Raises:
         UserError: no memory, or a folder in which nothing can be written.
@@ -196,8 +202,11 @@ def end_told(run_dir: Path) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
+        from resuming import read_composed  # here: it knows this file
+
         reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise UserError(f"out of memory ({reason}); {LESS_MEMORY}; {way_on(run_dir)}") from error
+        own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
+        raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
 
 
 def told(end: KeyboardInterrupt, run_dir: Path) -> str:
@@ -206,6 +215,15 @@ def told(end: KeyboardInterrupt, run_dir: Path) -> str:
         return f"{end}: checkpoint written; {way_on(run_dir)}"
     lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
     return f"interrupted{lost}"
+
+
+def less_memory(cfg: DictConfig) -> str:
+    """What a run with this config can do with less memory."""
+    from dlcourse.checkpoint import flatten
+
+    keys = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]  # a mapping
+    cures = ["precision=bf16 (on a GPU)", *(cure for key, cure in LESS_MEMORY.items() if key in keys)]
+    return f"less is needed with {' or '.join(cures)}"
 
 
 def has_begun(run_dir: Path) -> bool:

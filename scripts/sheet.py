@@ -15,8 +15,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
     parser.add_argument("--name", help="which pictures, images/NAME_<step>.png (default: the only kind there is)")
-    parser.add_argument("--rows", metavar="KEY", help="such as task.content_weight")
-    parser.add_argument("--columns", metavar="KEY", help="such as task.style_weight")
+    parser.add_argument("--rows", metavar="KEY", help="such as objective.content_weight")
+    parser.add_argument("--columns", metavar="KEY", help="such as dataset.style_size")
     parser.add_argument(
         "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="(default: %(default)s)"
     )

@@ -25,7 +25,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
     run_dir = run_folders.run_dir_of(cfg)
-    with run_folders.end_told(run_dir), run_folders.held(run_dir) as held:
+    with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
         if cfg.resume is not None:
             cfg = resuming.config_of(run_dir, HydraConfig.get().overrides.task, READS)
         else:

@@ -142,6 +142,11 @@ def test_repeats_are_that_many_minibatches():
     assert twice.d_descent.updates == 2
 
 
+def test_something_of_the_discriminator_is_left_to_learn():
+    with pytest.raises(UserError, match=r"task: freeze_d must be in \[0, 2\] at 16 pixels, got 3"):
+        make("task.freeze_d=3")
+
+
 def test_frozen_resolutions_of_the_discriminator():
     task = make("task.freeze_d=1", "task.growth.initial_resolution=16")
     before = copy.deepcopy(task.discriminator.state_dict())

@@ -88,8 +88,8 @@ class StyleGAN(Task):
     ):
         if min(repeats, accumulate) < 1:
             raise ValueError(f"repeats and accumulate must be at least 1, got {repeats} and {accumulate}")
-        if freeze_d < 0:
-            raise ValueError(f"freeze_d must not be negative, got {freeze_d}")
+        if not 0 <= freeze_d <= (most := discriminator.resolution.bit_length() - 3):  # all but 4 x 4
+            raise ValueError(f"freeze_d must be in [0, {most}] at {discriminator.resolution} pixels, got {freeze_d}")
         if not 0 <= mixing_probability <= 1:
             raise ValueError(f"mixing_probability must be in [0, 1], got {mixing_probability}")
         if min(ema_half_life, discriminator_lr_factor) <= 0:
