@@ -265,8 +265,9 @@ def test_no_more_layers_are_truncated_than_there_are(generator):
         drawing(cutoff=9).styles(generator, [Seed(1)])
 
 
-def test_more_pictures_than_memory_holds_are_refused_before_the_first(generator, monkeypatch):
-    monkeypatch.setattr(generator, "mapping", None)
+def test_more_pictures_than_memory_holds_are_refused_before_the_first():
+    generator = small_generator(resolution=32)
+    generator.mapping = None  # computes nothing
     with pytest.raises(UserError, match="seeds: 200000 pictures, of this generator at most 131072 are drawn together"):
         drawing().pictures(generator, parse_seeds("0-199999"))
     for seeds in ("0-99999999", ["0-999999", 3]):
