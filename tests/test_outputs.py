@@ -79,7 +79,7 @@ def test_files_that_can_be_written(here):
 )
 def test_a_sampler_looks_before_it_draws(overrides, words, here, monkeypatch):
     sample = importlib.import_module("sample")
-    monkeypatch.setattr(sample, "averaged_generator", refuse_to_work)
+    monkeypatch.setattr("dlcourse.interop.load_generator", refuse_to_work)
     monkeypatch.setattr("dlcourse.checkpoint.newest", lambda path: path)
     cfg = OmegaConf.create(compose("checkpoint=faces.pt", *overrides, config_name="sample"))
     with pytest.raises(UserError, match=words):
@@ -143,7 +143,7 @@ def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
 
 
 HYDRA = {  # script -> overrides, and where its work begins
-    "evaluate": (["checkpoint=file", "output=file"], "evaluate.read_generator"),
+    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.interop.load_generator"),
     "find_lr": (["output=file/a.png"], "run_folders.build_classifier"),
     "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.data.ImageFolder.levels"),
     "style_frames": (
