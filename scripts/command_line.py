@@ -8,7 +8,8 @@ import re
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,7 +47,6 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
         reads: the keys that `job` reads; one that is given, and that none of them refers to, is a mistake.
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions through to here
 
     def guarded(cfg: DictConfig) -> None:
         try:
@@ -60,11 +60,26 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
 
     try:
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:])
-        hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
+        with exceptions_come_through():
+            hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
     except (HydraException, OmegaConfBaseException, UserError) as error:
         if wants_trace:
             raise
         fail(explain(error, config_name))
+
+
+@contextmanager
+def exceptions_come_through() -> Iterator[None]:
+    """Let Hydra raise what it would print; the environment is the user's again afterwards."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: Iterable[str]) -> None:

@@ -58,7 +58,6 @@ def own_folder(tmp_path, monkeypatch):
 def run_here(monkeypatch, *words, script=train, job=None):
     """What the script's job is given for these words, in this process; or let another job have it."""
     found = []
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)  # which command() sets
     monkeypatch.setattr("sys.argv", [f"{script.__name__}.py", *words])
     command_line.command(script.__name__, job or found.append, script.READS)
     return found[0] if found else None

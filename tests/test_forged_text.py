@@ -106,7 +106,6 @@ def test_no_command_is_missing():
 
 @pytest.mark.parametrize("script", COMMANDS)
 def test_what_files_say_is_shown_and_not_obeyed(script, tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [script, *map(os.fspath, COMMANDS[script](tmp_path))])
     try:

@@ -179,7 +179,7 @@ def test_only_kinks_are_skipped_and_a_tensor_full_of_them_is_no_success():
     assert (one.checked, one.skipped, one.verdict()) == (2, 2, "fine")
     zeros = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     unchecked = compare(lambda: zeros.abs().sum(), {"zeros": zeros}, 1e-5, 10, 0)
-    assert unchecked[0].verdict() == "unchecked" and "unchecked" in table(unchecked)
+    assert unchecked[0].verdict() == "unchecked" and table(unchecked)[1].endswith("unchecked")
     with pytest.raises(UserError, match="zeros: not checked, every entry has a kink within epsilon"):
         refuse_wrong(unchecked)
 

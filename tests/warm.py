@@ -41,11 +41,13 @@ class Warm:
         request = {"words": words, "cwd": str(cwd)} | {name: str(path) for name, path in files.items()}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        status = json.loads(self.process.stdout.readline())
+        status = self.process.stdout.readline()
+        if not status:
+            raise RuntimeError(f"the process that forks has ended, status {self.process.wait()}, at {words}")
         texts = {name: path.read_text() for name, path in files.items()}
         for path in files.values():
             path.unlink()
-        return subprocess.CompletedProcess(words, status, **texts)
+        return subprocess.CompletedProcess(words, int(status), **texts)
 
 
 def serve() -> None:
