@@ -7,7 +7,6 @@ if "OMP_WAIT_POLICY" not in os.environ:
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from PIL import Image
 
 from dlcourse.build import build
 from dlcourse.models.vgg import torchvision_indices
+from warm import warm
 
 os.environ["DLCOURSE_CACHE"] = str(Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}-cache")
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,14 +104,8 @@ def compose(*overrides: str, config_name: str = "train") -> dict:
 
 
 def run_script(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / name), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"},
-    )
+    """What a command does and says; without its start, which tests/test_startup.py looks at."""
+    return warm().run([f"scripts/{name}", *map(str, arguments)], cwd)
 
 
 def assert_same(first, second, place: str = "") -> None:

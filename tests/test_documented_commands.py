@@ -16,7 +16,7 @@ from PIL import Image
 from conftest import EVERY_STEP, PICTURES, ROOT, SMALL, SMALL_GAN, compose
 from dlcourse.build import build
 from documented import everywhere, filled, quick, quick_training, values_of
-from warm import Warm
+from warm import warm
 
 COMMANDS = everywhere()
 NOT_RUN = {  # command -> why; those of Hydra are composed
@@ -62,13 +62,7 @@ SWEEPS = [command for command in RUN if command.startswith("scripts/train.py -m 
 
 
 @pytest.fixture(scope="module")
-def warm():
-    with Warm() as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def things(tmp_path_factory, warm):
+def things(tmp_path_factory):
     """What the placeholders stand for."""
     folder = tmp_path_factory.mktemp("things")
     for name, angle in (("A", 0), ("B", 90), ("PHOTO", 180)):
@@ -93,18 +87,18 @@ def things(tmp_path_factory, warm):
         "scripts/import_checkpoint.py official.pkl imported.pt",
         "scripts/sample.py checkpoint=gan sampler=project target=PHOTO.jpg sampler.steps=1 output=found.png",
     ):
-        done = warm.run(shlex.split(command), folder)
+        done = warm().run(shlex.split(command), folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     (folder / "painting").symlink_to(sorted((folder / "paintings").glob("0_*"))[0])
     return folder
 
 
 @pytest.mark.parametrize("command", MARKED)
-def test_a_command_runs(command, warm, things, tmp_path):
+def test_a_command_runs(command, things, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     shutil.copytree(things / "points", tmp_path / "copy")
     command = filled(command, things=things, pictures=PICTURES, copy="copy", root=ROOT)
-    done = warm.run(quick(command), tmp_path)
+    done = warm().run(quick(command), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout + done.stderr and "Traceback" not in done.stderr
     for pattern, left in LEAVES.items():
@@ -141,7 +135,7 @@ def test_every_value_of_a_sweep_takes_its_steps(command, things):
             assert metrics and all(image.ndim == 4 for image in task.visualize().values())
 
 
-def test_the_demo_runs(warm, tmp_path):
+def test_the_demo_runs(tmp_path):
     recorder = tmp_path / "python"
     recorder.write_text('#!/bin/sh\necho "$@" >> commands\n')
     recorder.chmod(0o755)
@@ -157,7 +151,7 @@ def test_the_demo_runs(warm, tmp_path):
     commands = (tmp_path / "commands").read_text().splitlines()
     assert len(commands) == 4
     for command in commands:
-        done = warm.run(quick(command), tmp_path)
+        done = warm().run(quick(command), tmp_path)
         assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.glob("runs/demo/*/*")} == {
         "points",

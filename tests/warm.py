@@ -5,49 +5,56 @@ the statuses. It never computes a gradient, since torch's autograd does not surv
 """
 
 import atexit
+import functools
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 300  # for one command
 
 
 class Warm:
     """Runs the programs of scripts and benchmarks, one at a time; on Linux without their start."""
 
-    def __enter__(self):
-        self.environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
-        if sys.platform == "linux":
+    def __init__(self) -> None:
+        if sys.platform == "linux":  # elsewhere a fork may lack what it needs
             command = [sys.executable, str(Path(__file__).resolve())]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-            self.process = subprocess.Popen(command, **pipes, env=self.environment)
-        return self
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            atexit.register(self.close)
 
-    def __exit__(self, *_):
-        if sys.platform == "linux":
-            self.process.stdin.close()
-            self.process.wait(timeout=60)
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
 
     def run(self, words: list[str], cwd: Path) -> subprocess.CompletedProcess:
         """As subprocess.run of `python words[0] ...`; a status below 0 is a signal's."""
-        if sys.platform != "linux":  # elsewhere a fork may lack what it needs
+        if sys.platform != "linux":
             command = [sys.executable, str(ROOT / words[0]), *words[1:]]
-            return subprocess.run(command, cwd=cwd, env=self.environment, capture_output=True, text=True)
-        files = {name: cwd / f".{name}-of-command" for name in ("stdout", "stderr")}
-        request = {"words": words, "cwd": str(cwd)} | {name: str(path) for name, path in files.items()}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        status = self.process.stdout.readline()
-        if not status:
-            raise RuntimeError(f"the process that forks has ended, status {self.process.wait()}, at {words}")
-        texts = {name: path.read_text() for name, path in files.items()}
-        for path in files.values():
-            path.unlink()
+            return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS)
+        with tempfile.TemporaryDirectory() as folder:
+            files = {name: Path(folder, name) for name in ("stdout", "stderr")}
+            request = {"words": words, "cwd": str(cwd), "environment": dict(os.environ)}
+            self.process.stdin.write(json.dumps(request | {name: str(path) for name, path in files.items()}) + "\n")
+            self.process.stdin.flush()
+            status = self.process.stdout.readline()
+            if not status:
+                raise RuntimeError(f"the process that forks has ended, status {self.process.wait()}, at {words}")
+            texts = {name: path.read_text() for name, path in files.items()}
         return subprocess.CompletedProcess(words, int(status), **texts)
+
+
+@functools.cache
+def warm() -> Warm:
+    """The one of this process, which is started when it is first asked for."""
+    return Warm()
 
 
 def serve() -> None:
@@ -61,16 +68,21 @@ def serve() -> None:
 
 def become(request: dict) -> None:
     """Be the program that is asked for, and end as it does."""
+    signal.alarm(SECONDS)
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         handle = os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
     program = ROOT / request["words"][0]
     sys.argv = [str(program), *request["words"][1:]]
     sys.path[0] = str(program.parent)
     status = 0
     try:
+        if program.parent.name == "scripts":
+            process_start.begin()
         runpy.run_path(str(program), run_name="__main__")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -86,6 +98,8 @@ def become(request: dict) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(1, str(ROOT / "scripts"))
+    import process_start
+
     import matplotlib.backends.backend_agg  # noqa: F401
     import matplotlib.figure  # noqa: F401
     import torch._dynamo  # what optimizers load
@@ -93,5 +107,8 @@ if __name__ == "__main__":
 
     import run_folders  # noqa: F401
     from dlcourse import data, metrics, models, runner, sampling, tasks  # noqa: F401
+    from dlcourse.data.demo_pictures import PICTURES
 
+    for draw in PICTURES.values():
+        draw()
     serve()

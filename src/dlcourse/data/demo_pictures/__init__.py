@@ -3,6 +3,7 @@
 They are drawn by code: nothing to download, no licence to respect, and always the same pictures.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -12,10 +13,11 @@ from dlcourse.data.demo_pictures.brushwork import painting
 from dlcourse.data.demo_pictures.mosaic import mosaic
 from dlcourse.data.demo_pictures.seascape import seascape
 
+# A second's work each: a process draws them once, and nobody changes what it is given.
 PICTURES: dict[str, Callable[[], Image.Image]] = {
-    "seascape": seascape,  # a lighthouse, a village and a sailing boat by the sea: 384 x 288
-    "painting": painting,  # suns over fields in thick, swirling brush strokes: 320 x 320
-    "mosaic": mosaic,  # warm broken tiles, set in rings: 320 x 320
+    "seascape": functools.cache(seascape),  # a lighthouse, a village and a sailing boat by the sea: 384 x 288
+    "painting": functools.cache(painting),  # suns over fields in thick, swirling brush strokes: 320 x 320
+    "mosaic": functools.cache(mosaic),  # warm broken tiles, set in rings: 320 x 320
 }
 
 
