@@ -56,13 +56,15 @@ def evaluate(cfg: DictConfig) -> None:
 def output_folder(path: Path, cfg: DictConfig) -> Path:
     """`output`, or evaluation/<name of the checkpoint> in its run, or here for a file of no run.
 
+    Nothing that is there already is replaced, unless `output` names it.
+
     Raises:
         UserError: nothing can be written there, or to `cache`, or a link leads out of the run.
     """
     from dlcourse import outputs
     from dlcourse.reports.runs import results_folder
 
-    folder = Path(cfg.output or results_folder(path, "evaluation") / path.stem)
+    folder = Path(cfg.output or outputs.unused(results_folder(path, "evaluation") / path.stem))
     for name, place in {"output": folder, "cache": cfg.cache}.items():
         if place is not None:
             outputs.check_folder(Path(place), f"{name}={place}")

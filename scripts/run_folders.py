@@ -189,13 +189,14 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
     """
     try:
         yield
+    except UserError as error:
+        if cfg.resume is None or "no such f" not in str(error):
+            raise
+        raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
     except KeyboardInterrupt as end:
         if os.environ.get("RANK", "0") == "0":
             say(told(end, run_dir), file=sys.stderr)
         sys.exit(status_of(end))
-    except UserError as error:
-        has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
-        raise UserError(f"{error}; {way_on(run_dir)}" if has_checkpoint else str(error)) from error
     except OSError as error:
         what = f"{error.filename or run_dir}: {error.strerror}"
         raise UserError(f"{what}; make room or change rights, then {way_on(run_dir)}") from error
@@ -207,6 +208,16 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
         raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
+
+
+@contextlib.contextmanager
+def way_on_told(run_dir: Path) -> Iterator[None]:
+    """Within the block, which trains, what ends it also says how to go on if there is a checkpoint."""
+    try:
+        yield
+    except UserError as error:
+        has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
+        raise UserError(f"{error}; {way_on(run_dir)}" if has_checkpoint else str(error)) from error
 
 
 def told(end: KeyboardInterrupt, run_dir: Path) -> str:

@@ -50,7 +50,11 @@ def sample(cfg: DictConfig) -> None:
 
 
 def output_path(checkpoint_path: Path, config: dict) -> Path:
-    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, or in samples/ here."""
+    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, or in samples/ here.
+
+    Nothing that is there already is replaced, unless `output` names it.
+    """
+    from dlcourse import outputs
     from dlcourse.reports.runs import results_folder
 
     output = config["output"]
@@ -59,9 +63,8 @@ def output_path(checkpoint_path: Path, config: dict) -> Path:
     sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
     what = {"": Path(config["target"] or "").stem, "seeds": config["seeds"], "psi": config["truncation_psi"]}
     words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]
-    return Path(
-        output or results_folder(checkpoint_path, "samples"), f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png"
-    )
+    folder = Path(output or results_folder(checkpoint_path, "samples"))
+    return outputs.unused(folder / f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png")
 
 
 if __name__ == "__main__":

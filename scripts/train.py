@@ -92,8 +92,10 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
         return
     if processes.rank() == 0:
         run_folders.record_config(cfg, run_dir)
-        say(f"{run_dir}: {config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
-    runner.train(task, run_dir, config, step, observe)
+        begun = f"on from step {step}, " if step else ""
+        say(f"{run_dir}: {begun}{config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+    with run_folders.way_on_told(run_dir):
+        runner.train(task, run_dir, config, step, observe)
 
 
 if __name__ == "__main__":

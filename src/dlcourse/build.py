@@ -4,7 +4,8 @@ import difflib
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -139,7 +140,13 @@ def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any
     try:
         return target(*args, **kwargs)
     except (ValueError, OSError, TypeError) as error:
-        raise UserError(f"{key}: {error}") from error
+        raise UserError(objection(key, error, kwargs)) from error
+
+
+def objection(key: str, error: Exception, arguments: Container[str]) -> str:
+    """What a constructor says of a value, with its key in front: "task.batch_size must be ..." for "batch_size ..."."""
+    argument = re.match(r"\w*", str(error))[0]  # type: ignore[index]  # it matches nothing, too
+    return f"{key}.{error}" if argument in arguments else f"{key}: {error}"
 
 
 def locate(path: Any, key: str) -> Callable[..., Any]:

@@ -116,4 +116,7 @@ def announce(signum: int) -> None:
     """
     if os.environ.get("RANK", "0") == "0":
         with contextlib.suppress(OSError):  # nobody reads it
-            os.write(2, f"{signal.Signals(signum).name}: finishing the step; Ctrl-C does not wait for it\n".encode())
+            os.write(
+                2,
+                f"{signal.Signals(signum).name}: finishing the step; another Ctrl-C ends at once, without a checkpoint\n".encode(),
+            )

@@ -1,5 +1,6 @@
 """Whether a result can be written where it is wanted: looked at before the work, so that nothing is lost at its end."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Collection
@@ -49,3 +50,11 @@ def check_folder(folder: Path, given: str, *names: str) -> None:
     for name in names:
         if len(os.fsencode(name)) > longest:
             raise UserError(f"{given}: cannot be written (a name of more than {longest} bytes; choose a shorter one)")
+
+
+def unused(path: Path) -> Path:
+    """`path`, or with _2, _3, ... before its suffix where something of that name is there already, of any suffix."""
+    taken = {entry.name for entry in path.parent.iterdir()} if path.parent.is_dir() else set()
+    taken |= {Path(name).stem for name in taken}
+    names = itertools.chain([path.stem], (f"{path.stem}_{number}" for number in itertools.count(2)))
+    return path.with_name(next(name for name in names if name not in taken) + path.suffix)

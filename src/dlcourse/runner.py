@@ -11,6 +11,7 @@ import torch
 
 from dlcourse import checkpoint, processes
 from dlcourse.allocator import return_freed_memory
+from dlcourse.build import objection
 from dlcourse.descent import Metrics
 from dlcourse.errors import UserError
 from dlcourse.interruption import Interrupted, Interruption, announce
@@ -106,7 +107,7 @@ class Runner:
         try:
             task.setup(self.device)
         except ValueError as error:
-            raise UserError(f"task: {error}") from error
+            raise UserError(objection("task", error, config.get("task", {}))) from error
         if self.compile:
             torch._dynamo.config.recompile_limit = 64  # a network that grows is compiled for every level of detail
             for network in task.networks():

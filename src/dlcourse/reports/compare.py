@@ -121,6 +121,12 @@ def final_values(group: Group, tag: str) -> list[float]:
     return [final[tag] for final in (run.final() for run in group.runs) if final.get(tag) is not None]
 
 
+def last_steps(group: Group) -> str:
+    """The last step that the runs of a group have logged: 200, or 50-200 where some are not as far as others."""
+    steps = [max((row["step"] for row in run.rows), default=0) for run in group.runs]
+    return "-".join(map(str, sorted({min(steps), max(steps)})))
+
+
 def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
     """The metrics to compare: those asked for, else all losses and accuracies, in the order of their appearance.
 
@@ -150,11 +156,11 @@ def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
 
 
 def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
-    """The table as numbers: a heading, then each group's name, number of runs, mean and deviation of each tag."""
-    rows: list[list[str | int | float]] = [["settings", "runs"]]
+    """The table as numbers: a heading, then each group's name, number of runs, last step, mean and deviation of each tag."""
+    rows: list[list[str | int | float]] = [["settings", "runs", "step"]]
     rows[0] += [f"{tag} {what}" for tag in tags for what in ("mean", "std")]
     for group in groups:
-        row: list[str | int | float] = [group.name, len(group.runs)]
+        row: list[str | int | float] = [group.name, len(group.runs), last_steps(group)]
         for tag in tags:
             values = final_values(group, tag)
             row += [statistics.fmean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
@@ -163,10 +169,10 @@ def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str |
 
 
 def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
-    """Rows of cells: a heading, then each group's name, number of runs, and mean ± standard deviation of each tag."""
-    rows = [["settings", "runs", *tags]]
+    """Rows of cells: a heading, then each group's name, number of runs, last step, mean ± standard deviation of each tag."""
+    rows = [["settings", "runs", "step", *tags]]
     for group in groups:
-        cells = [group.name, str(len(group.runs))]
+        cells = [group.name, str(len(group.runs)), last_steps(group)]
         for tag in tags:
             values = final_values(group, tag)
             spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
