@@ -1,5 +1,6 @@
 """The words of a command line, made ready for Hydra: in its order, paths quoted, keys of a resumed run let through."""
 
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,8 +39,29 @@ def prepared(words: list[str]) -> list[str]:
     others = list(words)
     for word in options.overrides:
         others.remove(word)
-    paths = path_overrides.take_paths_as_they_are(options.overrides, options.multirun)
+    paths = [of_group(word) for word in path_overrides.take_paths_as_they_are(options.overrides, options.multirun)]
+    if options.multirun:
+        refuse_shared_output(paths)
     return with_keys_of_a_resumed_run(paths) + others
+
+
+def of_group(word: str) -> str:
+    """A word that picks a group's choice, as Hydra understands it: null is none, what looks like a number is a name."""
+    group, equal, value = word.partition("=")
+    if not equal or not (CONFIGS / group).is_dir():
+        return word
+    if is_null(word) and (CONFIGS / group / "none.yaml").exists():
+        return f"{group}=none"
+    return f'{group}="{value}"' if re.fullmatch(r"[\d.]+|true|false|null", value, re.IGNORECASE) else word
+
+
+def refuse_shared_output(words: list[str]) -> None:
+    """Raise UserError for an `output` that the runs of a sweep would write one after the other, up to the last."""
+    for word in words:
+        key, _, value = word.partition("=")
+        is_folder = value.endswith(("/", '/"')) or Path(value.strip('"')).is_dir()
+        if key == "output" and not is_folder and not is_null(word) and "," not in value and "${" not in value:
+            raise UserError(f"{word}: every run of the sweep would write this; give a folder, as in output=A/")
 
 
 def refuse(message: str) -> NoReturn:

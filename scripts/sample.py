@@ -4,6 +4,7 @@ import command_line
 
 import re
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -35,7 +36,7 @@ def sample(cfg: DictConfig) -> None:
     sampler = build(config["sampler"], "sampler")
     path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
     output = output_path(path, config)
-    check_output(sampler, output, config["singles"], [path, *([Path(config["target"])] if config["target"] else [])])
+    check_output(sampler, output, config["singles"], [path, *files_in(config["sampler"])])
     generator = load_generator(path)[0].requires_grad_(False)
     torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
     torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
@@ -47,6 +48,14 @@ def sample(cfg: DictConfig) -> None:
         result = sampler(generator)
     for written in save(result, output, config["singles"]):
         say(written)
+
+
+def files_in(node: Any) -> list[Path]:
+    """The files that a sampler's config names: its target, w in files among its seeds, tables."""
+    if isinstance(node, str):
+        return [Path(word.strip()) for word in (node, *node.split(",")) if word and Path(word.strip()).is_file()]
+    parts = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
+    return [path for part in parts for path in files_in(part)]
 
 
 def output_path(checkpoint_path: Path, config: dict) -> Path:

@@ -24,8 +24,13 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
+    from dlcourse.reports.runs import refuse_links_out  # here: it loads torch
+
     run_dir = run_folders.run_dir_of(cfg)
+    if type(cfg.devices) is not int:
+        raise UserError(f"devices must be a whole number of processes, got {cfg.devices}")
     with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
+        refuse_links_out(run_dir)
         if cfg.resume is not None:
             cfg = resuming.config_of(run_dir, HydraConfig.get().overrides.task, READS)
         else:

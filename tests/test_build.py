@@ -93,7 +93,7 @@ def test_a_whole_number_is_a_valid_float():
 
 
 def test_a_senseless_value_carries_its_key():
-    with pytest.raises(UserError, match=r"^task\.model: dropout must be in \[0, 1\), .*got 2"):
+    with pytest.raises(UserError, match=r"^task\.model\.dropout must be in \[0, 1\), .*got 2"):
         build({"model": MLP | {"dropout": 2}}, "task")["model"]((2,), 3)
 
 

@@ -204,6 +204,14 @@ def test_words_that_make_no_command_line_are_refused_with_the_cure(words, said):
         ("content=A.jpg", "content=A.jpg: content plays no part here; it is for style transfer, as in experiment="),
         ("weights=7", "weights=7: weights is for StyleGAN, as in experiment=stylegan_faces_tiny"),
         ("resume=true", "resume=true: not a run; there is no such folder"),
+        ("optimizer=null", "optimizer=null: no such choice; optimizer is one of adam, adam_pixels"),
+        ("optimizer=5", "optimizer=5: no such choice; optimizer is one of adam, adam_pixels"),
+        ("devices=abc", "devices must be a whole number of processes, got abc"),
+        ("devices=1.5", "devices must be a whole number of processes, got 1.5"),
+        ("devices=null", "devices must be a whole number of processes, got None"),
+        ("device=meta", "device=meta cannot be used here"),
+        ("runner.num_threads=3000000000", "runner.num_threads must be at most 1024, got 3000000000"),
+        ("optimizer.lr=1e40", "optimizer.lr must be at most 3.4e+38, torch's largest number, got 1e+40"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(word, said, monkeypatch, capsys):
@@ -242,6 +250,35 @@ def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
     sweeps, others = search.split(["content=ä,ö", "style=ü (1).jpg", "search.folder=a,b", "-m"])
     assert list(sweeps[0].sweep_string_iterator()) == ['"ä"', '"ö"']
     assert others == ['style="ü (1).jpg"', 'search.folder="a,b"']
+
+
+@pytest.mark.parametrize(
+    ("word", "given"),
+    [
+        ("augment=null", "augment=none"),
+        ("dataset=null", 'dataset="null"'),
+        ("model=5", 'model="5"'),
+        ("model=true", 'model="true"'),
+        ("optimizer=adam", "optimizer=adam"),
+        ("seed=5", "seed=5"),
+    ],
+)
+def test_a_group_takes_null_and_names_that_look_like_numbers(word, given):
+    assert hydra_words.prepared([word]) == [given]
+
+
+def test_null_is_a_groups_none(monkeypatch):
+    none = run_here(monkeypatch, "experiment=stylegan_faces_tiny", "augment=none")
+    assert run_here(monkeypatch, "experiment=stylegan_faces_tiny", "augment=null") == none
+
+
+@pytest.mark.parametrize("word", ["output=same.png", "output=ä.png"])
+def test_the_runs_of_a_sweep_do_not_write_one_file(word):
+    with pytest.raises(UserError, match="every run of the sweep would write this; give a folder, as in output=A/"):
+        hydra_words.prepared(["-m", "sampler=grid,uncurated", word])
+    for fine in ("output=A/", "output=null", "output=a.png,b.png"):
+        hydra_words.prepared(["-m", "sampler=grid,uncurated", fine])
+    hydra_words.prepared([word])
 
 
 def test_null_asks_for_nothing(monkeypatch):

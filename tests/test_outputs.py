@@ -25,6 +25,7 @@ IN_A_FILE = r"cannot be written \(file is a file, not a folder\)"
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
+    (tmp_path / "w.pt").write_text("")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder.png").mkdir()
     for name in ("photo.png", "style.png"):
@@ -60,9 +61,23 @@ def test_files_that_can_be_written(here):
         outputs.check_file(Path("a"), "output=a", (".png", ".gif"))
 
 
+def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
+    path = tmp_path / "samples" / "grid_psi0.7.png"
+    assert outputs.unused(path) == path
+    path.parent.mkdir()
+    path.with_suffix(".pt").touch()
+    assert outputs.unused(path).name == "grid_psi0.7_2.png"
+    (path.parent / "grid_psi0.7_2").mkdir()
+    assert outputs.unused(path).name == "grid_psi0.7_3.png"
+    assert outputs.unused(path.parent / "grid_psi0.8.png").name == "grid_psi0.8.png"
+    assert outputs.unused(tmp_path / "samples").name == "samples_2"
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
+        (["sampler=edit", "seeds=w.pt", "output=w.png"], "w.pt is read here and would be over"),
+        (["sampler=edit", "seeds=[1,w.pt]", "output=w.jpg"], "w.pt is read here and would be over"),
         (["sampler=project", "target=photo.png", "output=a.gif"], r"must end in one of \.jpeg, .*or be a folder"),
         (["sampler=project", "target=photo.png", "output=file/a.png"], IN_A_FILE),
         (

@@ -48,6 +48,17 @@ def test_resume_takes_overrides_and_says_when_there_is_nothing_to_do(tmp_path):
     assert config["task"]["optimizer"]["lr"] == 0.5
 
 
+def test_a_sweep_does_not_write_through_a_link_in_its_folder(tmp_path):
+    job, elsewhere = tmp_path / "sweep" / "0_runner.max_steps=3,seed=1", tmp_path / "elsewhere"
+    job.mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "map_20240101.png").touch()
+    (job / "images").symlink_to(elsewhere)
+    done = run_script("train.py", "-m", "seed=1", "runner.max_steps=3", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert done.returncode == 1 and f"{job.name}/images: a link that leaves the run's folder; remove it" in done.stderr
+    assert [path.name for path in elsewhere.iterdir()] == ["map_20240101.png"]
+
+
 def test_a_sweep_gives_every_job_its_folder(tmp_path):
     done = run_script("train.py", "-m", "seed=0,1", "runner.max_steps=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -78,7 +89,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, n
     (step,) = re.fullmatch(rf"{name} after step (\d+): checkpoint written; go on with resume=run", last_line).groups()
     assert checkpoint.newest(tmp_path / "run") == checkpoint.path_for(tmp_path / "run", int(step))
     again = run_script("train.py", "resume=run", f"runner.max_steps={int(step) + 2}", cwd=tmp_path)
-    assert again.returncode == 0 and "run: 2 steps on" in again.stderr, again.stderr
+    assert again.returncode == 0 and f"run: on from step {step}, 2 steps on" in again.stderr, again.stderr
 
 
 def test_two_runs_cannot_share_a_folder(tmp_path):

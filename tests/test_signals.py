@@ -147,6 +147,21 @@ def test_ctrl_c_while_a_command_is_loaded_is_told_in_a_line(tmp_path, script):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+def test_ctrl_c_waits_for_the_end_of_an_import_that_would_catch_it(tmp_path):
+    (tmp_path / "half.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT); [0 for _ in range(99)]\n"
+        "except BaseException: raise SystemExit('swallowed')\n"
+        "print('whole')"
+    )
+    code = (
+        f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, '.']; import process_start; process_start.begin()\n"
+        "import half, time; time.sleep(60)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "whole\n", "interrupted\n")
+
+
 def test_a_signal_that_cannot_be_raised_ends_the_command_too(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import process_start; process_start.begin()\n"

@@ -214,7 +214,7 @@ def test_a_loss_that_leaves_the_rails_is_survived(value, optimizer, caplog):
     assert task.conclude()["result/loss"] < best_loss and task.visualize()["picture"].isfinite().all()
 
 
-def test_a_loss_that_never_recovers_ends_the_run_with_the_best_picture():
+def test_a_loss_that_never_recovers_ends_the_run_with_the_best_picture(caplog):
     task = make_task("style_transfer", "task.max_restarts=1")
     run(task, 5)
     best = task.guard.best.clone()
@@ -225,6 +225,7 @@ def test_a_loss_that_never_recovers_ends_the_run_with_the_best_picture():
     assert task.is_finished()
     task.conclude()
     assert torch.equal(task.result, best.clamp(0, 1))
+    assert "given up: the loss rose 2 times; the result is the best picture so far" in caplog.text
 
 
 def test_the_result_is_the_best_of_what_was_seen():
@@ -261,6 +262,10 @@ def test_clamps_are_where_they_say(clamp, stays_inside):
         (["dataset.style_size=[40]"], r"style_size must be at least 16 pixels, or \[width, height\] of that"),
         (["content=nope.png"], "content=nope.png: no such file"),
         (["style=[painting,nope.png]"], "style=nope.png: no such file"),
+        (["style=[]"], r"style must be a picture or a list of at least one, got \[\]"),
+        (["objective.content_weight=-1"], "content_weight must be at least 0, got -1"),
+        (["objective.range_weight=-0.1"], "range_weight must be at least 0, got -0.1"),
+        (["objective.style_layer_weights=[1,1,1,1,-1]"], "style_layer_weights must be at least 0, got"),
         (["dataset.style_regions=[a.png,b.png]"], "style_regions must be one for each of 1 styles, got 2"),
         (["dataset.colors=grey"], "colors must be one of free, style_to_content, content_to_style, keep_chroma, got"),
         (["dataset.style_weights=[0]"], r"style_weights must be positive, got \[0\]"),

@@ -21,6 +21,7 @@ PLAIN = (int, float, str, list, dict, NoneType)  # what YAML holds
 NOTHING: Mapping[str, Any] = {}
 FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 MAX_INT = 2**63 - 1  # torch's whole numbers
+MAX_FLOAT = torch.finfo(torch.float32).max
 SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
 
 
@@ -52,6 +53,8 @@ def check_nodes(config: Any, key: str, targets: frozenset[str]) -> None:
         raise UserError(f"{key} must be a whole number below 2^63, got {config}")
     if isinstance(config, float) and not math.isfinite(config):  # nothing here means infinity by it
         raise UserError(f"{key} must be a finite number, got {config}")
+    if isinstance(config, float) and abs(config) > MAX_FLOAT:
+        raise UserError(f"{key} must be at most {MAX_FLOAT:.2g}, torch's largest number, got {config}")
     for name, node in children(config, key):
         check_nodes(node, name, targets)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
@@ -13,6 +14,7 @@ from types import FrameType, TracebackType
 SIGNALS = (
     (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGINT,)
 )
+LONGEST_IMPORT = 5.0  # seconds
 
 
 class Interrupted(KeyboardInterrupt):
@@ -46,15 +48,36 @@ def heard() -> list[signal.Signals]:
 
 
 def raise_on_signals() -> None:
-    """From now on the signals above raise Interrupted; a second one ends the process on the spot."""
+    """From now on the signals above raise Interrupted; a second one ends the process on the spot.
 
-    def end(signum: int, _: FrameType | None) -> None:
+    While a module is imported they wait for its end, for a few seconds: libraries catch what is raised there, and go on
+    with half a module.
+    """
+
+    def end(signum: int, frame: FrameType | None) -> None:
         for other in heard():
             signal.signal(other, signal.SIG_IGN if is_one_of_several() else signal.SIG_DFL)
-        raise Interrupted(signum)
+        raise_after_import(signum, frame, time.monotonic() + LONGEST_IMPORT)
 
     for signum in heard():
         signal.signal(signum, end)
+
+
+def raise_after_import(signum: int, frame: FrameType | None, deadline: float) -> None:
+    """Raise Interrupted, or come back soon if an import is under way that may end before the deadline."""
+    if time.monotonic() > deadline or not is_importing(frame):
+        raise Interrupted(signum)
+    signal.signal(signal.SIGALRM, lambda _, later: raise_after_import(signum, later, deadline))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+
+def is_importing(frame: FrameType | None) -> bool:
+    """Whether an import is under way in a frame or its callers, where it can be waited for."""
+    while frame and hasattr(signal, "setitimer"):
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
@@ -116,7 +139,5 @@ def announce(signum: int) -> None:
     """
     if os.environ.get("RANK", "0") == "0":
         with contextlib.suppress(OSError):  # nobody reads it
-            os.write(
-                2,
-                f"{signal.Signals(signum).name}: finishing the step; another Ctrl-C ends at once, without a checkpoint\n".encode(),
-            )
+            name = signal.Signals(signum).name
+            os.write(2, f"{name}: finishing the step; another Ctrl-C ends at once, without a checkpoint\n".encode())

@@ -20,6 +20,7 @@ from dlcourse.profiling import span
 from dlcourse.tasks.base import Task
 
 PRECISIONS = ("fp32", "bf16")
+MAX_THREADS = 1024
 Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
 
 
@@ -71,6 +72,8 @@ class Runner:
         for name, count in (counts | {"num_threads": num_threads or 1}).items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
+        if num_threads and num_threads > MAX_THREADS:
+            raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
         self.seed = seed
         self.device = find_device(device)
         autocast(self.device, precision)  # refuses an unknown one
@@ -265,8 +268,9 @@ def find_device(name: str) -> torch.device:
             return torch.device("cuda", torch.cuda.current_device())
         return torch.device("mps" if has_mps else "cpu")
     try:
-        device = torch.empty(1, device=name).device  # with its index, and proof that it works
+        found = torch.zeros(1, device=name)
+        found.item()  # proof that it works; "meta" does not
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device={name} cannot be used here ({reason}); try device=auto or device=cpu") from error
-    return device
+    return found.device  # with its index

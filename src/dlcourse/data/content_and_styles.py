@@ -66,6 +66,8 @@ class ContentAndStyles:
         red, green, blue = background
         self.background = (red, green, blue)
         paths = style if isinstance(style, list) else [style]
+        if not paths:
+            raise ValueError("style must be a picture or a list of at least one, got []")
         self.style_weights = style_weights or [1.0] * len(paths)
         check_weights(self.style_weights, len(paths))
         check_count("style_regions", style_regions, len(paths))

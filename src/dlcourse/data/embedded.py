@@ -92,7 +92,7 @@ class Torchvision(LabelledImages):
         make = getattr(torchvision.datasets, name)
         try:
             train, test = (make(str(Path(root)), train=is_train, download=download) for is_train in (True, False))
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, AssertionError, ValueError, EOFError) as error:
             reason = str(error).partition("\n")[0]
             why = f"cannot be downloaded ({reason})" if download else "is downloaded for new runs only"
             raise ValueError(f"{name} is not in root={root} and {why}") from error

@@ -156,7 +156,7 @@ def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
 
 
 def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
-    """The table as numbers: a heading, then each group's name, number of runs, last step, mean and deviation of each tag."""
+    """The table as numbers: a heading, then each group's name, runs, last step, mean and deviation of each tag."""
     rows: list[list[str | int | float]] = [["settings", "runs", "step"]]
     rows[0] += [f"{tag} {what}" for tag in tags for what in ("mean", "std")]
     for group in groups:
@@ -169,7 +169,7 @@ def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str |
 
 
 def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
-    """Rows of cells: a heading, then each group's name, number of runs, last step, mean ± standard deviation of each tag."""
+    """Rows of cells: a heading, then each group's name, runs, last step, mean ± standard deviation of each tag."""
     rows = [["settings", "runs", "step", *tags]]
     for group in groups:
         cells = [group.name, str(len(group.runs)), last_steps(group)]

@@ -33,7 +33,7 @@ class StyleObjective:
         calibrate: whether the features are first calibrated on the style pictures (for untrained weights).
 
     Raises:
-        ValueError: an unknown layer, no layer at all, or not as many weights as layers.
+        ValueError: an unknown layer, no layer at all, not as many weights as layers, or a weight below 0.
     """
 
     def __init__(
@@ -58,6 +58,11 @@ class StyleObjective:
             raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
         if not content_layers and not style_layers:
             raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
+        weights = {"content_weight": content_weight, "style_weight": style_weight}
+        weights |= {"variation_weight": variation_weight, "range_weight": range_weight}
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} must be at least 0, got {weight}")
         self.make_model = (lambda: model) if isinstance(model, VGG19) else model
         self.content_layers = weigh("content_layer_weights", content_layers, content_layer_weights)
         self.style_layers = weigh("style_layer_weights", style_layers, style_layer_weights)
@@ -148,6 +153,8 @@ def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str,
         return dict.fromkeys(layers, 1.0)
     if len(weights) != len(layers):
         raise ValueError(f"{key} must be one for each of {len(layers)} layers, or null, got {weights}")
+    if not all(weight >= 0 for weight in weights):
+        raise ValueError(f"{key} must be at least 0, got {weights}")
     return dict(zip(layers, weights, strict=True))
 
 

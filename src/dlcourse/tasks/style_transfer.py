@@ -162,6 +162,11 @@ class StyleTransfer(Task):
         candidates = [self.guard.best, self.canvas.image, *([self.canvas.average()] if self.canvas.averaging else [])]
         pictures = [picture.detach().clamp(0, 1) for picture in candidates]
         losses = [self.objective(picture) for picture in pictures]
+        if self.guard.is_exhausted():
+            logging.getLogger(__name__).warning(
+                f"given up: the loss rose {self.guard.restarts} times; the result is the best picture so far; "
+                "try a smaller optimizer.lr, or smaller weights of the objective"
+            )
         best = min(range(len(losses)), key=lambda index: nan_last(float(losses[index]["loss"])))
         self.result = pictures[best]
         return {f"result/{name}": value for name, value in losses[best].items()}
