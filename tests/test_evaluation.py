@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import PICTURES, ROOT, run_script
-from dlcourse import checkpoint
+from conftest import PICTURES, ROOT, SMALL_GAN, run_script
+from dlcourse import checkpoint, tensor_files
 from dlcourse.data import Faces, ImageFolder
 from dlcourse.data.faces import ATTRIBUTE_SCALE
 from dlcourse.errors import UserError
 from dlcourse.metrics import METRICS, Evaluation, Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
 from dlcourse.metrics import reals as reals_module
 from dlcourse.metrics.disentanglement import SCALES
+from dlcourse.metrics.evaluation import finite
 from generators import small_generator
 
 BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
@@ -172,6 +173,19 @@ def test_attributes_of_other_pictures_or_by_other_features_are_refused(extractor
         Evaluation(extractor, **SETTINGS)(small_generator(16), faces)
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_refuses_a_generator_whose_pictures_are_no_numbers(extractor, faces, metric):
+    broken = small_generator(32)
+    next(broken.synthesis.parameters()).data.fill_(float("nan"))
+    with pytest.raises(UserError, match="no finite numbers"):
+        Evaluation(extractor, **SETTINGS | {"metrics": [metric]})(broken, faces)
+
+
+def test_values_that_are_no_numbers_are_named():
+    with pytest.raises(UserError, match="^metrics/kid is nan: the weights of the generator, or of the features, are"):
+        finite({"metrics/fd": 1.0, "metrics/kid": float("nan")})
+
+
 def test_missing_and_foreign_weights_are_told(tmp_path, monkeypatch):
     checkpoint.save(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
     with pytest.raises(UserError, match=r"other.pt: not a checkpoint of experiment=face_attributes"):
@@ -285,6 +299,26 @@ def test_mistakes_are_told_in_a_line(arguments, words, folder):
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     for word in words:
         assert word in done.stderr
+
+
+@pytest.mark.parametrize("command", ["evaluate.py", "sample.py", "train.py"])
+def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(command, folder):
+    content = tensor_files.load(folder / "bare.pt")
+    content["state"]["generator_ema"]["synthesis.8x8.conv1.weight"][0, 0, 0, 0] = float("nan")
+    content["state"]["generator_ema"]["w_avg"][3] = float("inf")
+    tensor_files.save(content, folder / "nan.pt")
+    arguments = {
+        "evaluate.py": ["checkpoint=nan.pt", "dataset=faces", "metrics=[ppl]", *FEW],
+        "sample.py": ["checkpoint=nan.pt"],
+        "train.py": ["experiment=stylegan_faces_tiny", "weights=nan.pt", "run_dir=new", *SMALL_GAN],
+    }
+    done = run_script(command, *arguments[command], cwd=folder)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: nan.pt: its generator_ema has weights that are not finite (w_avg, synthesis.8x8.conv1.weight): it is "
+        "damaged or its training diverged\n",
+    )
+    assert not (folder / "new").exists()
 
 
 def test_pictures_of_a_folder_have_distances_and_path_lengths(folder):
