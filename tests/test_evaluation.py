@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import PICTURES, ROOT, SMALL_GAN, run_script
+from conftest import PICTURES, ROOT, SMALL_GAN, compose, run_script
 from dlcourse import checkpoint, tensor_files
 from dlcourse.data import Faces, ImageFolder
 from dlcourse.data.faces import ATTRIBUTE_SCALE
@@ -285,6 +285,19 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
         (["checkpoint=nope"], ["nope: no such run folder"]),
         (["checkpoint=bare.pt"], ["bare.pt: does not say what it was trained on; give dataset=faces"]),
         (["checkpoint=run", "metrics=[fid]"], ["metrics must be some of"]),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.resolution=32"],
+            ["error: dataset.resolution=32: the generator draws 16 pixels; set dataset.resolution=16\n"],
+        ),
+        (["checkpoint=run", "dataset=points"], ["error: dataset: Points is not a data set of images", "dataset=faces"]),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.num_images=1000000000000"],
+            ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
+        ),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.num_images=4000000000000000000"],
+            ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
+        ),
         (["checkpoint=run", "extractor=nope"], ["extractor=nope", "inception"]),
         (
             ["checkpoint=run", *CATS, "metrics=[styles]"],
@@ -299,6 +312,34 @@ def test_mistakes_are_told_in_a_line(arguments, words, folder):
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     for word in words:
         assert word in done.stderr
+
+
+def test_a_typed_resolution_may_be_the_right_one(folder):
+    arguments = ["checkpoint=run", "dataset=faces", "dataset.resolution=16", "dataset.num_images=40", "output=same"]
+    done = run_script("evaluate.py", *arguments, "metrics=[fd]", *FEW, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (compose("dataset=points")["dataset"], "its dataset: Points is not a data set of images for a StyleGAN; give"),
+        ({"_target_": "dlcourse.data.patterns.ThreeColors"}, "its dataset: ThreeColors is not a data set of images"),
+        (DATASET | {"_partial_": True}, "its dataset: Faces is not a data set of images for a StyleGAN; give"),
+        ("hello", "does not say what it was trained on; give dataset=faces, or dataset=image_folder dataset.root=FOL"),
+        ({"a": 1}, "does not say what it was trained on; give dataset=faces"),
+        ([1], "does not say what it was trained on; give dataset=faces"),
+        (DATASET | {"num_images": 10**12}, "out of memory ("),
+    ],
+    ids=["points", "pattern", "partial", "text", "no target", "list", "huge"],
+)
+def test_a_checkpoint_that_names_no_data_set_of_images_is_told(dataset, message, folder, tmp_path):
+    content = tensor_files.load(folder / "bare.pt")
+    content["config"]["dataset"] = dataset
+    tensor_files.save(content, tmp_path / "a.pt")
+    done = run_script("evaluate.py", "checkpoint=a.pt", *FEW, cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"error: {'' if message.startswith('out') else 'a.pt: '}{message}")
 
 
 @pytest.mark.parametrize("command", ["evaluate.py", "sample.py", "train.py"])
