@@ -232,7 +232,9 @@ def finite(values: Values) -> Values:
     """The values, or UserError if one is no finite number."""
     wrong = [f"{tag} is {value}" for tag, value in values.items() if not math.isfinite(value)]
     if wrong:
-        raise UserError(f"{', '.join(wrong)}: the weights of the generator, or of the features, are damaged or diverged")
+        raise UserError(
+            f"{', '.join(wrong)}: the weights of the generator, or of the features, are damaged or diverged"
+        )
     return values
 
 
