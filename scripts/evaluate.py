@@ -6,20 +6,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 import run_folders
+from dlcourse.errors import UserError
 from dlcourse.terminal import say
+from memory_told import memory_told
 
+GIVE = "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
 READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "output")
 
 
+@memory_told("a smaller batch_size, or a smaller data set")
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
     from dlcourse import checkpoint
     from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
-    from dlcourse.errors import UserError
     from dlcourse.interop import load_generator
     from dlcourse.metrics import Evaluation
     from dlcourse.reports.evaluation import compare, write
@@ -30,8 +34,7 @@ def evaluate(cfg: DictConfig) -> None:
     path = checkpoint.newest(Path(cfg.checkpoint))
     folder = output_folder(path, cfg)
     generator, model = load_generator(path)
-    if cfg.dataset is not None:
-        cfg.dataset.resolution = generator.resolution
+    set_resolution(cfg, generator.resolution)
     config = command_line.plain(cfg)
     node, step = dataset_node(path, config["dataset"])
     dataset = build_dataset(path, node, config)
@@ -72,33 +75,53 @@ def output_folder(path: Path, cfg: DictConfig) -> Path:
     return folder
 
 
+def set_resolution(cfg: DictConfig, resolution: int) -> None:
+    """Give a data set of the command line the generator's resolution.
+
+    Raises:
+        UserError: another one was typed.
+    """
+    if cfg.dataset is None or "resolution" not in cfg.dataset:
+        return
+    keys = [override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task]
+    if "dataset.resolution" in keys and cfg.dataset.resolution != resolution:
+        typed = f"dataset.resolution={cfg.dataset.resolution}"
+        raise UserError(f"{typed}: the generator draws {resolution} pixels; set dataset.resolution={resolution}")
+    cfg.dataset.resolution = resolution
+
+
 def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
     """The data set of the command line, or else of the checkpoint's own config, and the step; 0 of foreign files."""
     from dlcourse import checkpoint
-    from dlcourse.errors import UserError
 
     try:
         saved = checkpoint.load(path)
     except UserError:
         saved = {"config": {}, "step": 0}
     node = given or saved["config"].get("dataset")
-    if node is None:
-        raise UserError(
-            f"{path}: does not say what it was trained on; "
-            "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
-        )
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise UserError(f"{path}: does not say what it was trained on; {GIVE}")
     return node, saved["step"]
 
 
 def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> Any:
-    """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says."""
+    """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says.
+
+    Raises:
+        UserError: it cannot be built, or is none of pictures for a StyleGAN.
+    """
     from dlcourse.build import build, build_of_file
     from dlcourse.targets import DATASETS
 
     if node is config["dataset"]:
-        return build(node, "dataset")
-    imposed = {"cache": config["dataset_cache"], "download": False}
-    return build_of_file(node, "dataset", path, DATASETS, imposed)
+        dataset, whose = build(node, "dataset"), "dataset"
+    else:
+        imposed = {"cache": config["dataset_cache"], "download": False}
+        dataset, whose = build_of_file(node, "dataset", path, DATASETS, imposed), f"{path}: its dataset"
+    if not (hasattr(type(dataset), "levels") and hasattr(dataset, "resolution")):
+        name = str(node["_target_"]).rpartition(".")[2]
+        raise UserError(f"{whose}: {name} is not a data set of images for a StyleGAN; {GIVE}")
+    return dataset
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from dlcourse.terminal import say
+from memory_told import memory_told
 
 if TYPE_CHECKING:
     from dlcourse.reports.contact_sheet import ContactSheet
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 READS = ("sheet", "dataset", "output")
 
 
+@memory_told("a smaller dataset.resolution or fewer pictures")
 def prepare_dataset(cfg: DictConfig) -> None:
     """Decode into the cache, print what there is, and write the contact sheet."""
     from dlcourse import outputs

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from dlcourse.errors import UserError
 from dlcourse.terminal import aligned, say
+from memory_told import memory_told
 
 
 def parse() -> argparse.Namespace:
@@ -37,6 +39,7 @@ def share(text: str) -> float:
     return float(text)
 
 
+@memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
     from dlcourse import checkpoint, outputs
@@ -59,12 +62,10 @@ def load_task(path: Path, device: str) -> Any:
     """The classification task of a checkpoint, with its state.
 
     Raises:
-        UserError: a checkpoint of another task.
+        UserError: a checkpoint of another task, or one that cannot be used.
     """
     from dlcourse import checkpoint
     from dlcourse.build import build_of_file
-    from dlcourse.errors import UserError
-    from dlcourse.runner import find_device
     from dlcourse.targets import CLASSIFICATION
     from dlcourse.tasks import Classification
 
@@ -77,9 +78,31 @@ def load_task(path: Path, device: str) -> Any:
     task = build_of_file(node, "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
-    task.setup(find_device(device))
+    set_up(task, device, path)
     checkpoint.restore(saved, task.state(), path)
+    checkpoint.refuse_not_finite(task.model.state_dict(), f"{path}: its classifier")
     return task
+
+
+def set_up(task: Any, device: str, path: Path) -> None:
+    """Move a task of a checkpoint to a device.
+
+    Raises:
+        UserError: no such device, or settings in the checkpoint that do not fit its data.
+    """
+    from dlcourse.build import objection
+    from dlcourse.runner import find_device
+
+    try:
+        place = find_device(device)
+    except ValueError as error:
+        raise UserError(str(error).replace("device=", "--device ")) from error
+    try:
+        task.setup(place)
+    except ValueError as error:
+        raise UserError(f"{path}: its {objection('task', error, ('batch_size',))}") from error
+    except UserError as error:
+        raise UserError(f"{path}: its {error}") from error
 
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:
@@ -90,7 +113,11 @@ def print_errors(task: Any, arguments: argparse.Namespace) -> None:
     for name, (inputs, labels) in {"train": task.train_set, "dev": task.dev_set, "test": task.test_set}.items():
         measured = task.measure(inputs, labels)
         errors[name] = 1 - float(measured["accuracy"])
-        calibration = calibration_error(task.probabilities(inputs), labels)
+        probabilities = task.probabilities(inputs)
+        if not probabilities.isfinite().all():
+            reason = "its weights are damaged, or its training diverged"
+            raise UserError(f"{arguments.run}: the classifier's outputs on {name} are no finite numbers: {reason}")
+        calibration = calibration_error(probabilities, labels)
         rows.append([name, str(len(labels)), f"{errors[name]:.4f}", f"{measured['loss']:.4g}", f"{calibration:.4f}"])
     found = diagnose(errors["train"], errors["dev"], arguments.bayes_error, arguments.tolerance)
     say(*aligned(rows))

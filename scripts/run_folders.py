@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+import unread_keys
 from dlcourse import run_lock
 from dlcourse.errors import UserError
 from dlcourse.interruption import Interrupted, status_of
 from dlcourse.terminal import printable, say
+from memory_told import lack_of_memory
 
 if TYPE_CHECKING:
     from dlcourse.runner import Runner
@@ -139,11 +141,12 @@ def refuse_no_run(run_dir: Path) -> None:
     raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
-def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
+def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
     """The config with the networks of a checkpoint, whoever wrote it, in place of its own; what is not in it stays.
 
     Raises:
-        UserError: no StyleGAN there, or one of other images or classes than the data's.
+        UserError: no StyleGAN there, one of other images or classes than the data's, or of other sizes than `overrides`
+            of the command line ask for.
     """
     from dlcourse import checkpoint
     from dlcourse.interop import load_pretrained
@@ -157,6 +160,7 @@ def with_networks_of(weights: Path, cfg: DictConfig) -> DictConfig:
         raise UserError(f"weights={weights}: there is no generator in it")
     for kind, node in model.items():
         refuse_other_data(weights, path, node, cfg.model[kind])
+    unread_keys.refuse_other_networks(weights, cfg, model, overrides)
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
@@ -201,11 +205,10 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
         what = f"{error.filename or run_dir}: {error.strerror}"
         raise UserError(f"{what}; make room or change rights, then {way_on(run_dir)}") from error
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+        if (reason := lack_of_memory(error)) is None:
             raise
         from resuming import read_composed  # here: it knows this file
 
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
         raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
 

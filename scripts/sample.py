@@ -8,11 +8,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from dlcourse.errors import UserError
 from dlcourse.terminal import say
+from memory_told import memory_told
 
 READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
 
 
+@memory_told("fewer seeds or a smaller batch_size")
 def sample(cfg: DictConfig) -> None:
     """Let the sampler draw with the averaged generator of the checkpoint."""
     import torch
@@ -20,7 +23,6 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse import checkpoint
     from dlcourse.allocator import keep_freed_memory
     from dlcourse.build import build
-    from dlcourse.errors import UserError
     from dlcourse.interop import load_generator
     from dlcourse.models.stylegan import constant_weights
     from dlcourse.runner import autocast, find_device
@@ -28,6 +30,9 @@ def sample(cfg: DictConfig) -> None:
 
     keep_freed_memory()  # picture after picture needs the same
     config = command_line.plain(cfg)
+    for key in ("singles", "compile"):
+        if type(config[key]) is not bool:
+            raise UserError(f"{key} must be true or false, got {'null' if config[key] is None else config[key]}")
     try:
         device = find_device(config["device"])
         precision = autocast(device, config["precision"])

@@ -36,7 +36,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
         else:
             run_folders.refuse_used(cfg)
             if cfg.weights is not None:
-                cfg = run_folders.with_networks_of(Path(cfg.weights), cfg)
+                cfg = run_folders.with_networks_of(Path(cfg.weights), cfg, HydraConfig.get().overrides.task)
         if cfg.devices == 1 or is_one_of_several():
             train_joined(run_dir, OmegaConf.to_container(cfg), observe)
         else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -51,3 +52,29 @@ def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
         reached.add(name)
         waiting |= set(REFERENCE.findall(str(config.get(name)))) - reached
     return reached
+
+
+def refuse_other_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
+    """Raise UserError for an override of a `model` whose networks a checkpoint replaces, unless it says the same.
+
+    Args:
+        weights: the checkpoint, as it was typed.
+        cfg: the composed config.
+        theirs: name of a network in the checkpoint -> its node.
+        overrides: of the command line, in Hydra's grammar.
+    """
+    model: Any = OmegaConf.to_container(cfg.model)
+    kept = str([node for name, node in model.items() if name not in theirs])  # with references, as ${model.z_dim}
+    last = {override.partition("=")[0].lstrip("+~"): override for override in overrides}  # of a key typed twice
+    for key, override in last.items():
+        group, _, rest = key.partition(".")
+        name, _, inner = rest.partition(".")
+        if group != "model" or f"${{{key}}}" in kept or (inner and name not in theirs):
+            continue
+        replaced = [theirs[name]] if inner else list(theirs.values())
+        found = [node[inner or name] for node in replaced if (inner or name) in node]
+        if not found or any(value != OmegaConf.select(cfg, key) for value in found):
+            raise UserError(
+                f"{override.lstrip('+')}: plays no part with weights={weights}, whose networks are taken as they are; "
+                f"leave out {key}"
+            )

@@ -58,6 +58,9 @@ def pictures(arrays):
         (("train", "valid"), [10, 6, 2], "dev: 6 of valid"),
         (("data/train", "data/Dev"), [10, 6, 2], "train: 10 of data/train, dev: 6 of data/Dev, test: 2 of data/train"),
         (("training_set/training_set", "test_set/test_set"), [8, 4, 6], "test: 6 of test_set/test_set"),  # Kaggle's zip
+        (("seg_train/seg_train", "seg_test/seg_test"), [8, 4, 6], "test: 6 of seg_test/seg_test"),  # Intel's scenes
+        (("images_train", "images-val"), [10, 6, 2], "dev: 6 of images-val"),
+        (("train photos", "cats and dogs test"), [8, 4, 6], "train: 8 of train photos"),
         (("val",), [8, 2, 2], "train: 8 of val, dev: 2 of val, test: 2 of val"),
     ],
 )
@@ -102,6 +105,10 @@ def test_a_class_may_be_called_train_or_test(tmp_path):
     [
         (["holdout/cats", "holdout/dogs", "rest/cats", "rest/dogs"], "holdout, rest all have the same folders in them, "
          "cats, dogs: which are the classes[?] Put all .* as train/holdout and val/holdout"),
+        (["a/a/cats", "a/a/dogs", "b/b/cats", "b/b/dogs"], "a, b all have the same folders in them, cats, dogs: which"),
+        (["a/1/cats", "a/2/dogs", "b/3/cats", "b/4/dogs"], "a, b all have the same folders in them, cats, dogs: which"),
+        (["seg_train/x/cats", "seg_train/x/dogs", "seg_pred/y"], "seg_train has folders .* beside seg_pred: which are"),
+        (["a_train/cats", "a_train/dogs", "b_train/cats", "b_train/dogs"], "a_train, b_train are both for train; keep"),
         (["cats/train", "cats/val", "dogs/train", "dogs/val"], "cats, dogs all have the same folders .*, train, val"),
         (["train/cats", "train/dogs", "raw"], "train has folders in it, .* beside raw: which are the classes[?] Give"),
         (["val/cats", "val/dogs", "test/cats", "test/dogs"], "has test, val, but no folder of training pictures"),
@@ -128,6 +135,22 @@ def test_years_or_parts_within_classes_are_no_splits(tmp_path):
     shutil.rmtree(tmp_path / "cats")
     shutil.rmtree(tmp_path / "dogs" / "2020")
     assert image_classes(tmp_path).classes == ["cows", "dogs"]  # each has its pictures in `images`
+
+
+def test_a_class_whose_name_ends_like_a_splits_is_a_class(tmp_path):
+    for folder in ("crash_test", "train station/images", "dev-board/images"):
+        fill(tmp_path / folder, 4, len(folder) * 10)
+    assert image_classes(tmp_path).classes == ["crash_test", "dev-board", "train station"]
+
+
+def test_unlabelled_pictures_beside_longer_named_splits_are_named(tmp_path, capsys):
+    splits(tmp_path, **{"seg_train/seg_train": 6, "seg_test/seg_test": 3})
+    fill(tmp_path / "seg_pred" / "seg_pred", 2, 100)
+    data = image_classes(tmp_path)
+    assert data.classes == ["cats", "dogs"] and sizes(data) == [8, 4, 6]
+    assert "seg_pred/seg_pred/101.png: in no class's folder" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "seg_pred")
+    assert image_folder(tmp_path, label_size=2).class_names == ["cats", "dogs"]
 
 
 def test_folders_beside_splits_are_named(tmp_path, capsys):

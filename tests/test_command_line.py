@@ -219,6 +219,15 @@ def test_a_mistake_is_one_line_and_leaves_nothing(word, said, monkeypatch, capsy
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize("key", ["singles", "compile"])
+@pytest.mark.parametrize("value", ["maybe", "yes", "null", "1", "[true]"])
+def test_what_is_neither_true_nor_false_is_refused(key, value, monkeypatch, capsys):
+    line = error_of(capsys, monkeypatch, f"{key}={value}", "output=a.png", job=sample.sample, script=sample)
+    got = "[True]" if value == "[true]" else value
+    assert f"error: {key} must be true or false, got {got}" in line
+    assert list(Path().iterdir()) == []
+
+
 def test_a_key_is_read_at_first_or_second_hand_or_refused():
     nodes = "task: {model: '${model.g}'}, model: {g: '${dataset.n}'}, dataset: {n: 3}"
     cfg = OmegaConf.create(f"{{{nodes}, loss: {{a: 1}}, content: x, augment: null}}")

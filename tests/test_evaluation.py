@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import PICTURES, ROOT, run_script
-from dlcourse import checkpoint
+from conftest import PICTURES, ROOT, SMALL_GAN, compose, run_script
+from dlcourse import checkpoint, tensor_files
 from dlcourse.data import Faces, ImageFolder
 from dlcourse.data.faces import ATTRIBUTE_SCALE
 from dlcourse.errors import UserError
 from dlcourse.metrics import METRICS, Evaluation, Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
 from dlcourse.metrics import reals as reals_module
 from dlcourse.metrics.disentanglement import SCALES
+from dlcourse.metrics.evaluation import finite
 from generators import small_generator
 
 BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
@@ -172,6 +173,19 @@ def test_attributes_of_other_pictures_or_by_other_features_are_refused(extractor
         Evaluation(extractor, **SETTINGS)(small_generator(16), faces)
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_refuses_a_generator_whose_pictures_are_no_numbers(extractor, faces, metric):
+    broken = small_generator(32)
+    next(broken.synthesis.parameters()).data.fill_(float("nan"))
+    with pytest.raises(UserError, match="no finite numbers"):
+        Evaluation(extractor, **SETTINGS | {"metrics": [metric]})(broken, faces)
+
+
+def test_values_that_are_no_numbers_are_named():
+    with pytest.raises(UserError, match="^metrics/kid is nan: the weights of the generator, or of the features, are"):
+        finite({"metrics/fd": 1.0, "metrics/kid": float("nan")})
+
+
 def test_missing_and_foreign_weights_are_told(tmp_path, monkeypatch):
     checkpoint.save(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
     with pytest.raises(UserError, match=r"other.pt: not a checkpoint of experiment=face_attributes"):
@@ -271,6 +285,19 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
         (["checkpoint=nope"], ["nope: no such run folder"]),
         (["checkpoint=bare.pt"], ["bare.pt: does not say what it was trained on; give dataset=faces"]),
         (["checkpoint=run", "metrics=[fid]"], ["metrics must be some of"]),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.resolution=32"],
+            ["error: dataset.resolution=32: the generator draws 16 pixels; set dataset.resolution=16\n"],
+        ),
+        (["checkpoint=run", "dataset=points"], ["error: dataset: Points is not a data set of images", "dataset=faces"]),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.num_images=1000000000000"],
+            ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
+        ),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.num_images=4000000000000000000"],
+            ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
+        ),
         (["checkpoint=run", "extractor=nope"], ["extractor=nope", "inception"]),
         (
             ["checkpoint=run", *CATS, "metrics=[styles]"],
@@ -285,6 +312,54 @@ def test_mistakes_are_told_in_a_line(arguments, words, folder):
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     for word in words:
         assert word in done.stderr
+
+
+def test_a_typed_resolution_may_be_the_right_one(folder):
+    arguments = ["checkpoint=run", "dataset=faces", "dataset.resolution=16", "dataset.num_images=40", "output=same"]
+    done = run_script("evaluate.py", *arguments, "metrics=[fd]", *FEW, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (compose("dataset=points")["dataset"], "its dataset: Points is not a data set of images for a StyleGAN; give"),
+        ({"_target_": "dlcourse.data.patterns.ThreeColors"}, "its dataset: ThreeColors is not a data set of images"),
+        (DATASET | {"_partial_": True}, "its dataset: Faces is not a data set of images for a StyleGAN; give"),
+        ("hello", "does not say what it was trained on; give dataset=faces, or dataset=image_folder dataset.root=FOL"),
+        ({"a": 1}, "does not say what it was trained on; give dataset=faces"),
+        ([1], "does not say what it was trained on; give dataset=faces"),
+        (DATASET | {"num_images": 10**12}, "out of memory ("),
+    ],
+    ids=["points", "pattern", "partial", "text", "no target", "list", "huge"],
+)
+def test_a_checkpoint_that_names_no_data_set_of_images_is_told(dataset, message, folder, tmp_path):
+    content = tensor_files.load(folder / "bare.pt")
+    content["config"]["dataset"] = dataset
+    tensor_files.save(content, tmp_path / "a.pt")
+    done = run_script("evaluate.py", "checkpoint=a.pt", *FEW, cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"error: {'' if message.startswith('out') else 'a.pt: '}{message}")
+
+
+@pytest.mark.parametrize("command", ["evaluate.py", "sample.py", "train.py"])
+def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(command, folder):
+    content = tensor_files.load(folder / "bare.pt")
+    content["state"]["generator_ema"]["synthesis.8x8.conv1.weight"][0, 0, 0, 0] = float("nan")
+    content["state"]["generator_ema"]["w_avg"][3] = float("inf")
+    tensor_files.save(content, folder / "nan.pt")
+    arguments = {
+        "evaluate.py": ["checkpoint=nan.pt", "dataset=faces", "metrics=[ppl]", *FEW],
+        "sample.py": ["checkpoint=nan.pt"],
+        "train.py": ["experiment=stylegan_faces_tiny", "weights=nan.pt", "run_dir=new", *SMALL_GAN],
+    }
+    done = run_script(command, *arguments[command], cwd=folder)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: nan.pt: its generator_ema has weights that are not finite (w_avg, synthesis.8x8.conv1.weight): it is "
+        "damaged or its training diverged\n",
+    )
+    assert not (folder / "new").exists()
 
 
 def test_pictures_of_a_folder_have_distances_and_path_lengths(folder):

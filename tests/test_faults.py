@@ -10,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import memory_told
 import run_folders
 from conftest import assert_same, run_script
 from dlcourse import checkpoint, runner
@@ -202,3 +203,19 @@ def test_no_memory_names_what_helps(tmp_path):
     assert "out of memory" in done.stderr and "; start again" in done.stderr
     assert "less is needed with precision=bf16 (on a GPU) or a smaller task.batch_size;" in done.stderr
     assert torch.cuda.is_available() or not (tmp_path / "runs").exists()
+
+
+def test_a_lack_of_memory_is_told_by_any_command_and_nothing_else_is_taken_for_one():
+    @memory_told.memory_told("fewer pictures")
+    def ask(numbers):
+        return torch.empty(numbers)
+
+    assert ask((2, 3)).shape == (2, 3)
+    for numbers in ((10**15,), (2**61, 4)):  # more than there is, and more than can be said
+        with pytest.raises(UserError, match=r"^out of memory \(.+\); less is needed with fewer pictures$") as caught:
+            ask(numbers)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(RuntimeError, match="negative dimension"):
+        ask((-1,))
+    with pytest.raises(UserError, match="^out of memory"), memory_told.memory_told("less"):
+        raise MemoryError("Unable to allocate 3 TiB")

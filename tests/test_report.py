@@ -7,7 +7,7 @@ from torch import nn
 
 import report
 from conftest import run_script
-from dlcourse import checkpoint
+from dlcourse import checkpoint, tensor_files
 from dlcourse.errors import UserError
 from dlcourse.interop import load_pretrained
 from dlcourse.reports.diagnosis import calibration_error, diagnose, top_losses, weight_norms
@@ -79,3 +79,41 @@ def test_the_script_reports_a_run_and_refuses_others(tmp_path):
     assert {path.name for path in (tmp_path / "run" / "report").iterdir()} == {"decision_map.png", "confusion.png"}
     failed = run_script("report.py", "nowhere", cwd=tmp_path)
     assert failed.returncode == 1 and failed.stderr == "error: nowhere: no such run folder or checkpoint file\n"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    done = run_script("train.py", "run_dir=p", "runner.max_steps=2", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def assert_told(folder, message, *words):
+    done = run_script("report.py", *words, cwd=folder)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize("value", [100_000, 0])
+def test_a_batch_size_in_the_file_that_does_not_fit_is_told(value, run, tmp_path):
+    content = tensor_files.load(checkpoint.newest(run / "p"))
+    content["config"]["task"]["batch_size"] = value
+    tensor_files.save(content, tmp_path / "a.pt")
+    assert_told(tmp_path, "a.pt: its task.batch_size must be in [1, ", "a.pt")
+
+
+def test_weights_that_are_no_numbers_are_told(run, tmp_path):
+    content = tensor_files.load(checkpoint.newest(run / "p"))
+    weights = content["state"]["model"]
+    name = next(name for name in weights if name.endswith("weight"))
+    weights[name] = torch.full_like(weights[name], 3e38)
+    tensor_files.save(content, tmp_path / "huge.pt")
+    assert_told(tmp_path, "huge.pt: the classifier's outputs on train are no finite numbers", "huge.pt")
+    weights[name][0, 0] = torch.nan
+    tensor_files.save(content, tmp_path / "nan.pt")
+    assert_told(tmp_path, f"nan.pt: its classifier has weights that are not finite ({name}): it is damaged", "nan.pt")
+
+
+def test_a_device_that_is_not_there_is_told(run):
+    assert_told(run, "--device nope cannot be used here (", "p", "--device", "nope")

@@ -65,10 +65,15 @@ def test_a_file_stands_where_a_seed_stands():
     assert [point.label for point in parse_seeds("4,a/photo.pt")] == ["seed 4", "photo"]
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-3", "5-2", [], "1.5", "photo.png"])
+@pytest.mark.parametrize("text", ["", "a", "1-", "-3", "5-2", "0,5-3,1", [0, "5-3@1"], [], "1.5", "photo.png"])
 def test_seeds_that_make_no_sense_are_named(text):
     with pytest.raises(ValueError, match="seed"):
         parse_seeds(text)
+
+
+def test_a_range_from_high_to_low_is_told_among_others():
+    with pytest.raises(ValueError, match="^seeds='0,5-3,1' names no seed by 5-3; write 3-5$"):
+        parse_seeds("0,5-3,1")
 
 
 def test_a_latent_depends_on_its_seed_alone():

@@ -228,8 +228,7 @@ def finished(tmp_path_factory):
 
 
 def test_a_run_can_begin_with_the_networks_of_another(finished):
-    other = ["model.channel_max=4", "run_dir=second"]  # what the file holds counts
-    done = run("weights=first", *other, "optimizer.lr=1e-30", cwd=finished)
+    done = run("weights=first", "run_dir=second", "optimizer.lr=1e-30", cwd=finished)
     assert done.returncode == 0, done.stderr
     assert "first: discriminator, generator, generator_ema" in done.stderr
     states = [checkpoint.load(checkpoint.newest(finished / name))["state"] for name in ("first", "second")]
@@ -248,6 +247,21 @@ def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
     checkpoint.save(finished / "generators.pt", 0, saved["config"], saved["state"])
     done = run("weights=generators.pt", "run_dir=third", cwd=finished)
     assert done.returncode == 0 and "generators.pt: generator, generator_ema" in done.stderr
+
+    done = run("weights=generators.pt", "model.discriminator.channel_max=4", "run_dir=fifth", cwd=finished)
+    assert done.returncode == 0  # it has an effect: the discriminator is not in the file
+    node = checkpoint.load(checkpoint.newest(finished / "fifth"))["config"]["model"]["discriminator"]
+    assert node["channel_max"] == 4
+
+
+@pytest.mark.parametrize("override", ["model.channel_max=4", "model.z_dim=32", "model.generator.w_dim=16"])
+def test_sizes_that_are_not_those_of_the_weights_are_refused(finished, override):
+    done = run("weights=first", override, "run_dir=fourth", cwd=finished)
+    assert done.returncode == 1 and not (finished / "fourth").exists()
+    assert done.stderr == (
+        f"error: {override}: plays no part with weights=first, whose networks are taken as they are; "
+        f"leave out {override.partition('=')[0]}\n"
+    )
 
 
 @pytest.mark.parametrize(

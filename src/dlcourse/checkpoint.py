@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from dlcourse import tensor_files
 from dlcourse.errors import UserError
 from dlcourse.terminal import printable
@@ -202,6 +204,14 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
         except Exception as error:  # states that were made for something else fail in any way
             reason = " ".join(str(error).split())
             raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
+
+
+def refuse_not_finite(state: Mapping[str, Any], what: str) -> None:
+    """Raise UserError for tensors of a state that hold NaN or infinity; `what` is the network, for people."""
+    wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
+    if wrong:
+        names = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        raise UserError(f"{what} has weights that are not finite ({names}): it is damaged or its training diverged")
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

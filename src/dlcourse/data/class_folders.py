@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dlcourse.data.picture_sources import Source
@@ -19,6 +19,7 @@ WORDS = {  # in the name of a folder -> the set that its pictures are for
     "testing": "test",
 }
 SPLIT_NAME = re.compile(f"({'|'.join(WORDS)})([ _-]?(set|data|images|split))?", re.IGNORECASE)
+BETWEEN = re.compile("[ _-]+")  # the words of a name, such as seg_train or train-images
 NAMED = 10  # so many folders in a message
 
 
@@ -85,6 +86,15 @@ class Tree:
             path = inside[0]
         return path
 
+    def names_by_depth(self, path: str) -> Iterator[tuple[str, ...]]:
+        """The names of the folders that have pictures, one, two, ... levels below a folder, where there are several."""
+        level = self.filled_folders(path)
+        while level:
+            names = tuple(sorted(set(map(last, level))))
+            if len(names) > 1:
+                yield names
+            level = [inside for folder in level for inside in self.filled_folders(folder)]
+
 
 def lineage(folder: str) -> Iterable[str]:
     """A folder and those that it lies in, but not the root."""
@@ -107,34 +117,64 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
         ValueError: two folders for one split, or a split beside folders that are none.
     """
     splits: dict[str, str] = {}
-    beside = []
+    others = []
     for path in tree.filled_folders(top):
         match = SPLIT_NAME.fullmatch(last(path))
-        if not match:
-            beside.append(path)
-        elif (split := WORDS[match[1].lower()]) in splits:
-            raise ValueError(f"root={root}: {shown([splits[split], path])} are both for {split}; keep one of them")
+        if match:
+            add_split(splits, WORDS[match[1].lower()], path, root)
         else:
-            splits[split] = path
+            others.append(path)
+    splits |= longer_named_splits(tree, root, others, splits)
+    beside = [path for path in others if path not in splits.values()]
     divided = [path for path in splits.values() if tree.filled_folders(path)]
     if not divided:
         return {}
     if len(splits) == 1 and beside:
         raise ValueError(
             f"root={root}: {shown(divided)} has folders in it, as a split has, but lies beside {shown(beside)}: which "
-            f"are the classes? Give root={root}/{printable(divided[0])}, or move it or the others elsewhere"
+            f"are the classes? Give root={root}/{printable(divided[0])}, or move it or the others elsewhere; if it is "
+            "a class, put all its pictures into one folder"
         )
     return splits
+
+
+def add_split(splits: dict[str, str], split: str, path: str, root: str) -> None:
+    """Note a split's folder, or raise ValueError where it has one."""
+    if split in splits:
+        raise ValueError(f"root={root}: {shown([splits[split], path])} are both for {split}; keep one of them")
+    splits[split] = path
+
+
+def longer_named_splits(tree: Tree, root: str, paths: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Split -> a folder whose name begins or ends with its word, as seg_train does; splits that are known keep theirs.
+
+    Such a name is a class's sooner than a split's (crash_test, train station), unless there are folders as of classes
+    in it.
+
+    Raises:
+        ValueError: two folders for one split.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        words = BETWEEN.split(last(path).lower())
+        meant = {WORDS[word] for word in (words[0], words[-1]) if word in WORDS}
+        is_divided = len(tree.filled_folders(tree.below_single_folders(path))) > 1
+        if len(meant) == 1 and is_divided and not meant & known.keys():
+            add_split(found, meant.pop(), path, root)
+    return found
 
 
 def refuse_same_folders(tree: Tree, root: str, folder: str) -> None:
     """Raise ValueError for classes that all have the same two or more folders in them: these may be the classes."""
     classes = tree.filled_folders(folder)
-    inside = [sorted(map(last, tree.filled_folders(path))) for path in classes]
-    if len(classes) > 1 and len(inside[0]) > 1 and all(names == inside[0] for names in inside):
+    if len(classes) < 2:
+        return
+    same = set.intersection(*(set(tree.names_by_depth(path)) for path in classes))
+    if same:
+        inside = min(same)
         name = printable(last(classes[0]))
         raise ValueError(
-            f"root={root}: {shown(map(last, classes))} all have the same folders in them, {shown(inside[0])}: which "
+            f"root={root}: {shown(map(last, classes))} all have the same folders in them, {shown(inside)}: which "
             "are the classes? Put all pictures of a class into one folder; splits go above the classes, as "
             f"train/{name} and val/{name}"
         )

@@ -24,9 +24,9 @@ class ImageClasses(LabelledImages):
     """Pictures in one folder per class, cropped to their central square and scaled to one resolution.
 
     `root` holds the classes' folders, and dev and test sets are split off; or it holds folders named train, val and
-    test or alike (see `class_folders.WORDS`), each with the same classes' folders, and what is missing of val and test
-    is split off train. Everything is decoded once, into memory. What is no picture, cannot be read, or lies in no
-    class's folder is skipped and named on the console.
+    test or alike (see `class_folders.WORDS`; seg_train will do), each with the same classes' folders, and what is
+    missing of val and test is split off train. Everything is decoded once, into memory. What is no picture, cannot be
+    read, or lies in no class's folder is skipped and named on the console.
 
     Pictures that are equal, as decoded, are never in two sets: copies are split together, and of the copies of a
     picture in the folder for dev or test, that in train is left out. They are named too.

@@ -9,7 +9,7 @@ from dlcourse import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.interop import genforce, huangzh13, lernapparat, mmgen, official, own, rosinality
 from dlcourse.interop.combining import combine
-from dlcourse.interop.networks import Pretrained, assemble
+from dlcourse.interop.networks import ROLE_KINDS, Pretrained, assemble
 from dlcourse.interop.reading import read
 from dlcourse.interop.writing import check_target, save, states_of
 from dlcourse.models import Generator
@@ -41,13 +41,21 @@ def load_pretrained(path: str | Path, resolution: int | None = None, only_to_dra
     try:
         content = read(path)
         if own.recognises(content):
-            return own.pretrained(content, resolution, only_to_draw)
+            return checked(own.pretrained(content, resolution, only_to_draw))
         for form in FORMATS:
             if form.recognises(content):
-                return assemble(form.convert(content, path.name), resolution, only_to_draw)
+                return checked(assemble(form.convert(content, path.name), resolution, only_to_draw))
         raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def checked(pretrained: Pretrained) -> Pretrained:
+    """The networks, or UserError if one has weights that are no finite numbers."""
+    for role in ROLE_KINDS:
+        if (network := getattr(pretrained, role)) is not None:
+            checkpoint.refuse_not_finite(network.state_dict(), f"its {role}")
+    return pretrained
 
 
 def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:

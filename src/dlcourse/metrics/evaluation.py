@@ -1,5 +1,6 @@
 """All metrics of one generator against one data set."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ from dlcourse.metrics.path_length import path_lengths, slerp, trimmed_mean
 from dlcourse.metrics.reals import Pictures, Reals, real_features
 from dlcourse.metrics.separability import separability
 from dlcourse.models.stylegan import Generator, mix_styles
-from dlcourse.sampling.drawing import check_psi
+from dlcourse.sampling.drawing import check_finite, check_psi
 from dlcourse.sampling.ranges import default_ranges
 
 Values = dict[str, float]
@@ -100,7 +101,8 @@ class Evaluation:
             lod: level of detail, while the generator grows; the reals are taken at full resolution.
 
         Raises:
-            UserError: metrics that these features or this data set do not have.
+            UserError: metrics that these features or this data set do not have, or a generator whose pictures, or what
+                is measured of them, are no finite numbers.
         """
         if dataset.resolution != generator.resolution:
             sizes = f"{dataset.resolution} pixels per side, the generator {generator.resolution}"
@@ -120,7 +122,7 @@ class Evaluation:
         if "ppl" in asked:
             values |= self.path_lengths(fakes)
         effects = self.effects(fakes) if "styles" in asked else None
-        return Findings(values | ({} if effects is None else summary(effects)), effects)
+        return Findings(finite(values | ({} if effects is None else summary(effects))), effects)
 
     @torch.no_grad()
     def between_reals(self, dataset: Pictures) -> Values:
@@ -187,7 +189,9 @@ class Evaluation:
 
         def images(w: Tensor) -> Tensor:
             styles = w[:, None].expand(-1, generator.num_layers, -1)
-            return (generator.synthesis(styles, "const", fakes.lod) + 1) / 2
+            drawn = generator.synthesis(styles, "const", fakes.lod)
+            check_finite(drawn)
+            return (drawn + 1) / 2
 
         found: dict[str, list[Tensor]] = {}
         for seeds in fakes.batches(range(self.seed, self.seed + self.num_paths)):
@@ -222,6 +226,16 @@ class Evaluation:
         before = fakes.look(own, network)
         after = {name: fakes.look(mix_styles(own, other, *limits), network) for name, limits in swaps.items()}
         return style_effects(network, before, after, list(SCALES))
+
+
+def finite(values: Values) -> Values:
+    """The values, or UserError if one is no finite number."""
+    wrong = [f"{tag} is {value}" for tag, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        raise UserError(
+            f"{', '.join(wrong)}: the weights of the generator, or of the features, are damaged or diverged"
+        )
+    return values
 
 
 def summary(effects: StyleEffects) -> Values:

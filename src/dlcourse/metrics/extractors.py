@@ -77,6 +77,7 @@ class FaceFeatures(Extractor):
         if not isinstance(network, AttributeNetwork):
             raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
         checkpoint.restore(saved, {"model": network}, path)
+        checkpoint.refuse_not_finite(network.state_dict(), f"{path}: its network")
         self.network = network.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -119,7 +119,7 @@ def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: 
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "metrics.json"]
     with whole_file(written[0]) as temporary:
-        temporary.write_text(json.dumps(comparison.as_json(notes), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(comparison.as_json(notes), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     with SummaryWriter(str(folder)) as writer:
         for tag, value in comparison.value.items():
             writer.add_scalar(tag, value, step)

@@ -145,6 +145,8 @@ def parse_seeds(seeds: Seeds) -> list[Point]:
         first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
         assert first is not None
         last = first if last is None else last
+        if last < first:
+            raise ValueError(f"seeds={seeds!r} names no seed by {part}; write {last}-{first}")
         if last >= MAX_SEED or (class_number or 0) >= MAX_SEED:
             raise ValueError(f"seeds must be below 2^63, got {part}")
         if len(points) + last - first >= MAX_SEEDS:
