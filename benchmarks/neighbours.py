@@ -27,7 +27,7 @@ def train(overrides: list[str]) -> None:
     import torch
     from omegaconf import OmegaConf
 
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
         cfg = hydra.compose("train", ["experiment=stylegan_faces_tiny", "dataset.num_images=64", *overrides])

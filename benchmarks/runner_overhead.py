@@ -19,7 +19,7 @@ import torch
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
-from dlcourse.build import build
+from dlcourse.engine.build import build
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

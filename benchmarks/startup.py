@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # scripts/train.py, which ends without farewell after its first step
 OURS = """
 import os, runpy, sys
-from dlcourse.runner import Runner
+from dlcourse.engine.runner import Runner
 
 take = Runner.step
 Runner.step = lambda *arguments: (take(*arguments), os._exit(0))
@@ -38,7 +38,7 @@ PRELUDE = """
 import copy, json, os, sys
 import torch
 from torch.nn import functional as F
-from dlcourse.build import build
+from dlcourse.engine.build import build
 
 config = json.load(open(sys.argv[1]))
 torch.set_num_threads(config["runner"]["num_threads"] or torch.get_num_threads())

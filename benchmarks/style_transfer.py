@@ -39,7 +39,7 @@ class Tutorial:
     def __init__(self, config: dict):
         from torchvision.models import vgg19
 
-        from dlcourse.build import build
+        from dlcourse.engine.build import build
 
         torch.manual_seed(0)
         pictures = build(config["dataset"]).at(config["dataset"]["content_size"][0])
@@ -115,8 +115,8 @@ class Ours:
     """experiment=style_transfer, with its own optimizer and whatever else the overrides say."""
 
     def __init__(self, config: dict):
-        from dlcourse.allocator import return_freed_memory
-        from dlcourse.build import build
+        from dlcourse.engine.device import return_freed_memory
+        from dlcourse.engine.build import build
 
         torch.manual_seed(0)
         self.task = build(config["task"], "task")

@@ -61,7 +61,7 @@ Convolution = tuple[str, tuple[int, ...], tuple[int, ...]]  # kind, shape of the
 
 def convolutions(resolution: int, batch: int) -> list[Convolution]:
     """Every convolution of the synthesis network."""
-    from dlcourse.models.stylegan.layers import channels_by_stage
+    from dlcourse.stylegan.networks.layers import channels_by_stage
 
     channels = channels_by_stage(resolution, 8192, 512)
     found: list[Convolution] = [("conv", (batch, channels[1], 4, 4), (channels[1], channels[1], 3, 3))]
@@ -111,7 +111,8 @@ def captured(work: Work) -> Work:
 
 def generator_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Callable[[Tensor], Tensor]:
     """Ours, or the port's; `stack` ends what it began."""
-    from dlcourse.models.stylegan import Generator, constant_weights
+    from dlcourse.stylegan.networks.generator import Generator
+    from dlcourse.stylegan.networks.synthesis import constant_weights
 
     resolution, device = arguments.resolution, arguments.device
     if peer == "port":
@@ -148,7 +149,7 @@ def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
 
 def child(arguments: argparse.Namespace) -> None:
     """Turns of the peers in this process, and its peak memory in GiB (on a GPU torch's); prints a line of JSON."""
-    from dlcourse.allocator import keep_freed_memory
+    from dlcourse.engine.device import keep_freed_memory
 
     keep_freed_memory()  # as scripts/sample.py does
     torch.set_num_threads(arguments.threads)

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlcourse.build import build
-from dlcourse.runner import Runner, autocast
-from dlcourse.tasks import StyleGAN
+from dlcourse.engine.build import build
+from dlcourse.engine.runner import Runner, autocast
+from dlcourse.stylegan.task import StyleGAN
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

@@ -21,9 +21,9 @@ BARE = """
 import torch
 from torch.nn import functional as F
 
-from dlcourse.data import Points
-from dlcourse.data.patterns import ThreeColors
-from dlcourse.models import MLP
+from dlcourse.classifier.data.points import Points
+from dlcourse.classifier.data.patterns import ThreeColors
+from dlcourse.classifier.mlp import MLP
 
 torch.set_num_threads(1)
 OPTIMIZERS = (

@@ -14,7 +14,7 @@ import hydra
 import torch
 from omegaconf import OmegaConf
 
-from dlcourse.build import build
+from dlcourse.engine.build import build
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

@@ -5,7 +5,7 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -24,7 +24,7 @@ def parse() -> argparse.Namespace:
 
 def animate(arguments: argparse.Namespace) -> None:
     """Find the pictures and write the animation."""
-    from dlcourse import outputs
+    from dlcourse.files import outputs
     from dlcourse.reports import animation  # here: --help answers without torch
     from dlcourse.reports.runs import refuse_links_out
 

@@ -5,7 +5,7 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -21,7 +21,8 @@ def parse() -> argparse.Namespace:
 
 def bundle(arguments: argparse.Namespace) -> None:
     """Read, drop, round, write."""
-    from dlcourse import checkpoint, outputs
+    from dlcourse.engine import checkpoint
+    from dlcourse.files import outputs
     from dlcourse.errors import UserError
 
     path, target = checkpoint.newest(arguments.source), arguments.target

@@ -6,7 +6,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from dlcourse.terminal import aligned, say
+from dlcourse.engine.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
@@ -33,8 +33,8 @@ def share(text: str) -> float:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Read the runs, print the table, write the curves and the table."""
-    from dlcourse import outputs
-    from dlcourse.figures import save
+    from dlcourse.files import outputs
+    from dlcourse.images.figures import save
     from dlcourse.reports import compare as comparison
     from dlcourse.reports.runs import CHOICE, find_runs
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from dlcourse.errors import UserError
-from dlcourse.reports.demonstrations import SUMMARIES
-from dlcourse.terminal import say
+from dlcourse.classifier.demonstrations import SUMMARIES
+from dlcourse.engine.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -33,11 +33,11 @@ def draw(arguments: argparse.Namespace) -> None:
         if name not in SUMMARIES:
             raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")
 
-    from dlcourse import outputs
+    from dlcourse.files import outputs
 
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
-    from dlcourse.figures import save  # here: --help and a wrong name are answered without torch
-    from dlcourse.reports.demonstrations import demonstrate
+    from dlcourse.images.figures import save  # here: --help and a wrong name are answered without torch
+    from dlcourse.classifier.demonstrations import demonstrate
 
     for name in arguments.names or SUMMARIES:
         picture, lines = demonstrate(name)

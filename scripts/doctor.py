@@ -5,7 +5,7 @@ import command_line
 import argparse
 import json
 
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 
 
 def parse() -> argparse.Namespace:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 import run_folders
 from dlcourse.errors import UserError
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 from memory_told import memory_told
 
 GIVE = "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
@@ -21,13 +21,13 @@ READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "outp
 @memory_told("a smaller batch_size, or a smaller data set")
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
-    from dlcourse import checkpoint
-    from dlcourse.allocator import keep_freed_memory
-    from dlcourse.build import build
-    from dlcourse.interop import load_generator
-    from dlcourse.metrics import Evaluation
-    from dlcourse.reports.evaluation import compare, write
-    from dlcourse.runner import find_device
+    from dlcourse.engine import checkpoint
+    from dlcourse.engine.device import keep_freed_memory
+    from dlcourse.engine.build import build
+    from dlcourse.stylegan.interop import load_generator
+    from dlcourse.stylegan.metrics.evaluation import Evaluation
+    from dlcourse.stylegan.metrics.report import compare, write
+    from dlcourse.engine.runner import find_device
 
     start = time.monotonic()
     keep_freed_memory()  # batch after batch needs the same
@@ -64,7 +64,7 @@ def output_folder(path: Path, cfg: DictConfig) -> Path:
     Raises:
         UserError: nothing can be written there, or to `cache`, or a link leads out of the run.
     """
-    from dlcourse import outputs
+    from dlcourse.files import outputs
     from dlcourse.reports.runs import results_folder
 
     folder = Path(cfg.output or outputs.unused(results_folder(path, "evaluation") / path.stem))
@@ -92,7 +92,7 @@ def set_resolution(cfg: DictConfig, resolution: int) -> None:
 
 def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
     """The data set of the command line, or else of the checkpoint's own config, and the step; 0 of foreign files."""
-    from dlcourse import checkpoint
+    from dlcourse.engine import checkpoint
 
     try:
         saved = checkpoint.load(path)
@@ -110,8 +110,8 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
     Raises:
         UserError: it cannot be built, or is none of pictures for a StyleGAN.
     """
-    from dlcourse.build import build, build_of_file
-    from dlcourse.targets import DATASETS
+    from dlcourse.engine.build import build, build_of_file
+    from dlcourse.engine.targets import DATASETS
 
     if node is config["dataset"]:
         dataset, whose = build(node, "dataset"), "dataset"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dlcourse.terminal import aligned, say
+from dlcourse.engine.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
@@ -23,9 +23,11 @@ def parse() -> argparse.Namespace:
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
-    from dlcourse import checkpoint
-    from dlcourse.interop import check_target, combine, load_pretrained, save
-    from dlcourse.interop.networks import ROLE_KINDS
+    from dlcourse.engine import checkpoint
+    from dlcourse.stylegan.interop.writing import check_target, save
+    from dlcourse.stylegan.interop.combining import combine
+    from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.networks import ROLE_KINDS
 
     check_target(arguments.target)
     sources = [checkpoint.newest(source) for source in arguments.source]

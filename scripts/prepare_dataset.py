@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 from memory_told import memory_told
 
 if TYPE_CHECKING:
-    from dlcourse.reports.contact_sheet import ContactSheet
+    from dlcourse.datasets.contact_sheet import ContactSheet
 
 READS = ("sheet", "dataset", "output")
 
@@ -19,11 +19,11 @@ READS = ("sheet", "dataset", "output")
 @memory_told("a smaller dataset.resolution or fewer pictures")
 def prepare_dataset(cfg: DictConfig) -> None:
     """Decode into the cache, print what there is, and write the contact sheet."""
-    from dlcourse import outputs
-    from dlcourse.build import build, locate
-    from dlcourse.data import ImageFolder
+    from dlcourse.files import outputs
+    from dlcourse.engine.build import build, locate
+    from dlcourse.datasets.image_folder import ImageFolder
     from dlcourse.errors import UserError
-    from dlcourse.picture_files import WRITERS, save_picture
+    from dlcourse.images.files import WRITERS, save_picture
 
     config = command_line.plain(cfg)
     output = Path(config["output"])

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dlcourse.interruption import raise_on_signals, status_of
-from dlcourse.standard_streams import outlive_readers
-from dlcourse.terminal import say
+from dlcourse.engine.signals import raise_on_signals, status_of
+from dlcourse.engine.standard_streams import outlive_readers
+from dlcourse.engine.terminal import say
 
 
 def begin() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.terminal import aligned, say
+from dlcourse.engine.terminal import aligned, say
 from memory_told import memory_told
 
 
@@ -42,8 +42,9 @@ def share(text: str) -> float:
 @memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
-    from dlcourse import checkpoint, outputs
-    from dlcourse.figures import save
+    from dlcourse.engine import checkpoint
+    from dlcourse.files import outputs
+    from dlcourse.images.figures import save
     from dlcourse.reports.runs import results_folder
 
     path = checkpoint.newest(arguments.run)
@@ -64,10 +65,10 @@ def load_task(path: Path, device: str) -> Any:
     Raises:
         UserError: a checkpoint of another task, or one that cannot be used.
     """
-    from dlcourse import checkpoint
-    from dlcourse.build import build_of_file
-    from dlcourse.targets import CLASSIFICATION
-    from dlcourse.tasks import Classification
+    from dlcourse.engine import checkpoint
+    from dlcourse.engine.build import build_of_file
+    from dlcourse.engine.targets import CLASSIFICATION
+    from dlcourse.classifier.task import Classification
 
     saved = checkpoint.load(path)
     kind = checkpoint.kind_of(saved)
@@ -90,8 +91,8 @@ def set_up(task: Any, device: str, path: Path) -> None:
     Raises:
         UserError: no such device, or settings in the checkpoint that do not fit its data.
     """
-    from dlcourse.build import objection
-    from dlcourse.runner import find_device
+    from dlcourse.engine.build import objection
+    from dlcourse.engine.runner import find_device
 
     try:
         place = find_device(device)
@@ -107,7 +108,7 @@ def set_up(task: Any, device: str, path: Path) -> None:
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:
     """Errors, losses and calibration on the three sets, and the diagnosis."""
-    from dlcourse.reports.diagnosis import calibration_error, diagnose
+    from dlcourse.classifier.diagnosis import calibration_error, diagnose
 
     rows, errors = [["set", "samples", "error", "loss", "calibration error"]], {}
     for name, (inputs, labels) in {"train": task.train_set, "dev": task.dev_set, "test": task.test_set}.items():
@@ -127,8 +128,8 @@ def print_errors(task: Any, arguments: argparse.Namespace) -> None:
 
 def print_details(task: Any, num_top: int) -> None:
     """Confusion matrix, highest losses, weights."""
-    from dlcourse.reports.diagnosis import top_losses, weight_norms
-    from dlcourse.tasks.classification import confusion_matrix
+    from dlcourse.classifier.diagnosis import top_losses, weight_norms
+    from dlcourse.classifier.task import confusion_matrix
 
     inputs, labels = task.dev_set
     logits, classes = task.logits(inputs), task.dataset.classes

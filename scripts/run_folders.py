@@ -17,15 +17,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 import unread_keys
-from dlcourse import run_lock
+from dlcourse.engine import run_lock
 from dlcourse.errors import UserError
-from dlcourse.interruption import Interrupted, status_of
-from dlcourse.terminal import printable, say
+from dlcourse.engine.signals import Interrupted, status_of
+from dlcourse.engine.terminal import printable, say
 from memory_told import lack_of_memory
 
 if TYPE_CHECKING:
-    from dlcourse.runner import Runner
-    from dlcourse.tasks import Classification
+    from dlcourse.engine.runner import Runner
+    from dlcourse.classifier.task import Classification
 
 LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
     "task.batch_size": "a smaller task.batch_size",
@@ -94,8 +94,8 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     refuse_used(cfg)
     import torch
 
-    from dlcourse.build import build, locate
-    from dlcourse.tasks import Classification
+    from dlcourse.engine.build import build, locate
+    from dlcourse.classifier.task import Classification
 
     config = plain(cfg)
     target = locate(config["task"]["_target_"], "task")
@@ -109,12 +109,12 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
 
 
 def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any]) -> Any:
-    """What a node of the whole config describes, which must be of a `kind`; see `dlcourse.build.build` for `imposed`.
+    """What a node of the whole config describes, which must be of a `kind`; see `dlcourse.engine.build.build` for `imposed`.
 
     Raises:
         UserError: it cannot be built, or is something else.
     """
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     built = build(config[key], key, imposed=imposed)
     if not isinstance(built, kind):
@@ -127,7 +127,7 @@ def refuse_no_run(run_dir: Path) -> None:
     refuse_name(f"resume={run_dir}", run_dir)
     if has_begun(run_dir):
         return
-    from dlcourse import checkpoint
+    from dlcourse.engine import checkpoint
 
     given = resume_word(run_dir)
     if not run_dir.exists():
@@ -148,8 +148,8 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
         UserError: no StyleGAN there, one of other images or classes than the data's, or of other sizes than `overrides`
             of the command line ask for.
     """
-    from dlcourse import checkpoint
-    from dlcourse.interop import load_pretrained
+    from dlcourse.engine import checkpoint
+    from dlcourse.stylegan.interop import load_pretrained
 
     if "generator" not in cfg.model:
         raise UserError(f"weights={weights}: weights is for StyleGAN, as in experiment=stylegan_faces_tiny")
@@ -233,7 +233,7 @@ def told(end: KeyboardInterrupt, run_dir: Path) -> str:
 
 def less_memory(cfg: DictConfig) -> str:
     """What a run with this config can do with less memory."""
-    from dlcourse.checkpoint import flatten
+    from dlcourse.engine.checkpoint import flatten
 
     keys = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]  # a mapping
     cures = ["precision=bf16 (on a GPU)", *(cure for key, cure in LESS_MEMORY.items() if key in keys)]

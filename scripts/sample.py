@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 from memory_told import memory_told
 
 READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
@@ -20,13 +20,13 @@ def sample(cfg: DictConfig) -> None:
     """Let the sampler draw with the averaged generator of the checkpoint."""
     import torch
 
-    from dlcourse import checkpoint
-    from dlcourse.allocator import keep_freed_memory
-    from dlcourse.build import build
-    from dlcourse.interop import load_generator
-    from dlcourse.models.stylegan import constant_weights
-    from dlcourse.runner import autocast, find_device
-    from dlcourse.sampling import check_output, save
+    from dlcourse.engine import checkpoint
+    from dlcourse.engine.device import keep_freed_memory
+    from dlcourse.engine.build import build
+    from dlcourse.stylegan.interop import load_generator
+    from dlcourse.stylegan.networks.synthesis import constant_weights
+    from dlcourse.engine.runner import autocast, find_device
+    from dlcourse.stylegan.sampling.result import check_output, save
 
     keep_freed_memory()  # picture after picture needs the same
     config = command_line.plain(cfg)
@@ -68,7 +68,7 @@ def output_path(checkpoint_path: Path, config: dict) -> Path:
 
     Nothing that is there already is replaced, unless `output` names it.
     """
-    from dlcourse import outputs
+    from dlcourse.files import outputs
     from dlcourse.reports.runs import results_folder
 
     output = config["output"]

@@ -19,12 +19,12 @@ from omegaconf.errors import OmegaConfBaseException
 import path_overrides
 import train
 from dlcourse.errors import UserError
-from dlcourse.interruption import Interrupted, status_of
-from dlcourse.study.space import Choice, Dimension, Interval, Range, Space, Value
-from dlcourse.terminal import aligned, say
+from dlcourse.engine.signals import Interrupted, status_of
+from dlcourse.search.space import Choice, Dimension, Interval, Range, Space, Value
+from dlcourse.engine.terminal import aligned, say
 
 if TYPE_CHECKING:
-    from dlcourse.study import Lengths, Search
+    from dlcourse.search.settings import Lengths, Search
 
 BEST = 10  # trials in the printed table
 OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between the processes of a study
@@ -93,7 +93,7 @@ def dimension_of(sweep: Override) -> Dimension:
 
 def search(cfg: DictConfig, sweeps: list[Override]) -> None:
     """Take part in a study until it has its trials, then show what was found."""
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     if "RANK" in os.environ:
         raise UserError("torchrun trains one model in several processes; here, start several searches with one storage")
@@ -112,8 +112,9 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
 
 def take_part(settings: "Search", name: str, space: Space, fixed: list[str], lengths: "Lengths") -> None:
     """Train trials, and whatever ends that, leave the findings."""
-    from dlcourse import outputs
-    from dlcourse.study import Worker, open_study
+    from dlcourse.files import outputs
+    from dlcourse.search.worker import Worker
+    from dlcourse.search.study import open_study
 
     folder = Path(settings.folder or Path("runs", "search", name))
     outputs.check_folder(folder, f"search.folder={folder}")
@@ -161,7 +162,7 @@ def composed(fixed: list[str], values: dict[str, Value]) -> DictConfig:
 
 def lengths_of(cfg: DictConfig) -> "Lengths":
     """How long the runs are."""
-    from dlcourse.study import Lengths
+    from dlcourse.search.settings import Lengths
 
     runner = cfg.runner
     return Lengths(runner.max_steps, runner.evaluate_every, max(runner.evaluate_every, runner.log_every))
@@ -169,10 +170,10 @@ def lengths_of(cfg: DictConfig) -> "Lengths":
 
 def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) -> None:
     """Print the best trials; write trials.csv and search.png."""
-    from dlcourse.figures import save
-    from dlcourse.picture_files import whole_file
-    from dlcourse.reports.search import Findings, results_of, spreadsheet, table
-    from dlcourse.reports.search_picture import draw
+    from dlcourse.images.figures import save
+    from dlcourse.images.files import whole_file
+    from dlcourse.search.results import Findings, results_of, spreadsheet, table
+    from dlcourse.search.plots import draw
 
     findings = Findings(name, settings.metric, settings.direction, space, results_of(study))
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.terminal import say
+from dlcourse.engine.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -27,10 +27,11 @@ def parse() -> argparse.Namespace:
 
 def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, put their pictures in a table and write it."""
-    from dlcourse import outputs, picture_table
+    from dlcourse.files import outputs
+    from dlcourse.images import tables
     from dlcourse.errors import UserError
-    from dlcourse.figures import save
-    from dlcourse.images import to_tensor
+    from dlcourse.images.figures import save
+    from dlcourse.images.tensors import to_tensor
     from dlcourse.reports import sheet
     from dlcourse.reports.runs import find_runs
 
@@ -40,7 +41,7 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     runs = find_runs(arguments.runs)
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
     tables = [sheet.inputs(runs)] if arguments.inputs else []
-    picture = picture_table.draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
+    picture = tables.draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
     save(to_tensor(picture)[None], arguments.output)
     say(arguments.output)
 

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
-from dlcourse.interruption import status_of
-from dlcourse.terminal import say
+from dlcourse.engine.signals import status_of
+from dlcourse.engine.terminal import say
 
 if TYPE_CHECKING:
-    from dlcourse.reports.frames import FrameSequence
-    from dlcourse.runner import Runner
-    from dlcourse.tasks import StyleTransfer
+    from dlcourse.style_transfer.video import FrameSequence
+    from dlcourse.engine.runner import Runner
+    from dlcourse.style_transfer.task import StyleTransfer
 
 READS = ("sequence", "task", "runner", "content", "run_dir", "resume", "seed")
 
 
 def style_frames(cfg: DictConfig) -> None:
     """Paint the frames whose pictures are missing, and measure the flicker."""
-    from dlcourse import outputs
-    from dlcourse.build import build
-    from dlcourse.picture_files import whole_file
-    from dlcourse.reports import frame_settings
-    from dlcourse.reports.frames import content_size, flicker, flicker_report, of_one_size, painted
+    from dlcourse.files import outputs
+    from dlcourse.engine.build import build
+    from dlcourse.images.files import whole_file
+    from dlcourse.style_transfer import video_settings
+    from dlcourse.style_transfer.video import content_size, flicker, flicker_report, of_one_size, painted
 
     for key in ("content", "resume", "run_dir"):
         if cfg[key] is not None:
@@ -43,8 +43,8 @@ def style_frames(cfg: DictConfig) -> None:
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     pictures = sequence.pictures()
     of_frames = flicker(of_one_size(pictures, size))  # nothing is painted before every frame was looked at
-    skipped, settings = len(painted(pictures, size)), frame_settings.settings(config, pictures)
-    frame_settings.refuse_other_settings(settings, pictures, Path(sequence.output))
+    skipped, settings = len(painted(pictures, size)), video_settings.settings(config, pictures)
+    video_settings.refuse_other_settings(settings, pictures, Path(sequence.output))
     if skipped:
         say(f"skipped {skipped} of {len(pictures)} frames, whose pictures are there already", file=sys.stderr)
     try:
@@ -67,12 +67,12 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     """Paint one frame after the other, with one network."""
     import torch
 
-    from dlcourse.build import build
-    from dlcourse.images import to_picture
-    from dlcourse.picture_files import save_picture
-    from dlcourse.reports import frame_settings
-    from dlcourse.reports.frames import transfer
-    from dlcourse.runner import Runner, step_seed
+    from dlcourse.engine.build import build
+    from dlcourse.images.tensors import to_picture
+    from dlcourse.images.files import save_picture
+    from dlcourse.style_transfer import video_settings
+    from dlcourse.style_transfer.video import transfer
+    from dlcourse.engine.runner import Runner, step_seed
 
     pictures = sequence.pictures()
     runner: Runner = build(config["runner"], "runner")
@@ -80,7 +80,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     objective = build(config["objective"], "objective")
     first, begun = next(iter(pictures.items()))
     runner.setup(transfer(config, objective, first, smallest_size=None), begun, config)
-    frame_settings.write(settings, Path(sequence.output))
+    video_settings.write(settings, Path(sequence.output))
     objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
     last: Path | None = None
     for number, (frame, picture) in enumerate(pictures.items()):

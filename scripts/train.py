@@ -13,11 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 import resuming
 import run_folders
 from dlcourse.errors import UserError
-from dlcourse.interruption import is_one_of_several
-from dlcourse.terminal import say
+from dlcourse.engine.signals import is_one_of_several
+from dlcourse.engine.terminal import say
 
 READS = ("task", "runner", "run_dir", "resume", "weights", "seed", "device", "devices")
-Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.runner, which loads torch
+Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
 
 
 def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
@@ -45,13 +45,13 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
 
 def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
     """Train in `devices` processes, which hold the run folder too."""
-    from dlcourse import processes  # here: --help and --cfg answer without torch
+    from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
 
     try:
-        processes.refuse_devices(cfg.devices, cfg.device)
+        distributed.refuse_devices(cfg.devices, cfg.device)
     except ValueError as error:
         raise UserError(str(error)) from error
-    status = processes.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
+    status = distributed.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
     if status:
         sys.exit(status)
 
@@ -63,10 +63,10 @@ def train_held(run_dir: Path, config: Any, held: Any) -> None:
 
 def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None) -> None:
     """Train in a run folder as one of several processes, or alone."""
-    from dlcourse import processes
+    from dlcourse.engine import distributed
 
-    with processes.joined(config["device"]):
-        processes.wait()  # process 0 holds the folder
+    with distributed.joined(config["device"]):
+        distributed.wait()  # process 0 holds the folder
         train_in(run_dir, OmegaConf.create(config), observe)
 
 
@@ -74,9 +74,9 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     """Train in a run folder, from its newest checkpoint if there is one."""
     import torch
 
-    from dlcourse import checkpoint, processes
-    from dlcourse.runner import Runner
-    from dlcourse.tasks.base import Task
+    from dlcourse.engine import checkpoint, distributed
+    from dlcourse.engine.runner import Runner
+    from dlcourse.engine.task import Task
 
     config = command_line.plain(cfg)
     imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
@@ -88,14 +88,14 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     task: Task = run_folders.build_a(Task, config, "task", imposed)
     step = runner.setup(task, run_dir, config)
     if config["weights"] is not None and step == 0:
-        from dlcourse.interop import start_networks
+        from dlcourse.stylegan.interop import start_networks
 
         taken = start_networks(checkpoint.newest(Path(config["weights"])), task.state())
         say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return
-    if processes.rank() == 0:
+    if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
         begun = f"on from step {step}, " if step else ""
         say(f"{run_dir}: {begun}{config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)

@@ -4,12 +4,12 @@ import zlib
 
 import pytest
 
-from dlcourse import tensor_files
+from dlcourse.files import torch_file
 
 MEGABYTE = 2**20
 
 
-def refused(path, message: str, read=tensor_files.load, error=ValueError) -> None:
+def refused(path, message: str, read=torch_file.load, error=ValueError) -> None:
     with pytest.raises(error, match=message) as caught:
         read(path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000

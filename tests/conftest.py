@@ -18,8 +18,8 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-from dlcourse.build import build
-from dlcourse.models.vgg import torchvision_indices
+from dlcourse.engine.build import build
+from dlcourse.nn.vgg import torchvision_indices
 from warm import warm
 
 os.environ["DLCOURSE_CACHE"] = str(Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}-cache")

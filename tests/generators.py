@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcourse.models import Generator
+from dlcourse.stylegan.networks.generator import Generator
 
 
 def small_generator(resolution=32, label_size=0):

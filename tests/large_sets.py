@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcourse.data import ImageFolder, PointsFile
-from dlcourse.data.picture_sources import MAX_LIST
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.datasets.sources import MAX_LIST
 from mixed_pictures import drawing, png_bytes
 
 

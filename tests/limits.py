@@ -20,8 +20,8 @@ import large_checkpoints
 import large_images
 import large_sets
 from dlcourse.errors import UserError
-from dlcourse.interop import load_pretrained
-from dlcourse.picture_files import open_picture
+from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.images.files import open_picture
 from dlcourse.reports import animation
 from readers import CONFIG, READERS, image_folder
 

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from dlcourse import processes
+from dlcourse.engine import distributed
 from test_runner import NoisyBowl, train
 
 
@@ -13,16 +13,16 @@ class Patient(NoisyBowl):
 
     def step(self):
         if self.descent.updates == 2:
-            if processes.rank() == 0:
+            if distributed.rank() == 0:
                 (Path(sys.argv[1]) / "begun").touch()
             time.sleep(float(sys.argv[2]))
         return super().step()
 
 
 def work(folder):
-    with processes.joined("cpu"):
+    with distributed.joined("cpu"):
         train(Path(folder), task=Patient(), checkpoint_every=100, max_steps=100)
 
 
 if __name__ == "__main__":
-    sys.exit(processes.launch(2, "cpu", work, sys.argv[1]))
+    sys.exit(distributed.launch(2, "cpu", work, sys.argv[1]))

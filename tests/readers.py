@@ -15,27 +15,30 @@ from PIL import Image
 
 import resuming
 from conftest import ROOT
-from dlcourse import checkpoint, logbook
-from dlcourse.build import build, build_fitting
-from dlcourse.data import FlipRotateCrop, ImageClasses, ImageFolder, PointsFile
+from dlcourse.engine import checkpoint, logger
+from dlcourse.engine.build import build, build_fitting
+from dlcourse.classifier.data.augmentation import FlipRotateCrop
+from dlcourse.classifier.data.image_classes import ImageClasses
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.errors import UserError
-from dlcourse.interop import load_pretrained
-from dlcourse.metrics import FaceFeatures
-from dlcourse.metrics.reals import read_reals
-from dlcourse.models.vgg import read_weights
-from dlcourse.picture_files import open_picture
+from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.metrics.extractors import FaceFeatures
+from dlcourse.stylegan.metrics.reals import read_reals
+from dlcourse.nn.vgg import read_weights
+from dlcourse.images.files import open_picture
 from dlcourse.reports.runs import read_run
-from dlcourse.sampling.editing import read_attributes
-from dlcourse.sampling.points import SavedStyles
+from dlcourse.stylegan.sampling.editing import read_attributes
+from dlcourse.stylegan.sampling.seeds import SavedStyles
 from mixed_pictures import drawing, nvidia_zip
 from stylegan_files import DATA, tiny_official_pickle
 
-NODE = {"_target_": "dlcourse.models.Generator", "resolution": 8, "z_dim": 4, "w_dim": 4, "label_size": 0}
+NODE = {"_target_": "dlcourse.stylegan.networks.generator.Generator", "resolution": 8, "z_dim": 4, "w_dim": 4, "label_size": 0}
 NODE |= {"channel_base": 16, "channel_max": 4, "mapping_layers": 2}
 CONFIG = """
-model: {_target_: dlcourse.models.MLP, _partial_: true, hidden: [3, 4]}
+model: {_target_: dlcourse.classifier.mlp.MLP, _partial_: true, hidden: [3, 4]}
 optimizer: {_target_: torch.optim.Adam, lr: 0.001}
-task: {_target_: dlcourse.tasks.Classification, optimizer: '${optimizer}'}
+task: {_target_: dlcourse.classifier.task.Classification, optimizer: '${optimizer}'}
 runner: {seed: 0, max_steps: 20}
 seed: 0
 run_dir: null
@@ -129,7 +132,7 @@ def pictures() -> list[bytes]:
 
 
 def profiled() -> bytes:
-    from dlcourse.srgb import SRGB_PROFILE
+    from dlcourse.images.srgb import SRGB_PROFILE
 
     file = io.BytesIO()
     Image.new("RGB", (1, 1)).save(file, "PNG", icc_profile=SRGB_PROFILE)
@@ -184,15 +187,15 @@ def cached() -> tuple[bytes, bytes]:
 
 def read_level_files(path: Path) -> None:
     """The record is the damaged file, the levels are whole; what does not fit is made anew, which is no error."""
-    from dlcourse.data import level_files
-    from dlcourse.data.picture_sources import open_source
+    from dlcourse.datasets import cache
+    from dlcourse.datasets.sources import open_source
 
     for index in range(4):
         drawing(index, 16, 16).save(path.with_name(f"{index}.png"))
     path.with_suffix(".levels").write_bytes(cached()[1])
     source = open_source(str(path.parent))
     settings = {"resolution": 8, "fit": "crop", "min_size": 1, "background": (255, 255, 255)}
-    found = level_files.load(path, source, settings)
+    found = cache.load(path, source, settings)
     assert found is None or [len(level) for level in found.levels] == [4, 4]
 
 
@@ -242,7 +245,7 @@ def read_metrics(path: Path) -> None:
 
 
 def cut_metrics(path: Path) -> None:
-    logbook.keep_until(path, 3)
+    logger.keep_until(path, 3)
 
 
 def read_config_file(path: Path) -> None:

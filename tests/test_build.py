@@ -3,12 +3,12 @@ import functools
 import pytest
 import torch
 
-from dlcourse.build import build
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.schedules import Constant
+from dlcourse.engine.schedules import Constant
 
 MLP = {
-    "_target_": "dlcourse.models.MLP",
+    "_target_": "dlcourse.classifier.mlp.MLP",
     "_partial_": True,
     "hidden": [3],
     "activation": "relu",
@@ -20,7 +20,7 @@ MLP = {
 
 
 def test_builds_objects_inside_out_and_leaves_plain_data_alone():
-    node = {"a": [1, "two", None], "factor": {"_target_": "dlcourse.schedules.Constant"}}
+    node = {"a": [1, "two", None], "factor": {"_target_": "dlcourse.engine.schedules.Constant"}}
     built = build(node)
     assert built["a"] == [1, "two", None]
     assert isinstance(built["factor"], Constant)
@@ -40,14 +40,14 @@ def test_a_partial_awaits_the_remaining_arguments():
         "torch.load",
         "torch.hub.load",
         "dlcourse.data.images.os.system",
-        "dlcourse.models.vgg.torch.load",
-        "dlcourse.data.image_folder.Path",
-        "dlcourse.checkpoint.save",
+        "dlcourse.nn.vgg.torch.load",
+        "dlcourse.datasets.image_folder.Path",
+        "dlcourse.engine.checkpoint.save",
         "torch.nn.os.system",
         "dlcourse.dataX.evil",
         "torch.nn.Linear",
         "torch.optim.Optimizer",
-        "dlcourse.models.stylegan.Generator",
+        "dlcourse.stylegan.networks.generator.Generator",
         ["torch.optim.Adam"],
         7,
     ],
@@ -69,7 +69,7 @@ def test_an_unknown_argument_is_named_with_the_accepted_ones():
 
 def test_a_missing_argument_is_named():
     with pytest.raises(UserError, match="scheduler: Cosine: missing a required argument: 'floor'"):
-        build({"_target_": "dlcourse.schedules.Cosine", "total_updates": 5}, "scheduler")
+        build({"_target_": "dlcourse.engine.schedules.Cosine", "total_updates": 5}, "scheduler")
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_what_is_no_finite_number_is_refused_with_its_key(value):
 
 
 def test_an_object_of_another_class_is_named():
-    node = {"_target_": "dlcourse.data.Points", "num_train": 3, "num_dev": 3, "num_test": 3, "jitter": 0.0, "seed": 0}
+    node = {"_target_": "dlcourse.classifier.data.points.Points", "num_train": 3, "num_dev": 3, "num_test": 3, "jitter": 0.0, "seed": 0}
     with pytest.raises(UserError, match=r"^dataset\.jitter must be float, got"):
-        build(node | {"pattern": {"_target_": "dlcourse.data.patterns.Rings"}, "jitter": MLP}, "dataset")
+        build(node | {"pattern": {"_target_": "dlcourse.classifier.data.patterns.Rings"}, "jitter": MLP}, "dataset")
     optimizer = {"_target_": "torch.optim.Adam", "_partial_": True}
     with pytest.raises(UserError, match=r"^task\.generator must be Generator, got"):
-        build({"_target_": "dlcourse.tasks.StyleGAN", "_partial_": True, "generator": optimizer}, "task")
+        build({"_target_": "dlcourse.stylegan.task.StyleGAN", "_partial_": True, "generator": optimizer}, "task")

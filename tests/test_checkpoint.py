@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from conftest import assert_same
-from dlcourse import checkpoint
+from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 
 STATE = {"model": {"weight": torch.arange(3.0)}, "stream": {"samples_seen": 5}}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from conftest import kaggle_folder
-from dlcourse.data.system_files import is_system_file
+from dlcourse.datasets.system_files import is_system_file
 from mixed_pictures import drawing, nvidia_zip, png_bytes, zip_of
 from test_image_folder import image_folder
 from test_labelled_images import image_classes
@@ -269,7 +269,7 @@ def test_folders_that_cannot_be_read_or_lie_too_deep_are_named(tmp_path):
 
 def test_a_folder_of_too_many_files_is_refused(tmp_path, monkeypatch):
     fill(tmp_path, 3)
-    monkeypatch.setattr("dlcourse.data.picture_sources.MAX_FILES", 2)
+    monkeypatch.setattr("dlcourse.datasets.sources.MAX_FILES", 2)
     with pytest.raises(ValueError, match="has more than 2 files"):
         image_folder(tmp_path)
 
@@ -345,7 +345,7 @@ def test_labels_beyond_what_the_pictures_need_are_refused(tmp_path):
 
 def test_the_split_without_copies_is_the_same_as_ever():
     """Of equal pictures none is lost, and where there are none the choice is that of the indices alone."""
-    from dlcourse.data.labelled import first_equals, stratified_split
+    from dlcourse.classifier.data.labelled import first_equals, stratified_split
 
     rng = np.random.default_rng(0)
     import torch
@@ -363,7 +363,7 @@ def test_kaggles_own_layout_still_works_with_a_link_as_root(tmp_path):
 
 
 def test_more_folders_than_there_may_be_classes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("dlcourse.data.image_classes.MAX_CLASSES", 2)
+    monkeypatch.setattr("dlcourse.classifier.data.image_classes.MAX_CLASSES", 2)
     for name in "abc":
         fill(tmp_path / name, 1)
     with pytest.raises(ValueError, match="has 3 folders of classes; at most 2"):

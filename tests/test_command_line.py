@@ -23,7 +23,7 @@ import search
 import style_frames
 import train
 from conftest import CONFIGS, run_script
-from dlcourse import checkpoint
+from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from unread_keys import reached_from, refuse_unread
 

@@ -9,7 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from conftest import CONFIGS, EXPERIMENTS, compose, small_overrides
-from dlcourse.build import build, locate
+from dlcourse.engine.build import build, locate
 
 FILES = sorted(CONFIGS.rglob("*.yaml"))
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.build import build
-from dlcourse.colors import luminance
-from dlcourse.images import to_picture
-from dlcourse.losses.style import gram
-from dlcourse.tasks.style_transfer import INITS
+from dlcourse.engine.build import build
+from dlcourse.style_transfer.colors import luminance
+from dlcourse.images.tensors import to_picture
+from dlcourse.style_transfer.losses import gram
+from dlcourse.style_transfer.task import INITS
 from test_style_transfer import make_config, make_task, run
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conftest import ROOT
-from dlcourse.reports.demonstrations import SUMMARIES
+from dlcourse.classifier.demonstrations import SUMMARIES
 
 PAGE = "".join((ROOT / "docs" / name).read_text() for name in ("course.md", "stylegan.md", "style_transfer.md"))
 COMMANDS = re.findall(r"`python ((?:scripts|benchmarks)/[^`]+)`", PAGE)

@@ -3,9 +3,9 @@ import itertools
 import pytest
 import torch
 
-from dlcourse.descent import MOST_SKIPPED, Descent
+from dlcourse.engine.optimization import MOST_SKIPPED, Descent
 from dlcourse.errors import UserError
-from dlcourse.schedules import Constant, Exponential
+from dlcourse.engine.schedules import Constant, Exponential
 
 TARGET = torch.tensor([1.0, -2.0, 3.0])
 SCALE = torch.tensor([1.0, 10.0, 100.0])

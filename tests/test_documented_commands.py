@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from conftest import EVERY_STEP, PICTURES, ROOT, SMALL, SMALL_GAN, compose
-from dlcourse.build import build
+from dlcourse.engine.build import build
 from documented import everywhere, filled, quick, quick_training, values_of
 from warm import warm
 

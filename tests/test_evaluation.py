@@ -7,14 +7,17 @@ import torch
 from torch import nn
 
 from conftest import PICTURES, ROOT, SMALL_GAN, compose, run_script
-from dlcourse import checkpoint, tensor_files
-from dlcourse.data import Faces, ImageFolder
-from dlcourse.data.faces import ATTRIBUTE_SCALE
+from dlcourse.engine import checkpoint
+from dlcourse.files import torch_file
+from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE
 from dlcourse.errors import UserError
-from dlcourse.metrics import METRICS, Evaluation, Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
-from dlcourse.metrics import reals as reals_module
-from dlcourse.metrics.disentanglement import SCALES
-from dlcourse.metrics.evaluation import finite
+from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation
+from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
+from dlcourse.stylegan.metrics import reals as reals_module
+from dlcourse.stylegan.metrics.disentanglement import SCALES
+from dlcourse.stylegan.metrics.evaluation import finite
 from generators import small_generator
 
 BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
@@ -100,7 +103,7 @@ def test_a_generator_with_classes_is_measured(extractor, faces):
 def test_path_lengths_are_free_of_rounding(faces, monkeypatch):
     evaluation = Evaluation(FaceFeatures(None), **SETTINGS | {"metrics": ["ppl"]})
     first = evaluation(small_generator(32), faces)
-    monkeypatch.setattr("dlcourse.metrics.path_length.EPSILON", 1e-6)  # in float32 up to a fifth too long
+    monkeypatch.setattr("dlcourse.stylegan.metrics.path_length.EPSILON", 1e-6)  # in float32 up to a fifth too long
     assert evaluation(small_generator(32), faces) == pytest.approx(first, rel=0.03)
 
 
@@ -225,7 +228,7 @@ def test_vgg_features_of_small_pictures(faces):
 
 
 MODEL = {
-    "_target_": "dlcourse.models.Generator",
+    "_target_": "dlcourse.stylegan.networks.generator.Generator",
     "resolution": 16,
     "z_dim": 8,
     "w_dim": 8,
@@ -234,7 +237,7 @@ MODEL = {
     "label_size": 0,
 }
 DATASET = {
-    "_target_": "dlcourse.data.Faces",
+    "_target_": "dlcourse.datasets.faces.dataset.Faces",
     "resolution": 16,
     "num_images": 40,
     "seed": 0,
@@ -247,7 +250,7 @@ FEW = ["num_images=16", "num_paths=3", "num_pairs=3"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     folder = tmp_path_factory.mktemp("evaluate")
     torch.manual_seed(3)
@@ -324,7 +327,7 @@ def test_a_typed_resolution_may_be_the_right_one(folder):
     ("dataset", "message"),
     [
         (compose("dataset=points")["dataset"], "its dataset: Points is not a data set of images for a StyleGAN; give"),
-        ({"_target_": "dlcourse.data.patterns.ThreeColors"}, "its dataset: ThreeColors is not a data set of images"),
+        ({"_target_": "dlcourse.classifier.data.patterns.ThreeColors"}, "its dataset: ThreeColors is not a data set of images"),
         (DATASET | {"_partial_": True}, "its dataset: Faces is not a data set of images for a StyleGAN; give"),
         ("hello", "does not say what it was trained on; give dataset=faces, or dataset=image_folder dataset.root=FOL"),
         ({"a": 1}, "does not say what it was trained on; give dataset=faces"),
@@ -334,9 +337,9 @@ def test_a_typed_resolution_may_be_the_right_one(folder):
     ids=["points", "pattern", "partial", "text", "no target", "list", "huge"],
 )
 def test_a_checkpoint_that_names_no_data_set_of_images_is_told(dataset, message, folder, tmp_path):
-    content = tensor_files.load(folder / "bare.pt")
+    content = torch_file.load(folder / "bare.pt")
     content["config"]["dataset"] = dataset
-    tensor_files.save(content, tmp_path / "a.pt")
+    torch_file.save(content, tmp_path / "a.pt")
     done = run_script("evaluate.py", "checkpoint=a.pt", *FEW, cwd=tmp_path)
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith(f"error: {'' if message.startswith('out') else 'a.pt: '}{message}")
@@ -344,10 +347,10 @@ def test_a_checkpoint_that_names_no_data_set_of_images_is_told(dataset, message,
 
 @pytest.mark.parametrize("command", ["evaluate.py", "sample.py", "train.py"])
 def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(command, folder):
-    content = tensor_files.load(folder / "bare.pt")
+    content = torch_file.load(folder / "bare.pt")
     content["state"]["generator_ema"]["synthesis.8x8.conv1.weight"][0, 0, 0, 0] = float("nan")
     content["state"]["generator_ema"]["w_avg"][3] = float("inf")
-    tensor_files.save(content, folder / "nan.pt")
+    torch_file.save(content, folder / "nan.pt")
     arguments = {
         "evaluate.py": ["checkpoint=nan.pt", "dataset=faces", "metrics=[ppl]", *FEW],
         "sample.py": ["checkpoint=nan.pt"],

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from conftest import EXPERIMENTS, assert_same, compose, small_overrides
-from dlcourse import checkpoint
-from dlcourse.build import build
+from dlcourse.engine import checkpoint
+from dlcourse.engine.build import build
 
 
 def interrupt():

@@ -5,17 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from dlcourse.data.demo_pictures import MASKS, PICTURES
-from dlcourse.data.faces import (
-    ATTRIBUTE_SCALE,
-    CATEGORICAL,
-    CONTINUOUS,
-    DETAIL,
-    Faces,
-    render,
-    sample_attributes,
-    sample_detail,
-)
+from dlcourse.style_transfer.demo_images import MASKS, PICTURES
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, CATEGORICAL, CONTINUOUS, DETAIL, Faces, sample_attributes, sample_detail
+from dlcourse.datasets.faces.drawing import render
 
 COUNT = 24
 

@@ -13,9 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import memory_told
 import run_folders
 from conftest import assert_same, run_script
-from dlcourse import checkpoint, runner
+from dlcourse.engine import checkpoint, runner
 from dlcourse.errors import UserError
-from dlcourse.logbook import Logbook
+from dlcourse.engine.logger import Logbook
 from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
 
 

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from conftest import ROOT
-from dlcourse import checkpoint
+from dlcourse.engine import checkpoint
 
 FORGED = "x\x1b[2J\r\nerror: all is well\u2028\u202e"
 
@@ -41,7 +41,7 @@ def compared(folder):
 
 
 def no_network(folder):
-    config = {"task": {"_target_": "dlcourse.tasks.Classification", FORGED: 1}, "model": {"generator": {FORGED: 1}}}
+    config = {"task": {"_target_": "dlcourse.classifier.task.Classification", FORGED: 1}, "model": {"generator": {FORGED: 1}}}
     path = folder / FORGED / "a.pt"
     path.parent.mkdir()
     checkpoint.save(path, 1, config, {FORGED: {}, "generator_ema": {FORGED: torch.zeros(1)}})

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.ema import decay_for_half_life, update_ema
-from dlcourse.losses.gan import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
+from dlcourse.stylegan.ema import decay_for_half_life, update_ema
+from dlcourse.stylegan.losses import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
 
 
 def test_an_undecided_discriminator_costs_ln_2_each():

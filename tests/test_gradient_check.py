@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from conftest import ROOT, assert_same, compose, run_script
-from dlcourse.build import build
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.reports.gradient_check import GradientCheck, central_difference, compare, refuse_wrong, table
-from dlcourse.tasks import Classification
+from dlcourse.classifier.gradient_check import GradientCheck, central_difference, compare, refuse_wrong, table
+from dlcourse.classifier.task import Classification
 
 CHECK = {"epsilon": 1e-5, "after_updates": 0, "max_entries": 12, "jitter": 0.01, "seed": 0}
 POINTS = ["dataset.num_train=60", "model.hidden=[5,4]"]
@@ -244,7 +244,7 @@ def test_the_command_prints_a_table_and_succeeds(tmp_path):
 
 PLANT = """
 import runpy, sys
-from dlcourse.tasks import Classification
+from dlcourse.classifier.task import Classification
 right = Classification.losses
 Classification.losses = lambda self, *batch: {"loss": right(self, *batch)["loss"] + self.weights[0].detach().sum()}
 sys.path.insert(0, sys.argv[1])

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from dlcourse.growth import Growth, fade_reals
-from dlcourse.models.stylegan.layers import upscale
+from dlcourse.stylegan.growth import Growth, fade_reals
+from dlcourse.stylegan.networks.layers import upscale
 
 OFFICIAL = json.loads((ROOT / "tests/data/growth.json").read_text())
 BATCH_SIZES = {

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from dlcourse.tasks.guard import Guard
+from dlcourse.style_transfer.guard import Guard
 
 
 def make(**changes):

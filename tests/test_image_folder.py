@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.data import ImageFolder, level_files, squares
-from dlcourse.data.pyramid import pyramid
-from dlcourse.data.squares import Memory
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.datasets import cache, decoding
+from dlcourse.datasets.pyramid import pyramid
+from dlcourse.datasets.decoding import Memory
 from mixed_pictures import drawing, mixed_folder, zip_of
 
 VALUES = {"resolution": 16, "fit": "crop", "min_size": 16, "background": [255, 255, 255], "label_size": 0}
@@ -25,7 +26,7 @@ def image_folder(root, **changes) -> ImageFolder:
 
 
 def forbid_decoding(monkeypatch):
-    monkeypatch.setattr(squares, "decode", lambda *_: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr(decoding, "decode", lambda *_: pytest.fail("a picture was decoded"))
 
 
 def files_in(folder) -> list[str]:
@@ -73,7 +74,7 @@ def test_too_small_pictures_are_skipped_by_name_or_enlarged(tmp_path, capsys, fi
 @pytest.mark.parametrize("with_cache", [False, True])
 def test_levels_are_the_pyramid(tmp_path, monkeypatch, with_cache):
     mixed_folder(tmp_path / "pictures", 11, least=16, most=60)
-    monkeypatch.setattr(level_files, "PIXELS_PER_CHUNK", 4 * 16**2)
+    monkeypatch.setattr(cache, "PIXELS_PER_CHUNK", 4 * 16**2)
     cache = str(tmp_path / "cache") if with_cache else None
     levels = [level[:] for level in image_folder(tmp_path / "pictures", cache=cache).levels]
     expected = pyramid(levels[0])
@@ -98,7 +99,7 @@ def test_large_jpegs_are_decoded_coarsely_and_come_out_the_same(tmp_path, monkey
     noise = Image.effect_noise((32, 24), 90).resize(size, Image.Resampling.BICUBIC)
     Image.merge("RGB", [noise] * 3).save(tmp_path / "a.jpg", quality=95)
     fast = image_folder(tmp_path).images.int()
-    monkeypatch.setattr(squares, "ENOUGH", 1000)
+    monkeypatch.setattr(decoding, "ENOUGH", 1000)
     difference = (fast - image_folder(tmp_path).images.int()).abs()
     assert difference.max() <= 3 and difference.float().mean() < 1
 
@@ -159,7 +160,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path, capsys, damage):
 
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
     mixed_folder(tmp_path / "pictures", 9, least=16, most=40)
-    monkeypatch.setattr(level_files, "append_levels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(cache, "append_levels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         _ = image_folder(tmp_path / "pictures", cache=str(tmp_path / "cache")).levels
     assert files_in(tmp_path / "cache") == []
@@ -167,8 +168,8 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
 
 def decode_slowly(root, cache):
     """In a process of its own, to be killed."""
-    read = squares.Square.read
-    squares.Square.read = lambda *arguments: time.sleep(0.05) or read(*arguments)
+    read = decoding.Square.read
+    decoding.Square.read = lambda *arguments: time.sleep(0.05) or read(*arguments)
     _ = image_folder(root, cache=cache).levels
 
 
@@ -301,6 +302,6 @@ def test_an_image_counts_with_all_its_pixels_while_it_is_decoded(tmp_path, monke
             taken.append(count)
             return super().taken(count)
 
-    monkeypatch.setattr(squares, "DECODING", Watched(10**9))
+    monkeypatch.setattr(decoding, "DECODING", Watched(10**9))
     assert len(image_folder(tmp_path, resolution=8).images) == 1
     assert taken == [12 * 640 * 640]  # though it is decoded at a quarter of its size

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from dlcourse.errors import UserError
-from dlcourse.interop import Pretrained, load_pretrained, unpickle
-from dlcourse.interop.official_export import to_official_pickle
-from dlcourse.models.stylegan import Discriminator, Generator
+from dlcourse.stylegan.interop.networks import Pretrained
+from dlcourse.stylegan.interop import load_pretrained, unpickle
+from dlcourse.stylegan.interop.official_export import to_official_pickle
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.generator import Generator
 from stylegan_files import arrays, assert_close, official_description, official_pickle, official_weights
 from stylegan_files import tiny_official_pickle as tiny_pickle
 
@@ -45,7 +47,7 @@ def test_sizes_come_from_shapes(write):
     loaded = load_pretrained(write(tiny_pickle()))
     assert loaded.config == {
         "generator": {
-            "_target_": "dlcourse.models.Generator",
+            "_target_": "dlcourse.stylegan.networks.generator.Generator",
             "resolution": 32,
             "z_dim": 32,
             "w_dim": 24,
@@ -56,7 +58,7 @@ def test_sizes_come_from_shapes(write):
             "channel_max": 32,
         },
         "discriminator": {
-            "_target_": "dlcourse.models.Discriminator",
+            "_target_": "dlcourse.stylegan.networks.discriminator.Discriminator",
             "resolution": 32,
             "label_size": 0,
             "channel_base": 256,

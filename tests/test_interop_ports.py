@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.errors import UserError
-from dlcourse.interop import load_pretrained
-from dlcourse.interop.mmgen import completed, lod_of
-from dlcourse.models.stylegan import mix_styles, truncate
-from dlcourse.models.stylegan.variants import LooseUpConvLayer, rosinality_generator
+from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.mmgen import completed, lod_of
+from dlcourse.stylegan.networks.generator import mix_styles, truncate
+from dlcourse.stylegan.networks.variants import LooseUpConvLayer, rosinality_generator
 from stylegan_files import DATA, arrays, assert_close, genforce_networks, lernapparat_generator, official_weights
 
 W_AVG_NOTE = "no average of w; estimated from 10000 latents of seed 0"
@@ -254,7 +254,7 @@ def test_average_of_a_conditional_generator_is_over_all_labels(tmp_path):
 
 def test_checkpoint_of_ours_that_names_other_things_takes_no_memory(tmp_path):
     weights = official_weights()["G"]
-    huge = {"_target_": "dlcourse.models.Generator", "resolution": 32, "z_dim": 10**9, "w_dim": 24}
+    huge = {"_target_": "dlcourse.stylegan.networks.generator.Generator", "resolution": 32, "z_dim": 10**9, "w_dim": 24}
     huge |= {"label_size": 0, "channel_base": 256, "channel_max": 32, "mapping_width": 40}
     for node, message in ((huge, "dense0.weight is .40, 32., where .40, 1000000000. fits"), ({}, "is no network")):
         content = {"step": 0, "config": {"model": {"generator": node}}, "state": {"generator_ema": weights}}

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from conftest import run_script
-from dlcourse import checkpoint
-from dlcourse.interop import load_pretrained
+from dlcourse.engine import checkpoint
+from dlcourse.stylegan.interop import load_pretrained
 from stylegan_files import DATA, arrays, assert_close, tiny_official_pickle
 
 
@@ -60,7 +60,7 @@ def test_import_says_how_gaps_were_filled(folder):
         "- generator: not in the file; the other generator stands for it",
     ]
     parts = checkpoint.load(folder / "rosinality.pt")["config"]["model"]["generator"]["parts"]
-    assert parts == {"_target_": "dlcourse.models.stylegan.variants.rosinality_generator"}
+    assert parts == {"_target_": "dlcourse.stylegan.networks.variants.rosinality_generator"}
     refused = run_script("export_checkpoint.py", "rosinality.pt", "rosinality.pkl", cwd=folder)
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1
     assert "parts of its own, which the official layout cannot hold" in refused.stderr

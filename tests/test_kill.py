@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 import train
 from conftest import CONFIGS, assert_same, small_overrides
-from dlcourse import checkpoint
+from dlcourse.engine import checkpoint
 
 CHECKPOINT_EVERY = 7
 TASKS = {"points": 400, "style_transfer_hq": 60, "stylegan_faces_tiny": 60, "stylegan_faces": 60}  # steps

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-from dlcourse.logbook import Logbook, charts_of
+from dlcourse.engine.logger import Logbook, charts_of
 
 
 def scalars(run_dir):

@@ -10,13 +10,13 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-import dlcourse.reports.demonstrations  # noqa: F401  # what is replaced below
+import dlcourse.classifier.demonstrations  # noqa: F401  # what is replaced below
 import dlcourse.reports.runs  # noqa: F401
 from conftest import compose
-from dlcourse import outputs
-from dlcourse.build import build
+from dlcourse.files import outputs
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.sampling import check_output
+from dlcourse.stylegan.sampling.result import check_output
 
 IN_A_FILE = r"cannot be written \(file is a file, not a folder\)"
 
@@ -94,8 +94,8 @@ def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
 )
 def test_a_sampler_looks_before_it_draws(overrides, words, here, monkeypatch):
     sample = importlib.import_module("sample")
-    monkeypatch.setattr("dlcourse.interop.load_generator", refuse_to_work)
-    monkeypatch.setattr("dlcourse.checkpoint.newest", lambda path: path)
+    monkeypatch.setattr("dlcourse.stylegan.interop.load_generator", refuse_to_work)
+    monkeypatch.setattr("dlcourse.engine.checkpoint.newest", lambda path: path)
     cfg = OmegaConf.create(compose("checkpoint=faces.pt", *overrides, config_name="sample"))
     with pytest.raises(UserError, match=words):
         sample.sample(cfg)
@@ -119,12 +119,12 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "sheet": ("make_sheet", {"runs": [], "output": FILE / "a.png"}, "dlcourse.reports.runs.find_runs"),
     "compare": ("compare", {"runs": [], "output": FILE}, "dlcourse.reports.runs.find_runs"),
     "report": ("report", {"run": FILE, "output": FILE / "a"}, "report.load_task"),
-    "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.reports.demonstrations.demonstrate"),
-    "bundle_checkpoint": ("bundle", {"source": FILE, "target": FILE / "a.pt"}, "dlcourse.checkpoint.load"),
+    "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.classifier.demonstrations.demonstrate"),
+    "bundle_checkpoint": ("bundle", {"source": FILE, "target": FILE / "a.pt"}, "dlcourse.engine.checkpoint.load"),
     "export_checkpoint": (
         "export_checkpoint",
         {"checkpoint": FILE, "target": FILE / "a.pkl"},
-        "dlcourse.interop.load_pretrained",
+        "dlcourse.stylegan.interop.load_pretrained",
     ),
 }
 
@@ -144,7 +144,7 @@ def test_a_report_looks_before_it_reads(script, here, monkeypatch):
     [("no/a.pt", "^no: no such folder"), ("folder.png", "exists"), ("x" * 250, "a name of")],
 )
 def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
-    monkeypatch.setattr("dlcourse.interop.load_pretrained", refuse_to_work)
+    monkeypatch.setattr("dlcourse.stylegan.interop.load_pretrained", refuse_to_work)
     with pytest.raises(UserError, match=words):
         importlib.import_module("import_checkpoint").import_checkpoint(
             Namespace(source=[FILE], target=Path(target), resolution=None)
@@ -152,18 +152,18 @@ def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
 
 
 def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
-    monkeypatch.setattr("dlcourse.checkpoint.load", refuse_to_work)
+    monkeypatch.setattr("dlcourse.engine.checkpoint.load", refuse_to_work)
     with pytest.raises(UserError, match=r"^folder/\.\./file: is what is read here"):
         importlib.import_module("bundle_checkpoint").bundle(Namespace(source=FILE, target=Path("folder/../file")))
 
 
 HYDRA = {  # script -> overrides, and where its work begins
-    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.interop.load_generator"),
+    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.load_generator"),
     "find_lr": (["output=file/a.png"], "run_folders.build_classifier"),
-    "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.data.ImageFolder.levels"),
+    "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.datasets.image_folder.ImageFolder.levels"),
     "style_frames": (
         ["experiment=style_transfer_offline", "frames=.", "output=file/a"],
-        "dlcourse.reports.frames.FrameSequence.pictures",
+        "dlcourse.style_transfer.video.FrameSequence.pictures",
     ),
 }
 
@@ -180,7 +180,7 @@ def test_a_command_looks_before_it_works(script, here, monkeypatch):
 
 def test_a_search_looks_before_its_first_trial(here, monkeypatch):
     search = importlib.import_module("search")
-    monkeypatch.setattr("dlcourse.study.open_study", refuse_to_work)
+    monkeypatch.setattr("dlcourse.search.study.open_study", refuse_to_work)
     settings = build(compose("search.folder=file/a", config_name="search")["search"], "search")
     with pytest.raises(UserError, match=re.escape("search.folder=file/a: cannot be written (file is a file")):
         search.take_part(settings, "name", {}, [], None)

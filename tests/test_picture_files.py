@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcourse.picture_files import open_picture, to_rgb
+from dlcourse.images.files import open_picture, to_rgb
 from picture_bytes import lab_to_srgb, png, tiff
 
 RED, CLEAR = (255, 0, 0), (0, 0, 255, 0)

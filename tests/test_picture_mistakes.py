@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from dlcourse.picture_files import open_picture, save_picture
-from dlcourse.srgb import SRGB_PROFILE
+from dlcourse.images.files import open_picture, save_picture
+from dlcourse.images.srgb import SRGB_PROFILE
 from picture_bytes import png, tiff
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from dlcourse.picture_files import open_picture
-from dlcourse.srgb import SRGB_PROFILE, transform_to_srgb
+from dlcourse.images.files import open_picture
+from dlcourse.images.srgb import SRGB_PROFILE, transform_to_srgb
 from picture_bytes import SRGB_TO_XYZ, cmyk_profile, encode_srgb, grey_profile, lab_to_srgb, rgb_profile
 
 CUBE = np.stack(np.meshgrid(*[np.linspace(0, 255, 6)] * 3, indexing="ij"), -1).reshape(12, 18, 3).astype(np.uint8)

@@ -92,7 +92,7 @@ def test_pictures_of_absurd_sizes_are_refused_before_they_are_decoded(tmp_path):
 
 BOMB = """
 import resource, sys
-from dlcourse.data.picture_sources import open_source
+from dlcourse.datasets.sources import open_source
 source = open_source(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

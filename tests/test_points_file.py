@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dlcourse.data import PointsFile, points_table
+from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.classifier.data import points_table
 
 ROWS = [(0.5 * i, 1.25 - 0.25 * i, "red" if i % 3 else "blue") for i in range(20)]
 
@@ -150,7 +151,7 @@ def test_huge_values_and_a_constant_column_are_trained_on(tmp_path):
     import torch
 
     from conftest import compose
-    from dlcourse.build import build
+    from dlcourse.engine.build import build
 
     write(tmp_path / "a.csv", table(rows=[((i - 50) * 2e16, 5, i % 2) for i in range(100)]))
     task = build(compose("dataset=points_file", f"dataset.path={tmp_path / 'a.csv'}")["task"], "task")
@@ -162,7 +163,7 @@ def test_huge_values_and_a_constant_column_are_trained_on(tmp_path):
 def test_a_thousand_classes_are_a_small_picture():
     import torch
 
-    from dlcourse.images import LARGEST_TABLE, table_of_counts
+    from dlcourse.images.tensors import LARGEST_TABLE, table_of_counts
 
     counts = torch.eye(1000, dtype=torch.int64) * 3
     table = table_of_counts(counts, [str(index) for index in range(1000)], "true class", "predicted")

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from conftest import ROOT, compose, run_script, small_overrides
-from dlcourse.build import build
-from dlcourse.data import squares
-from dlcourse.reports.contact_sheet import ContactSheet
+from dlcourse.engine.build import build
+from dlcourse.datasets import decoding
+from dlcourse.datasets.contact_sheet import ContactSheet
 from mixed_pictures import drawing, mixed_folder, nvidia_zip
 from test_image_folder import image_folder
 
@@ -73,7 +73,7 @@ def test_training_begins_with_what_is_prepared(tmp_path, monkeypatch):
         return task.step()["gan/d_loss"]
 
     first = one_step()
-    monkeypatch.setattr(squares, "decode", lambda *_: pytest.fail("a picture was decoded"))
+    monkeypatch.setattr(decoding, "decode", lambda *_: pytest.fail("a picture was decoded"))
     assert torch.equal(one_step(), first)
 
 

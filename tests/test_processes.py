@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from conftest import ROOT, assert_same, run_script, small_overrides
-from dlcourse import checkpoint, processes
+from dlcourse.engine import checkpoint, distributed
 
 STYLEGAN = [
     "experiment=stylegan_faces",
@@ -42,10 +42,10 @@ import sys, torch
 from pathlib import Path
 sys.path.insert(0, "tests")
 from conftest import compose
-from dlcourse import processes
-from dlcourse.build import build
-from dlcourse.descent import Descent
-with processes.joined("cpu"):
+from dlcourse.engine import distributed
+from dlcourse.engine.build import build
+from dlcourse.engine.optimization import Descent
+with distributed.joined("cpu"):
     config = compose(*sys.argv[2:])
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
@@ -56,7 +56,7 @@ with processes.joined("cpu"):
     gradients = {name: [parameter.grad for parameter in part.parameters] for name, part in descents.items()}
     runner.train(task, folder / "run", config, 1)
     state = {name: part.state_dict() for name, part in task.state().items()}
-    torch.save({"gradients": gradients, "state": state}, folder / f"rank{processes.rank()}.pt")
+    torch.save({"gradients": gradients, "state": state}, folder / f"rank{distributed.rank()}.pt")
 """
 
 
@@ -174,7 +174,7 @@ def test_a_minibatch_that_the_processes_cannot_divide_is_told(tmp_path):
 def test_devices_that_are_not_there_are_told(number, device, told, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ValueError, match=told):
-        processes.launch(number, device, print)
+        distributed.launch(number, device, print)
 
 
 def test_a_batch_too_small_to_share_is_told(tmp_path):

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from conftest import compose, small_overrides
-from dlcourse import profiling
-from dlcourse.build import build
-from dlcourse.profiling import NOTHING, STEPS_OF_A_CLOCK, Clock, span
+from dlcourse.engine import profiling
+from dlcourse.engine.build import build
+from dlcourse.engine.profiling import NOTHING, STEPS_OF_A_CLOCK, Clock, span
 
 
 @pytest.fixture

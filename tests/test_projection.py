@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 from conftest import compose
-from dlcourse.build import build
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.images import to_picture
-from dlcourse.sampling import Drawing
-from dlcourse.sampling.editing import move, principal_components, read_attributes, slope
-from dlcourse.sampling.points import parse_seeds, stored_noise
-from dlcourse.sampling.projection import correlation, multiscale_distance, psnr, square
+from dlcourse.images.tensors import to_picture
+from dlcourse.stylegan.sampling.drawing import Drawing
+from dlcourse.stylegan.sampling.editing import move, principal_components, read_attributes, slope
+from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.projection import correlation, multiscale_distance, psnr, square
 from generators import small_generator
 
 

@@ -7,10 +7,11 @@ from torch import nn
 
 import report
 from conftest import run_script
-from dlcourse import checkpoint, tensor_files
+from dlcourse.engine import checkpoint
+from dlcourse.files import torch_file
 from dlcourse.errors import UserError
-from dlcourse.interop import load_pretrained
-from dlcourse.reports.diagnosis import calibration_error, diagnose, top_losses, weight_norms
+from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.classifier.diagnosis import calibration_error, diagnose, top_losses, weight_norms
 
 
 @pytest.mark.parametrize(
@@ -97,21 +98,21 @@ def assert_told(folder, message, *words):
 
 @pytest.mark.parametrize("value", [100_000, 0])
 def test_a_batch_size_in_the_file_that_does_not_fit_is_told(value, run, tmp_path):
-    content = tensor_files.load(checkpoint.newest(run / "p"))
+    content = torch_file.load(checkpoint.newest(run / "p"))
     content["config"]["task"]["batch_size"] = value
-    tensor_files.save(content, tmp_path / "a.pt")
+    torch_file.save(content, tmp_path / "a.pt")
     assert_told(tmp_path, "a.pt: its task.batch_size must be in [1, ", "a.pt")
 
 
 def test_weights_that_are_no_numbers_are_told(run, tmp_path):
-    content = tensor_files.load(checkpoint.newest(run / "p"))
+    content = torch_file.load(checkpoint.newest(run / "p"))
     weights = content["state"]["model"]
     name = next(name for name in weights if name.endswith("weight"))
     weights[name] = torch.full_like(weights[name], 3e38)
-    tensor_files.save(content, tmp_path / "huge.pt")
+    torch_file.save(content, tmp_path / "huge.pt")
     assert_told(tmp_path, "huge.pt: the classifier's outputs on train are no finite numbers", "huge.pt")
     weights[name][0, 0] = torch.nan
-    tensor_files.save(content, tmp_path / "nan.pt")
+    torch_file.save(content, tmp_path / "nan.pt")
     assert_told(tmp_path, f"nan.pt: its classifier has weights that are not finite ({name}): it is damaged", "nan.pt")
 
 

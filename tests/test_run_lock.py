@@ -7,9 +7,9 @@ import pytest
 
 import train
 from conftest import CONFIGS
-from dlcourse import run_lock
+from dlcourse.engine import run_lock
 from dlcourse.errors import UserError
-from dlcourse.run_lock import locked
+from dlcourse.engine.run_lock import locked
 
 
 def test_a_folder_in_which_nothing_was_put_goes_with_the_parents_that_were_made(tmp_path):

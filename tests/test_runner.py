@@ -7,12 +7,12 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from conftest import assert_same
-from dlcourse import checkpoint
-from dlcourse.descent import Descent
+from dlcourse.engine import checkpoint
+from dlcourse.engine.optimization import Descent
 from dlcourse.errors import UserError
-from dlcourse.runner import Runner, step_seed
-from dlcourse.schedules import Constant
-from dlcourse.tasks.base import Task
+from dlcourse.engine.runner import Runner, step_seed
+from dlcourse.engine.schedules import Constant
+from dlcourse.engine.task import Task
 
 CONFIG = {"model": {"size": 3}, "optimizer": {"lr": 0.1}, "seed": 0}
 

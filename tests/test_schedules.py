@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from dlcourse.schedules import Constant, Cosine, Exponential, Hyperbolic, InverseSqrt, OneCycle, Plateau
+from dlcourse.engine.schedules import Constant, Cosine, Exponential, Hyperbolic, InverseSqrt, OneCycle, Plateau
 
 
 @pytest.mark.parametrize(

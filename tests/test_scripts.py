@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from conftest import ROOT, run_script, small_overrides
-from dlcourse import checkpoint
+from dlcourse.engine import checkpoint
 
 
 @pytest.fixture(scope="module")

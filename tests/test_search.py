@@ -4,18 +4,8 @@ import pytest
 import torch
 
 from conftest import compose
-from dlcourse.build import build
-from dlcourse.search import (
-    CoarseToFine,
-    Grid,
-    LogUniform,
-    OneMinusLogUniform,
-    PowersOfTwo,
-    Random,
-    Trial,
-    Uniform,
-    importance,
-)
+from dlcourse.engine.build import build
+from dlcourse.search.strategies import CoarseToFine, Grid, LogUniform, OneMinusLogUniform, PowersOfTwo, Random, Trial, Uniform, importance
 
 
 @pytest.mark.parametrize(
@@ -98,7 +88,7 @@ def test_trials_survive_a_restart_and_start_from_fresh_networks():
 
 
 def test_the_space_may_hold_arguments_of_the_task():
-    batch_sizes = "+task.task_space.batch_size={_target_:dlcourse.search.PowersOfTwo,low:8,high:64}"
+    batch_sizes = "+task.task_space.batch_size={_target_:dlcourse.search.strategies.PowersOfTwo,low:8,high:64}"
     row = search(batch_sizes).step()
     assert row["trial/batch_size"] in (8, 16, 32, 64)
 

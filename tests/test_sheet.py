@@ -12,7 +12,7 @@ from PIL import Image, ImageFont
 
 from conftest import compose, run_script
 from dlcourse.errors import UserError
-from dlcourse.picture_table import columns_of, draw, rows_of, wrap
+from dlcourse.images.tables import columns_of, draw, rows_of, wrap
 from dlcourse.reports import animation
 from dlcourse.reports.runs import Run, find_runs
 from dlcourse.reports.sheet import arrange, brief, final_pictures, inputs

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, assert_same, run_script
-from dlcourse import checkpoint
-from dlcourse.interruption import Interrupted
-from dlcourse.standard_streams import Output
+from dlcourse.engine import checkpoint
+from dlcourse.engine.signals import Interrupted
+from dlcourse.engine.standard_streams import Output
 
 TRAIN = [sys.executable, str(ROOT / "scripts" / "train.py"), "device=cpu", "run_dir=run", "runner.num_threads=1"]
 ENDLESS = ["runner.max_steps=100000000", "runner.checkpoint_every=100000000", "runner.log_every=1"]

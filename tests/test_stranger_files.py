@@ -11,12 +11,14 @@ from PIL import Image
 
 import resuming
 from attacks import MEGABYTE, packed, refused
-from dlcourse import checkpoint
-from dlcourse.data import ImageFolder, PointsFile, picture_sources
+from dlcourse.engine import checkpoint
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.datasets import sources
 from dlcourse.errors import UserError
-from dlcourse.picture_files import open_picture
+from dlcourse.images.files import open_picture
 from dlcourse.reports.runs import read_run, refuse_links_out
-from dlcourse.sampling.points import parse_seeds
+from dlcourse.stylegan.sampling.seeds import parse_seeds
 from picture_bytes import png
 from readers import CONFIG
 
@@ -72,7 +74,7 @@ def test_links_in_folders(tmp_path):
 def test_a_name_of_nothing_in_an_archive(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo(""), b"")
-    refused(str(tmp_path / "a.zip"), "no pictures in it", picture_sources.open_source)
+    refused(str(tmp_path / "a.zip"), "no pictures in it", sources.open_source)
 
 
 def points(path):
@@ -213,4 +215,4 @@ def test_no_reader_waits_for_a_pipe_or_a_device(tmp_path):
         refused(tmp_path / name, f"cannot be read .a {kind}, not a file", open_picture)
         (tmp_path / f"{kind}.csv").symlink_to(tmp_path / name)
         refused(tmp_path / f"{kind}.csv", f"cannot be read .a {kind}, not a file", points)
-        refused(str(tmp_path / name), "no such folder or zip file", picture_sources.open_source)
+        refused(str(tmp_path / name), "no such folder or zip file", sources.open_source)

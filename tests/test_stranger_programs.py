@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from attacks import MEGABYTE, refused
-from dlcourse import checkpoint, tensor_files
+from dlcourse.engine import checkpoint
+from dlcourse.files import torch_file
 from dlcourse.errors import UserError
-from dlcourse.interop import load_pretrained
+from dlcourse.stylegan.interop import load_pretrained
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")
 
@@ -91,7 +92,7 @@ def tensor(name: str, count: int, size: tuple, stride: tuple, offset: int = 0) -
 def test_programs_in_files_of_torch_save(tmp_path, program, message):
     path = archive_of(tmp_path / "a.pt", b"\x80\x02" + program + b".", {"0": b"abcd"})
     if message == "^$":
-        assert tensor_files.load(path) is None  # a frame that is too long is of no interest
+        assert torch_file.load(path) is None  # a frame that is too long is of no interest
     else:
         refused(path, message)
 
@@ -113,10 +114,10 @@ def test_attributes_and_gradients_of_a_file_are_left_behind(tmp_path):
     state = torch.nn.Linear(2, 2).state_dict()
     state._metadata = 7
     torch.save({"value": value, "state": state}, tmp_path / "a.pt")
-    content = tensor_files.load(tmp_path / "a.pt")
+    content = torch_file.load(tmp_path / "a.pt")
     assert type(content["value"]) is torch.Tensor and not content["value"].requires_grad
     assert vars(content["state"]) == {}
-    assert "__setstate__" not in vars(tensor_files.Kind) and not hasattr(copyreg, "evil")
+    assert "__setstate__" not in vars(torch_file.Kind) and not hasattr(copyreg, "evil")
 
 
 def test_a_packed_archive_is_refused_before_it_is_unpacked(tmp_path):

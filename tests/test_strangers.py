@@ -9,12 +9,12 @@ from PIL import Image
 
 from attacks import MEGABYTE, refused
 from conftest import run_script
-from dlcourse import checkpoint
-from dlcourse.build import build_fitting, build_of_file
+from dlcourse.engine import checkpoint
+from dlcourse.engine.build import build_fitting, build_of_file
 from dlcourse.errors import UserError
-from dlcourse.interop import load_pretrained
-from dlcourse.metrics import FaceFeatures
-from dlcourse.targets import DATASETS
+from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.metrics.extractors import FaceFeatures
+from dlcourse.engine.targets import DATASETS
 from readers import NODE, generator
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")
@@ -61,9 +61,9 @@ OTHERS = [
     ({"resolution": 2**40}, "resolution must be one of"),
     ({"_target_": "os.system"}, "'os.system' is refused"),
     ({"_target_": "torch.nn.Linear"}, REFUSED),
-    ({"_target_": "dlcourse.models.VGG19"}, REFUSED),
-    ({"_target_": "dlcourse.metrics.reals.real_features"}, REFUSED),
-    ({"parts": {"_target_": "dlcourse.data.Torchvision", "name": "MNIST", "root": "/tmp/evil"}}, REFUSED),
+    ({"_target_": "dlcourse.nn.vgg.VGG19"}, REFUSED),
+    ({"_target_": "dlcourse.stylegan.metrics.reals.real_features"}, REFUSED),
+    ({"parts": {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "/tmp/evil"}}, REFUSED),
     ({"parts": 7}, "parts must be"),
     ({"channels": [[1]]}, "channels must be"),
 ]
@@ -87,7 +87,7 @@ def test_a_config_too_deep_to_follow_is_refused(tmp_path):
 
 
 def test_the_scripts_say_it_in_a_line_and_write_nothing(tmp_path):
-    evil = NODE | {"_target_": "dlcourse.data.level_files.remove_stale", "folder": str(tmp_path)}
+    evil = NODE | {"_target_": "dlcourse.datasets.cache.remove_stale", "folder": str(tmp_path)}
     own(tmp_path / "target.pt", config={"model": {"generator": evil}})
     own(tmp_path / "nothing.pt", config={})
     for name, message in (
@@ -101,15 +101,15 @@ def test_the_scripts_say_it_in_a_line_and_write_nothing(tmp_path):
 
 def test_a_data_set_that_a_file_names_neither_writes_nor_downloads(tmp_path):
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
-    node = {"_target_": "dlcourse.data.ImageFolder", "root": str(tmp_path), "resolution": 8, "fit": "crop"}
+    node = {"_target_": "dlcourse.datasets.image_folder.ImageFolder", "root": str(tmp_path), "resolution": 8, "fit": "crop"}
     node |= {"min_size": 1, "background": [0, 0, 0], "label_size": 0, "cache": str(tmp_path / "evil")}
     imposed = {"cache": None, "download": False}
     dataset = build_of_file(node, "dataset", "a.pt", DATASETS, imposed)
     assert len(dataset.images) == 1 and not (tmp_path / "evil").exists()
-    mnist = {"_target_": "dlcourse.data.Torchvision", "name": "MNIST", "root": str(tmp_path / "evil"), "dev_share": 0.1}
+    mnist = {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": str(tmp_path / "evil"), "dev_share": 0.1}
     mnist |= {
         "seed": 0,
-        "augment": {"_target_": "dlcourse.data.FlipRotateCrop", "flip": False, "degrees": 0.0, "crop": 0},
+        "augment": {"_target_": "dlcourse.classifier.data.augmentation.FlipRotateCrop", "flip": False, "degrees": 0.0, "crop": 0},
     }
     with pytest.raises(UserError):
         build_of_file(mnist, "dataset", "a.pt", DATASETS, imposed)
@@ -117,7 +117,7 @@ def test_a_data_set_that_a_file_names_neither_writes_nor_downloads(tmp_path):
 
 
 def test_an_attribute_network_of_a_stranger(tmp_path):
-    node = {"_target_": "dlcourse.models.AttributeNetwork", "resolution": 10**6, "channels": [4]}
+    node = {"_target_": "dlcourse.nn.attribute_network.AttributeNetwork", "resolution": 10**6, "channels": [4]}
     node |= {"continuous": {"a": [0.0, 1.0]}, "categorical": {}}
     for change, message in (
         ({}, r"resolution must be in \[1, 1024\]"),

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.data import BatchStream
+from dlcourse.datasets.batches import BatchStream
 
 
 def take(stream, count):

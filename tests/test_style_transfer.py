@@ -10,12 +10,12 @@ import torch
 from torch.nn import functional as F
 
 from conftest import ROOT, VGG_FILE, assert_same, compose
-from dlcourse.build import build
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.images import to_picture
-from dlcourse.losses.style import gram
-from dlcourse.tasks import StyleTransfer
-from dlcourse.tasks.style_transfer import scale_sizes
+from dlcourse.images.tensors import to_picture
+from dlcourse.style_transfer.losses import gram
+from dlcourse.style_transfer.task import StyleTransfer
+from dlcourse.style_transfer.task import scale_sizes
 
 ORACLE = json.loads((ROOT / "tests" / "data" / "style_oracle.json").read_text())
 SMALL = ["dataset.content_size=48", "dataset.style_size=40", f"model.weights={VGG_FILE}"]

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.interop import load_pretrained
-from dlcourse.models.stylegan import Generator, constant_weights, layers, synthesis
-from dlcourse.models.stylegan import adain as adain_module
-from dlcourse.models.stylegan.adain import adain
-from dlcourse.sampling.points import latents
+from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.stylegan.networks.synthesis import constant_weights
+from dlcourse.stylegan.networks import layers, synthesis
+from dlcourse.stylegan.networks import adain as adain_module
+from dlcourse.stylegan.networks.adain import adain
+from dlcourse.stylegan.sampling.seeds import latents
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from conftest import ROOT
-from dlcourse.losses.gan import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
-from dlcourse.models.stylegan import Discriminator
-from dlcourse.models.stylegan.layers import upscale
+from dlcourse.stylegan.losses import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.layers import upscale
 
 EXPECTED = {
     name: torch.from_numpy(values) for name, values in np.load(ROOT / "tests/data/stylegan_losses_tiny.npz").items()

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from dlcourse.models.stylegan import Discriminator, Generator, mix_styles
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.generator import Generator, mix_styles
 
 Z_DIM, W_DIM = 8, 6
 WIDTHS = {"channel_base": 64, "channel_max": 12}

@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.models.stylegan import Discriminator, Generator, layers, mix_styles, truncate
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.generator import Generator, mix_styles, truncate
+from dlcourse.stylegan.networks import layers
 
 Z_DIM, W_DIM = 8, 6
 SIZES = {"channel_base": 64, "channel_max": 12}

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dlcourse.models.stylegan import Discriminator, Generator, mix_styles
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.generator import Generator, mix_styles
 
 OFFICIAL = Path(__file__).parent / "data" / "stylegan_official_tiny.npz"
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from conftest import assert_same, compose, run_script
-from dlcourse import checkpoint
-from dlcourse.build import build
+from dlcourse.engine import checkpoint
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.runner import step_seed
+from dlcourse.engine.runner import step_seed
 
 TINY = [
     "experiment=stylegan_faces",

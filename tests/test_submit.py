@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, run_script
-from dlcourse import checkpoint
+from dlcourse.engine import checkpoint
 
 pytest.importorskip("submitit")
 

@@ -16,17 +16,17 @@ import report
 import resuming
 import run_folders
 from conftest import CONFIGS, compose, run_script
-from dlcourse import checkpoint
-from dlcourse.build import locate
+from dlcourse.engine import checkpoint
+from dlcourse.engine.build import locate
 from dlcourse.errors import UserError
-from dlcourse.interop import load_generator, load_pretrained
-from dlcourse.runner import Runner
-from dlcourse.targets import TARGETS
-from dlcourse.tasks import Task
+from dlcourse.stylegan.interop import load_generator, load_pretrained
+from dlcourse.engine.runner import Runner
+from dlcourse.engine.targets import TARGETS
+from dlcourse.engine.task import Task
 from readers import NODE, generator
 from test_configs import nodes_with_target
 
-PURE = {"dlcourse.losses.gan", "dlcourse.losses.style", "dlcourse.models.stylegan.variants"}  # functions of numbers
+PURE = {"dlcourse.stylegan.losses", "dlcourse.style_transfer.losses", "dlcourse.stylegan.networks.variants"}  # functions of numbers
 IMPORTERS = {"importlib", "runpy", "pickle", "subprocess", "__import__", "eval", "exec"}
 
 
@@ -63,8 +63,8 @@ def test_every_name_of_the_configs_is_in_the_list():
 
 # --- attacks --------------------------------------------------------------------------------------------------------
 
-MNIST = {"_target_": "dlcourse.data.Torchvision", "name": "MNIST", "root": "evil", "dev_share": 0.1, "seed": 0}
-MNIST |= {"augment": {"_target_": "dlcourse.data.FlipRotateCrop", "flip": False, "rotate": 0.0, "crop": 1.0}}
+MNIST = {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "evil", "dev_share": 0.1, "seed": 0}
+MNIST |= {"augment": {"_target_": "dlcourse.classifier.data.augmentation.FlipRotateCrop", "flip": False, "rotate": 0.0, "crop": 1.0}}
 ATTACKS = {
     "fa3": {"_target_": "torch.nn.attention._fa3._fa3_import_module", "module_path": "payload"},
     "fa4": {"_target_": "torch.nn.attention._fa4._fa4_import_module", "module_path": "payload"},
@@ -107,11 +107,11 @@ def test_a_config_of_a_file_has_nothing_built_but_the_list(trap, attack):
     of_discriminator = file_of(
         trap / "discriminator.pt", {"generator": NODE, "discriminator": attack}
     )  # no state of it
-    in_a_task = {"_target_": "dlcourse.tasks.Classification", "model": attack}
+    in_a_task = {"_target_": "dlcourse.classifier.task.Classification", "model": attack}
     of_data = file_of(trap / "data.pt", {"generator": NODE}, dataset=attack, task=in_a_task)
     settings = {"dataset": None, "dataset_cache": None}
     tiny = OmegaConf.create(compose("experiment=stylegan_faces_tiny", "dataset.resolution=8"))
-    composed = {"runner": attack, "task": {"_target_": "dlcourse.tasks.StyleGAN", "discriminator": attack}}
+    composed = {"runner": attack, "task": {"_target_": "dlcourse.stylegan.task.StyleGAN", "discriminator": attack}}
     routes = [
         lambda: load_generator(of_generator),
         lambda: load_pretrained(of_discriminator),
@@ -150,7 +150,7 @@ def test_the_commands_say_it_in_a_line_and_write_nothing(trap):
 
 
 def test_a_node_without_weights_is_not_taken_over(tmp_path):
-    huge = {"_target_": "dlcourse.models.Discriminator", "resolution": 8, "label_size": 0}
+    huge = {"_target_": "dlcourse.stylegan.networks.discriminator.Discriminator", "resolution": 8, "label_size": 0}
     huge |= {"channel_base": 10**6, "channel_max": 10**6}
     cfg = OmegaConf.create(compose("experiment=stylegan_faces_tiny", "dataset.resolution=8"))
     own = dict(cfg.model.discriminator)
@@ -167,4 +167,4 @@ def test_a_run_of_a_stranger_that_is_none(tmp_path):
     with pytest.raises(UserError, match="not the config of a run .it has no devices, model, runner, task, weights"):
         resuming.config_of(tmp_path, [], [])
     with pytest.raises(UserError, match="^task: must be a Task, got a Constant"):
-        run_folders.build_a(Task, {"task": {"_target_": "dlcourse.schedules.Constant"}}, "task", {})
+        run_folders.build_a(Task, {"task": {"_target_": "dlcourse.engine.schedules.Constant"}}, "task", {})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse import terminal
-from dlcourse.terminal import aligned, printable, say
+from dlcourse.engine import terminal
+from dlcourse.engine.terminal import aligned, printable, say
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,9 @@ if __name__ == "__main__":
     import torch.utils.tensorboard  # noqa: F401
 
     import run_folders  # noqa: F401
-    from dlcourse import data, metrics, models, runner, sampling, tasks  # noqa: F401
-    from dlcourse.data.demo_pictures import PICTURES
+    from dlcourse import data, metrics, models, sampling, tasks  # noqa: F401
+    from dlcourse.engine import runner  # noqa: F401
+    from dlcourse.style_transfer.demo_images import PICTURES
 
     for draw in PICTURES.values():
         draw()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from dlcourse.animation_files import captioned, save_animation, writer_for
+from dlcourse.images.animation import captioned, save_animation, writer_for
 from dlcourse.errors import UserError
-from dlcourse.picture_files import open_picture, size_of
+from dlcourse.images.files import open_picture, size_of
 
 PICTURE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
 LARGEST = 4096  # pixels per side of a frame

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
-from dlcourse.figures import COLORS, new_figure, to_image, verbatim
-from dlcourse.reports.demonstrations.moving_averages import bias_corrected, exponential_average
+from dlcourse.images.figures import COLORS, new_figure, to_image, verbatim
+from dlcourse.classifier.demonstrations.moving_averages import bias_corrected, exponential_average
 from dlcourse.reports.runs import CHOICE, Run
-from dlcourse.terminal import printable
+from dlcourse.engine.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from dlcourse.bounded_files import lines_of
-from dlcourse.checkpoint import flatten, is_repeated
+from dlcourse.files.bounded import lines_of
+from dlcourse.engine.checkpoint import flatten, is_repeated
 from dlcourse.errors import UserError
-from dlcourse.picture_files import open_file
+from dlcourse.images.files import open_file
 
 MAX_CONFIG_BYTES = 2**17  # ours have 10 000
 MAX_METRICS_BYTES = 2**28

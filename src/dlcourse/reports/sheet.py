@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from dlcourse.build import build, locate
-from dlcourse.data import ContentAndStyles
+from dlcourse.engine.build import build, locate
+from dlcourse.style_transfer.dataset import ContentAndStyles
 from dlcourse.errors import UserError
-from dlcourse.picture_table import Table
+from dlcourse.images.tables import Table
 from dlcourse.reports.animation import RunPicture, pictures_of
 from dlcourse.reports.compare import (
     as_yaml,
@@ -24,7 +24,7 @@ from dlcourse.reports.compare import (
     varying_keys,
 )
 from dlcourse.reports.runs import CHOICE, PICTURES, Run, read_config
-from dlcourse.terminal import printable
+from dlcourse.engine.terminal import printable
 
 FOLDER = "folder"  # stands for a key where no key tells the runs apart
 

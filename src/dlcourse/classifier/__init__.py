@@ -1,0 +1,1 @@
+"""Classification: multi-layer perceptrons and convolutional networks, their data, and tools to examine them."""

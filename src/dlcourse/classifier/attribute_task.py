@@ -1,0 +1,137 @@
+"""Learn to read all attributes of the procedural faces at once."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.engine import distributed
+from dlcourse.datasets.batches import BatchStream
+from dlcourse.classifier.data.augmentation import Degrade
+from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE
+from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
+from dlcourse.images.tensors import labelled_grid, to_tensor
+from dlcourse.nn.attribute_network import AttributeNetwork
+from dlcourse.nn.attribute_network import Reading
+from dlcourse.engine.profiling import span
+from dlcourse.engine.schedules import Schedule
+from dlcourse.engine.task import Images, Stateful, Task
+from dlcourse.classifier.task import eval_mode
+
+CHUNK = 500  # pictures that are read at a time
+SHOWN = 8
+MIRRORED = "yaw"  # the one attribute that a mirror turns round
+
+
+class Attributes(Task):
+    """Minimise the mean over attributes: cross-entropy of the categorical, 1 - R^2 of the continuous ones.
+
+    Half of the training pictures are mirrored, as StyleGAN's are; their yaw is turned round.
+
+    Args:
+        model: the network, of the attributes of the faces.
+        dataset, dev_dataset: faces to learn from and others to measure on.
+        augment: how training pictures are varied besides.
+        optimizer, scheduler: of the network's parameters.
+        batch_size: pictures per update.
+        seed: of the order of the pictures.
+
+    Raises:
+        ValueError: a network of other attributes.
+    """
+
+    def __init__(
+        self,
+        model: AttributeNetwork,
+        dataset: Faces,
+        dev_dataset: Faces,
+        augment: Degrade,
+        optimizer: MakeOptimizer,
+        scheduler: Schedule,
+        batch_size: int,
+        seed: int,
+    ):
+        names = {*model.continuous, *model.categorical}
+        if not names <= ATTRIBUTE_SCALE.keys():
+            raise ValueError(f"faces have no {', '.join(sorted(names - ATTRIBUTE_SCALE.keys()))}")
+        self.model, self.dataset, self.dev_dataset, self.augment = model, dataset, dev_dataset, augment
+        self.make_optimizer, self.schedule = optimizer, scheduler
+        self.batch_size, self.seed = batch_size, seed
+
+    def setup(self, device: torch.device) -> None:
+        """Move everything to `device`."""
+        self.device = device
+        self.model.to(device)
+        arrays = (self.dataset.images, torch.arange(len(self.dataset)))
+        self.batches = BatchStream(tuple(array.to(device) for array in arrays), self.batch_size, self.seed)
+        self.batches.refuse_fewer_than(distributed.count())
+        self.truth = {name: values.to(device) for name, values in self.dataset.attributes.items()}
+        self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
+
+    def networks(self) -> list[nn.Module]:
+        """The network."""
+        return [self.model]
+
+    def step(self) -> Metrics:
+        """One mini-batch."""
+        with span("data"):
+            images, indices = next(self.batches)
+            is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
+            images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
+            truth = {name: values[indices] for name, values in self.truth.items()}
+            truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
+            own, *values = distributed.own_part(images, *truth.values())
+        weight = len(own) * distributed.count() / len(images)  # of this process's mean in the mean over the batch
+        own_truth = dict(zip(truth, values, strict=True))
+        terms = self.descent.step(lambda: {"loss": self.loss(self.model(own), own_truth) * weight})
+        progress = {"progress/epoch": self.batches.epochs_seen(), "progress/images": self.batches.samples_seen}
+        return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
+
+    def loss(self, reading: Reading, truth: dict[str, Tensor]) -> Tensor:
+        """The mean over the attributes."""
+        losses = [F.cross_entropy(logits, truth[name]) for name, logits in reading.logits.items()]
+        for name, values in reading.values.items():
+            error = self.model.standardized(name, values) - self.model.standardized(name, truth[name])
+            losses.append(error.square().mean())
+        return torch.stack(losses).mean()
+
+    def evaluate(self) -> Metrics:
+        """Share of right answers of each categorical attribute, R^2 of each continuous one, on dev."""
+        reading = self.read(self.dev_dataset.images)
+        truth = {name: values.to(self.device) for name, values in self.dev_dataset.attributes.items()}
+        found: Metrics = {"dev/loss": self.loss(reading, truth), "optimizer/lr": self.descent.lr()}
+        for name, logits in reading.logits.items():
+            found[f"accuracy/{name}"] = (logits.argmax(1) == truth[name]).float().mean()
+        for name, values in reading.values.items():
+            residual = (values - truth[name]).square().mean()
+            found[f"r2/{name}"] = 1 - residual / truth[name].var(correction=0).clamp(min=1e-12)
+        return found
+
+    @torch.no_grad()
+    def read(self, images: Tensor) -> Reading:
+        """The attributes of uint8 pictures, in evaluation mode."""
+        with eval_mode(self.model):
+            readings = [self.model(chunk.to(self.device).float() / 255) for chunk in images.split(CHUNK)]
+        first = readings[0]
+        return Reading(
+            {name: torch.cat([one.values[name] for one in readings]) for name in first.values},
+            {name: torch.cat([one.logits[name] for one in readings]) for name in first.logits},
+        )
+
+    def visualize(self) -> Images:
+        """Dev pictures, each with the attributes that are read worst beneath."""
+        images = self.dev_dataset.images[:SHOWN]
+        reading = self.read(images)
+        wrong = {
+            name: logits.argmax(1).cpu() != self.dev_dataset.attributes[name][:SHOWN]
+            for name, logits in reading.logits.items()
+        }
+        captions = [
+            ", ".join(name for name, is_wrong in wrong.items() if is_wrong[index]) or "all right"
+            for index in range(len(images))
+        ]
+        return {"wrong": to_tensor(labelled_grid(images.float() / 255, captions, columns=4))[None]}
+
+    def state(self) -> dict[str, Stateful]:
+        """Network, optimizer, position in the data."""
+        return {"model": self.model, "descent": self.descent, "batches": self.batches}

@@ -1,0 +1,112 @@
+"""Labelled pictures that come with a package or are drawn: nothing to prepare."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlcourse.classifier.data.augmentation import FlipRotateCrop
+from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.datasets.faces.canvas import HAIR_STYLES
+from dlcourse.datasets.faces.dataset import CATEGORICAL
+from dlcourse.classifier.data.labelled_images import LabelledImages
+
+ATTRIBUTE_CLASSES = {
+    "glasses": ("no glasses", "glasses"),
+    "mouth_open": ("closed", "open"),
+    "hair_style": tuple(HAIR_STYLES),
+}
+DOWNLOADABLE = ("MNIST", "FashionMNIST", "CIFAR10")
+
+
+class Digits(LabelledImages):
+    """Scikit-learn's 1797 handwritten digits of 8 x 8 grey pixels (Alpaydin & Kaynak 1998).
+
+    Args:
+        dev_share, test_share, augment, seed: see `LabelledImages`.
+
+    Raises:
+        ValueError: scikit-learn is not installed.
+    """
+
+    def __init__(self, dev_share: float, test_share: float, augment: FlipRotateCrop, seed: int):
+        try:
+            from sklearn.datasets import load_digits
+        except ImportError:
+            raise ValueError("the digits come with scikit-learn, which is missing: pip install scikit-learn") from None
+        inputs, labels = load_digits(return_X_y=True)
+        images = torch.from_numpy(inputs).reshape(-1, 1, 8, 8) * (255 / 16)  # grey values are 0..16 there
+        arrays = images.round().to(torch.uint8), torch.from_numpy(labels).long()
+        super().__init__(arrays, test_share, [str(digit) for digit in range(10)], dev_share, augment, seed)
+
+
+class FaceAttributes(LabelledImages):
+    """The procedural faces, with one of their attributes as the class.
+
+    Args:
+        faces: the pictures.
+        attribute: a categorical one, such as glasses or hair_style.
+        dev_share, test_share, augment, seed: see `LabelledImages`.
+
+    Raises:
+        ValueError: no such categorical attribute.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        attribute: str,
+        dev_share: float,
+        test_share: float,
+        augment: FlipRotateCrop,
+        seed: int,
+    ):
+        if attribute not in CATEGORICAL:
+            raise ValueError(f"attribute must be one of {', '.join(CATEGORICAL)}, got {attribute!r}")
+        numbered = [str(index) for index in range(CATEGORICAL[attribute])]
+        classes = ATTRIBUTE_CLASSES.get(attribute, numbered)
+        arrays = faces.images, faces.attributes[attribute]
+        super().__init__(arrays, test_share, classes, dev_share, augment, seed)
+
+
+class Torchvision(LabelledImages):
+    """A data set that torchvision downloads: its training set is divided, its test set stays.
+
+    Args:
+        name: MNIST, FashionMNIST or CIFAR10.
+        root: folder of the downloaded files.
+        dev_share, augment, seed: see `LabelledImages`.
+        download: whether it is fetched, once, if it is not in `root`.
+
+    Raises:
+        ValueError: another name, or it is not in `root` and cannot be downloaded.
+    """
+
+    def __init__(
+        self, name: str, root: str, dev_share: float, augment: FlipRotateCrop, seed: int, download: bool = True
+    ):
+        import torchvision
+
+        if name not in DOWNLOADABLE:
+            raise ValueError(f"name must be one of {', '.join(DOWNLOADABLE)}, got {name!r}")
+        make = getattr(torchvision.datasets, name)
+        try:
+            train, test = (make(str(Path(root)), train=is_train, download=download) for is_train in (True, False))
+        except (OSError, RuntimeError, AssertionError, ValueError, EOFError) as error:
+            reason = str(error).partition("\n")[0]
+            why = f"cannot be downloaded ({reason})" if download else "is downloaded for new runs only"
+            raise ValueError(f"{name} is not in root={root} and {why}") from error
+        super().__init__(
+            (as_images(train.data), torch.as_tensor(train.targets)),
+            (as_images(test.data), torch.as_tensor(test.targets)),
+            train.classes,
+            dev_share,
+            augment,
+            seed,
+        )
+
+
+def as_images(data: Tensor) -> Tensor:
+    """(N, H, W) grey or (N, H, W, C) -> uint8 (N, C, H, W)."""
+    images = torch.as_tensor(data)
+    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,123 @@
+"""The user's own points."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse.classifier.data.labelled import class_name, stratified_split
+from dlcourse.classifier.data.points import PlanePoints
+from dlcourse.classifier.data.points_npz import read_npz
+from dlcourse.classifier.data.points_table import Columns, read_table
+from dlcourse.engine.terminal import printable, say
+
+
+class PointsFile(PlanePoints):
+    """The user's own points, divided into train, dev and test, each class alike.
+
+    Args:
+        path: a table (.csv, .tsv) with columns x1, x2, label, or a .npz with x1, x2, label of shape (N,); at most
+            a million points. Labels may be numbers or words; their sorted values are the classes.
+        dev_share, test_share: of all points, in (0, 1).
+        jitter: as in `PlanePoints`.
+        seed: of the division.
+
+    Raises:
+        ValueError: no such file, a missing column, unequal lengths, a missing label, a value that is no finite number
+            or differs from others only in digits that float32 has not, one class only or more than a thousand, a class
+            of fewer than three points.
+    """
+
+    def __init__(self, path: str, dev_share: float, test_share: float, jitter: float, seed: int):
+        columns = read_columns(Path(os.path.expanduser(path)), path)  # noqa: PTH111  (pathlib raises for an unknown user)
+        super().__init__(jitter)
+        labels, self.classes = merge_classes(columns, path)
+        inputs = torch.from_numpy(columns.x.astype(np.float32))
+        refuse_lost_digits(columns.x, path)
+        report_copies(columns.x, path)
+        for name, count in zip(self.classes, labels.bincount().tolist(), strict=True):
+            if count < 3:
+                raise ValueError(
+                    f"path={path}: class {name} has {count} sample{'s' * (count > 1)}; at least 3 are needed, "
+                    "for train, dev and test"
+                )
+        rest, test = stratified_split(labels, test_share, seed, self.classes)
+        train, dev = stratified_split(labels[rest], dev_share / (1 - test_share), seed, self.classes)
+        self.train, self.dev, self.test = (
+            (inputs[chosen], labels[chosen]) for chosen in (rest[train], rest[dev], test)
+        )
+
+
+def read_columns(path: Path, named: str) -> Columns:
+    """The columns of a table or .npz.
+
+    Args:
+        path: the file.
+        named: what messages call it.
+
+    Raises:
+        ValueError: see `PointsFile`.
+    """
+    readers = {".csv": read_table, ".tsv": read_table, ".npz": read_npz}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"path={named}: must end in .csv, .tsv or .npz")
+    try:
+        columns = readers[path.suffix.lower()](path)
+    except ValueError as error:
+        raise ValueError(f"path={named}: {error}") from error
+    except Exception as error:  # a broken zip, a pickle inside, text that is no table
+        raise ValueError(
+            f"path={named}: cannot be read ({printable(str(error).partition(chr(10))[0][:200])})"
+        ) from error
+    if not len(columns.labels):
+        raise ValueError(f"path={named}: has no points; x1, x2 and label must have one shape (N,)")
+    return columns
+
+
+def merge_classes(columns: Columns, path: str) -> tuple[Tensor, list[str]]:
+    """Labels as int64 (N,), and the classes that they stand for, named as they are first in the file.
+
+    Labels that are all numbers are told apart by their values, 0 and 0.0 are one class; the classes are sorted.
+    """
+    keys: list[Any] = [number_in(text) for text in columns.texts]
+    if None in keys:
+        keys = list(columns.texts)
+    classes = sorted(set(keys))
+    if len(classes) < 2:
+        raise ValueError(f"path={path}: only one class, {class_name(columns.texts[0])!r}; at least 2 are needed")
+    place = {key: number for number, key in enumerate(classes)}
+    names = {key: class_name(text) for key, text in reversed(list(zip(keys, columns.texts, strict=True)))}
+    numbers = np.array([place[key] for key in keys])
+    return torch.from_numpy(numbers[columns.labels]), [names[key] for key in classes]
+
+
+def number_in(text: str) -> int | float | None:
+    """The number that a text says, whole ones exactly; None for other texts."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return None if "_" in text else kind(text)  # Python's own way to write thousands
+    return None
+
+
+def refuse_lost_digits(x: np.ndarray, path: str) -> None:
+    """Raise ValueError for a column whose values differ no more once they are float32, such as times in seconds."""
+    for name, column in zip(("x1", "x2"), x.T, strict=True):
+        is_narrow = np.ptp(column) < 1e-3 * np.abs(column).max()
+        if is_narrow and 10 * len(np.unique(column.astype(np.float32))) < len(np.unique(column)):
+            raise ValueError(
+                f"path={path}: {name} is from {column.min():.12g} to {column.max():.12g}: its values do not differ "
+                "in the first 7 digits, which are all that is computed with; subtract their mean"
+            )
+
+
+def report_copies(x: np.ndarray, path: str) -> None:
+    """Tell of points that are there more than once."""
+    points = len(np.unique(np.ascontiguousarray(x).view(np.complex128)))
+    if points < len(x):
+        copies = f"{len(x) - points} of {len(x)} points lie where another one does"
+        say(f"{path}: {copies}; of such, one may be for training and one for the test", file=sys.stderr)

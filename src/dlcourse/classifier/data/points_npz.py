@@ -1,0 +1,88 @@
+"""Points in NumPy's .npz: every array is looked at before room is made for it."""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcourse.files.bounded import open_archive
+from dlcourse.classifier.data.labelled import MAX_CLASSES
+from dlcourse.datasets.sources import why_unsafe
+from dlcourse.classifier.data.points_table import COLUMNS, LARGEST, MAX_BYTES, MAX_ROWS, Columns, why_missing
+from dlcourse.images.files import open_file
+from dlcourse.engine.terminal import printable
+
+MAX_LIST = 2**20  # bytes, of the list of files in an .npz
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_npz(path: Path) -> Columns:
+    """Arrays by name; pickled objects are refused, and arrays that are not asked for stay unread."""
+    with open_file(path) as file, open_archive(file, MAX_LIST) as archive:
+        found = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if reason := why_missing(found):
+            raise ValueError(reason)
+        x1, x2, label = (read_array(archive, found[name], name) for name in COLUMNS)
+    if not x1.shape == x2.shape == label.shape:
+        shapes = dict(zip(COLUMNS, (x1.shape, x2.shape, label.shape), strict=True))
+        raise ValueError(f"x1, x2 and label must have one shape (N,), got {shapes}")
+    x = np.stack([finite(x1, "x1"), finite(x2, "x2")], 1)
+    if label.dtype.kind not in "biufSU":
+        raise ValueError(f"label is of {label.dtype}, not of numbers or words")
+    values, labels = np.unique(label, return_inverse=True)
+    texts = [text_of(value) for value in values[: MAX_CLASSES + 1]]
+    if len(texts) > MAX_CLASSES:
+        raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
+    for number, text in enumerate(texts):
+        if text.lower() in ("", "nan"):
+            raise ValueError(f"sample {int((labels == number).argmax()) + 1} has no label")
+    return Columns(x, labels.astype(np.int64), texts)
+
+
+def text_of(value: Any) -> str:
+    """A label as people write it."""
+    return (value.decode() if isinstance(value, bytes) else str(value)).strip()
+
+
+def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
+    """An array (N,) of an .npz (numpy.lib.format).
+
+    Raises:
+        ValueError: it has another shape, more than MAX_BYTES or MAX_ROWS, or is not what its header says.
+    """
+    if info.file_size > MAX_BYTES:
+        raise ValueError(f"{name} has more than {MAX_BYTES} bytes")
+    if reason := why_unsafe(info):
+        raise ValueError(f"{name} is {reason}")
+    try:
+        with archive.open(info) as packed:
+            content = io.BytesIO(packed.read(info.file_size))
+        shape, _, dtype = HEADERS[np.lib.format.read_magic(content)](content)
+        if dtype.hasobject:
+            raise TypeError("an array of objects, which allow_pickle would run")
+        if math.prod(shape) * dtype.itemsize != info.file_size - content.tell():
+            raise EOFError("cut short")
+        if len(shape) == 1 and shape[0] <= MAX_ROWS:  # an array of empty strings has any length
+            content.seek(0)
+            return np.lib.format.read_array(content, allow_pickle=False)
+    except Exception as error:  # damaged files fail in every way there is
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise ValueError(f"{name} cannot be read ({printable(reason)})") from error
+    raise ValueError(f"{name} has the shape {shape}; x1, x2 and label must have one shape (N,), N at most {MAX_ROWS}")
+
+
+def finite(column: np.ndarray, name: str) -> np.ndarray:
+    """A column as float64 (N,), every value a finite number."""
+    if column.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is of {column.dtype}, not of numbers")
+    values = column.astype(np.float64)
+    wrong = np.flatnonzero(~(np.abs(values) <= LARGEST))
+    if len(wrong):
+        sample = int(wrong[0])
+        raise ValueError(
+            f"{name} of sample {sample + 1} is {str(column[sample])!r}, not a finite number of at most {LARGEST:g}"
+        )
+    return values

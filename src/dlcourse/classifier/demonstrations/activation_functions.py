@@ -1,0 +1,40 @@
+"""The activation functions and their derivatives, on which the gradients of all layers before them depend."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dlcourse.images.figures import COLORS, new_figure, to_image
+from dlcourse.classifier.mlp import ACTIVATIONS
+from dlcourse.classifier.demonstrations import Demonstration
+
+REACH = 5.0  # of the figure's axis of z
+PROBE = -4.0  # where saturation is measured
+
+
+def derivative(function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    """g'(z) of a function that acts on each element alone; any shape -> the same shape."""
+    z = z.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(function(z).sum(), z)
+    return gradient
+
+
+def demonstrate() -> Demonstration:
+    """Each activation function of the multilayer perceptron: g and g'."""
+    z = torch.linspace(-REACH, REACH, 1001, dtype=torch.float64)
+    figure = new_figure(13, 3.8)
+    lines = []
+    for index, (name, make) in enumerate(ACTIVATIONS.items()):
+        g = make()
+        slopes = derivative(g, z)
+        at_probe = float(derivative(g, torch.tensor(PROBE, dtype=torch.float64)))
+        lines.append(f"{name:<10} largest derivative {slopes.max():.3g}, at z = {PROBE:g} {at_probe:.3g}")
+        axes = figure.add_subplot(1, len(ACTIVATIONS), 1 + index, title=name, xlabel="z")
+        axes.plot(z, g(z), color=COLORS[2], label="g(z)")
+        axes.plot(z, slopes, color=COLORS[0], linestyle="--", label="g'(z)")
+        axes.set_ylim(-1.2, 2.2)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="upper left", frameon=False)
+    figure.tight_layout()
+    return Demonstration(to_image(figure), lines)

@@ -1,0 +1,80 @@
+"""Underfitting, a good fit and overfitting: the same points, three networks, and what each makes of the plane."""
+
+from functools import partial
+
+import torch
+
+from dlcourse.classifier.data.points import Points
+from dlcourse.classifier.data.patterns import NoisyLine
+from dlcourse.images.figures import new_figure, to_image
+from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.demonstrations import Demonstration
+from dlcourse.engine.schedules import Constant
+from dlcourse.classifier.task import Classification
+
+NOISE = 0.1  # share of training points with a wrong label, all above the line; the test labels are right
+NUM_UPDATES = 1000
+FITS: dict[str, list[int]] = {"underfitted": [], "well fitted": [10], "overfitted": [80, 50, 30]}  # -> hidden units
+TITLE_HEIGHT = 60  # pixels
+
+
+def points(seed: int) -> Points:
+    """200 training and 4000 test points on either side of a line."""
+    return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, jitter=0.0, seed=seed)
+
+
+def fit(hidden: list[int], seed: int) -> Classification:
+    """A classifier with these hidden layers, trained with full batches."""
+    with torch.random.fork_rng(devices=[]):  # an MLP draws its weights from the global generator
+        torch.manual_seed(seed)
+        task = Classification(
+            partial(MLP, hidden=hidden, activation="relu", init="he", init_std=0.0, dropout=0.0, norm="none"),
+            points(seed),
+            optimizer=partial(torch.optim.Adam, lr=0.01),
+            scheduler=Constant(),
+            batch_size=None,
+            max_epochs=None,
+            normalize="standard",
+            l2=0.0,
+            l1=0.0,
+            patience=None,
+            seed=seed,
+        )
+        task.setup(torch.device("cpu"))
+        for _ in range(NUM_UPDATES):
+            task.step()
+    return task
+
+
+def errors(task: Classification) -> tuple[float, float]:
+    """Shares of wrong answers on the training and the test set."""
+    train, test = (1 - float(task.measure(*arrays)["accuracy"]) for arrays in (task.train_set, task.test_set))
+    return train, test
+
+
+def demonstrate() -> Demonstration:
+    """Decision maps from the stiffest to the most flexible network.
+
+    A straight line is the best rule, and yet a linear model underfits: it cannot be sure below the line and unsure
+    above it, so the wrong labels push it aside.
+    """
+    tasks = {name: fit(hidden, seed=0) for name, hidden in FITS.items()}
+    maps = [task.visualize()["decision_map"][0].permute(1, 2, 0).numpy() for task in tasks.values()]  # each (H, W, 3)
+    height, width, _ = maps[0].shape
+    figure = new_figure(len(maps) * width / 100, (height + TITLE_HEIGHT) / 100)
+    lines = []
+    for index, (name, task) in enumerate(tasks.items()):
+        train, test = errors(task)
+        title = f"{name}: hidden={FITS[name]}"
+        figure.figimage(maps[index], xo=index * width, yo=0)  # pixel by pixel
+        figure.text(
+            (index + 0.5) / len(maps),
+            1 - TITLE_HEIGHT / 2 / (height + TITLE_HEIGHT),
+            f"{title}\ntrain error {train:.1%}, test error {test:.1%}",
+            ha="center",
+            va="center",
+            fontsize=14,
+        )
+        lines.append(f"{title}: train error {train:.3f}, test error {test:.3f}")
+    lines.append(f"{NOISE:.0%} of the training labels are wrong, none of the test labels")
+    return Demonstration(to_image(figure), lines)

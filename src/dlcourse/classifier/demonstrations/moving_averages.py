@@ -1,0 +1,117 @@
+"""Averages of a noisy series as it arrives: the mean of a window, exponential weights, and bias correction."""
+
+import math
+from collections import deque
+from itertools import accumulate
+
+import torch
+from matplotlib.axes import Axes
+from torch import Generator, Tensor
+
+from dlcourse.images.figures import COLORS, new_figure, to_image
+from dlcourse.classifier.demonstrations import Demonstration
+
+BETAS = (0.5, 0.9, 0.98)
+NUM_FIRST = 10  # days that are measured on their own: there the missing past shows
+NUM_CLOSE_UP = 40  # days
+
+
+def temperatures(num_days: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The noon temperature of the season, and of each day: °C, float64 (N,); the weather has standard deviation 4.
+
+    The year begins in spring, so that an average which starts at 0 is seen to be wrong.
+    """
+    day = torch.arange(1, num_days + 1, dtype=torch.float64)
+    season = 12 + 10 * (2 * math.pi * day / 365).sin()
+    weather = torch.randn(num_days, generator=Generator().manual_seed(seed), dtype=torch.float64)
+    return season, season + 4 * weather
+
+
+def exponential_average(values: Tensor, beta: float) -> Tensor:
+    """v_i = beta v_{i-1} + (1 - beta) t_i, v_0 = 0: t_{i-k} has the weight (1 - beta) beta^k; (N,) -> (N,).
+
+    That is about the mean of the last 1 / (1 - beta) values, for the memory of one.
+    """
+    averages = accumulate(values.tolist(), lambda v, t: beta * v + (1 - beta) * t, initial=0.0)
+    return torch.tensor(list(averages)[1:], dtype=values.dtype)
+
+
+def bias_corrected(averages: Tensor, beta: float) -> Tensor:
+    """v_i / (1 - beta^i), which is what the weights up to t_i sum to (Kingma & Ba 2015, sec. 3); (N,) -> (N,)."""
+    i = torch.arange(1, len(averages) + 1, dtype=averages.dtype)
+    return averages / (1 - beta**i)
+
+
+def windowed_mean(values: Tensor, window: int) -> Tensor:
+    """The mean of the last `window` values, at the start of all there are; (N,) -> (N,)."""
+    recent: deque[float] = deque(maxlen=window)  # the oldest value leaves by itself
+    means = []
+    for value in values.tolist():
+        recent.append(value)
+        means.append(sum(recent) / len(recent))
+    return torch.tensor(means, dtype=values.dtype)
+
+
+def window_of(beta: float) -> int:
+    """About how many values count: 1 / (1 - beta), after which a weight has fallen to about 1/e of the newest."""
+    return round(1 / (1 - beta))
+
+
+def rmse(estimates: Tensor, truth: Tensor) -> float:
+    """Root of the mean squared error, in the unit of the values."""
+    return float((estimates - truth).square().mean().sqrt())
+
+
+def both_errors(estimates: Tensor, truth: Tensor) -> str:
+    """The error over all days, and over the first few."""
+    return f"{rmse(estimates, truth):.2f} / {rmse(estimates[:NUM_FIRST], truth[:NUM_FIRST]):.2f}"
+
+
+def demonstrate() -> Demonstration:
+    """A year of daily temperatures, smoothed for several beta, measured against the season that made them."""
+    season, measured = temperatures(365, seed=3)
+    lines = [f"RMSE in °C over all days / over the first {NUM_FIRST}: {both_errors(measured, season)} as measured"]
+    for beta in BETAS:
+        raw = exponential_average(measured, beta)
+        corrected = bias_corrected(raw, beta)
+        mean = windowed_mean(measured, window_of(beta))
+        lines.append(
+            f"beta {beta:<4}  {both_errors(raw, season)}, bias-corrected {both_errors(corrected, season)}; "
+            f"mean of the last {window_of(beta)} days {both_errors(mean, season)}"
+        )
+    return Demonstration(draw(season, measured), lines)
+
+
+def draw(season: Tensor, measured: Tensor) -> Tensor:
+    """The whole year above; below, exponential weights beside equal ones, and the first days; (1, 3, H, W)."""
+    figure = new_figure(10, 8)
+    year = figure.add_subplot(2, 1, 1, title="bias-corrected exponentially weighted averages")
+    window = figure.add_subplot(2, 2, 3, title="exponential and equal weights")
+    start = figure.add_subplot(2, 2, 4, title="the first days: dashed without bias correction")
+    for axes in (year, window, start):
+        draw_series(axes, season, measured)
+    days = torch.arange(1, len(season) + 1)
+    for beta, color in zip(BETAS, COLORS, strict=False):
+        raw = exponential_average(measured, beta)
+        corrected = bias_corrected(raw, beta)
+        year.plot(days, corrected, color=color, label=f"β = {beta}")
+        start.plot(days, corrected, color=color)
+        start.plot(days, raw, color=color, linestyle="--")
+    beta = BETAS[1]
+    window.plot(days, bias_corrected(exponential_average(measured, beta), beta), color=COLORS[1], label=f"β = {beta}")
+    mean = windowed_mean(measured, window_of(beta))
+    window.plot(days, mean, color=COLORS[4], label=f"mean of {window_of(beta)} days")
+    start.set(xlim=(0, NUM_CLOSE_UP), ylim=(-1, 25))
+    for axes in (year, window):
+        axes.legend(loc="upper right")
+    figure.tight_layout()
+    return to_image(figure)
+
+
+def draw_series(axes: Axes, season: Tensor, measured: Tensor) -> None:
+    """Days as dots, the season as a line."""
+    days = torch.arange(1, len(season) + 1)
+    axes.scatter(days, measured, s=5, color="0.7", label="measured")
+    axes.plot(days, season, color="black", linestyle=":", label="season")
+    axes.set(xlabel="day", ylabel="°C")
+    axes.grid(alpha=0.3)

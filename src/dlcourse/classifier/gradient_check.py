@@ -1,0 +1,211 @@
+"""Is the gradient right? Autograd's against central differences, tensor by tensor.
+
+    d^_i = (J(theta + eps e_i) - J(theta - eps e_i)) / (2 eps)        relative error = |d^ - d| / (|d^| + |d|)
+
+J is the whole objective with its penalties, in float64: there the truncation error, eps^2 J''' / 6, and the rounding
+error, about 1e-16 |J| / eps, are both near 1e-11 at eps = 1e-5. A difference across a kink of J (a ReLU that
+switches, another maximum of a pooling, |w| at 0) says nothing of the gradient on one side of it; such entries are
+found by the values of J alone and are left out.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.errors import UserError
+from dlcourse.classifier.rehearsal import rehearsal
+from dlcourse.classifier.task import Classification
+
+Objective = Callable[[], Tensor]  # J at the parameters as they are; the same at every call
+
+FINE, SUSPICIOUS = 1e-7, 1e-5  # relative errors up to which a gradient is so called
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Autograd's gradient of one tensor beside the numerical one, over the entries that were checked.
+
+    Attributes:
+        name: of the tensor.
+        checked, skipped: numbers of entries; those skipped have a kink of J within epsilon.
+        norm: |d|, of autograd's gradient.
+        difference: |d^ - d|.
+        error: the relative error; 0 where both gradients are.
+        rounding: a |d^ - d| that rounding alone can cause.
+    """
+
+    name: str
+    checked: int
+    skipped: int
+    norm: float
+    difference: float
+    error: float
+    rounding: float
+
+    def verdict(self) -> str:
+        """fine, suspicious or wrong; unchecked, if no entry could be."""
+        if not self.checked:
+            return "unchecked"
+        if self.error <= FINE or self.difference <= self.rounding:
+            return "fine"
+        return "suspicious" if self.error <= SUSPICIOUS else "wrong"
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """Checks every trained tensor of a classifier on one training batch, with one draw of augmentation and dropout.
+
+    Args:
+        epsilon: half the distance of the two points, > 0.
+        after_updates: steps of training before the check, >= 0.
+        max_entries: of each tensor, >= 1; larger tensors are sampled.
+        jitter: standard deviation of Gaussian noise on the biases and the parameters of norms, >= 0. Without it
+            biases start at zero, and a unit whose inputs are all switched off lies exactly on its kink.
+        seed: of the training, the noise, the draws and the choice of entries.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    epsilon: float
+    after_updates: int
+    max_entries: int
+    jitter: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.epsilon > 0:
+            raise ValueError(f"epsilon must be positive, got {self.epsilon}")
+        for name, least in {"after_updates": 0, "max_entries": 1, "jitter": 0}.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+    def __call__(self, task: Classification) -> list[Comparison]:
+        """Check a copy of a task that is set up.
+
+        Raises:
+            UserError: a device without float64, or an objective that is no number.
+        """
+        if task.device.type == "mps":
+            raise UserError("device=mps has no float64, which a gradient check needs; use device=cpu")
+        with rehearsal(task, self.seed) as copy:
+            for _ in range(self.after_updates):
+                copy.step()
+            copy.model.double()
+            add_noise(copy.model, self.jitter)
+            inputs, labels = next(copy.batches)
+            inputs = copy.dataset.augment(inputs)
+
+            def objective() -> Tensor:
+                torch.manual_seed(self.seed)  # the same units drop out every time
+                return copy.losses(inputs, labels)["loss"]
+
+            parameters = {name: value for name, value in copy.model.named_parameters() if value.requires_grad}
+            return compare(objective, parameters, self.epsilon, self.max_entries, self.seed)
+
+
+@torch.no_grad()
+def add_noise(model: nn.Module, std: float) -> None:
+    """Gaussian noise on the parameters of less than two dimensions."""
+    for parameter in model.parameters():
+        if parameter.ndim < 2:
+            parameter.add_(std * torch.randn_like(parameter))
+
+
+def compare(
+    objective: Objective, parameters: Mapping[str, Tensor], epsilon: float, max_entries: int, seed: int
+) -> list[Comparison]:
+    """Check d objective / d parameter for each of the `parameters`, float64 leaves by name.
+
+    Raises:
+        UserError: an objective that is no number.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    value = objective()
+    if not value.isfinite():
+        raise UserError(f"the objective is {value.item()}: it has no gradient to check")
+    gradients = torch.autograd.grad(value, list(parameters.values()), allow_unused=True)
+    found = []
+    for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+        entries = torch.randperm(parameter.numel(), generator=generator)[:max_entries].tolist()
+        analytic = torch.zeros_like(parameter) if gradient is None else gradient
+        slopes = [central_difference(objective, parameter.view(-1), entry, epsilon, value.item()) for entry in entries]
+        numerical = torch.tensor(slopes, dtype=torch.float64)
+        found.append(comparison(name, analytic.flatten()[entries].cpu(), numerical, rounding_of(value.item(), epsilon)))
+    return found
+
+
+@torch.no_grad()
+def central_difference(objective: Objective, values: Tensor, entry: int, epsilon: float, here: float) -> float:
+    """dJ/dtheta for one entry of a parameter; NaN where there is a kink within epsilon.
+
+    Where J is smooth, half the step gives the same slope, and one-sided slopes that differ by half as much: their
+    difference is eps J''. A kink at a distance t < eps from theta, with a jump s of the slope, violates the first
+    rule by s min(t, eps - t) / (2 eps), and the second by s (eps - t) / eps, or by s |3 t - eps| / eps where
+    t < eps / 2: wherever it lies, one of them notices.
+
+    Args:
+        objective: J.
+        values: the parameter, flattened, float64; in the end as it was.
+        entry: which of the values.
+        epsilon: the step.
+        here: J at the parameters as they are.
+    """
+    theta = values[entry].item()
+    found = []
+    for share in (1.0, -1.0, 0.5, -0.5):
+        values[entry] = theta + share * epsilon
+        found.append(objective().item())
+    values[entry] = theta
+    above, below, half_above, half_below = found
+    slope, half_slope = (above - below) / (2 * epsilon), (half_above - half_below) / epsilon
+    bend, half_bend = (above - 2 * here + below) / epsilon, (half_above - 2 * here + half_below) / (epsilon / 2)
+    is_smooth = max(abs(slope - half_slope), abs(bend - 2 * half_bend)) <= 5 * rounding_of(here, epsilon)
+    return slope if is_smooth else math.nan
+
+
+def rounding_of(value: float, epsilon: float) -> float:
+    """An error that rounding can cause in a difference quotient of an objective with this value."""
+    return 10 * torch.finfo(torch.float64).eps * max(1.0, abs(value)) / epsilon
+
+
+def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) -> Comparison:
+    """What two gradients of the same entries, float64 (N,), say of a tensor; NaN entries of `numerical` are skipped."""
+    smooth = ~numerical.isnan()
+    d, estimate = analytic[smooth], numerical[smooth]
+    difference, total = (estimate - d).norm().item(), (estimate.norm() + d.norm()).item()
+    return Comparison(
+        name=name,
+        checked=len(d),
+        skipped=len(analytic) - len(d),
+        norm=d.norm().item(),
+        difference=difference,
+        error=difference / total if total else 0.0,
+        rounding=rounding * len(d) ** 0.5,
+    )
+
+
+def table(comparisons: Sequence[Comparison]) -> list[str]:
+    """One line per tensor."""
+    width = max(len(comparison.name) for comparison in comparisons)
+    lines = [f"{'tensor':<{width}}  checked  skipped  |gradient|  relative error  verdict"]
+    for one in comparisons:
+        numbers = f"{one.checked:7}  {one.skipped:7}  {one.norm:10.2e}  {one.error:14.1e}"
+        lines.append(f"{one.name:<{width}}  {numbers}  {one.verdict()}")
+    return lines
+
+
+def refuse_wrong(comparisons: Sequence[Comparison]) -> None:
+    """Raise UserError naming the tensors whose gradient is wrong, or that could not be checked at all."""
+    wrong = [comparison.name for comparison in comparisons if comparison.verdict() == "wrong"]
+    if wrong:
+        raise UserError(f"wrong gradient of {', '.join(wrong)}")
+    unchecked = [comparison.name for comparison in comparisons if comparison.verdict() == "unchecked"]
+    if unchecked:
+        raise UserError(
+            f"{', '.join(unchecked)}: not checked, every entry has a kink within epsilon; "
+            "try a smaller epsilon, or fewer samples (task.batch_size=8)"
+        )

@@ -1,0 +1,130 @@
+"""The learning-rate range test (Smith 2017, section 3.3): one short training whose rate rises until it diverges."""
+
+import math
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from dlcourse.errors import UserError
+from dlcourse.images.figures import COLORS, new_figure, to_image
+from dlcourse.classifier.rehearsal import rehearsal
+from dlcourse.engine.schedules import Exponential
+from dlcourse.classifier.task import Classification
+
+BETA = 0.9  # of the moving average of the losses
+SETTLED = round(1 / (1 - BETA))  # updates that the average spans; before, single mini-batches rule it
+LEAST_STEPS = 5 * SETTLED
+DIVERGED = 4.0  # times the lowest average
+
+
+@dataclass
+class RangeCurve:
+    """The loss of each update, as the learning rate rises.
+
+    Attributes:
+        lrs: of each update.
+        losses: before each update.
+        averages: v_t / (1 - beta^t), v_t = beta v_{t-1} + (1 - beta) loss_t.
+        diverged: whether the loss grew beyond all bounds before the highest rate was reached.
+    """
+
+    lrs: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    averages: list[float] = field(default_factory=list)
+    diverged: bool = False
+
+    def append(self, lr: float, loss: float) -> None:
+        """Take note of one update."""
+        count = len(self.losses)
+        before = self.averages[-1] * (1 - BETA**count) if count else 0.0
+        self.lrs.append(lr)
+        self.losses.append(loss)
+        self.averages.append((BETA * before + (1 - BETA) * loss) / (1 - BETA ** (count + 1)))
+
+    def lowest(self) -> int:
+        """The update with the lowest average."""
+        return self.averages.index(min(self.averages))
+
+    def suggestion(self) -> float:
+        """A tenth of the rate at which the average is lowest: there the loss still falls, well before it diverges."""
+        return self.lrs[self.lowest()] / 10
+
+    def steepest(self) -> float:
+        """The rate at which the average falls fastest per factor of the rate. It scatters more than the suggestion."""
+        middles = range(2 * SETTLED, self.lowest() - SETTLED + 1)
+        # over many updates, for a single mini-batch can make any step steep
+        falls = {t: self.averages[t - SETTLED] - self.averages[t + SETTLED] for t in middles}
+        return self.lrs[max(falls, key=lambda t: falls[t], default=self.lowest())]
+
+    def doubt(self) -> str | None:
+        """Why the suggestion may be worth nothing, if so."""
+        if self.lowest() < SETTLED:
+            return f"the loss rises from the start; try a lower low than {self.lrs[0]:g}"
+        if not self.diverged and self.lowest() >= len(self.averages) - SETTLED:
+            return f"the loss still falls at the end; try a higher high than {self.lrs[-1]:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """Trains with lr_t = low (high / low)^(t / (steps - 1)), t = 0, 1, ..., until the loss diverges.
+
+    Args:
+        low, high: learning rates, 0 < low < high.
+        steps: updates, >= 50.
+        seed: of what the updates draw.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    low: float
+    high: float
+    steps: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high:
+            raise ValueError(f"low must be positive and below high, got low={self.low} and high={self.high}")
+        if self.steps < LEAST_STEPS:
+            raise ValueError(f"steps must be at least {LEAST_STEPS}, got {self.steps}")
+
+    def __call__(self, task: Classification) -> RangeCurve:
+        """Test a copy of a task that is set up, from where it stands.
+
+        Raises:
+            UserError: a loss that is no number before the first update.
+        """
+        curve = RangeCurve()
+        with rehearsal(task, self.seed) as copy:
+            descent = copy.descent
+            descent.base_lrs = [self.low for _ in descent.base_lrs]
+            descent.schedule = Exponential(gamma=(self.high / self.low) ** (1 / (self.steps - 1)), period=1)
+            descent.updates = 0
+            while len(curve.lrs) < self.steps and not curve.diverged:
+                loss = float(copy.step()["train/loss"])
+                if math.isfinite(loss):
+                    curve.append(descent.lr(), loss)
+                curve.diverged = not math.isfinite(loss) or curve.averages[-1] > DIVERGED * min(curve.averages)
+        if not curve.losses:
+            raise UserError("the loss is no number before the first update: there is nothing to test")
+        return curve
+
+
+def draw(curve: RangeCurve) -> Tensor:
+    """Loss over learning rate with the suggestion and the steepest point, a picture (1, 3, H, W) in [0, 1]."""
+    figure = new_figure(7, 4.5)
+    axes = figure.add_subplot()
+    axes.plot(curve.lrs, curve.losses, color="silver", linewidth=1, label="loss of the mini-batch")
+    axes.plot(curve.lrs, curve.averages, color="black", label="moving average")
+    points = {"suggestion, minimum / 10": curve.suggestion(), "steepest point": curve.steepest()}
+    for (name, lr), color in zip(points.items(), COLORS[1:], strict=False):
+        axes.axvline(lr, color=color, linestyle="--", label=f"{name}: {lr:.2g}")
+    highest, lowest = max(curve.averages[: curve.lowest() + 1]), min(curve.averages)
+    span = highest - lowest or abs(highest)  # of what it fell, if it did
+    axes.set_ylim(lowest - 0.5 * span, highest + 0.5 * span)  # the height of the divergence would flatten the rest
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left", fontsize="small")
+    figure.tight_layout()
+    return to_image(figure)

@@ -1,0 +1,216 @@
+"""Classification by maximum likelihood."""
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.engine import distributed
+from dlcourse.datasets.batches import BatchStream
+from dlcourse.classifier.data.labelled import Labelled
+from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
+from dlcourse.images.tensors import table_of_counts, to_tensor
+from dlcourse.nn.normalize import Normalize
+from dlcourse.engine.profiling import span
+from dlcourse.engine.schedules import Schedule
+from dlcourse.engine.task import Histograms, Images, Stateful, Task
+from dlcourse.classifier.early_stopping import EarlyStopping
+
+MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
+CHUNK = 1024  # samples that are measured at a time
+
+
+class Classification(Task):
+    """Minimise J = -1/m sum log softmax(z)_y + l2/2 sum W^2 + l1 sum |W| for a network's logits z.
+
+    W are the weights; biases and the parameters of norms are not penalized. Of several processes each takes its part of
+    every batch; batch norm then sees the statistics of that part.
+
+    Args:
+        model: (shape of one input, number of classes) -> network, inputs (N, ...) -> logits (N, C).
+        dataset: train, dev and test arrays, and what to draw.
+        optimizer, scheduler: of the network's parameters.
+        batch_size: samples per update, reshuffled every epoch; None is the full batch.
+        max_epochs: passes through the training set after which training ends, >= 1; None trains to the last step.
+        normalize: standard, minmax or none, with the training set's statistics; see `Normalize`.
+        l2, l1: weights of the penalties, >= 0.
+        patience: of `EarlyStopping`, in evaluations; None trains to the last step.
+        seed: of the order of the samples.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    def __init__(
+        self,
+        model: MakeModel,
+        dataset: Labelled,
+        optimizer: MakeOptimizer,
+        scheduler: Schedule,
+        batch_size: int | None,
+        max_epochs: int | None,
+        normalize: str,
+        l2: float,
+        l1: float,
+        patience: int | None,
+        seed: int,
+    ):
+        for name, value in {"l2": l2, "l1": l1}.items():
+            if value < 0:
+                raise ValueError(f"{name} must be at least 0, got {value}")
+        if max_epochs is not None and max_epochs < 1:
+            raise ValueError(f"max_epochs must be at least 1, or null, got {max_epochs}")
+        self.dataset, self.max_epochs = dataset, max_epochs
+        inputs, _ = dataset.train
+        network = model(tuple(inputs.shape[1:]), len(dataset.classes))
+        self.model = nn.Sequential(OrderedDict(normalize=Normalize(inputs, normalize), network=network))
+        self.weights = [parameter for parameter in self.model.parameters() if parameter.ndim > 1]
+        self.make_optimizer, self.schedule = optimizer, scheduler
+        self.batch_size, self.seed = batch_size, seed
+        self.l2, self.l1 = l2, l1
+        self.stopping = EarlyStopping(patience)
+
+    def setup(self, device: torch.device) -> None:
+        """Move everything to `device`."""
+        self.device = device
+        self.model.to(device)
+        self.train_set, self.dev_set, self.test_set = (
+            tuple(array.to(device) for array in arrays)
+            for arrays in (self.dataset.train, self.dataset.dev, self.dataset.test)
+        )
+        self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
+        self.batches.refuse_fewer_than(distributed.count())
+        self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
+
+    def networks(self) -> list[nn.Module]:
+        """The classifier."""
+        return [self.model]
+
+    def step(self) -> Metrics:
+        """One mini-batch."""
+        with span("data"):
+            batch, labels = next(self.batches)
+            inputs, own_labels = distributed.own_part(self.dataset.augment(batch), labels)
+        weight = len(inputs) * distributed.count() / len(batch)  # of this process's mean in the mean over the batch
+        with distributed.own_draws():  # of dropout
+            terms = self.descent.step(lambda: self.losses(inputs, own_labels, weight))
+        if distributed.count() > 1:  # batch norm's statistics
+            distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
+        progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
+        return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
+
+    def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
+        """The objective J of a batch, or of a part of it, whose cross-entropy then has a weight."""
+        loss = F.cross_entropy(self.model(inputs), labels)
+        if weight != 1:
+            loss = loss * weight
+        if self.l2:
+            loss = loss + self.l2 / 2 * sum(weight.square().sum() for weight in self.weights)
+        if self.l1:
+            loss = loss + self.l1 * sum(weight.abs().sum() for weight in self.weights)
+        return {"loss": loss}
+
+    def evaluate(self) -> Metrics:
+        """Loss and accuracy on dev, accuracy on the whole training set, and how the descent goes."""
+        dev = self.measure(*self.dev_set)
+        self.schedule.observe(float(dev["loss"]))
+        self.stopping.observe(float(dev["loss"]), self.model)
+        return {
+            "train/accuracy": self.measure(*self.train_set)["accuracy"],
+            "dev/accuracy": dev["accuracy"],
+            "dev/loss": dev["loss"],
+            "optimizer/lr": self.descent.lr(),
+            "optimizer/gradient_norm": self.descent.gradient_norm(),
+        }
+
+    def is_finished(self) -> bool:
+        """Whether all epochs are over, or the dev loss has stopped falling."""
+        is_over = self.max_epochs is not None and self.batches.epochs_seen() >= self.max_epochs
+        return is_over or self.stopping.is_over()
+
+    def conclude(self) -> Metrics:
+        """Go back to the best weights if the dev loss was watched, and measure them on dev and test."""
+        self.stopping.restore(self.model)
+        dev, test = self.measure(*self.dev_set), self.measure(*self.test_set)
+        return {
+            "dev/accuracy": dev["accuracy"],
+            "dev/loss": dev["loss"],
+            "test/accuracy": test["accuracy"],
+            "test/loss": test["loss"],
+        }
+
+    def measure(self, inputs: Tensor, labels: Tensor) -> Metrics:
+        """Mean cross-entropy and share of right answers, in evaluation mode."""
+        logits = self.logits(inputs)
+        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """What the network says in evaluation mode, (N, ...) -> (N, C)."""
+        with eval_mode(self.model), torch.no_grad():
+            return torch.cat([self.model(chunk.to(self.device)).float() for chunk in inputs.split(CHUNK)])
+
+    def probabilities(self, inputs: Tensor) -> Tensor:
+        """softmax(z), (N, ...) -> (N, C)."""
+        return self.logits(inputs).softmax(1)
+
+    def visualize(self) -> Images:
+        """What the data set can show of a classifier, and which classes it confuses on dev."""
+        inputs, labels = self.dev_set
+        confusion = confusion_matrix(labels, self.logits(inputs).argmax(1), len(self.dataset.classes))
+        table = table_of_counts(confusion, self.dataset.classes, "true class", "predicted")
+        return self.dataset.visualize(self.probabilities) | {"confusion": to_tensor(table)[None]}
+
+    def histograms(self) -> Histograms:
+        """What enters each weighted layer on dev, the logits, and the last gradient of each parameter."""
+        inputs, _ = self.dev_set
+        gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
+        return activations(self.model, inputs[:CHUNK]) | {
+            f"gradients/{name}": gradient for name, gradient in gradients.items() if gradient is not None
+        }
+
+    def state(self) -> dict[str, Stateful]:
+        """Network, optimizer, position in the data, best weights so far."""
+        return {
+            "model": self.model,
+            "descent": self.descent,
+            "batches": self.batches,
+            "stopping": self.stopping,
+        }
+
+
+def confusion_matrix(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
+    """How often class i (row) was taken for class j (column): int64 (C, C)."""
+    return (labels * num_classes + predicted).bincount(minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def activations(model: nn.Module, inputs: Tensor) -> Histograms:
+    """The input of every layer that has a weight matrix, and the output, in evaluation mode."""
+    found: Histograms = {}
+
+    def remember(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            found[f"activations/{name}"] = layer_inputs[0]
+
+        return hook
+
+    layers = {name: layer for name, layer in model.named_modules() if getattr(layer, "weight", torch.empty(0)).ndim > 1}
+    handles = [layer.register_forward_hook(remember(f"into_{name}")) for name, layer in layers.items()]
+    with eval_mode(model), torch.no_grad():
+        found["activations/logits"] = model(inputs)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+@contextlib.contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Borrow a network in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

@@ -1,0 +1,59 @@
+"""What StyleGAN will see of the user's pictures: some of them, and how many there are."""
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.images.tensors import labelled_grid
+from dlcourse.images.tables import under
+
+LARGEST = 128  # pixels per side on the sheet
+COLUMNS = 8
+CAPTION = 15  # letters that fit beneath a picture
+FONT = 16
+
+
+class ContactSheet:
+    """Pictures from the whole set at equal distances, each with its name or class, and the set's size in words.
+
+    Args:
+        dataset: the pictures.
+        num_shown: at most so many, >= 1.
+
+    Raises:
+        ValueError: a num_shown below 1.
+    """
+
+    def __init__(self, dataset: ImageFolder, num_shown: int):
+        if num_shown < 1:
+            raise ValueError(f"num_shown must be at least 1, got {num_shown}")
+        self.dataset, self.num_shown = dataset, num_shown
+
+    def summary(self) -> list[str]:
+        """How many pictures there are, in all and of each class, and where they lie; for errors see `decoded`."""
+        decoded, path = self.dataset.decoded, self.dataset.cache_path
+        lines = [f"{len(decoded.names)} pictures, {len(decoded.skipped)} files skipped"]
+        if self.dataset.labels is not None:
+            counts = self.dataset.labels.bincount(minlength=self.dataset.label_size).tolist()
+            lines += [f"  {name}: {count}" for name, count in zip(self.dataset.class_names, counts, strict=True)]
+        return lines + ([f"{path}.levels"] if path else [])
+
+    def draw(self) -> Image.Image:
+        """The sheet."""
+        count = len(self.dataset.levels[0])
+        chosen = torch.linspace(0, count - 1, min(self.num_shown, count)).round().long()
+        level = next(level for level in self.dataset.levels if level.shape[-1] <= LARGEST)
+        images = level[chosen].float() / 255  # (n, 3, r, r)
+        columns = min(COLUMNS, len(chosen))
+        grid = labelled_grid(images, self.captions(chosen), columns)
+        size = self.dataset.resolution
+        shown = "all of them" if len(chosen) == count else f"{len(chosen)} of them"
+        return under(f"{count} pictures of {size} x {size} pixels, {shown}", grid, FONT)
+
+    def captions(self, chosen: Tensor) -> list[str]:
+        """The class of each picture, or the last letters of its name without suffix."""
+        if self.dataset.labels is not None:
+            return [self.dataset.class_names[label][-CAPTION:] for label in self.dataset.labels[chosen].tolist()]
+        names = [self.dataset.decoded.names[index] for index in chosen.tolist()]
+        return [name.rpartition("/")[2].rpartition(".")[0][-CAPTION:] for name in names]

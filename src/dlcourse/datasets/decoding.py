@@ -1,0 +1,149 @@
+"""The user's pictures as squares of one size, decoded by several threads."""
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from threading import Condition
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from dlcourse.engine.device import return_freed_memory
+from dlcourse.datasets.sources import MAX_BYTES, Source
+from dlcourse.images.files import MAX_MEMORY, MAX_PIECE, UnwantedPictureError, decode, memory_of
+from dlcourse.images.srgb import to_rgb
+from dlcourse.engine.terminal import printable
+
+THREADS = min(4, os.cpu_count() or 1)
+ENOUGH = 2  # times the wanted size: a JPEG is decoded at 1/2, 1/4 or 1/8, if whole, that has still so many pixels
+LANCZOS = Image.Resampling.LANCZOS
+
+# way -> (picture, side, colour around it) -> square picture, and which of its sides decides how it is scaled
+FITS: dict[str, Callable[[Image.Image, int, tuple[int, int, int]], Image.Image]] = {
+    "crop": lambda picture, side, around: ImageOps.fit(picture, (side, side), LANCZOS),
+    "pad": lambda picture, side, around: ImageOps.pad(picture, (side, side), LANCZOS, around),
+}
+SCALED_SIDE: dict[str, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max}
+
+
+class Memory:
+    """So many bytes, which threads share: each waits until there are enough for it."""
+
+    def __init__(self, total: int):
+        self.total = self.left = total
+        self.changed = Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Take that many for a while, at most all of them."""
+        count = min(count, self.total)
+        with self.changed:
+            self.changed.wait_for(lambda: count <= self.left)
+            self.left -= count
+        try:
+            yield
+        finally:
+            if count > self.total // 8:
+                return_freed_memory()  # glibc keeps it for the thread that had it
+            with self.changed:
+                self.left += count
+                self.changed.notify_all()
+
+
+# of all threads together; who holds a part of the latter does not wait for the former
+FILES, DECODING = Memory(MAX_BYTES), Memory(MAX_MEMORY + MAX_PIECE)
+
+
+@dataclass(frozen=True)
+class Square:
+    """How a picture becomes a square.
+
+    Args:
+        resolution: pixels per side.
+        fit: crop to the central square, or pad the whole picture with `background`.
+        min_size: pixels of the shorter side (crop) or the longer one (pad) that a picture must have.
+        background: RGB in [0, 255], also behind transparent pixels.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    resolution: int
+    fit: str
+    min_size: int
+    background: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        if self.resolution not in {2**power for power in range(3, 11)}:
+            raise ValueError(f"resolution must be a power of two from 8 to 1024, got {self.resolution}")
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, got {self.fit!r}")
+        if self.min_size < 1:
+            raise ValueError(f"min_size must be at least 1, got {self.min_size}")
+
+    def settings(self) -> dict[str, Any]:
+        """All that the pixels depend on."""
+        return asdict(self)
+
+    def examine(self, picture: Image.Image) -> None:
+        """Refuse a picture that is too small; have a much larger JPEG decoded coarsely."""
+        size = SCALED_SIDE[self.fit](picture.size)
+        if size < self.min_size:
+            which = {"crop": "shorter", "pad": "longer"}[self.fit]
+            raise UnwantedPictureError(
+                f"too small ({picture.width} x {picture.height} pixels; "
+                f"min_size={self.min_size} is wanted of the {which} side)"
+            )
+        width, height = picture.size
+        for divisor in (8, 4, 2):
+            if width % divisor == height % divisor == 0 and min(width, height) // divisor >= ENOUGH * self.resolution:
+                picture.draft(None, (width // divisor, height // divisor))
+                break
+
+    def read(self, source: Source, name: str) -> tuple[str, np.ndarray | None, str]:
+        """The name, the picture as uint8 (3, R, R) or None, and then why."""
+        try:
+            with FILES.taken(source.stamps[name][0]), ExitStack() as taken:
+                return name, self.square_of(source, name, taken), ""
+        except ValueError as error:
+            return name, None, str(error)
+
+    def square_of(self, source: Source, name: str, taken: ExitStack) -> np.ndarray:
+        """The picture as uint8 (3, R, R); the memory that it needs meanwhile is taken, and given back by `taken`."""
+
+        def examine(picture: Image.Image) -> None:
+            needed = memory_of(picture)  # of all its pixels, which a progressive JPEG needs even for coarser ones
+            self.examine(picture)
+            taken.enter_context(DECODING.taken(needed))
+
+        with source.open(name) as file:
+            picture = to_rgb(decode(file, examine), self.background)
+        square = FITS[self.fit](picture, self.resolution, self.background)
+        return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
+
+    def read_all(self, source: Source) -> Iterator[tuple[str, np.ndarray | None, str]]:
+        """Every picture of a source in the order of names, with a progress bar; few at a time are in memory."""
+        title = printable(f"reading {source.root}")
+        waiting: deque[Future[tuple[str, np.ndarray | None, str]]] = deque()
+        with (
+            warnings.catch_warnings(),  # `decode` has them too, in threads, where they do not undo each other's changes
+            ThreadPoolExecutor(THREADS) as pool,
+            tqdm(total=len(source.stamps), desc=title, unit=" pictures", disable=None) as bar,
+        ):
+            try:
+                for name in source.stamps:
+                    waiting.append(pool.submit(self.read, source, name))
+                    if len(waiting) == 4 * THREADS:
+                        yield waiting.popleft().result()
+                        bar.update()
+                for future in waiting:
+                    yield future.result()
+                    bar.update()
+            finally:
+                pool.shutdown(cancel_futures=True)  # when nobody wants the rest

@@ -1,0 +1,1 @@
+"""Procedural cartoon portraits with known attributes."""

@@ -1,0 +1,149 @@
+"""A procedural data set of cartoon portraits with independent attributes at three scales.
+
+Who is drawn has an address: face `index` of `seed` is the same whatever else is in the batch and however many
+faces there are. Its random numbers come from hashing (seed, name of the attribute, index) with the finalizer
+of SplitMix64 (Steele, Lea and Flood 2014), so that a new attribute does not redraw the others. How a face is
+drawn: `drawing.py`.
+"""
+
+from functools import cached_property
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from dlcourse.datasets.faces.canvas import BACKGROUND_COLORS, CLOTHES_COLORS, EYE_COLORS, HAIR_COLORS, HAIR_STYLES
+from dlcourse.datasets.faces.drawing import render
+from dlcourse.datasets.pyramid import pyramid
+
+# name -> (low, high): uniform in [low, high], float32
+CONTINUOUS = {
+    "yaw": (-1.0, 1.0),  # turned to the viewer's left .. right
+    "face_width": (0.0, 1.0),  # narrow .. wide
+    "jaw": (0.0, 1.0),  # pointed .. square
+    "eye_size": (0.0, 1.0),
+    "eye_slant": (-1.0, 1.0),  # outer corners down .. up
+    "smile": (-1.0, 1.0),  # frown .. smile
+    "brow_height": (0.0, 1.0),
+    "brow_angle": (-1.0, 1.0),  # inner ends down (angry) .. up (worried)
+    "skin": (0.0, 1.0),  # light .. dark
+}
+# name -> number of classes: each as likely as the others, int64
+CATEGORICAL = {
+    "hair_style": len(HAIR_STYLES),  # in the order of canvas.HAIR_STYLES
+    "glasses": 2,  # without, with
+    "mouth_open": 2,  # closed, open
+    "hair_color": len(HAIR_COLORS),  # rows of the palettes in canvas
+    "eye_color": len(EYE_COLORS),
+    "background_color": len(BACKGROUND_COLORS),
+    "clothes_color": len(CLOTHES_COLORS),
+}
+# The scale of what each attribute changes in a picture: what coarse, middle and fine styles should learn.
+ATTRIBUTE_SCALE = {
+    **dict.fromkeys(("yaw", "face_width", "jaw", "hair_style", "glasses"), "coarse"),
+    **dict.fromkeys(("eye_size", "eye_slant", "smile", "mouth_open", "brow_height", "brow_angle"), "middle"),
+    **dict.fromkeys(("skin", "hair_color", "eye_color", "background_color", "clothes_color"), "fine"),
+}
+# What varies from face to face though no attribute says so: what StyleGAN leaves to its noise.
+DETAIL = (
+    "strand_phase",
+    "parting_side",
+    "curl_phase",
+    "freckles",
+    "freckle_phase",
+    "frame",
+    "lens",
+    "stripes",
+)
+
+PIXELS_PER_CHUNK = 2**17  # of the pictures as drawn: small enough for the cache, large enough to outweigh call overhead
+
+
+def _signed(value: int) -> int:
+    return (value + 2**63) % 2**64 - 2**63
+
+
+def _mix(bits: Tensor) -> Tensor:
+    """SplitMix64's finalizer. Integers wrap; shifts to the right are arithmetic in torch, hence the masks."""
+    bits = (bits ^ ((bits >> 30) & (2**34 - 1))) * _signed(0xBF58476D1CE4E5B9)
+    bits = (bits ^ ((bits >> 27) & (2**37 - 1))) * _signed(0x94D049BB133111EB)
+    return bits ^ ((bits >> 31) & (2**33 - 1))
+
+
+def _uniform(seed: int, name: str, indices: Tensor) -> Tensor:
+    """One number in [0, 1) per index, a pure function of (seed, name, index): (N,) int64 -> (N,) float32."""
+    weyl = _signed(0x9E3779B97F4A7C15)
+    stream = _mix(_mix(torch.full_like(indices, _signed(seed)) * weyl) + crc32(name.encode()))
+    bits = _mix(stream + (indices + 1) * weyl)
+    return ((bits >> 40) & (2**24 - 1)).float() / 2**24
+
+
+def sample_attributes(seed: int, indices: Tensor) -> dict[str, Tensor]:
+    """Attributes of faces `indices` (N,) int64 of `seed`, on their device: name -> (N,).
+
+    The names are those of ATTRIBUTE_SCALE; the ranges are in CONTINUOUS (float32) and CATEGORICAL (int64).
+    """
+    continuous = {name: low + (high - low) * _uniform(seed, name, indices) for name, (low, high) in CONTINUOUS.items()}
+    categorical = {name: (_uniform(seed, name, indices) * classes).long() for name, classes in CATEGORICAL.items()}
+    return {name: (continuous | categorical)[name] for name in ATTRIBUTE_SCALE}
+
+
+def sample_detail(seed: int, indices: Tensor) -> dict[str, Tensor]:
+    """Stochastic detail of faces `indices` (N,) int64 of `seed`: name -> (N,) float32 in [0, 1)."""
+    return {name: _uniform(seed, name, indices) for name in DETAIL}
+
+
+class Faces:
+    """`num_images` portraits of `resolution` x `resolution` pixels, drawn at the first use of `images`.
+
+    `label` is the categorical attribute by which a generator with classes tells the faces apart, `label_size` the
+    number of its values, or 0 for no classes.
+
+    Raises ValueError for a `resolution` that is no power of two in 8..256, `num_images` below 1, another `label`, or a
+    `label_size` that is not its own.
+    """
+
+    def __init__(self, resolution: int, num_images: int, seed: int, label: str, label_size: int):
+        if resolution not in (8, 16, 32, 64, 128, 256):
+            raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        if label not in CATEGORICAL:
+            raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, got {label!r}")
+        if label_size not in (0, CATEGORICAL[label]):
+            raise ValueError(f"label_size must be {CATEGORICAL[label]} for label={label}, or 0, got {label_size}")
+        self.label, self.label_size = label, label_size
+        self.resolution = resolution
+        self.num_images = num_images
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self.num_images
+
+    @cached_property
+    def attributes(self) -> dict[str, Tensor]:
+        """Name -> (num_images,); names and scales as in ATTRIBUTE_SCALE."""
+        return sample_attributes(self.seed, torch.arange(self.num_images))
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The attribute called `label`, int64 (num_images,); None without classes."""
+        return self.attributes[self.label] if self.label_size else None
+
+    @cached_property
+    def levels(self) -> list[Tensor]:
+        """The pictures at every level of detail, see `pyramid`."""
+        return pyramid(self.images)
+
+    @cached_property
+    def images(self) -> Tensor:
+        """RGB pictures (num_images, 3, resolution, resolution), uint8 in 0..255, on the CPU."""
+        chunk = max(1, PIXELS_PER_CHUNK // max(self.resolution, 64) ** 2)
+        images = torch.empty(self.num_images, 3, self.resolution, self.resolution, dtype=torch.uint8)
+        for start in range(0, self.num_images, chunk):
+            # Always a whole chunk, the surplus dropped: a smaller batch might round in another way.
+            indices = torch.arange(start, start + chunk)
+            pictures = render(sample_attributes(self.seed, indices), sample_detail(self.seed, indices), self.resolution)
+            kept = images[start : start + chunk]
+            kept.copy_(pictures[: len(kept)].mul(255).round_())
+        return images

@@ -1,0 +1,134 @@
+"""The user's own pictures, for StyleGAN."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dlcourse.datasets import cache
+from dlcourse.classifier.data.labelled import class_name
+from dlcourse.datasets.cache import Decoded
+from dlcourse.datasets.labels import find_classes, refuse_empty_classes
+from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.datasets.decoding import Square
+
+
+class ImageFolder:
+    """Every picture in a folder or a zip archive as a square of one resolution, at every level of detail.
+
+    Files are taken in the order of their names. They are decoded at the first use of any of them, once for all runs:
+    the result stays in a file in `cache`, which later starts map into memory (see `level_files`). What is no picture,
+    broken, too small, or could lead out of the folder or the archive is skipped and named on the console.
+
+    Args:
+        root: a folder, searched through all levels, or a .zip; in either, dataset.json may hold labels as NVIDIA's
+            data sets have them.
+        resolution: pixels per side, a power of two from 8 to 1024.
+        fit: crop (the central square) or pad (the whole picture, on `background`).
+        min_size: pixels of the shorter side (of the longer one with pad) below which a picture is skipped; with less
+            than `resolution`, small pictures are enlarged.
+        background: RGB in [0, 255] around a padded picture and behind transparent pixels.
+        label_size: number of classes, by dataset.json or one folder for each; 0: without labels.
+        cache: folder of decoded pictures; None decodes into memory at every start.
+
+    Attributes:
+        class_names: label_size names, by label.
+
+    Raises:
+        ValueError: nothing of the kind at `root`, no picture in it, another number of classes, or a value out of range.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        resolution: int,
+        fit: str,
+        min_size: int,
+        background: list[int],
+        label_size: int,
+        cache: str | None,
+    ):
+        if label_size < 0:
+            raise ValueError(f"label_size must be at least 0, got {label_size}")
+        if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+            raise ValueError(f"background must be three values in [0, 255], got {background}")
+        red, green, blue = background
+        self.square = Square(resolution, fit, min_size, (red, green, blue))
+        self.root, self.resolution, self.label_size = root, resolution, label_size
+        self.source = open_source(root)
+        names, self.label_of = find_classes(self.source, label_size, self.why_unusable)
+        self.class_names = [class_name(name) for name in names]
+        self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
+
+    @property
+    def images(self) -> Tensor:
+        """All pictures, uint8 (N, 3, R, R), RGB, on the CPU; level 0."""
+        return self.levels[0][:]
+
+    @property
+    def levels(self) -> Sequence[Tensor | cache.Level]:
+        """The pictures at R, R / 2, ..., 4 pixels per side, each level uint8 (N, 3, ., .), as `pyramid` makes them.
+
+        From a cache they are read when they are indexed. For errors see `decoded`.
+        """
+        return self.decoded.levels
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        """The class of each picture, int64 (N,); None without labels."""
+        if self.label_size == 0:
+            return None
+        return torch.tensor([self.label_of[name] for name in self.decoded.names])
+
+    @cached_property
+    def decoded(self) -> Decoded:
+        """Pictures, their names, and what was skipped, from the cache or decoded now.
+
+        Raises:
+            ValueError: not one picture can be used, or not one of a class; or they do not fit into memory, or the cache
+                cannot be written.
+        """
+        decoded = self.from_cache() or self.decode()
+        self.report(decoded.skipped)
+        found = {self.label_of[name] for name in decoded.names if self.label_size}
+        refuse_empty_classes(self.root, self.class_names, set(self.label_of.values()), found)
+        return decoded
+
+    def why_unusable(self, name: str) -> str:
+        """Why a file cannot be used as a picture, or nothing."""
+        return self.square.read(self.source, name)[2]
+
+    @cached_property
+    def cache_path(self) -> Path | None:
+        """Where the decoded pictures lie or will lie, without .levels or .json; None without a cache."""
+        return self.cache and self.cache / cache.key_of(self.source, self.square.settings())
+
+    def from_cache(self) -> Decoded | None:
+        """What an earlier start decoded, or None."""
+        path = self.cache_path
+        return cache.load(path, self.source, self.square.settings()) if path else None
+
+    def decode(self) -> Decoded:
+        """Decode everything, into the cache if there is one."""
+        read = self.square.read_all(self.source)
+        if self.cache_path is None:
+            return cache.in_memory(self.source, read, self.resolution)
+        try:
+            cache.write(self.cache_path, self.source, read, self.square.settings())
+        except OSError as error:
+            raise ValueError(
+                f"cache={self.cache}: cannot be written ({error.strerror or error}); "
+                "choose another folder, or cache=null to decode into memory"
+            ) from error
+        decoded = self.from_cache()
+        if decoded is None:
+            raise ValueError(f"cache={self.cache}: the file just written is gone or damaged; choose another folder")
+        return decoded
+
+    def report(self, skipped: dict[str, str]) -> None:
+        """Name the skipped files, at least the first ones."""
+        others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
+        report_files(self.root, f"skipped {len(skipped)} files", skipped, others)

@@ -1,0 +1,244 @@
+"""Where the user's pictures lie: a folder or a zip archive; names are read, nothing is ever unpacked to disk."""
+
+import io
+import os
+import re
+import stat
+import sys
+import weakref
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from dlcourse.files.bounded import TooManyFilesError, open_archive
+from dlcourse.datasets.system_files import is_system_file
+from dlcourse.images.files import SUFFIXES, open_file
+from dlcourse.engine.terminal import printable, say
+
+MAX_BYTES = 2**29  # of a file in an archive, unpacked: it is held in memory
+MAX_LIST = 2**24  # bytes, of the list of files in an archive: more than 200 000 pictures
+LEAVES = "a path that leaves the archive"
+LEAVES_FOLDER = "a link that leaves the folder"
+MAX_FILES = 2_000_000  # in a folder, at any depth
+MAX_DEPTH = 100  # of folders within each other
+LABELS = "dataset.json"  # of NVIDIA's data sets
+NAMED = 20  # so many files of a list on the console
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that Python unpacks piece by piece
+
+Stamp = tuple[int, int]  # size in bytes, and the time of the last change in ns or the CRC-32 of the content
+
+
+class Source(Protocol):
+    """Pictures by name, without hidden files and those of systems (see `system_files`).
+
+    Attributes:
+        root: what the user named.
+        stamps: name of a picture, "/" between folders, in sorted order -> what changes with its content.
+        refused: name of another file -> why it is not among them.
+        folders: the folders that hold any file, and empty ones; "" is the root.
+        label_files: names of all dataset.json -> their size in bytes.
+    """
+
+    root: str
+    stamps: dict[str, Stamp]
+    refused: dict[str, str]
+    folders: set[str]
+    label_files: dict[str, int]
+
+    def open(self, name: str) -> BinaryIO:
+        """The content of a file; ValueError with the reason where it cannot be had."""
+
+
+def open_source(root: str) -> Source:
+    """The folder or the zip archive at `root`.
+
+    Raises:
+        ValueError: neither is there, or not one file is by its name a picture.
+    """
+    source = source_at(root)
+    if not source.stamps:
+        refused = "".join(f"; {name}: {reason}" for name, reason in list(source.refused.items())[:1])
+        raise ValueError(f"root={root}: no pictures in it ({', '.join(sorted(SUFFIXES))}){printable(refused)}")
+    return source
+
+
+def source_at(root: str) -> Source:
+    """The folder or the zip archive at `root`, which may hold nothing; ValueError if neither is there."""
+    path = Path(os.path.expanduser(root))  # noqa: PTH111  (pathlib raises for an unknown user)
+    if not path.is_dir() and not path.is_file():
+        raise ValueError(f"root={root}: no such folder or zip file")
+    return Folder(root, path) if path.is_dir() else Archive(root, path)
+
+
+class Folder:
+    """The pictures below a folder; links are followed to files inside it only, and never to folders."""
+
+    def __init__(self, root: str, path: Path):
+        self.root, self.path = root, path
+        self.stamps: dict[str, Stamp] = {}
+        self.refused: dict[str, str] = {}
+        self.folders: set[str] = set()
+        self.label_files: dict[str, int] = {}
+        for name in sorted(self.names()):
+            try:
+                if is_label_file(name):
+                    self.label_files[name] = (self.path / name).stat().st_size
+                else:
+                    self.stamps[name] = self.stamp(name)
+            except (OSError, ValueError) as error:
+                self.refused[name] = str(getattr(error, "strerror", None) or error)
+
+    def names(self) -> Iterator[str]:
+        """All files and all links to folders, at any depth; the folders are noted."""
+        count = 0
+        for path, folders, files in os.walk(self.path, onerror=self.note_unreadable):
+            folder = self.within(path)
+            self.folders.add(folder)
+            folders[:] = [name for name in folders if not is_system_file(name)]
+            if folder.count("/") + 1 == MAX_DEPTH and folders:
+                self.refused[folder] = f"has folders in it, beyond {MAX_DEPTH} within each other"
+                folders.clear()
+            links = [name for name in folders if Path(path, name).is_symlink()]
+            found = [name for name in files if not is_system_file(name)] + links
+            count += len(found) + len(folders)
+            if count > MAX_FILES:
+                raise ValueError(f"root={self.root}: has more than {MAX_FILES} files; divide them")
+            yield from (f"{folder}/{name}" if folder else name for name in found)
+
+    def note_unreadable(self, error: OSError) -> None:
+        """Note a folder that cannot be listed."""
+        self.refused[self.within(error.filename) or "."] = f"a folder that cannot be read ({error.strerror})"
+
+    def within(self, path: str) -> str:
+        """The name of a path below the root, "" for the root itself."""
+        name = Path(path).relative_to(self.path).as_posix()
+        return "" if name == "." else name
+
+    def stamp(self, name: str) -> Stamp:
+        """The size and the time of a picture; ValueError for a file that is none of this folder."""
+        path = self.path / name
+        self.refuse_leaving(path)
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ValueError("a link to a folder, which is not followed")
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a file")
+        if reason := why_no_picture(name):
+            raise ValueError(reason)
+        return status.st_size, status.st_mtime_ns
+
+    def refuse_leaving(self, path: Path) -> None:
+        """Raise ValueError for a link to somewhere else."""
+        if leaves_folder(path, self.path):
+            raise ValueError(LEAVES_FOLDER)
+
+    def open(self, name: str) -> BinaryIO:
+        """The file."""
+        self.refuse_leaving(self.path / name)
+        return open_file(self.path / name)
+
+
+class Archive:
+    """The pictures in a zip archive, read from where they lie in it; safe to read from several threads."""
+
+    def __init__(self, root: str, path: Path):
+        self.root = root
+        try:
+            file = open_file(path)
+            weakref.finalize(self, file.close)
+            self.archive = open_archive(file, MAX_LIST)
+        except TooManyFilesError as error:
+            raise ValueError(f"root={root}: {error} ({MAX_LIST} bytes of names); give a folder") from error
+        except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+            raise ValueError(f"root={root}: neither a folder nor a whole zip archive ({error})") from error
+        self.stamps: dict[str, Stamp] = {}
+        self.refused: dict[str, str] = {}
+        self.folders: set[str] = {""}
+        self.label_files: dict[str, int] = {}
+        self.entries: dict[str, zipfile.ZipInfo] = {}
+        for name, info in sorted(((slashes(info.filename), info) for info in self.archive.infolist()), key=first):
+            if leaves(name):
+                self.refused[name] = LEAVES
+            elif not is_system_file(name.rstrip("/")):
+                self.folders.add(name.rpartition("/")[0])
+                self.add(name, info)
+
+    def add(self, name: str, info: zipfile.ZipInfo) -> None:
+        """Count an entry among the pictures, the files of labels, or the refused."""
+        if name.endswith("/"):
+            return
+        if name in self.entries:
+            self.refused[f"{name} (again)"] = "another file has this name"
+        elif is_label_file(name):
+            self.entries[name], self.label_files[name] = info, info.file_size
+        elif reason := why_unsafe(info) or why_no_picture(name):
+            self.refused[name] = reason
+        else:
+            self.entries[name], self.stamps[name] = info, (info.file_size, info.CRC)
+
+    def open(self, name: str) -> BinaryIO:
+        """The unpacked content, in memory; its CRC-32 is the one that the archive's directory states."""
+        info = self.entries[name]
+        if reason := why_unsafe(info):
+            raise ValueError(reason)
+        try:
+            with self.archive.open(info) as packed:
+                return io.BytesIO(packed.read(info.file_size))  # no more than was stated, whatever there is
+        except Exception as error:  # damaged archives fail in every way there is
+            raise ValueError(f"cannot be unpacked ({' '.join(str(error).split()) or type(error).__name__})") from error
+
+
+def first(pair: tuple[str, zipfile.ZipInfo]) -> str:
+    """The name, which entries are sorted by."""
+    return pair[0]
+
+
+def slashes(name: str) -> str:
+    """A path in an archive as it should be; old Windows programs write backslashes."""
+    return name.replace("\\", "/")
+
+
+def leaves(name: str) -> bool:
+    """Whether an entry of an archive, were it unpacked, could land outside."""
+    return name.startswith("/") or bool(re.match("[A-Za-z]:", name)) or ".." in name.split("/")
+
+
+def leaves_folder(path: Path, folder: Path) -> bool:
+    """Whether a file is a link to somewhere outside of a folder."""
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def is_label_file(name: str) -> bool:
+    """Whether it is a dataset.json, at any depth."""
+    return name.rpartition("/")[2] == LABELS
+
+
+def why_no_picture(name: str) -> str | None:
+    """Why a name is not that of a picture, or None."""
+    suffix = PurePosixPath(name).suffix
+    return None if suffix.lower() in SUFFIXES else f"not the name of a picture ({suffix or 'no suffix'})"
+
+
+def why_unsafe(info: zipfile.ZipInfo) -> str | None:
+    """Why an entry of an archive is not to be unpacked, or None."""
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "a symbolic link"
+    if info.flag_bits & 1:
+        return "encrypted"
+    if info.compress_type not in METHODS:
+        return f"packed by a method ({info.compress_type}) other than storing and deflating"
+    if info.file_size > MAX_BYTES:
+        return f"refused as too large ({info.file_size} bytes unpacked; at most {MAX_BYTES})"
+    return None
+
+
+def report_files(root: str, title: str, files: Mapping[str, str], others: str = "") -> None:
+    """Name files on the console, each with a word about it: the first ones, and how many others there are."""
+    if not files:
+        return
+    say(f"{root}: {title}", file=sys.stderr)
+    for name in sorted(files)[:NAMED]:
+        say(f"  {name}: {files[name]}", file=sys.stderr)
+    if len(files) > NAMED:
+        say(f"  and {len(files) - NAMED} others{others}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What trains every system: the runner and its task, optimizers, checkpoints, logs, processes and signals."""

@@ -1,0 +1,228 @@
+"""Checkpoints: {step, config, state}, written whole or not at all, read without running anything from the file."""
+
+import logging
+import os
+import re
+import shlex
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from dlcourse.files import torch_file
+from dlcourse.errors import UserError
+from dlcourse.engine.terminal import printable
+
+STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
+KEYS = {"step", "config", "state"}
+COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
+    "Classification": "of a classifier: scripts/report.py reads it",
+    "StyleGAN": "of a StyleGAN: scripts/sample.py and scripts/evaluate.py read it",
+    "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the pictures of its run",
+    "Search": "of a search: scripts/animate.py shows the pictures of its run",
+    "Attributes": "of a reader of attributes: scripts/evaluate.py extractor=faces measures by one",
+}
+
+
+def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically: whoever opens `path` sees the old file or the whole new one.
+
+    Args:
+        path: the file; its folder must exist.
+        step: updates done.
+        config: the resolved config, plain data.
+        state: name -> state_dict.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    try:
+        torch_file.save({"step": step, "config": config, "state": state}, path)
+        flush_folder(path.parent)
+    except OSError as error:
+        raise UserError(str(error)) from error
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system has such a thing."""
+    if os.name != "nt":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU: tensors and plain data, never code, in no more memory than the file is long.
+
+    Returns:
+        {"step": int, "config": dict, "state": dict}.
+
+    Raises:
+        UserError: the file is missing, cut short, or no checkpoint of dlcourse.
+    """
+    try:
+        saved = torch_file.load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such checkpoint") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: not a whole checkpoint of dlcourse ({reason})") from error
+    if not isinstance(saved, dict) or saved.keys() != KEYS:
+        raise UserError(f"{path}: not a checkpoint of dlcourse (its entries are not {sorted(KEYS)})")
+    if type(saved["step"]) is not int or saved["step"] < 0:
+        raise UserError(f"{path}: not a checkpoint of dlcourse (its step must be a whole number >= 0)")
+    for name in ("config", "state"):
+        if not isinstance(saved[name], dict) or not all(isinstance(key, str) for key in saved[name]):
+            raise UserError(f"{path}: not a checkpoint of dlcourse (its {name} has no names)")
+    return saved
+
+
+def config_of(saved: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
+    """The mapping at a dotted key of a checkpoint's config.
+
+    Raises:
+        UserError: there is none.
+    """
+    node: Any = saved["config"]
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        raise UserError(f"{path}: a checkpoint of another task: its config has no {key}")
+    return node
+
+
+def kind_of(saved: dict[str, Any]) -> str:
+    """What a checkpoint of dlcourse is of, and which command serves it, by the task in its config."""
+    task = saved["config"].get("task") if isinstance(saved["config"], dict) else None
+    target = task.get("_target_") if isinstance(task, dict) else None
+    return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
+
+
+def path_for(run_dir: Path, step: int) -> Path:
+    """Where the checkpoint after `step` updates belongs: checkpoints/step_0001000.pt."""
+    return run_dir / "checkpoints" / f"step_{step:07d}.pt"
+
+
+def path_of_best(run_dir: Path) -> Path:
+    """Where the best checkpoint of a run belongs."""
+    return run_dir / "checkpoints" / "best.pt"
+
+
+def all_of(run_dir: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    named = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
+    return sorted(filter(Path.is_file, named), key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """The step in the name of a checkpoint file."""
+    return int(path.stem.removeprefix("step_"))
+
+
+def newest(run_or_file: Path) -> Path:
+    """The file itself, or the newest checkpoint of a run folder that was not cut short.
+
+    Raises:
+        UserError: nothing there, or a folder without checkpoints.
+    """
+    if run_or_file.is_file():
+        return run_or_file
+    if not run_or_file.exists():
+        raise UserError(f"{run_or_file}: no such run folder or checkpoint file")
+    found = all_of(run_or_file)
+    if not found and (runs := runs_below(run_or_file)):
+        one = shlex.quote(str(runs[-1]))
+        raise UserError(f"{run_or_file}: a folder of runs ({len(runs)}); give one of them, such as {one}")
+    if not found:
+        raise UserError(f"{run_or_file}: not a run with a checkpoint (no checkpoints/step_*.pt in it)")
+    return next((path for path in reversed(found) if zipfile.is_zipfile(path)), found[-1])
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """The runs in a folder of runs, such as a sweep's, and one level further down; the newest last."""
+    records = [record for pattern in ("*", "*/*") for record in folder.glob(f"{pattern}/composed.yaml")]
+    return [record.parent for record in sorted(records, key=lambda record: record.stat().st_mtime)]
+
+
+def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint of a run that can be read, with a warning for each newer one; None for a run without any.
+
+    Raises:
+        UserError: there are some, and none can be read.
+    """
+    found = all_of(run_dir)
+    for path in reversed(found):
+        try:
+            return path, load(path)
+        except UserError as error:
+            if path == found[0]:
+                raise
+            logging.getLogger(__name__).warning(printable(f"{error}; going on from the one before"))
+    return None
+
+
+def clear_away(run_dir: Path, step: int) -> None:
+    """What a run that goes on from `step` should not meet again: unfinished files go, later checkpoints are renamed."""
+    for path in (run_dir / "checkpoints").glob(".*.tmp"):
+        path.unlink()
+    for path in all_of(run_dir):
+        if step_of(path) > step:
+            path.rename(path.with_name(f"{path.name}.broken"))
+
+
+def prune(run_dir: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints of a run."""
+    for path in all_of(run_dir)[:-keep]:
+        path.unlink()
+
+
+def refuse_other_model(saved: dict[str, Any], config: dict[str, Any], path: Path) -> None:
+    """Raise UserError naming both values where the `model` of a saved config differs from that of `config`."""
+    theirs, ours = flatten(config_of({"config": saved}, "model", path)), flatten(config["model"])
+    differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
+    if differing:
+        pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
+        raise UserError(f"{path}: a checkpoint of another model: {pairs}")
+
+
+def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
+    """Give each of `parts` (name -> object with load_state_dict) its saved state.
+
+    Raises:
+        UserError: the checkpoint lacks a part or a part does not fit.
+    """
+    missing = parts.keys() - saved["state"].keys()
+    if missing:
+        raise UserError(f"{path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(saved["state"][name])
+        except Exception as error:  # states that were made for something else fail in any way
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
+
+
+def refuse_not_finite(state: Mapping[str, Any], what: str) -> None:
+    """Raise UserError for tensors of a state that hold NaN or infinity; `what` is the network, for people."""
+    wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
+    if wrong:
+        names = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        raise UserError(f"{what} has weights that are not finite ({names}): it is damaged or its training diverged")
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for name, value in node.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def is_repeated(key: str, config: dict[str, Any]) -> bool:
+    """Whether a key of the task is another group's, such as task.optimizer.lr."""
+    group, *rest = key.split(".")
+    return group == "task" and bool(rest) and rest[0] in config

@@ -1,0 +1,288 @@
+"""What a run leaves behind for people: TensorBoard events, metrics.jsonl, pictures, and lines on the console."""
+
+import io
+import json
+import math
+import re
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+from tqdm import tqdm
+
+from dlcourse.files.bounded import lines_of
+from dlcourse.engine.checkpoint import clear_away, flatten, is_repeated
+from dlcourse.images.tensors import tile, to_picture
+from dlcourse.engine.profiling import Clock, NoProfile, Profile
+from dlcourse.images.srgb import SRGB_PROFILE
+from dlcourse.engine.terminal import printable, say
+
+BINS = 60  # of a histogram
+MAX_TAGS = 10_000  # that a run which goes on remembers of its metrics.jsonl; ours have 50
+CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
+SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in samples is made from
+
+
+class Logbook:
+    """The record of one run, from `step` on.
+
+    Lines, events and pictures that an interrupted run wrote after the checkpoint it now goes on from, or before it had
+    one, are dropped, so that curves do not zigzag. Metrics stay on the device until they come here. TensorBoard opens
+    the first two groups of tags in the alphabet: what a person wants to see first is named so.
+
+    Args:
+        run_dir: the run's folder, created if need be.
+        config: the resolved config, shown as text and as hyper-parameters.
+        step: updates done before.
+        max_steps: updates of the whole run.
+        device: where the steps are computed.
+        profile: whether torch's profiler looks at a few steps; see `Profile`.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        config: dict[str, Any],
+        step: int,
+        max_steps: int,
+        device: torch.device | str = "cpu",
+        profile: bool = False,
+    ):
+        self.run_dir, self.config, self.max_steps = run_dir, config, max_steps
+        self.start = self.last_line = time.monotonic()
+        self.first_step = step
+        self.latest: dict[str, float] = {}
+        self.samples: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
+        self.charts: dict[str, str] = {}  # what the layout shows
+        self.clock = Clock(device)
+        (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
+        clear_away(run_dir, step)
+        remove_images_after(run_dir, step)
+        self.metrics_file = run_dir / "metrics.jsonl"
+        self.tags = keep_until(self.metrics_file, step)
+        self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
+        # the config's text is of step 0, and written again by a run that begins again
+        self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else 0)
+        self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
+        if step == 0:
+            self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
+        self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
+
+    def __enter__(self) -> "Logbook":
+        self.hook, threading.excepthook = threading.excepthook, self.hear_thread
+        return self
+
+    def hear_thread(self, failure: threading.ExceptHookArgs) -> None:
+        """Be silent about TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
+        if not type(failure.thread).__module__.startswith("tensorboard."):
+            self.hook(failure)
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        self.clock.stop()
+        self.profile.close()
+        if error_type is None:
+            self.write_hparams()
+        self.bar.close()
+        self.writer.close()
+        self.metrics.close()
+        threading.excepthook = self.hook
+
+    def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
+        """Note that `step` is done, whether it is the last one, and its metrics if there are any."""
+        self.bar.update()
+        self.profile.advance()
+        if not record:
+            return
+        values = {tag: float(value) for tag, value in record.items()}  # the only place that waits for the device
+        values |= self.performance(step, values)
+        for tag, value in values.items():
+            self.writer.add_scalar(tag, value, step)
+        # JSON has no NaN: null says that there was a value and that it was no number
+        row = {tag: value if math.isfinite(value) else None for tag, value in values.items()}
+        self.metrics.write(json.dumps({"step": step} | row) + "\n")
+        self.latest |= values
+        self.tags |= values.keys()
+        self.write_layout()
+        self.show(step, is_last)
+        self.clock.start()
+
+    def images(self, step: int, images: dict[str, Tensor]) -> None:
+        """Write each batch as one PNG, images/<name>_<step>.png, and to TensorBoard.
+
+        Args:
+            step: updates done.
+            images: name -> (N, 3, H, W) in [0, 1], or (N, 4, H, W) with alpha.
+        """
+        for name, batch in images.items():
+            grid = tile(batch.float().cpu())
+            png = io.BytesIO()  # encoded once, for the file and for TensorBoard
+            # level 1 is three times as fast and a third larger
+            to_picture(grid).save(png, "png", compress_level=1, icc_profile=SRGB_PROFILE)
+            path = self.run_dir / "images" / f"{name}_{step:07d}.png"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(png.getvalue())
+            channels, height, width = grid.shape
+            image = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue())
+            self.add_summary(Summary(value=[Summary.Value(tag=f"images/{name}", image=image)]), step)
+
+    def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
+        """Write each tensor's distribution to TensorBoard; one with values that are no numbers has none."""
+        for tag, tensor in histograms.items():
+            values = tensor.detach().double().flatten().cpu()
+            if not values.isfinite().all():
+                continue
+            counts, edges = torch.histogram(values, BINS)  # SummaryWriter's own bins take a hundred times as long
+            low, high = values.aminmax()
+            moments = low.item(), high.item(), values.numel(), values.sum().item(), values.square().sum().item()
+            buckets = edges[1:].tolist(), counts.tolist()
+            self.writer.add_histogram_raw(f"tensors/{tag}", *moments, *buckets, step)
+
+    def performance(self, step: int, values: dict[str, float]) -> dict[str, float]:
+        """Steps and samples per second, peak memory, and how the time of a step divides."""
+        found = {"perf/steps_per_second": self.rate(step), "perf/peak_gib": peak_memory() / 2**30}
+        now = time.monotonic()
+        for tag in (tag for tag in SAMPLE_COUNTS if tag in values):
+            if tag in self.samples:
+                before, value = self.samples[tag]
+                found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / (now - before)
+            self.samples[tag] = now, values[tag]
+        return found | {f"perf/{part}_milliseconds": value for part, value in self.clock.split().items()}
+
+    def rate(self, step: int) -> float:
+        """Steps per second since this process began to train."""
+        return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
+
+    def show(self, step: int, is_last: bool) -> None:
+        """The current numbers: in the progress bar of a terminal, else as a line now and then."""
+        shown = {tag: f"{value:.4g}" for tag, value in self.latest.items() if not tag.startswith("perf/")}
+        self.bar.set_postfix(shown, refresh=False)
+        now = time.monotonic()
+        if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
+            self.last_line = now
+            remaining = (self.max_steps - step) / self.rate(step)
+            numbers = "  ".join(f"{tag} {value}" for tag, value in shown.items())
+            speed = f"{self.rate(step):.4g} steps/s"
+            say(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
+
+    def write_layout(self) -> None:
+        """TensorBoard's CUSTOM SCALARS tab: all curves of one quantity in one chart, such as the losses."""
+        charts = charts_of(self.tags)
+        if charts != self.charts:  # a later layout takes the place of an earlier one
+            self.charts = charts
+            layout = {title: ["Multiline", [pattern]] for title, pattern in charts.items()}
+            self.writer.add_custom_scalars({"together": layout})
+
+    def write_hparams(self) -> None:
+        """One row of TensorBoard's HPARAMS tab, in this run's own event file."""
+        keys = {
+            printable(key): value if isinstance(value, int | float | bool) else printable(value)
+            for key, value in flatten(self.config).items()
+            if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
+        }
+        # the tab shows the first metric: what is measured comes before how long it took
+        tags = sorted(self.latest, key=lambda tag: (tag.startswith(("perf/", "progress/")), tag))
+        for summary in hparams(keys, {tag: self.latest[tag] for tag in tags}):
+            self.add_summary(summary, None)
+
+    def add_summary(self, summary: Summary, step: int | None) -> None:
+        """Write what SummaryWriter has no method for."""
+        self.writer._get_file_writer().add_summary(summary, step)
+
+
+class Silence:
+    """The logbook of a process that keeps none."""
+
+    def __enter__(self) -> "Silence":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
+        """Nothing."""
+
+    def images(self, step: int, images: dict[str, Tensor]) -> None:
+        """Nothing."""
+
+    def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
+        """Nothing."""
+
+
+def peak_memory() -> int:
+    """Bytes: the most that torch held on the GPU, or without one the largest resident size of this process."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+def charts_of(tags: Iterable[str]) -> dict[str, str]:
+    """Title -> pattern of the tags in one chart, of those that match several: curves of one quantity.
+
+    "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
+    lists of tags, so that the runs of a folder agree on their charts however far they are.
+    """
+    patterns = {}
+    for tag in sorted(tags):
+        group, _, name = tag.rpartition("/")
+        words = name.split("_")
+        if len(words) == 2:
+            patterns[f"{group}/{words[1]}"] = f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
+        else:
+            patterns[name] = f"^[a-z]+/{re.escape(name)}$"
+    return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
+
+
+def keep_until(path: Path, step: int) -> set[str]:
+    """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short.
+
+    Returns:
+        The tags of the others.
+    """
+    if not path.exists():
+        return set()
+    temporary, tags = path.with_name(f".{path.name}.tmp"), set[str]()
+    with path.open("rb") as file, temporary.open("wb") as kept:
+        for line in lines_of(file):
+            row = row_of(line)
+            if row and row["step"] <= step:
+                kept.write(line + b"\n")
+                tags.update(map(printable, row) if len(tags) < MAX_TAGS else ())
+    temporary.replace(path)  # whoever is killed here loses nothing
+    return tags - {"step"}
+
+
+def remove_images_after(run_dir: Path, step: int) -> None:
+    """Remove the pictures in a run's folder of later steps than `step`."""
+    for path in (run_dir / "images").glob("*_*.png"):
+        number = path.stem.rpartition("_")[2]
+        if number.isdecimal() and int(number) > step:
+            path.unlink()
+
+
+def row_of(line: bytes) -> dict[str, Any]:
+    """What one line of metrics.jsonl says; nothing if the line is not whole."""
+    try:
+        row = json.loads(line)
+        return row if type(row["step"]) is int else {}
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return {}
+
+
+def lowest(run_dir: Path, tag: str | None) -> float:
+    """The lowest value that a run has recorded of a metric; infinity if there is none."""
+    path = run_dir / "metrics.jsonl"
+    if tag is None or not path.exists():
+        return math.inf
+    with path.open("rb") as file:
+        rows = map(row_of, lines_of(file))
+        return min((row[tag] for row in rows if isinstance(row.get(tag), int | float)), default=math.inf)

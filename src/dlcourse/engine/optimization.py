@@ -1,0 +1,209 @@
+"""The one place where parameters are updated."""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcourse.engine import distributed
+from dlcourse.errors import UserError
+from dlcourse.engine.profiling import span
+from dlcourse.engine.schedules import Schedule
+
+Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
+MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
+MOST_SKIPPED = 10  # updates in a row
+
+
+class DivergenceError(UserError):
+    """Too many updates in a row whose loss or gradient was no number."""
+
+
+class NotFinite(Exception):  # noqa: N818  # what happens next is no error
+    """A loss or a gradient that is no number."""
+
+
+class Descent:
+    """Gradient descent on some parameters: theta <- theta - lr(t) * direction(dL/dtheta).
+
+    Every torch optimizer takes a closure: Adam calls it once, L-BFGS as often as it likes, so one `step` serves all.
+    Gradients are taken with respect to these parameters alone; a loss that runs through another network leaves that
+    network's gradients untouched. Biases and the scales of norms (parameters of less than two dimensions) are exempt
+    from weight decay. What must surround every update belongs here.
+
+    An update whose loss or gradient is not finite is skipped and counted in `skipped`; L-BFGS, whose history may be
+    what is wrong, goes back to the last point where they were finite and forgets its history.
+
+    Args:
+        parameters: the leaves to descend on.
+        make_optimizer: parameters -> optimizer.
+        schedule: updates done -> factor on each parameter group's learning rate.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
+        self.make_optimizer, self.schedule = make_optimizer, schedule
+        self.updates, self.skipped, self.skipped_in_a_row = 0, 0, 0
+        self.restart(parameters)
+
+    def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, lr_factor: float = 1.0) -> None:
+        """Go on with an optimizer that remembers nothing, on these parameters; the clock of the schedule runs on.
+
+        Args:
+            parameters: the leaves to descend on.
+            scale: factor on the loss for the optimizer's eyes only, > 0. It changes no minimum, but lifts small
+                losses above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
+            lr_factor: factor on the learning rates, > 0.
+        """
+        self.parameters = list(parameters)
+        self.optimizer = self.make_optimizer(self.parameters)
+        exempt_vectors(self.optimizer)
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self.scale, self.lr_factor = scale, lr_factor
+        self.way_back: list[Tensor] = []  # where the last step of L-BFGS began
+
+    def step(self, *loss_fns: Callable[[], Metrics]) -> Metrics:
+        """One update of the optimizer; returns what the loss said first, of the point that the update starts from.
+
+        Args:
+            loss_fns: forward and loss only; scalars by name, of which "loss" is descended on. Several are the equal
+                parts of one minibatch, of which only one is in memory at a time: means are taken over them, and over
+                all processes.
+        """
+        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = base_lr * self.lr_factor * self.schedule(self.updates)
+        first: Metrics = {}
+
+        def closure() -> Tensor:
+            terms, gradients = self.mean_over_parts(loss_fns)
+            if not first:
+                first.update(terms)
+                if not is_finite(terms["loss"], gradients):
+                    raise NotFinite
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.grad = gradient
+            return terms["loss"] * self.scale
+
+        try:
+            with span("optimizer"):
+                self.update(closure)
+            self.skipped_in_a_row = 0
+        except NotFinite:
+            self.skip(first)
+        self.updates += 1
+        return first
+
+    def update(self, closure: Callable[[], Tensor]) -> None:
+        """One step of the optimizer.
+
+        Raises:
+            NotFinite: before anything has changed, or, with L-BFGS, after a line search that led nowhere.
+        """
+        is_lbfgs = isinstance(self.optimizer, torch.optim.LBFGS)
+        start = [parameter.detach().clone() for parameter in self.parameters] if is_lbfgs else []
+        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
+        if is_lbfgs:
+            self.way_back = start
+            if not all(bool(parameter.isfinite().all()) for parameter in self.parameters):
+                raise NotFinite
+
+    @torch.no_grad()
+    def skip(self, terms: Metrics) -> None:
+        """Note that an update is skipped, and go back if there is a way.
+
+        Raises:
+            DivergenceError: it was one too many in a row.
+        """
+        self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
+        wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
+        what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
+        if self.skipped_in_a_row == MOST_SKIPPED:
+            cure = "try a smaller lr of the optimizer, or precision=fp32"
+            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {cure}")
+        logging.getLogger(__name__).warning(f"{what}; skipped")
+        if self.way_back:
+            for parameter, last_good in zip(self.parameters, self.way_back, strict=True):
+                parameter.copy_(last_good)
+            self.restart(self.parameters, self.scale, self.lr_factor)
+
+    def mean_over_parts(self, loss_fns: Sequence[Callable[[], Metrics]]) -> tuple[Metrics, list[Tensor | None]]:
+        """Terms and gradients, means over the parts of a minibatch and over all processes."""
+        terms, gradients = self.differentiate(loss_fns[0])
+        for loss_fn in loss_fns[1:]:
+            more_terms, more_gradients = self.differentiate(loss_fn)
+            terms = {name: value + more_terms[name] for name, value in terms.items()}
+            add(gradients, more_gradients)
+        means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
+        if len(loss_fns) > 1:
+            torch._foreach_div_(means, len(loss_fns))
+        distributed.average(means)
+        return terms, gradients
+
+    def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
+        """The terms of a loss, and its gradient by each parameter; None where the parameter plays no part."""
+        with span("forward"):
+            terms = loss_fn()
+        loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
+        with span("backward"):
+            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
+
+    def lr(self) -> float:
+        """The learning rate of the last update."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def gradient_norm(self) -> Tensor:
+        """The length of the last update's whole gradient, dL/dtheta."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        return torch.nn.utils.get_total_norm(gradients) / self.scale
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's memory and the clock. Hyper-parameters stay with the config."""
+        return {
+            "updates": self.updates,
+            "skipped": self.skipped,
+            "skipped_in_a_row": self.skipped_in_a_row,
+            "way_back": self.way_back,
+            "scale": self.scale,
+            "lr_factor": self.lr_factor,
+            "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over memory and clock; `resume=RUN optimizer.lr=1e-4` keeps its new rate."""
+        grouped = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        place = {parameter: index for index, parameter in enumerate(grouped)}
+        pairs = zip(self.parameters, state_dict["optimizer"], strict=True)
+        memory = {place[parameter]: saved for parameter, saved in pairs if saved}
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
+        for name in ("updates", "skipped", "skipped_in_a_row", "scale", "lr_factor"):
+            setattr(self, name, state_dict[name])
+        pairs = zip(self.parameters, state_dict["way_back"], strict=False)  # none, or one for each
+        self.way_back = [saved.to(parameter) for parameter, saved in pairs]
+        self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def is_finite(loss: Tensor, gradients: list[Tensor | None]) -> bool:
+    """Whether a loss and its gradient are numbers; waits for the device, as any such decision must."""
+    norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
+    return math.isfinite(float(loss + torch.stack(norms).sum()))
+
+
+def add(gradients: list[Tensor | None], others: Sequence[Tensor | None]) -> None:
+    """Add gradients in place; a part of a minibatch has them for the same parameters as any other."""
+    pairs = [(mine, other) for mine, other in zip(gradients, others, strict=True) if mine is not None]
+    torch._foreach_add_(*map(list, zip(*pairs, strict=True)))
+
+
+def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:
+    """Where there is weight decay, give the parameters of less than two dimensions a group without it."""
+    (group,) = optimizer.param_groups
+    vectors = [parameter for parameter in group["params"] if parameter.ndim < 2]
+    if not group.get("weight_decay") or not vectors:
+        return
+    group["params"] = [parameter for parameter in group["params"] if parameter.ndim >= 2]
+    optimizer.add_param_group({**group, "params": vectors, "weight_decay": 0.0})

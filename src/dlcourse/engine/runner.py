@@ -1,0 +1,276 @@
+"""The loop that trains every task: it knows when and where a step happens, never what a step is."""
+
+import contextlib
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcourse.engine import checkpoint, distributed
+from dlcourse.engine.device import return_freed_memory
+from dlcourse.engine.build import objection
+from dlcourse.engine.optimization import Metrics
+from dlcourse.errors import UserError
+from dlcourse.engine.signals import Interrupted, Interruption, announce
+from dlcourse.engine.logger import Logbook, Silence, lowest
+from dlcourse.engine.profiling import span
+from dlcourse.engine.task import Task
+
+PRECISIONS = ("fp32", "bf16")
+MAX_THREADS = 1024
+Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
+
+
+class Runner:
+    """Steps a task to `max_steps` and, at intervals counted in steps, logs, evaluates, draws and saves it.
+
+    Evaluation, pictures and a checkpoint also come after the last step, so an interval beyond `max_steps` means
+    "only at the end".
+
+    Args:
+        seed: of everything random in the steps; step t draws from a generator seeded with (seed, t).
+        device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:N" or "mps".
+        precision: "fp32" (TF32 matmuls on CUDA) or "bf16" (autocast; parameters stay fp32).
+        num_threads: of the CPU's arithmetic, >= 1; None is torch's choice. Small networks are fastest with 1.
+        compile: whether networks are compiled by torch.compile: minutes at the start for faster steps.
+        max_steps, log_every, evaluate_every, visualize_every, checkpoint_every: whole numbers >= 1.
+        keep_checkpoints: how many of the newest checkpoints stay, >= 1.
+        keep_best: tag of a metric of the evaluations; the checkpoint where it was lowest stays as best.pt. None: none.
+        profile: whether torch's profiler looks at a few steps; see `dlcourse.engine.profiling.Profile`.
+
+    Raises:
+        ValueError: a value outside these ranges, or a device that is not there.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        device: str,
+        precision: str,
+        num_threads: int | None,
+        compile: bool,
+        max_steps: int,
+        log_every: int,
+        evaluate_every: int,
+        visualize_every: int,
+        checkpoint_every: int,
+        keep_checkpoints: int,
+        keep_best: str | None,
+        profile: bool,
+    ):
+        counts = {
+            "max_steps": max_steps,
+            "log_every": log_every,
+            "evaluate_every": evaluate_every,
+            "visualize_every": visualize_every,
+            "checkpoint_every": checkpoint_every,
+            "keep_checkpoints": keep_checkpoints,
+        }
+        for name, count in (counts | {"num_threads": num_threads or 1}).items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        if num_threads and num_threads > MAX_THREADS:
+            raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
+        self.seed = seed
+        self.device = find_device(device)
+        autocast(self.device, precision)  # refuses an unknown one
+        self.generators = default_generators(self.device)
+        self.precision = precision
+        self.num_threads = num_threads
+        self.compile = compile
+        self.max_steps, self.log_every, self.evaluate_every = max_steps, log_every, evaluate_every
+        self.visualize_every, self.checkpoint_every = visualize_every, checkpoint_every
+        self.keep_checkpoints, self.keep_best, self.profile = keep_checkpoints, keep_best, profile
+
+    def is_complete(self, run_dir: Path) -> bool:
+        """Whether the run in this folder has a checkpoint of its last step."""
+        if not any(checkpoint.step_of(path) >= self.max_steps for path in checkpoint.all_of(run_dir)):
+            return False
+        found = checkpoint.load_newest(run_dir)  # a name is no proof: the file may have been cut short
+        return found is not None and found[1]["step"] >= self.max_steps
+
+    def setup(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
+        """Set the task up on the device and load the newest checkpoint of `run_dir` that is whole into it.
+
+        Nothing is written: whatever can be wrong with a run is found out before its folder exists.
+
+        Returns:
+            The step to go on from; 0 for a new run.
+
+        Raises:
+            UserError: a value that the data or the device refuse, or a checkpoint that is broken or of another model.
+        """
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.deterministic = True  # resume repeats a step bit for bit
+        torch.set_num_threads(self.num_threads or torch.get_num_threads())
+        return_freed_memory()  # networks leave much behind when they are drawn, read or cut
+        try:
+            task.setup(self.device)
+        except ValueError as error:
+            raise UserError(objection("task", error, config.get("task", {}))) from error
+        if self.compile:
+            torch._dynamo.config.recompile_limit = 64  # a network that grows is compiled for every level of detail
+            for network in task.networks():
+                network.compile()
+        found = checkpoint.load_newest(run_dir)
+        if found is None:
+            return 0
+        path, saved = found
+        checkpoint.refuse_other_model(saved["config"], config, path)
+        checkpoint.restore(saved, task.state(), path)
+        return saved["step"]
+
+    def train(
+        self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, observe: Observe = lambda *_: None
+    ) -> None:
+        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`.
+
+        `observe` is told every record; what it raises ends the training.
+
+        Raises:
+            Interrupted: a signal asked for the end; there is a checkpoint of the last step.
+            UserError: a checkpoint cannot be written, or a loss, a result or a weight is not finite any more.
+        """
+        with Interruption(announce) as interruption, self.logbook(run_dir, config, step) as logbook:
+            best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
+            while not is_last:
+                metrics = self.step(task, step)
+                step += 1
+                is_last = step == self.max_steps or task.is_finished()
+                record: Metrics = {}
+                if is_last or step % self.evaluate_every == 0:
+                    record |= task.evaluate()
+                    is_last |= task.is_finished()  # what was measured may be a reason to stop
+                if is_last:
+                    record |= conclude(task, step)
+                value = float(record.get(self.keep_best or "", best))
+                if is_last or step % self.log_every == 0:
+                    record = metrics | record
+                logbook.advance(step, record, is_last)
+                observe(step, record)
+                if is_last or step % self.visualize_every == 0:
+                    logbook.images(step, task.visualize())
+                    logbook.histograms(step, task.histograms())
+                signum = distributed.largest(interruption.signum)
+                is_due, is_best = is_last or bool(signum) or step % self.checkpoint_every == 0, value < best
+                if is_due or is_best:
+                    self.save(task, run_dir, config, step, is_due, is_best)
+                best = min(best, value)
+                if signum and not is_last:
+                    raise Interrupted(signum, step)
+        if interruption.signum:  # too late for this run, but not for those that were to follow
+            raise Interrupted(interruption.signum, step)
+
+    def logbook(self, run_dir: Path, config: dict[str, Any], step: int) -> Logbook | Silence:
+        """What keeps the record, in the first of several processes."""
+        if distributed.rank():
+            return Silence()
+        return Logbook(run_dir, config, step, self.max_steps, self.device, self.profile)
+
+    def step(self, task: Task, step: int) -> Metrics:
+        """Step number `step` of a task: what it draws follows from the seed and the number alone."""
+        for generator in self.generators:
+            generator.manual_seed(step_seed(self.seed, step))
+        with span("step"), autocast(self.device, self.precision):
+            return task.step()
+
+    def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_due: bool, is_best: bool) -> None:
+        """Write the checkpoint of `step` where it belongs, and when it is safe let go of the oldest.
+
+        Process 0 writes; the others wait for it, unless it is only the best one.
+        """
+        state = state_of(task)
+        refuse_not_finite(step, {}, state)
+        if distributed.rank() == 0:
+            if is_best:
+                checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
+            if is_due:
+                checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
+                checkpoint.prune(run_dir, self.keep_checkpoints)
+        if is_due:
+            distributed.wait()
+
+
+def state_of(task: Task) -> dict[str, Any]:
+    """What a checkpoint of a task holds."""
+    return {name: part.state_dict() for name, part in task.state().items()}
+
+
+def conclude(task: Task, step: int) -> Metrics:
+    """The results of a task after `step` updates, its last one; UserError if they are none."""
+    results = task.conclude()
+    refuse_not_finite(step, results, state_of(task))
+    return results
+
+
+def refuse_not_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Raise UserError for metrics or tensors that hold NaN or infinity: they are no result, and nothing to go on from.
+
+    Args:
+        step: updates done.
+        metrics: tag -> number.
+        state: name -> state_dict.
+    """
+    wrong = [f"{tag} is {float(value)}" for tag, value in metrics.items() if not math.isfinite(float(value))]
+    tensors = ((name, value) for name, value in checkpoint.flatten(state).items() if isinstance(value, torch.Tensor))
+    wrong += [f"{name} is not finite" for name, tensor in tensors if not bool(tensor.isfinite().all())]
+    if wrong:
+        others = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        cure = "try a smaller lr of the optimizer, or precision=fp32"
+        raise UserError(f"step {step}: {', '.join(wrong[:3])}{others}, so nothing of it is kept; {cure}")
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """What computes in a precision. Casts are not cached: a step may update a network and use it again.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
+
+
+def step_seed(seed: int, step: int) -> int:
+    """The generator's seed in step `step`: distinct for every step of a run, far apart for different runs.
+
+    32 bits, because torch's CPU generator (mt19937) looks at no more.
+    """
+    return (zlib.crc32(str(seed).encode()) + step) % 2**32
+
+
+def default_generators(device: torch.device) -> list[torch.Generator]:
+    """The generators that torch draws from on `device` and on the CPU.
+
+    Seeding them directly takes a microsecond; `torch.manual_seed` visits every backend and takes a hundred.
+    """
+    of_device = {
+        "cuda": lambda: torch.cuda.default_generators[device.index or 0],
+        "mps": torch.mps._get_default_mps_generator,
+    }
+    return [torch.default_generator, *(get() for kind, get in of_device.items() if kind == device.type)]
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`; "auto" is CUDA where there is a GPU, else MPS, else the CPU.
+
+    Raises:
+        ValueError: no such device on this machine.
+    """
+    if name == "auto":
+        has_mps = torch.backends.mps.is_available()
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if has_mps else "cpu")
+    try:
+        found = torch.zeros(1, device=name)
+        found.item()  # proof that it works; "meta" does not
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device={name} cannot be used here ({reason}); try device=auto or device=cpu") from error
+    return found.device  # with its index

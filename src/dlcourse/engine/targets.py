@@ -1,0 +1,132 @@
+"""What a config may name in `_target_`: these classes and functions and nothing else is imported or called for it.
+
+A checkpoint and a run folder carry their config, so a stranger's file chooses among these names. Only classes of this
+project, its losses, and torch's optimizers belong here: never a package, and never a function that imports a module,
+opens a connection or runs a program. A class of your own is one more line.
+"""
+
+# Networks that read no file: what is built of a file that holds weights.
+NETWORKS = frozenset(
+    {
+        "dlcourse.nn.attribute_network.AttributeNetwork",
+        "dlcourse.nn.cnn.CNN",
+        "dlcourse.stylegan.networks.discriminator.Discriminator",
+        "dlcourse.stylegan.networks.generator.Generator",
+        "dlcourse.classifier.mlp.MLP",
+        "dlcourse.stylegan.networks.variants.huangzh13_discriminator",
+        "dlcourse.stylegan.networks.variants.loose_generator",
+        "dlcourse.stylegan.networks.variants.mmgen_discriminator",
+        "dlcourse.stylegan.networks.variants.mmgen_generator",
+        "dlcourse.stylegan.networks.variants.rosinality_discriminator",
+        "dlcourse.stylegan.networks.variants.rosinality_generator",
+    }
+)
+# Data sets and their augmentation: what evaluate.py builds of a checkpoint's config.
+DATASETS = frozenset(
+    {
+        "dlcourse.classifier.data.augmentation.Degrade",
+        "dlcourse.classifier.data.builtin.Digits",
+        "dlcourse.classifier.data.builtin.FaceAttributes",
+        "dlcourse.datasets.faces.dataset.Faces",
+        "dlcourse.classifier.data.augmentation.FlipRotateCrop",
+        "dlcourse.classifier.data.image_classes.ImageClasses",
+        "dlcourse.datasets.image_folder.ImageFolder",
+        "dlcourse.classifier.data.points.Points",
+        "dlcourse.classifier.data.points_file.PointsFile",
+        "dlcourse.classifier.data.builtin.Torchvision",
+        "dlcourse.classifier.data.patterns.Flower",
+        "dlcourse.classifier.data.patterns.NoisyLine",
+        "dlcourse.classifier.data.patterns.Rings",
+        "dlcourse.classifier.data.patterns.ThreeColors",
+    }
+)
+# Optimizers and schedules of their learning rates.
+OPTIMIZERS = frozenset(
+    {
+        "dlcourse.engine.schedules.Constant",
+        "dlcourse.engine.schedules.Cosine",
+        "dlcourse.engine.schedules.Exponential",
+        "dlcourse.engine.schedules.Hyperbolic",
+        "dlcourse.engine.schedules.InverseSqrt",
+        "dlcourse.engine.schedules.OneCycle",
+        "dlcourse.engine.schedules.Plateau",
+        "torch.optim.ASGD",
+        "torch.optim.Adadelta",
+        "torch.optim.Adagrad",
+        "torch.optim.Adam",
+        "torch.optim.AdamW",
+        "torch.optim.Adamax",
+        "torch.optim.LBFGS",
+        "torch.optim.NAdam",
+        "torch.optim.RAdam",
+        "torch.optim.RMSprop",
+        "torch.optim.Rprop",
+        "torch.optim.SGD",
+    }
+)
+# What report.py builds of a classifier's checkpoint.
+CLASSIFICATION = DATASETS | OPTIMIZERS | {"dlcourse.nn.cnn.CNN", "dlcourse.classifier.mlp.MLP", "dlcourse.classifier.task.Classification"}
+TARGETS = (
+    NETWORKS
+    | DATASETS
+    | OPTIMIZERS
+    | {
+        "dlcourse.stylegan.augment.AdaptiveAugment",
+        "dlcourse.stylegan.augment.Augment",
+        "dlcourse.stylegan.augment.DiffAugment",
+        "dlcourse.style_transfer.dataset.ContentAndStyles",
+        "dlcourse.stylegan.growth.Growth",
+        "dlcourse.stylegan.losses.AdversarialLoss",
+        "dlcourse.stylegan.losses.hinge_discriminator_loss",
+        "dlcourse.stylegan.losses.hinge_generator_loss",
+        "dlcourse.stylegan.losses.interpolation_penalty",
+        "dlcourse.stylegan.losses.logistic_discriminator_loss",
+        "dlcourse.stylegan.losses.logistic_generator_loss",
+        "dlcourse.stylegan.losses.r1_penalty",
+        "dlcourse.stylegan.losses.wasserstein_discriminator_loss",
+        "dlcourse.stylegan.losses.wasserstein_generator_loss",
+        "dlcourse.style_transfer.losses.gram",
+        "dlcourse.style_transfer.losses.mean_squared_error",
+        "dlcourse.style_transfer.losses.moments",
+        "dlcourse.style_transfer.losses.relative_squared_error",
+        "dlcourse.style_transfer.losses.unchanged",
+        "dlcourse.style_transfer.losses.wasserstein2",
+        "dlcourse.stylegan.metrics.evaluation.Evaluation",
+        "dlcourse.stylegan.metrics.extractors.FaceFeatures",
+        "dlcourse.stylegan.metrics.extractors.InceptionFeatures",
+        "dlcourse.stylegan.metrics.extractors.Vgg19Features",
+        "dlcourse.nn.vgg.VGG19",
+        "dlcourse.datasets.contact_sheet.ContactSheet",
+        "dlcourse.style_transfer.video.FrameSequence",
+        "dlcourse.classifier.gradient_check.GradientCheck",
+        "dlcourse.classifier.lr_range.RangeTest",
+        "dlcourse.engine.runner.Runner",
+        "dlcourse.stylegan.sampling.drawing.Drawing",
+        "dlcourse.stylegan.sampling.editing.Edit",
+        "dlcourse.stylegan.sampling.grid.Grid",
+        "dlcourse.stylegan.sampling.interpolation.Interpolate",
+        "dlcourse.stylegan.sampling.layers.Layers",
+        "dlcourse.stylegan.sampling.truncation.MeanImage",
+        "dlcourse.stylegan.sampling.mixing.Mixing",
+        "dlcourse.stylegan.sampling.noise.Noise",
+        "dlcourse.stylegan.sampling.noise.NoiseComponents",
+        "dlcourse.stylegan.sampling.interpolation.NoiseWalk",
+        "dlcourse.stylegan.sampling.projection.Project",
+        "dlcourse.stylegan.sampling.truncation.Truncation",
+        "dlcourse.stylegan.sampling.grid.Uncurated",
+        "dlcourse.search.strategies.CoarseToFine",
+        "dlcourse.search.strategies.Grid",
+        "dlcourse.search.strategies.LogUniform",
+        "dlcourse.search.strategies.OneMinusLogUniform",
+        "dlcourse.search.strategies.PowersOfTwo",
+        "dlcourse.search.strategies.Random",
+        "dlcourse.search.strategies.Uniform",
+        "dlcourse.search.settings.Search",
+        "dlcourse.classifier.attribute_task.Attributes",
+        "dlcourse.classifier.task.Classification",
+        "dlcourse.search.task.Search",
+        "dlcourse.stylegan.task.StyleGAN",
+        "dlcourse.style_transfer.objective.StyleObjective",
+        "dlcourse.style_transfer.task.StyleTransfer",
+    }
+)

@@ -1,0 +1,267 @@
+"""Files of torch.save: tensors and plain data out of any file, never code, and never more memory than the file is long.
+
+`torch.load(weights_only=True)` runs no code, but makes tensors of any size of a few bytes, unpacks archives of any
+size, and believes what a file says of its own length; this reader checks each tensor against the bytes that are there.
+"""
+
+import errno
+import math
+import os
+import stat
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from dlcourse.files.bounded import TooManyFilesError, open_archive
+from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
+from dlcourse.images.files import whole_file
+
+# what torch.save wrote before 1.6 begins with: a magic number and a version, each pickled
+LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+LEGACY_VERSION = b"\x80\x02M\xe9\x03."
+END = 22  # bytes, of the record that ends an archive (PKWARE APPNOTE 4.3.16)
+MAX_DIRECTORY = 2**22  # bytes, of an archive's list of files: of about 50 000 tensors
+MAX_DIMS = 16
+PIECE = 2**22  # bytes that are read at a time
+KINDS = {
+    "Double": torch.float64,
+    "Float": torch.float32,
+    "Half": torch.float16,
+    "BFloat16": torch.bfloat16,
+    "Long": torch.int64,
+    "Int": torch.int32,
+    "Short": torch.int16,
+    "Char": torch.int8,
+    "Byte": torch.uint8,
+    "Bool": torch.bool,
+    "ComplexFloat": torch.complex64,
+    "ComplexDouble": torch.complex128,
+}
+
+
+class Storage(Record):
+    """So many bytes of one kind of number."""
+
+    def __init__(self, dtype: torch.dtype, content: torch.UntypedStorage):
+        self.dtype, self.content = dtype, content
+
+
+class Kind(Record):
+    """The name of a kind of storage: only ever an argument."""
+
+    def __init__(self, dtype: torch.dtype):
+        self.dtype = dtype
+
+
+def load(path: str | Path) -> Any:
+    """The content of a file of torch.save, on the CPU: tensors, and plain data of at most 100 levels.
+
+    Returns:
+        Tensors that own or share the bytes in the file, all of which exist; without gradients, hooks and attributes.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: in a line without the path, why it is refused.
+    """
+    length = length_of(Path(path))
+    with Path(path).open("rb") as file:
+        start = file.read(len(LEGACY))
+        file.seek(0)
+        reader = load_legacy if start == LEGACY else load_archive if start.startswith(b"PK") else None
+        if reader is None:
+            raise ValueError("not a file of torch.save" if start else "an empty file")
+        try:
+            return reader(file, length)
+        except ValueError:
+            raise
+        except Exception as error:  # damaged files fail in every way there is
+            raise ValueError(f"cut short or damaged ({' '.join(str(error).split())[:100]})") from error
+
+
+def save(content: Any, path: Path) -> None:
+    """Write a file of torch.save, whole or not at all, and wait until it is on the disk.
+
+    Raises:
+        OSError: "PATH: cannot be written (reason)".
+    """
+    try:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
+        cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        raise OSError(f"{path}: cannot be written ({cause.strerror})") from error
+
+
+def length_of(path: Path) -> int:
+    """Bytes of a file; OSError for a folder, a pipe, or a device, some of which never end."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.ESPIPE, "a pipe or a device, not a file")
+    return status.st_size
+
+
+class Storages:
+    """The storages that a program asks for, filled once it has ended.
+
+    Args:
+        limit: bytes of all of them together.
+    """
+
+    def __init__(self, limit: int):
+        self.left = limit
+        self.found: dict[str, Storage] = {}
+        self.machine = Machine({**GRANTED, **self.tensors()}, limit, load=self.load)
+
+    def tensors(self) -> Granted:
+        """What rebuilds tensors."""
+        names = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
+        return {("torch._utils", name): Function(self.rebuild) for name in names}
+
+    def load(self, identity: Any) -> Storage:
+        """The storage of ("storage", kind, key, place, length); all of them together are within the limit."""
+        word, kind, name, _, length, *view = of_type(identity, tuple)
+        dtype = of_type(kind, Kind).dtype
+        size = dtype.itemsize * of_type(length, int)
+        if word != "storage" or view not in ([], [None]) or not size >= 0:
+            raise ValueError("a storage of another kind")
+        if of_type(name, str) not in self.found:
+            self.left -= size
+            if self.left < 0:
+                raise RefusedError("refused: its tensors are said to be larger than the file")
+            self.found[name] = Storage(dtype, torch.UntypedStorage(size))
+        if self.found[name].content.nbytes() != size:
+            raise ValueError(f"storage {name} has two sizes")
+        return Storage(dtype, self.found[name].content)
+
+    def rebuild(self, storage: Any, offset: Any, size: Any, stride: Any, *more: Any) -> Tensor:
+        """The tensor of size and strides on a storage, all of whose elements are there; later arguments but a dtype
+        are about gradients."""
+        of_type(storage, Storage)
+        dtypes = [one for one in more if isinstance(one, torch.dtype)]
+        dtype = dtypes[0] if dtypes else storage.dtype
+        numbers = [offset, *of_type(size, tuple, torch.Size), *of_type(stride, tuple)]
+        if any(type(number) is not int or not 0 <= number < 2**48 for number in numbers) or len(size) > MAX_DIMS:
+            raise ValueError("a tensor without a shape")
+        count, length = math.prod(size), storage.content.nbytes() // dtype.itemsize
+        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if count else offset - 1
+        if count > length or last >= length:
+            raise RefusedError(f"refused: a tensor of shape {tuple(size)} on {length} numbers")
+        return torch.empty(0, dtype=dtype).set_(storage.content, offset, tuple(size), tuple(stride))
+
+
+def load_archive(file: BinaryIO, length: int) -> Any:
+    """A zip archive of data.pkl, which asks for the storages data/0, data/1, ..."""
+    file.seek(max(0, length - END))
+    if file.read(4) != b"PK\x05\x06":
+        raise ValueError("cut short, or with something behind its end")
+    try:
+        archive = open_archive(file, MAX_DIRECTORY)
+    except TooManyFilesError as error:
+        raise RefusedError(str(error)) from error
+    with archive:
+        names = archive.namelist()
+        program = next((name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")), None)
+        if program is None:
+            kind = "NumPy arrays (.npz)" if any(name.endswith(".npy") for name in names) else "a zip archive"
+            raise RefusedError(f"{kind}, not a checkpoint")
+        prefix = program.removesuffix("data.pkl")
+        if f"{prefix}byteorder" in names and stored(archive, f"{prefix}byteorder").read() != b"little":
+            raise RefusedError("written on a computer of another byte order")
+        storages = Storages(length)
+        content = storages.machine.run(BytesIO(stored(archive, program).read()))
+        for name, storage in storages.found.items():
+            length = archive.getinfo(f"{prefix}data/{name}").file_size
+            if length != storage.content.nbytes():
+                raise RefusedError(f"refused: {length} bytes for a storage of {storage.content.nbytes()}")
+            fill(storage, stored(archive, f"{prefix}data/{name}"))
+    return content
+
+
+def stored(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    """A file, which torch.save does not pack; who has read it to its end knows that its checksum is right."""
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+        raise RefusedError(f"refused: {name} is packed, which torch.save never does")
+    return archive.open(info)
+
+
+def load_legacy(file: BinaryIO, length: int) -> Any:
+    """Programs one after the other: magic number, version, about the machine, the content, the storages' names.
+
+    Behind them lie the storages, each after its length.
+    """
+    file.seek(len(LEGACY))
+    if file.read(len(LEGACY_VERSION)) != LEGACY_VERSION:
+        raise ValueError("of an unknown version")
+    storages = Storages(length)
+    storages.machine.run(file)
+    content = storages.machine.run(file)
+    names = storages.machine.run(file)
+    if not isinstance(names, list) or set(names) != storages.found.keys():
+        raise ValueError("cut short or damaged (its list of storages)")
+    for name in names:
+        storage = storages.found[name]
+        count = int.from_bytes(file.read(8), "little")
+        if count * storage.dtype.itemsize != storage.content.nbytes():
+            raise ValueError("cut short or damaged (the length of a storage)")
+        fill(storage, file)
+    return content
+
+
+def fill(storage: Storage, file: IO[bytes]) -> None:
+    """Put the next bytes of a file in their place, a piece at a time."""
+    size = storage.content.nbytes()
+    if size == 0:
+        return
+    own = torch.empty(0, dtype=torch.uint8).set_(storage.content).numpy()
+    for start in range(0, size, PIECE):
+        piece = file.read(min(PIECE, size - start))
+        if len(piece) != min(PIECE, size - start):
+            raise RefusedError(f"refused: {start + len(piece)} bytes for a storage of {size}")
+        own[start : start + PIECE] = memoryview(piece)
+
+
+def encoded(text: Any, encoding: Any) -> bytes:
+    """Bytes, which old pickles hold as text."""
+    if encoding != "latin1":
+        raise RefusedError("refused: text in another encoding than latin1")
+    return of_type(text, str).encode("latin1")
+
+
+def size_of(numbers: Any) -> torch.Size:
+    """A torch.Size."""
+    return torch.Size(of_type(number, int) for number in of_type(numbers, tuple))
+
+
+def kept(value: Any, *_: Any) -> Tensor:
+    """The tensor in a parameter."""
+    return of_type(value, Tensor)
+
+
+def set_of(items: Any) -> set[Any]:
+    """A set of what may be a key."""
+    return set(map(key, of_type(items, list)))
+
+
+GRANTED: Granted = {
+    ("collections", "OrderedDict"): Function(ordered),
+    ("_codecs", "encode"): Function(encoded),
+    ("torch", "Size"): Function(size_of),
+    ("torch", "device"): Function(lambda kind, *_: torch.device(of_type(kind, str))),
+    ("torch._utils", "_rebuild_parameter"): Function(kept),
+    ("builtins", "set"): Function(set_of),
+    ("__builtin__", "set"): Function(set_of),
+    **{("torch", f"{name}Storage"): Kind(dtype) for name, dtype in KINDS.items()},
+    **{("torch", str(dtype).removeprefix("torch.")): dtype for dtype in KINDS.values()},
+    ("torch.storage", "UntypedStorage"): Kind(torch.uint8),
+}

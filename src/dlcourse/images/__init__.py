@@ -1,0 +1,1 @@
+"""Images: files, tensors, colours, animations, and labelled tables of them."""

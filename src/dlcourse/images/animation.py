@@ -1,0 +1,116 @@
+"""Animations into files: GIF, WebP or video, as a whole or not at all."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from dlcourse.errors import UserError
+from dlcourse.images.fonts import font_for, legible
+from dlcourse.images.files import whole_file
+
+MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, whose writers hold them in memory: 256 of 1024 x 1024
+BT709, LIMITED = 1, 1  # of ITU-T H.273: its number of BT.709; H.264's levels 16 to 235, as FFmpeg numbers them
+
+
+def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """Write an animation as a whole file or not at all.
+
+    Args:
+        frames: RGB, of equal size, at least one; taken one at a time.
+        durations: of each, in milliseconds, >= 1; in a video a whole multiple of the first one's.
+        path: its suffix chooses the format, one of WRITERS; its folder is created if need be.
+
+    Raises:
+        UserError: another suffix, a video without PyAV, more frames than fit into memory, or a file that cannot be
+            written.
+    """
+    write = writer_for(path)
+    first, others = next(iter(frames := iter(frames))), frames
+    if path.suffix.lower() in HOLDING and first.width * first.height * len(durations) > MAX_HELD:
+        raise UserError(
+            f"{path}: {len(durations)} frames of {first.width} x {first.height} pixels are more than fit into memory; "
+            "write an .mp4, or fewer or smaller ones"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as temporary:
+            write(chain([first], others), durations, temporary)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def writer_for(path: Path) -> "Writer":
+    """What writes the format of a file's suffix, or UserError: another suffix, or a video without PyAV."""
+    write = WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise UserError(f"{path}: the name of an animation must end in one of {', '.join(WRITERS)}")
+    if write is write_mp4 and find_spec("av") is None:
+        raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'")
+    return write
+
+
+def captioned(picture: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
+    """An RGB picture of (width, height) `size`, with the picture at the top and a line of text beneath."""
+    width, height = size
+    font_size = max(12, width // 30)
+    strip = round(1.8 * font_size)
+    frame = Image.new("RGB", (width, height + strip), "white")
+    frame.paste(picture, ((width - picture.width) // 2, 0))
+    position = (width / 2, height + strip / 2)
+    font = font_for(caption, font_size)
+    ImageDraw.Draw(frame).text(position, legible(caption, font), "black", font, anchor="mm")
+    return frame
+
+
+def write_gif(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """A GIF that repeats for ever; each frame has a palette of its own, so that its 256 colours are its own ones."""
+    first, *others = [frame.quantize(256) for frame in frames]
+    first.save(path, "GIF", save_all=True, append_images=others, duration=list(durations), loop=0)
+
+
+def write_webp(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """A WebP that repeats for ever, in all colours and a fraction of a GIF's size."""
+    first, *others = frames
+    first.save(path, "WEBP", save_all=True, append_images=others, duration=list(durations), loop=0, quality=90)
+
+
+def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
+    """An H.264 video that every player and browser shows: yuv420p by BT.709, an even size (white is added).
+
+    All frames of a video stay equally long, so one that stays longer is repeated.
+    """
+    import av  # here: only those who want videos need it
+
+    first = next(frames)
+    width, height = (side + side % 2 for side in first.size)
+    repeats = [max(1, round(duration / durations[0])) for duration in durations]
+    shown = (frame for frame, count in zip(chain([first], frames), repeats, strict=True) for _ in range(count))
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=Fraction(1000, durations[0]), options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        tags = stream.codec_context  # without them players guess, by the size
+        tags.colorspace = tags.color_primaries = tags.color_trc = BT709
+        tags.color_range = LIMITED
+        for number, picture in enumerate(shown):
+            even = Image.new("RGB", (width, height), "white")
+            even.paste(picture)
+            frame = av.VideoFrame.from_image(even).reformat(
+                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            )
+            frame.pts, frame.time_base = number, Fraction(durations[0], 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+# suffix -> what writes frames, RGB and of equal size, shown for so many milliseconds each, to a path of any name
+Writer = Callable[[Iterator[Image.Image], Sequence[int], Path], None]
+WRITERS: dict[str, Writer] = {
+    ".gif": write_gif,
+    ".webp": write_webp,
+    ".mp4": write_mp4,
+}
+HOLDING = {".gif", ".webp"}  # those whose writers hold all frames

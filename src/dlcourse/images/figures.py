@@ -1,0 +1,68 @@
+"""Matplotlib figures without a display, as tensors."""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlcourse.images.fonts import fallback_for, font_for, legible
+from dlcourse.images.tensors import to_picture
+from dlcourse.images.files import save_picture
+from dlcourse.engine.terminal import printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Distinguishable with the common colour-vision deficiencies (Okabe & Ito 2008); the first three are close to red,
+# green and blue.
+COLORS = ("#d55e00", "#009e73", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#f0e442", "#000000")
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of so many hundreds of pixels."""
+    from matplotlib.figure import Figure  # here: a run that draws no figure does not wait for it
+
+    return Figure(figsize=(width, height), dpi=100)
+
+
+def verbatim(text: object) -> str:
+    """What files say, to be drawn as it is: without formulas between dollars, on one line, and legible."""
+    line = printable(text)
+    return legible(line, font_for(line, 20)).replace("$", r"\$")
+
+
+def to_image(figure: "Figure") -> Tensor:
+    """A figure as a picture, (1, 3, H, W) in [0, 1]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of letters that are drawn again below
+        canvas.draw()
+    if draw_all_letters(figure):
+        canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255.0
+
+
+def draw_all_letters(figure: "Figure") -> bool:
+    """Give the texts of a figure a second font, where their own does not have all their letters."""
+    from matplotlib.font_manager import fontManager, get_font
+    from matplotlib.text import Text
+
+    texts: list[Any] = figure.findobj(Text)
+    fallback = fallback_for(text.get_text() for text in texts)
+    if fallback is None:
+        return False
+    fontManager.addfont(fallback)
+    for text in texts:
+        text.set_fontfamily([*text.get_fontfamily(), get_font(fallback).family_name])
+    return True
+
+
+def save(picture: Tensor, path: Path) -> None:
+    """Write a picture (1, 3, H, W) in [0, 1]; format, folder and errors are those of `picture_files.save_picture`."""
+    save_picture(to_picture(picture[0]), path)

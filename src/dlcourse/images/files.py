@@ -1,0 +1,216 @@
+"""Pictures between files and Pillow: out of any file as upright 8-bit sRGB, into a file as a whole or not at all."""
+
+import errno
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from dlcourse.images.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
+from dlcourse.images.tiff import piece_bytes
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # nothing else is tried; for EPS Pillow starts Ghostscript
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # of files in these formats
+MAX_MEMORY = 3 * 2**29  # bytes while an image is decoded and converted
+MAX_PIXELS = MAX_MEMORY // 12  # 134 million: room for cameras of 100 million; a progressive JPEG takes 12 bytes each
+MAX_WEBP_PIXELS = MAX_MEMORY // 32  # 50 million: its decoder holds several copies
+MAX_PIECE = 2**26  # bytes of a TIFF's strip or tile, if that is more than 8 bytes for each pixel of the image
+MAX_SIDE = 2**16  # no JPEG is longer
+TURNS = {  # EXIF's orientation -> what makes the image upright (CIPA DC-008, 4.6.4)
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its options
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),  # 4:4:4: colours as sharp as brightness
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {}),
+    ".tif": ("TIFF", {"compression": "tiff_lzw"}),
+    ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: the colours of transparent pixels too
+}
+
+
+class UnwantedPictureError(ValueError):
+    """What `examine` of `decode` raises: a picture that is whole but not wanted."""
+
+
+def open_picture(
+    path: str | Path, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
+) -> Image.Image:
+    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame), whatever kind of pixels it has.
+
+    Args:
+        path: the file.
+        background: what transparency is laid on, 8-bit RGB.
+        keep_alpha: leave transparency as it is.
+
+    Returns:
+        8-bit RGB in sRGB, upright by its EXIF tag; RGBA with keep_alpha, if any pixel is not opaque.
+
+    Raises:
+        ValueError: "PATH: reason", where there is no file, no picture of these kinds, one that is cut short or
+            damaged, one of more than MAX_PIXELS or with a side above MAX_SIDE, or one with integers beyond 16 bit or
+            floating-point values outside [0, 1].
+    """
+    try:
+        with open_file(Path(path)) as file:
+            return to_rgb(decode(file), background, keep_alpha)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Width and height of an image as its file states them, before it is turned upright; nothing is decoded.
+
+    Raises:
+        ValueError: as `open_picture`, but for damage to the pixels.
+    """
+    found = [(0, 0)]
+
+    def stop(picture: Image.Image) -> None:
+        found[0] = picture.size
+        raise UnwantedPictureError
+
+    try:
+        with open_file(Path(path)) as file, suppress(UnwantedPictureError):
+            decode(file, stop)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return found[0]
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file to be read, or ValueError with the reason."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # would wait, or deliver, for ever
+            raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise ValueError("no such file") from None
+    except IsADirectoryError:
+        raise ValueError("is a folder, not a picture") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda picture: None) -> Image.Image:
+    """The first picture in a file, loaded and upright, in the file's own mode; no code runs but Pillow's decoders.
+
+    Args:
+        file: whatever can be read and searched, a file or bytes in memory.
+        examine: is shown the picture before its pixels are decoded, when its size is known; may refuse it by a
+            UnwantedPictureError, or ask for coarser pixels by `draft`.
+
+    Raises:
+        ValueError: the reason, as in `open_picture`, or examine's.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's doubts about a file; what matters is an error
+            piece = piece_bytes(file)
+            with Image.open(file, formats=FORMATS) as picture:
+                refuse_huge(picture, piece)
+                examine(picture)
+                picture.load()
+                return upright(picture)
+    except UnidentifiedImageError:
+        raise ValueError(why_unidentified(file)) from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"refused as too large ({error})") from None
+    except UnwantedPictureError:
+        raise
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken picture ({error})"
+        raise ValueError(reason) from error
+    except Exception as error:  # decoders trip over damaged files in every way there is
+        raise ValueError(f"a broken picture ({' '.join(str(error).split()) or type(error).__name__})") from error
+
+
+def refuse_huge(picture: Image.Image, piece: int) -> None:
+    """Raise DecompressionBombError for an image beyond the limits; Pillow itself only warns so early.
+
+    Args:
+        picture: of known size, not decoded.
+        piece: bytes of its largest strip or tile, which are unpacked beside it.
+    """
+    pixels = picture.width * picture.height
+    most = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
+    if pixels > most or max(picture.size) > MAX_SIDE:
+        limits = f"at most {most / 1e6:.0f} million pixels, {MAX_SIDE} per side"
+        raise Image.DecompressionBombError(f"{picture.width} x {picture.height}; {limits}")
+    if piece > max(MAX_PIECE, 8 * pixels):
+        raise Image.DecompressionBombError(f"{picture.width} x {picture.height} in a strip or tile of {piece} bytes")
+
+
+def memory_of(picture: Image.Image) -> int:
+    """The bytes that it takes at most to decode and convert an image within the limits."""
+    most = {"WEBP": MAX_WEBP_PIXELS}.get(picture.format or "", MAX_PIXELS)
+    return picture.width * picture.height * MAX_MEMORY // most + (MAX_PIECE if picture.format == "TIFF" else 0)
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A decoded image as its EXIF tag says that it is to be seen."""
+    orientation = None
+    with suppress(Exception):  # a damaged EXIF block spoils no picture
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def why_unidentified(file: BinaryIO) -> str:
+    """What to tell about a file that no decoder accepts."""
+    file.seek(0)
+    start = file.read(4)
+    if not start:
+        return "an empty file"
+    if start in (b"II*\0", b"MM\0*"):
+        return "a TIFF of a kind that Pillow cannot read, such as colours in floating point"
+    return f"not a picture that can be read (the formats are {', '.join(FORMATS)})"
+
+
+def save_picture(image: Image.Image, path: str | Path) -> None:
+    """Write a picture as a whole file or not at all; it is sRGB and says so in an ICC profile.
+
+    Args:
+        image: of any mode; alpha is kept, but laid on white in a JPEG, which has none.
+        path: its suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4), .webp (lossless), .tif or .tiff;
+            its folder is created if need be.
+
+    Raises:
+        ValueError: another suffix.
+        OSError: "PATH: cannot be written (reason)".
+    """
+    path = Path(path)
+    if path.suffix.lower() not in WRITERS:
+        raise ValueError(f"{path}: the name of a picture must end in one of {', '.join(WRITERS)}")
+    file_format, options = WRITERS[path.suffix.lower()]
+    picture = to_rgb(image, keep_alpha=file_format != "JPEG")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as temporary:
+            picture.save(temporary, file_format, icc_profile=SRGB_PROFILE, **options)
+    except (OSError, ValueError) as error:  # ValueError: a WebP of more than 16383 pixels per side
+        reason = getattr(error, "strerror", None) or error
+        raise OSError(f"{path}: cannot be written ({reason})") from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, which takes its place in the end, or is removed if that is never reached."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

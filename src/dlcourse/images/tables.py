@@ -1,0 +1,164 @@
+"""Pictures in rows and columns with titles, on white."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from dlcourse.errors import UserError
+from dlcourse.images.fonts import font_for, legible
+
+MAX_PIXELS = 10**8  # of a whole sheet
+
+T = TypeVar("T")
+
+
+class Picture(Protocol):
+    """A picture that is there, as Pillow's are, or that is read when it is copied."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+
+    def copy(self) -> Image.Image:
+        """The picture itself."""
+
+
+Table = dict[tuple[str, str], T]  # (title of the row, title of the column) -> what is there; "" is no title
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What stands where, in pixels: cells of width x height, a gap between them, `left` of the first column."""
+
+    width: int
+    height: int
+    gap: int
+    left: int
+    font: ImageFont.FreeTypeFont
+
+    def fit(self, title: str) -> str:
+        """A title in lines no wider than a cell."""
+        return "\n".join(wrap(title, self.font, self.width))
+
+    def title_height(self, columns: Sequence[str]) -> int:
+        """Room for the highest title of a column and a little air; nothing where there are no titles."""
+        lines = max(self.fit(title).count("\n") + 1 for title in columns)
+        return lines * self.line_height() + self.gap // 2 if any(columns) else 0
+
+    def line_height(self) -> int:
+        """From one line of text to the next."""
+        return math.ceil(1.3 * self.font.size)
+
+
+def draw(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Image.Image:
+    """Tables beneath each other, the titles of the columns above them and those of the rows to the left.
+
+    Args:
+        tables: at least one, with at least one picture each; all pictures are fitted into equal cells, their aspect
+            ratios kept. Rows and columns come in the order in which they are first named.
+        height: of a cell, pixels; the width is that of the widest picture at this height.
+
+    Returns:
+        An RGB picture.
+
+    Raises:
+        UserError: a senseless height, or one at which the sheet is too large.
+    """
+    measures = measure(tables, height)
+    step = measures.width + measures.gap
+    axes = [(rows_of(table), columns_of(table)) for table in tables]
+    width = measures.left + step * max(len(columns) for _, columns in axes)
+    heights = [measures.title_height(columns) + (height + measures.gap) * len(rows) for rows, columns in axes]
+    between = 2 * measures.gap  # beside the gap that follows each row
+    total = measures.gap + sum(heights) + between * (len(tables) - 1)
+    if width * total > MAX_PIXELS:
+        raise UserError(f"a sheet of {width} x {total} pixels is too large; give a smaller --height than {height}")
+    sheet = Image.new("RGB", (width, total), "white")
+    top = measures.gap
+    for table, block_height in zip(tables, heights, strict=True):
+        draw_table(sheet, table, measures, top)
+        top += block_height + between
+    return sheet
+
+
+def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
+    """A picture with a heading above it, wrapped to its width."""
+    font = font_for(heading, font_size)
+    margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
+    lines = wrap(heading, font, picture.width - 2 * margin)
+    height = line * len(lines) + 2 * margin
+    sheet = Image.new("RGB", (picture.width, picture.height + height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, text in enumerate(lines):
+        draw.text((margin, margin + index * line), text, "black", font)
+    sheet.paste(picture, (0, height))
+    return sheet
+
+
+def measure(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Measures:
+    """The measures of a sheet with cells of this height."""
+    if not 16 <= height <= 4096:
+        raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
+    shapes = [picture.size for table in tables for picture in table.values()]
+    width = max(max(1, round(height * w / h)) for w, h in shapes)
+    titles = [title for table in tables for cell in table for title in cell]
+    font = font_for(titles, max(12, height // 14))
+    gap = max(6, height // 24)
+    lines = [line for table in tables for row in rows_of(table) for line in wrap(row, font, width)]
+    longest = math.ceil(max(font.getlength(line) for line in lines))
+    return Measures(width, height, gap, left=gap + (longest + gap if longest else 0), font=font)
+
+
+def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Picture], measures: Measures, top: int) -> None:
+    """Paste one table with its titles; `top` is where its first title begins."""
+    canvas = ImageDraw.Draw(sheet)
+    rows, columns = rows_of(table), columns_of(table)
+    width, height, gap = measures.width, measures.height, measures.gap
+    spacing = measures.line_height() - measures.font.getbbox("A")[3]  # Pillow's own idea of a line
+    top += measures.title_height(columns)
+    lefts = {column: measures.left + index * (width + gap) for index, column in enumerate(columns)}
+    tops = {row: top + index * (height + gap) for index, row in enumerate(rows)}
+    for column, left in lefts.items():
+        place = left + width / 2, float(top - gap // 2)
+        canvas.text(place, measures.fit(column), "black", measures.font, "md", spacing, align="center")
+    for row, y in tops.items():
+        place = float(measures.left - gap), y + height / 2
+        canvas.text(place, measures.fit(row), "black", measures.font, "rm", spacing, align="right")
+    for (row, column), picture in table.items():
+        fitted = ImageOps.contain(picture.copy(), (width, height), Image.Resampling.LANCZOS)
+        offset = (width - fitted.width) // 2, (height - fitted.height) // 2
+        sheet.paste(fitted, (lefts[column] + offset[0], tops[row] + offset[1]))
+
+
+def rows_of(table: Mapping[tuple[str, str], object]) -> list[str]:
+    """The titles of the rows."""
+    return list(dict.fromkeys(row for row, _ in table))
+
+
+def columns_of(table: Mapping[tuple[str, str], object]) -> list[str]:
+    """The titles of the columns."""
+    return list(dict.fromkeys(column for _, column in table))
+
+
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+    """Legible text in lines of at most `width` pixels, broken at line ends, at spaces, and within words too long."""
+    lines = []
+    for line in legible(text, font).split("\n"):
+        current = ""
+        for word in line.split(" "):
+            longer = f"{current} {word}" if current else word
+            if font.getlength(longer) <= width:
+                current = longer
+                continue
+            if current:
+                lines.append(current)
+            while len(word) > 1 and font.getlength(word) > width:
+                cut = next(n for n in range(len(word), 0, -1) if n == 1 or font.getlength(word[:n]) <= width)
+                lines.append(word[:cut])
+                word = word[cut:]
+            current = word
+        lines.append(current)
+    return lines

@@ -1,0 +1,136 @@
+"""Pictures between Pillow and tensors, and side by side."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from dlcourse.images.fonts import font_for, legible
+
+LARGEST_TABLE = 4096  # pixels per side, of a table of counts
+FULL = (8, 64, 129)  # its darkest shade
+
+
+def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
+    """An L, RGB or RGBA picture at another size, by Lanczos' filter; Pillow weighs colours by alpha meanwhile.
+
+    Args:
+        image: any size.
+        size: pixels on the longer side, the aspect ratio is kept; or [width, height] exactly.
+
+    Raises:
+        ValueError: a size below 1, or a list of other than two.
+    """
+    return image.resize(resized(image.size, size), Image.Resampling.LANCZOS)
+
+
+def resized(sides: tuple[int, int], size: int | list[int]) -> tuple[int, int]:
+    """What `resize` makes of (width, height)."""
+    wanted = [size, size] if isinstance(size, int) else size
+    if len(wanted) != 2 or min(wanted) < 1:
+        raise ValueError(f"size must be the longer side or [width, height], in pixels >= 1, got {size}")
+    if isinstance(size, int):
+        wanted = [max(1, round(side * size / max(sides))) for side in sides]
+    return wanted[0], wanted[1]
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """L, RGB or RGBA picture -> float (1, H, W), (3, H, W) or (4, H, W) in [0, 1]."""
+    pixels = np.atleast_3d(np.array(image, dtype=np.float32) / 255.0)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def to_picture(image: Tensor) -> Image.Image:
+    """(3, H, W) or (4, H, W) in [0, 1] -> RGB or RGBA picture; clamped and rounded, not truncated."""
+    pixels = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+
+
+def tile(images: Tensor, gap: int = 2) -> Tensor:
+    """Pictures in as many rows as columns, `gap` pixels of zeros apart: (N, C, H, W) -> (C, H', W').
+
+    One picture stays as it is. Between pictures of 3 channels is black, between those of 4, with alpha, nothing.
+    torchvision's make_grid does it too, but to import torchvision takes as long as to train a small classifier.
+    """
+    n, c, h, w = images.shape
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    padded = images.new_zeros(rows * columns, c, h + gap, w + gap)
+    padded[:n, :, :h, :w] = images
+    grid = padded.reshape(rows, columns, c, h + gap, w + gap).permute(2, 0, 3, 1, 4)
+    return grid.reshape(c, rows * (h + gap), columns * (w + gap))[
+        :, : rows * (h + gap) - gap, : columns * (w + gap) - gap
+    ]
+
+
+def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.Image:
+    """Pictures in rows of `columns`, each with its label beneath.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1]; small ones are enlarged by a whole factor so that labels can be read.
+        labels: N strings.
+    """
+    tile = max(images.shape[-2:])
+    factor = max(1, math.ceil(96 / tile))
+    font_size = max(11, tile * factor // 12)
+    font = font_for(labels, font_size)
+    width, height = images.shape[-1] * factor, images.shape[-2] * factor
+    caption = round(font_size * 1.6)
+    rows = math.ceil(len(images) / columns)
+    grid = Image.new("RGB", (columns * (width + 4) + 4, rows * (height + caption) + 4), "white")
+    draw = ImageDraw.Draw(grid)
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        left, top = 4 + index % columns * (width + 4), 4 + index // columns * (height + caption)
+        grid.paste(to_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
+        draw.text((left + width / 2, top + height + caption / 2 - 2), legible(label, font), "black", font, anchor="mm")
+    return grid
+
+
+def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column_title: str) -> Image.Image:
+    """A square table of numbers, each cell as dark as its share of its row; drawn without Matplotlib, in a millisecond.
+
+    A table that would be larger than LARGEST_TABLE has shades only.
+
+    Args:
+        counts: (C, C), whole numbers >= 0.
+        names: of the rows and of the columns.
+        row_title, column_title: what they are.
+    """
+    title = f"rows: {row_title}, columns: {column_title}"
+    font = font_for([title, *names], 14)
+    names = [legible(name, font) for name in names]
+    longest = round(max(font.getlength(name) for name in names))
+    margin, cell = max(48, longest + 16), max(48, longest + 12)  # the names fit beside the rows and above the columns
+    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    if margin + cell * len(names) > LARGEST_TABLE:
+        return map_of_shares(shares, title)
+    height = margin + cell * len(names) + 4
+    width = max(height, round(font.getlength(title)) + 12)
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    draw.text((6, 4), title, "black", font)
+    for row, name in enumerate(names):
+        middle = margin + cell * row + cell / 2
+        draw.text((margin - 6, middle), name, "black", font, anchor="rm")
+        draw.text((middle, margin - 6), name, "black", font, anchor="ms")
+        for column, (count, share) in enumerate(zip(counts[row].tolist(), shares[row].tolist(), strict=True)):
+            left, top = margin + cell * column, margin + cell * row
+            shade = tuple(round(255 + share * (full - 255)) for full in FULL)
+            draw.rectangle([left, top, left + cell - 1, top + cell - 1], shade, "lightgrey")
+            color = "white" if share > 0.5 else "black"
+            draw.text((left + cell / 2, top + cell / 2), str(count), color, font, anchor="mm")
+    return image
+
+
+def map_of_shares(shares: Tensor, title: str) -> Image.Image:
+    """Shares (C, C) in [0, 1] as shades of squares of at least two pixels, below a title."""
+    side = max(2, LARGEST_TABLE // len(shares))
+    shades = 255 + shares.float().cpu()[..., None] * (torch.tensor(FULL) - 255)  # (C, C, 3)
+    squares = Image.fromarray(shades.round().byte().numpy()).resize((side * len(shares),) * 2, Image.Resampling.NEAREST)
+    image = Image.new("RGB", (squares.width, squares.height + 24), "white")
+    ImageDraw.Draw(image).text((6, 4), title, "black", font_for([title], 14))
+    image.paste(squares, (0, 24))
+    return image

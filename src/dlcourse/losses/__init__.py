@@ -1,1 +1,0 @@
-"""Losses as pure functions that return the unweighted term; tasks weigh them."""

@@ -1,0 +1,299 @@
+"""VGG19 as a chain of named feature maps."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.files import torch_file
+
+# (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
+STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
+LAYERS = tuple(
+    name
+    for stage, (depth, _) in enumerate(STAGES, start=1)
+    for name in (*(f"{kind}{stage}_{i}" for i in range(1, depth + 1) for kind in ("conv", "relu")), f"pool{stage}")
+)
+PIXELS = "pixels"  # the picture itself, as a layer before the first
+POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+LEAST_STD = 1e-5  # of a channel, as a share of its layer's root mean square: above the rounding of float32
+# What the networks were trained on: (x - mean) / std for RGB in [0, 1]. The original VGG saw BGR in [0, 255].
+PREPROCESSING = {
+    "torchvision": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)),
+}
+
+
+class VGG19(nn.Module):
+    """The convolutional part of VGG19; its weights are frozen.
+
+    Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers; "pixels" is the input.
+
+    Args:
+        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialisation, from the
+            global generator), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a
+            state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
+        preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None goes by the names
+            in the file: Gatys' are converted ones.
+        pooling: "max" as trained, or "average" (smoother pictures; Gatys et al. 2016, section 2).
+        pooling_gain: factor on what the pooling gives, > 0; 2 makes average pooling about as strong as max pooling.
+        padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
+        channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
+            differs, so max pooling may choose another one of (nearly) equal neighbours.
+
+    Shape: images (N, 3, H, W) in [0, 1]; features (N, C, H / 2^k, W / 2^k).
+
+    Raises:
+        ValueError: an unknown option, or weights that cannot be had.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        weights: str,
+        preprocessing: str | None,
+        pooling: str,
+        pooling_gain: float,
+        padding: str,
+        channels_last: bool,
+    ):
+        super().__init__()
+        options = {
+            "pooling": (pooling, POOLINGS),
+            "padding": (padding, ("zeros", "reflect", "replicate")),
+            "preprocessing": (preprocessing, (None, *PREPROCESSING)),
+        }
+        for name, (value, known) in options.items():
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
+        if not pooling_gain > 0:
+            raise ValueError(f"pooling_gain must be positive, got {pooling_gain}")
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+            self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
+        self.pooling_gain = pooling_gain
+        self.uncalibrated: dict[str, tuple[Tensor, Tensor]] = {}
+        convolutions = {name: layer for name, layer in self.layers.named_children() if isinstance(layer, nn.Conv2d)}
+        state = orthogonal_weights(convolutions) if weights == "orthogonal" else read_weights(weights)
+        load_convolutions(convolutions, state, weights)
+        chosen = preprocessing or ("caffe" if "conv1_1.weight" in state else "torchvision")
+        if chosen == "caffe":
+            convolutions["conv1_1"].weight.data = convolutions["conv1_1"].weight.data.flip(1)  # BGR to RGB
+        mean, std = PREPROCESSING[chosen]
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1))
+        self.requires_grad_(False)
+        self.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+
+    def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+        """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed.
+
+        Raises:
+            ValueError: pictures that are too small: fewer than two positions would be left on a side.
+        """
+        height, width = images.shape[-2:]
+        if min(height, width) < smallest_side(wanted):
+            raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(wanted)}")
+        features = {PIXELS: images} if PIXELS in wanted else {}
+        x = (images - self.mean) / self.std
+        for name in down_to_deepest(wanted):
+            x = self.forward_layer(name, x)
+            if name in wanted:
+                features[name] = x
+        return features
+
+    def forward_layer(self, name: str, x: Tensor) -> Tensor:
+        """What the layer called `name` makes of its input."""
+        x = self.layers.get_submodule(name)(x)
+        return self.pooling_gain * x if name.startswith("pool") and self.pooling_gain != 1 else x
+
+    def truncate(self, wanted: Collection[str]) -> None:
+        """Let go of everything deeper than the deepest of the `wanted` layers."""
+        self.layers = self.layers[: len(down_to_deepest(wanted))]
+
+    @torch.no_grad()
+    def calibrate(
+        self,
+        pictures: Sequence[Tensor],
+        masks: Sequence[Tensor | None],
+        shares: Sequence[float],
+        wanted: Collection[str],
+    ) -> None:
+        """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over all `pictures`.
+
+        Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices. It
+        starts from the weights as they were at first, so that what was calibrated before leaves no trace. A channel
+        that does not vary, as none does on a picture of one colour, stays as it is. Each picture (1, 3, h, w) counts
+        its share, of a sum of 1, and where its mask (1, 1, h, w) says; None is everywhere.
+        """
+        xs = [(picture - self.mean) / self.std for picture in pictures]
+        for name in down_to_deepest(wanted):
+            layer = self.layers.get_submodule(name)
+            if isinstance(layer, nn.Conv2d):
+                assert layer.bias is not None
+                weight, bias = self.uncalibrated.setdefault(name, (layer.weight.clone(), layer.bias.clone()))
+                layer.weight.copy_(weight)
+                layer.bias.copy_(bias)
+                std, mean = std_mean_of_all([layer(x) for x in xs], masks, shares)
+                varies = std > LEAST_STD * (std.square() + mean.square()).mean().sqrt()
+                std, mean = std.where(varies, 1), mean.where(varies, 0)
+                layer.weight /= std.reshape(-1, 1, 1, 1)
+                layer.bias.copy_((layer.bias - mean) / std)
+            xs = [self.forward_layer(name, x) for x in xs]
+
+
+def std_mean_of_all(
+    features: Sequence[Tensor], masks: Sequence[Tensor | None], shares: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of each channel, (C,), over feature maps (1, C, h, w) that count `shares`."""
+    stds, means = map(torch.stack, zip(*map(std_mean, features, masks), strict=True))  # (pictures, C)
+    counted = torch.tensor(shares, device=means.device)[:, None]
+    mean = (counted * means).sum(0)
+    variance = (counted * (stds.square() + (means - mean).square())).sum(0)
+    return variance.sqrt(), mean
+
+
+def std_mean(feature: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean of each channel of a feature map (1, C, h, w) where a mask (1, 1, H, W) counts."""
+    if mask is None:
+        return torch.std_mean(feature, dim=(0, 2, 3))
+    mask = F.adaptive_avg_pool2d(mask, feature.shape[-2:])  # type: ignore[arg-type]
+    counted = mask / mask.mean()
+    mean = (counted * feature).mean((0, 2, 3))
+    return (counted * (feature - mean[:, None, None]).square()).mean((0, 2, 3)).sqrt(), mean
+
+
+def smallest_side(wanted: Collection[str]) -> int:
+    """Pixels that a picture needs on each side so that two positions are left in the deepest of the `wanted` layers."""
+    layers = down_to_deepest(wanted)
+    return 2 ** (1 + sum(name.startswith("pool") for name in layers)) if layers else 1
+
+
+def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:
+    """The layers from the first to the deepest of the `wanted` ones."""
+    return LAYERS[: 1 + max((LAYERS.index(name) for name in wanted if name != PIXELS), default=-1)]
+
+
+def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
+    """conv1_1 -> relu1_1 -> ... -> pool5. The activations are not in place: a tapped feature must stay as it is."""
+    plain, padded = partial(nn.Conv2d, kernel_size=3, padding=1), partial(PaddedConv2d, mode=padding)
+    convolution: Callable[[int, int], nn.Module] = plain if padding == "zeros" else padded
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    channels = 3
+    for stage, (depth, width) in enumerate(STAGES, start=1):
+        for index in range(1, depth + 1):
+            layers[f"conv{stage}_{index}"] = convolution(channels, width)
+            layers[f"relu{stage}_{index}"] = nn.ReLU()
+            channels = width
+        layers[f"pool{stage}"] = pool(2)
+    return layers
+
+
+class PaddedConv2d(nn.Conv2d):
+    """A 3x3 convolution of a picture padded by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
+
+    Args:
+        inputs, outputs: channels.
+        mode: "reflect" (mirrored at its outermost pixels) or "replicate" (these once more).
+    """
+
+    def __init__(self, inputs: int, outputs: int, mode: str):
+        super().__init__(inputs, outputs, 3)
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        return super().forward(Pad.apply(x, self.mode))
+
+
+class Pad(torch.autograd.Function):
+    """F.pad by one pixel, with a gradient that is summed in one order: torch's own differs from run to run on a GPU."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mode: str) -> Tensor:
+        """(N, C, H, W) -> (N, C, H + 2, W + 2)."""
+        ctx.source = {"reflect": 1, "replicate": 0}[mode]
+        return F.pad(x, (1, 1, 1, 1), mode)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """Every pixel gets the sum over its copies, (N, C, H + 2, W + 2) -> (N, C, H, W)."""
+        (grad,) = grads
+        of_x = grad[:, :, 1:-1, 1:-1].clone()
+        inside, first, last = (slice(1, -1), slice(None)), (0, ctx.source), (-1, -1 - ctx.source)  # padded, own
+        for (row, own_row), (column, own_column) in list(product((inside, first, last), repeat=2))[1:]:
+            of_x[:, :, own_row, own_column] += grad[:, :, row, column]
+        return of_x, None
+
+
+def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
+    """Random weights whose rows are orthogonal, of length sqrt 2, and biases of 0; with torchvision's names."""
+    state: dict[str, Tensor] = {}
+    for index, layer in zip(torchvision_indices(), convolutions.values(), strict=True):
+        state[f"features.{index}.weight"] = nn.init.orthogonal_(torch.empty(layer.weight.shape), gain=2**0.5)
+        state[f"features.{index}.bias"] = torch.zeros(layer.out_channels)
+    return state
+
+
+def read_weights(weights: str) -> dict[str, Tensor]:
+    """A state dict: torchvision's own of ImageNet, its random initialisation, or a file's."""
+    if weights == "random":
+        from torchvision.models import vgg19  # here: a run that needs no VGG does not wait for it
+
+        # the whole network is drawn, as the tutorial draws it, but its classifier is not kept
+        return {f"features.{name}": value for name, value in vgg19(weights=None).features.state_dict().items()}
+    if weights == "imagenet":
+        from torchvision.models import VGG19_Weights
+
+        source = VGG19_Weights.IMAGENET1K_V1
+        try:
+            return source.get_state_dict(progress=True, check_hash=True)
+        except OSError as error:
+            place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
+            raise ValueError(
+                f"weights=imagenet: {source.url} cannot be downloaded ({error}); put that file at {place}, "
+                "or do without: experiment=style_transfer_offline paints, sampler=project finds a picture's w and "
+                "extractor=faces compares without it"
+            ) from error
+    try:
+        return torch_file.load(weights)
+    except FileNotFoundError:
+        raise ValueError(f"weights={weights}: no such file (nor imagenet, random or orthogonal)") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error
+
+
+def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tensor], origin: str) -> None:
+    """Give the convolutions the weights of a VGG19 with Gatys' names or with torchvision's, in float32.
+
+    Raises:
+        ValueError: other names, or other shapes.
+    """
+    layouts = (
+        [f"{name}.{kind}" for name in convolutions for kind in ("weight", "bias")],
+        [f"features.{index}.{kind}" for index in torchvision_indices() for kind in ("weight", "bias")],
+    )
+    own = [tensor for layer in convolutions.values() for tensor in (layer.weight, layer.bias)]
+    for names in layouts:
+        found = [state.get(name) for name in names] if isinstance(state, dict) else []
+        if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own]:  # type: ignore[union-attr]
+            for layer, weight, bias in zip(convolutions.values(), found[::2], found[1::2], strict=True):
+                layer.weight, layer.bias = (nn.Parameter(tensor.detach().float()) for tensor in (weight, bias))  # type: ignore[union-attr]
+            return
+    raise ValueError(
+        f"weights={origin}: not VGG19's weights (features.0.weight, ... as torchvision has them, or conv1_1.weight, "
+        "... as Gatys has them, in VGG19's shapes)"
+    )
+
+
+def torchvision_indices() -> list[int]:
+    """Where the convolutions stand in torchvision's `features`, which count every layer."""
+    return [index for index, name in enumerate(LAYERS) if name.startswith("conv")]

@@ -1,0 +1,1 @@
+"""Hyper-parameter search: a study of trials, by one or several processes."""

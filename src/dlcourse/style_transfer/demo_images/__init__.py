@@ -1,0 +1,36 @@
+"""Pictures and masks for neural style transfer that need no file: wherever a path is asked for, their name will do.
+
+They are drawn by code: nothing to download, no licence to respect, and always the same pictures.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from dlcourse.style_transfer.demo_images.brushwork import painting
+from dlcourse.style_transfer.demo_images.mosaic import mosaic
+from dlcourse.style_transfer.demo_images.seascape import seascape
+
+# A second's work each: a process draws them once, and nobody changes what it is given.
+PICTURES: dict[str, Callable[[], Image.Image]] = {
+    "seascape": functools.cache(seascape),  # a lighthouse, a village and a sailing boat by the sea: 384 x 288
+    "painting": functools.cache(painting),  # suns over fields in thick, swirling brush strokes: 320 x 320
+    "mosaic": functools.cache(mosaic),  # warm broken tiles, set in rings: 320 x 320
+}
+
+
+def half(axis: int, is_flipped: bool) -> Image.Image:
+    """A mask that is white on one half, with a soft edge: L, 256 x 256."""
+    ramp = np.clip((np.arange(256) - 95.5) / 64, 0, 1)
+    values = np.broadcast_to(ramp[::-1] if is_flipped else ramp, (256, 256))
+    return Image.fromarray((255 * (values.T if axis else values)).round().astype(np.uint8))
+
+
+MASKS: dict[str, Callable[[], Image.Image]] = {
+    "left": lambda: half(0, True),
+    "right": lambda: half(0, False),
+    "top": lambda: half(1, True),
+    "bottom": lambda: half(1, False),
+}

@@ -1,0 +1,107 @@
+"""What a picture of neural style transfer is made from, and in which colours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from dlcourse.style_transfer.colors import luminance, match_luminance, match_moments, match_statistics, mixture, moments
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a picture is made from, at one size.
+
+    Attributes:
+        content: (1, 3, H, W) in [0, 1].
+        styles: one or more of any sizes, (1, 3, h, w) in [0, 1].
+        style_weights: how much each style counts.
+        content_mask: where the content counts, (1, 1, H, W) in [0, 1], or None: everywhere.
+        regions: for each style where it goes, (1, 1, H, W) in [0, 1]; empty: all styles go everywhere.
+        style_masks: for each style which part of it is imitated, (1, 1, h, w) in [0, 1], or None: all of it.
+    """
+
+    content: Tensor
+    styles: list[Tensor]
+    style_weights: list[float]
+    content_mask: Tensor | None
+    regions: list[Tensor]
+    style_masks: list[Tensor | None]
+
+    @property
+    def shares(self) -> list[float]:
+        """The weights of the styles, so that their sum is 1."""
+        return [weight / sum(self.style_weights) for weight in self.style_weights]
+
+    def compose(self, images: list[Tensor]) -> Tensor:
+        """One picture out of one for each style, all of the content's size.
+
+        Each has its region, and the content the rest; without regions it is the mean, in which they count as the
+        styles do.
+        """
+        if not self.regions:
+            return torch.stack([share * image for share, image in zip(self.shares, images, strict=True)]).sum(0)
+        covered = torch.stack(self.regions).sum(0)  # more than 1 where regions overlap
+        parts = [region * image for region, image in zip(self.regions, images, strict=True)]
+        return torch.stack(parts).sum(0) / covered.clamp(min=1) + self.content * (1 - covered).clamp(min=0)
+
+    def to(self, device: torch.device) -> "Pictures":
+        """All of them on `device`."""
+        return Pictures(
+            self.content.to(device),
+            [style.to(device) for style in self.styles],
+            self.style_weights,
+            None if self.content_mask is None else self.content_mask.to(device),
+            [region.to(device) for region in self.regions],
+            [None if mask is None else mask.to(device) for mask in self.style_masks],
+        )
+
+
+def styles_to_content(pictures: Pictures) -> Pictures:
+    """Each style in the colours that the content has where the style goes."""
+    styles = [
+        match_statistics(style, pictures.content, mask, region).clamp(0, 1)
+        for style, mask, region in zip(pictures.styles, pictures.style_masks, places(pictures), strict=True)
+    ]
+    return replace(pictures, styles=styles)
+
+
+def content_to_styles(pictures: Pictures) -> Pictures:
+    """The content in the colours of the styles: in each region of its style, without regions of all taken together."""
+    content, of_styles = pictures.content, list(map(moments, pictures.styles, pictures.style_masks))
+    if not pictures.regions:
+        of_styles = [mixture(of_styles, pictures.shares)] * len(of_styles)
+    matched = [
+        match_moments(content, moments(content, region), target).clamp(0, 1)
+        for region, target in zip(places(pictures), of_styles, strict=True)
+    ]
+    return replace(pictures, content=pictures.compose(matched))
+
+
+def without_chroma(pictures: Pictures) -> Pictures:
+    """All in grey; each style as bright, and of as much contrast, as the content where the style goes."""
+    styles = [
+        grey(match_luminance(style, pictures.content, mask, region)).clamp(0, 1)
+        for style, mask, region in zip(pictures.styles, pictures.style_masks, places(pictures), strict=True)
+    ]
+    return replace(pictures, content=grey(pictures.content), styles=styles)
+
+
+def places(pictures: Pictures) -> list[Tensor | None]:
+    """For each style where in the content it goes; None: everywhere."""
+    return [*pictures.regions] or [None] * len(pictures.styles)
+
+
+def grey(images: Tensor) -> Tensor:
+    """The luminance in three equal channels (N, 3, H, W)."""
+    return luminance(images).expand(-1, 3, -1, -1)
+
+
+# What becomes of the colours: the pictures as they are -> those that the transfer shall see
+COLORS: dict[str, Callable[[Pictures], Pictures]] = {
+    "free": lambda pictures: pictures,
+    "style_to_content": styles_to_content,
+    "content_to_style": content_to_styles,
+    "keep_chroma": without_chroma,
+}

@@ -1,0 +1,171 @@
+"""What a picture of neural style transfer is to agree with."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.style_transfer.inputs import Pictures
+from dlcourse.engine.optimization import Metrics
+from dlcourse.style_transfer.losses import range_penalty, total_variation, weighted
+from dlcourse.nn.vgg import LAYERS, PIXELS, VGG19, down_to_deepest, smallest_side
+
+
+class StyleObjective:
+    """L = alpha L_content + beta L_style (Gatys et al. 2016, eq. 7) + penalties on the pixels.
+
+    L_content compares features with the content picture's, L_style compares statistics of features with the style
+    pictures'; each is a weighted sum over layers. Several styles are either blended, by averaging their statistics,
+    or each has a region of the picture for itself.
+
+    Args:
+        model: makes the network of the features, when it is first needed: its weights may have to be downloaded, and
+            whatever else can be wrong is found out before. Runs of older versions have the network itself.
+        content_layers, style_layers: names of layers; "pixels" is the picture itself.
+        content_layer_weights, style_layer_weights: of each layer within its term; None is 1.
+        content_distance: (features, target) -> scalar.
+        style_statistic: (features (N, C, H, W), mask or None) -> (N, S, S), such as the Gram matrix.
+        style_distance: (statistic, target) -> scalar.
+        content_weight, style_weight: alpha, beta.
+        variation_weight, range_weight: of the total variation and of the soft wall around [0, 1].
+        calibrate: whether the features are first calibrated on the style pictures (for untrained weights).
+
+    Raises:
+        ValueError: an unknown layer, no layer at all, not as many weights as layers, or a weight below 0.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[], VGG19] | VGG19,
+        content_layers: list[str],
+        content_layer_weights: list[float] | None,
+        style_layers: list[str],
+        style_layer_weights: list[float] | None,
+        content_distance: Callable[[Tensor, Tensor], Tensor],
+        style_statistic: Callable[[Tensor, Tensor | None], Tensor],
+        style_distance: Callable[[Tensor, Tensor], Tensor],
+        content_weight: float,
+        style_weight: float,
+        variation_weight: float,
+        range_weight: float,
+        calibrate: bool,
+    ):
+        known = (PIXELS, *LAYERS)
+        unknown = [name for name in (*content_layers, *style_layers) if name not in known]
+        if unknown:
+            raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
+        if not content_layers and not style_layers:
+            raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
+        weights = {"content_weight": content_weight, "style_weight": style_weight}
+        weights |= {"variation_weight": variation_weight, "range_weight": range_weight}
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} must be at least 0, got {weight}")
+        self.make_model = (lambda: model) if isinstance(model, VGG19) else model
+        self.content_layers = weigh("content_layer_weights", content_layers, content_layer_weights)
+        self.style_layers = weigh("style_layer_weights", style_layers, style_layer_weights)
+        self.content_distance, self.style_distance = content_distance, style_distance
+        self.style_statistic = style_statistic
+        self.content_weight, self.style_weight = content_weight, style_weight
+        self.variation_weight, self.range_weight = variation_weight, range_weight
+        self.calibrate = calibrate
+
+    @cached_property
+    def model(self) -> VGG19:
+        """The network, no deeper than it is needed."""
+        model = self.make_model()
+        model.truncate(self.content_layers | self.style_layers)
+        return model
+
+    def to(self, device: torch.device) -> None:
+        """Move the network."""
+        self.model.to(device)
+
+    def needs(self) -> tuple[tuple[int, str], tuple[int, str]]:
+        """Of the content and of the styles: pixels that are needed on each side, and the layer that needs them."""
+        of_content = self.content_layers | self.style_layers
+        of_styles = of_content if self.calibrate else self.style_layers
+        content, styles = (
+            (smallest_side(layers), (down_to_deepest(layers) or (PIXELS,))[-1]) for layers in (of_content, of_styles)
+        )
+        return content, styles
+
+    @torch.no_grad()
+    def aim(self, pictures: Pictures) -> None:
+        """Compute the targets, once for all steps, in float32 whatever the precision of the steps.
+
+        Raises:
+            ValueError: a layer too deep for pictures of this size.
+        """
+        with torch.autocast(pictures.content.device.type, enabled=False):
+            self.compute_targets(pictures)
+
+    def compute_targets(self, pictures: Pictures) -> None:
+        """Calibrate the network, if it is wanted, and keep the features and statistics to be compared with."""
+        shares = pictures.shares
+        if self.calibrate:
+            layers = self.content_layers | self.style_layers
+            self.model.calibrate(pictures.styles, pictures.style_masks, shares, layers)
+        self.size = pictures.content.shape[-2:]
+        self.content_mask, self.regions = pictures.content_mask, pictures.regions
+        content = self.model(pictures.content, self.content_layers)
+        self.content_targets = {
+            name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
+        }
+        per_style = [self.statistics(*pair) for pair in zip(pictures.styles, pictures.style_masks, strict=True)]
+        if self.regions:
+            self.style_targets, self.style_shares = per_style, shares
+        else:
+            self.style_targets, self.style_shares = [mixture(per_style, shares)], [1.0]
+
+    def statistics(self, style: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+        """The statistic of each style layer of a picture."""
+        features = self.model(style, self.style_layers)
+        return {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
+
+    def __call__(self, image: Tensor) -> Metrics:
+        """The total and its unweighted terms, of a picture (1, 3, H, W)."""
+        features = self.model(image, self.content_layers | self.style_layers)
+        zero = image.new_zeros(())
+        content = zero
+        for name, weight in self.content_layers.items():
+            feature = weighted(features[name], at_size_of(features[name], self.content_mask))
+            content = content + weight * self.content_distance(feature, self.content_targets[name])
+        style = zero
+        regions: Sequence[Tensor | None] = self.regions or [None]
+        for region, targets, share in zip(regions, self.style_targets, self.style_shares, strict=True):
+            for name, weight in self.style_layers.items():
+                statistic = self.style_statistic(features[name], at_size_of(features[name], region))
+                style = style + share * weight * self.style_distance(statistic, targets[name])
+        outside = range_penalty(image)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.variation_weight > 0):
+            variation = total_variation(image)
+        total = self.content_weight * content + self.style_weight * style
+        total = total + self.range_weight * outside + self.variation_weight * variation
+        return {"loss": total, "content": content, "style": style, "range": outside, "variation": variation}
+
+
+def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str, float]:
+    """Layer -> weight, or ValueError if there are not as many weights as layers."""
+    if weights is None:
+        return dict.fromkeys(layers, 1.0)
+    if len(weights) != len(layers):
+        raise ValueError(f"{key} must be one for each of {len(layers)} layers, or null, got {weights}")
+    if not all(weight >= 0 for weight in weights):
+        raise ValueError(f"{key} must be at least 0, got {weights}")
+    return dict(zip(layers, weights, strict=True))
+
+
+def mixture(statistics: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
+    """The average of each statistic, weighted by `shares`, which sum to 1."""
+    return {
+        name: torch.stack([share * found[name] for share, found in zip(shares, statistics, strict=True)]).sum(0)
+        for name in statistics[0]
+    }
+
+
+def at_size_of(feature: Tensor, mask: Tensor | None) -> Tensor | None:
+    """A mask (1, 1, H, W) averaged down to the size of a feature map."""
+    return None if mask is None else F.adaptive_avg_pool2d(mask, feature.shape[-2:])  # type: ignore[arg-type]

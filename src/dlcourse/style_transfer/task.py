@@ -1,0 +1,233 @@
+"""Neural style transfer: descend on the pixels until features agree (Gatys, Ecker, Bethge 2016)."""
+
+import logging
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.style_transfer.dataset import ContentAndStyles
+from dlcourse.style_transfer.inputs import Pictures
+from dlcourse.style_transfer.dataset import read_picture
+from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
+from dlcourse.images.tensors import resize, to_tensor
+from dlcourse.engine.schedules import Schedule
+from dlcourse.engine.task import Images, Stateful, Task
+from dlcourse.style_transfer.canvas import Canvas
+from dlcourse.style_transfer.guard import Guard
+from dlcourse.style_transfer.objective import StyleObjective
+
+# The picture that the first scale starts from, by name; anything else is the path of a picture
+INITS = {
+    "content": lambda pictures: pictures.content,
+    "style": lambda pictures: pictures.compose(
+        [F.interpolate(style, pictures.content.shape[-2:], mode="bicubic") for style in pictures.styles]
+    ),
+    "noise": lambda pictures: torch.rand_like(pictures.content),
+}
+# When pixels are clamped to [0, 1]: (in each evaluation of the loss, after each update)
+CLAMPS = {"never": (False, False), "update": (False, True), "evaluation": (True, False)}
+
+
+class StyleTransfer(Task):
+    """Minimise an objective over the pixels, from coarse to fine; the best picture is the result.
+
+    The coarser scales have sizes of 1/sqrt 2, 1/2, ... of the content's and `steps_per_scale` steps each; the last
+    one has the rest. Every scale starts from the result of the one before with an optimizer that remembers nothing.
+    Coarse scales at which a picture is too small for the objective's layers are left out.
+
+    Args:
+        objective: what the picture is to agree with.
+        dataset: content and styles.
+        optimizer, scheduler: of the pixels.
+        init: the first picture: "content", "style", "noise", or the path of a picture.
+        clamp: "never" leaves the range to the objective's soft wall; "update" clamps to [0, 1] after each update (for
+            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does: behind the back of
+            L-BFGS, which then explodes (for comparison).
+        smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
+        steps_per_scale: >= 1.
+        averaging: beta in [0, 1) of the moving average of the pictures, which then is the result; 0 is none.
+        explosion, max_restarts: of `Guard`.
+
+    Raises:
+        ValueError: a value out of range, or a picture too small for the objective's layers at its full size.
+    """
+
+    def __init__(
+        self,
+        objective: StyleObjective,
+        dataset: ContentAndStyles,
+        optimizer: MakeOptimizer,
+        scheduler: Schedule,
+        init: str,
+        clamp: str,
+        smallest_size: int | None,
+        steps_per_scale: int,
+        averaging: float,
+        explosion: float,
+        max_restarts: int,
+    ):
+        if clamp not in CLAMPS:
+            raise ValueError(f"clamp must be one of {', '.join(CLAMPS)}, got {clamp!r}")
+        if smallest_size is not None and smallest_size < 16:
+            raise ValueError(f"smallest_size must be at least 16 pixels, or null, got {smallest_size}")
+        if steps_per_scale < 1:
+            raise ValueError(f"steps_per_scale must be at least 1, got {steps_per_scale}")
+        if not 0 <= averaging < 1:
+            raise ValueError(f"averaging must be in [0, 1), got {averaging}")
+        self.objective, self.dataset, self.init = objective, dataset, init
+        self.make_optimizer, self.schedule = optimizer, scheduler
+        self.clamps_evaluations, self.clamps_updates = CLAMPS[clamp]
+        longest_side = dataset.longest_side
+        self.sizes = large_enough(scale_sizes(smallest_size or longest_side, longest_side), dataset, objective)
+        self.steps_per_scale = steps_per_scale
+        self.canvas = Canvas(averaging)
+        self.guard = Guard(explosion, max_restarts)
+        self.result: Tensor | None = None
+
+    def setup(self, device: torch.device) -> None:
+        """Put the first picture on the easel."""
+        self.device = device
+        self.objective.to(device)
+        self.descent = Descent(self.canvas.parameters(), self.make_optimizer, self.schedule)
+        self.begin(self.first_picture(self.aim_at_scale(0)).to(device))
+
+    def aim_at_scale(self, scale: int) -> Pictures:
+        """Compute the targets of a scale; returns what they are of."""
+        self.scale, pictures = scale, self.dataset.at(self.sizes[scale]).to(self.device)
+        self.objective.aim(pictures)
+        return pictures
+
+    def first_picture(self, pictures: Pictures) -> Tensor:
+        """What `init` names, at the size of the content."""
+        if self.init in INITS:
+            return INITS[self.init](pictures)
+        height, width = pictures.content.shape[-2:]
+        return to_tensor(resize(read_picture("init", self.init), [width, height]))[None]
+
+    def begin(self, picture: Tensor) -> None:
+        """Start to descend from a picture of the current scale, on a loss whose largest slope is 1."""
+        self.canvas.put(picture)
+        self.guard.begin(picture)
+        (gradient,) = torch.autograd.grad(self.objective(self.canvas.image)["loss"], [self.canvas.image])
+        slope = float(gradient.abs().max())
+        self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
+
+    def networks(self) -> list[nn.Module]:
+        """VGG."""
+        return [self.objective.model]
+
+    def step(self) -> Metrics:
+        """One update of the picture."""
+        wanted = min(self.descent.updates // self.steps_per_scale, len(self.sizes) - 1)
+        if wanted != self.scale:
+            picture = self.canvas.average() if self.canvas.averaging else self.guard.best
+            self.aim_at_scale(wanted)
+            self.begin(enlarge(picture, self.objective.size))
+        before = self.canvas.image.detach().clone()
+        terms = self.descent.step(self.losses)
+        if not self.guard.accepts(float(terms["loss"]), before):
+            self.go_back(float(terms["loss"]))
+        if self.clamps_updates:
+            self.canvas.clamp()
+        self.canvas.note()
+        progress = {"size": self.sizes[self.scale], "restarts": self.guard.restarts}
+        return {f"train/{name}": value for name, value in terms.items()} | {
+            f"progress/{name}": value for name, value in progress.items()
+        }
+
+    def losses(self) -> Metrics:
+        """The objective of the picture as it is."""
+        if self.clamps_evaluations:
+            self.canvas.clamp()
+        return self.objective(self.canvas.image)
+
+    def go_back(self, loss: float) -> None:
+        """Return to the best picture of this scale, with an optimizer that remembers nothing and half the step."""
+        best = self.guard.best_loss
+        logging.getLogger(__name__).warning(
+            f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best picture"
+        )
+        self.canvas.put(self.guard.best)
+        self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.lr_factor / 2)
+
+    def is_finished(self) -> bool:
+        """Whether the loss has left the rails too often."""
+        return self.guard.is_exhausted()
+
+    @torch.no_grad()
+    def conclude(self) -> Metrics:
+        """Choose the result: of the best, the last and the average picture the one with the lowest loss."""
+        candidates = [self.guard.best, self.canvas.image, *([self.canvas.average()] if self.canvas.averaging else [])]
+        pictures = [picture.detach().clamp(0, 1) for picture in candidates]
+        losses = [self.objective(picture) for picture in pictures]
+        if self.guard.is_exhausted():
+            logging.getLogger(__name__).warning(
+                f"given up: the loss rose {self.guard.restarts} times; the result is the best picture so far; "
+                "try a smaller optimizer.lr, or smaller weights of the objective"
+            )
+        best = min(range(len(losses)), key=lambda index: nan_last(float(losses[index]["loss"])))
+        self.result = pictures[best]
+        return {f"result/{name}": value for name, value in losses[best].items()}
+
+    def visualize(self) -> Images:
+        """The result, or the picture as it is."""
+        picture = self.canvas.average() if self.result is None else self.result
+        return {"picture": self.dataset.finish(picture)}
+
+    def state(self) -> dict[str, Stateful]:
+        """This task, since the shape of its parts depends on the scale."""
+        return {"transfer": self}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The picture, the optimizer's memory, and the best picture so far."""
+        return {
+            "scale": self.scale,
+            "canvas": self.canvas.state_dict(),
+            "descent": self.descent.state_dict(),
+            "guard": self.guard.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a picture of any scale."""
+        self.aim_at_scale(state_dict["scale"])
+        self.begin(state_dict["canvas"]["image"].to(self.device))
+        self.canvas.load_state_dict(state_dict["canvas"])
+        self.descent.load_state_dict(state_dict["descent"])
+        self.guard.load_state_dict(state_dict["guard"])
+
+
+def scale_sizes(smallest: int, largest: int) -> list[int]:
+    """largest, largest / sqrt 2, largest / 2, ... down to `smallest`, in rising order."""
+    count = 1 + math.floor(2 * math.log2(largest / smallest) + 1e-9) if smallest < largest else 1
+    return [round(largest / 2 ** (index / 2)) for index in reversed(range(count))]
+
+
+def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleObjective) -> list[int]:
+    """Those of the rising `sizes` at which no picture is too small for the layers of the objective.
+
+    Raises:
+        ValueError: there is none.
+    """
+    needs, fitting, objection = objective.needs(), list(sizes), None
+    while found := dataset.too_small(fitting[0], *needs):
+        objection, cure = found
+        if len(fitting) == 1:
+            raise ValueError(f"{objection}; set {cure} or more")
+        del fitting[0]
+    if objection:
+        left_out = ", ".join(str(size) for size in sizes[: -len(fitting)])
+        logging.getLogger(__name__).warning(f"{objection}: no scale of {left_out} pixels")
+    return fitting
+
+
+def enlarge(picture: Tensor, size: torch.Size) -> Tensor:
+    """A picture at (height, width) `size`, smoothly."""
+    return F.interpolate(picture, size, mode="bicubic", align_corners=False)
+
+
+def nan_last(loss: float) -> float:
+    """The loss, or infinity where it is no number."""
+    return loss if math.isfinite(loss) else math.inf

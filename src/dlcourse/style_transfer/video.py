@@ -1,0 +1,151 @@
+"""Frames of a video in one style: which picture is painted from which, and how much the sequence flickers."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from dlcourse.engine.build import build, locate
+from dlcourse.datasets.sources import LEAVES_FOLDER, leaves_folder, report_files
+from dlcourse.datasets.system_files import is_system_file
+from dlcourse.errors import UserError
+from dlcourse.images.tensors import resize, to_tensor
+from dlcourse.images.files import SUFFIXES
+from dlcourse.reports.animation import opened
+from dlcourse.reports.runs import natural_order
+from dlcourse.style_transfer.task import StyleTransfer
+from dlcourse.style_transfer.objective import StyleObjective
+
+
+@dataclass(frozen=True)
+class FrameSequence:
+    """Frames, and the pictures that they become.
+
+    A later frame begins with the picture of the frame before: where nothing moves it is there already, so nothing
+    flickers, and few steps do (Ruder, Dosovitskiy, Brox 2016, section 4.1, the one without optical flow).
+
+    Args:
+        frames: a folder of pictures, which are taken in natural order of their names.
+        output: the folder for output/NAME.png of each frame.
+        steps_first: of a frame that begins with `task.init`, all scales together, >= 1.
+        steps_next: of a frame that begins with a picture, at full size only, >= 1.
+        from_last: whether later frames begin with the picture before; else every frame is painted like the first.
+
+    Raises:
+        ValueError: no such folder, no pictures in it, two frames of one name, an `output` that is no folder or the
+            frames' own, or a value out of range.
+    """
+
+    frames: str
+    output: str
+    steps_first: int
+    steps_next: int
+    from_last: bool
+
+    def __post_init__(self) -> None:
+        for name, steps in {"steps_first": self.steps_first, "steps_next": self.steps_next}.items():
+            if steps < 1:
+                raise ValueError(f"{name} must be at least 1, got {steps}")
+        found, output = frames_in(Path(self.frames)), Path(self.output)
+        if output.exists() and not output.is_dir():
+            raise ValueError(f"output={output}: is a file, not a folder")
+        if output.resolve() == Path(self.frames).resolve():
+            raise ValueError(f"output={output}: is the frames' own folder; choose another one")
+        folder = Path(self.frames)
+        links = {path.name: LEAVES_FOLDER for path in folder.iterdir() if leaves_folder(path, folder)}
+        report_files(self.frames, f"skipped {len(links)} files", links)
+        for first, second in pairwise(sorted(found, key=lambda path: path.stem)):
+            if first.stem == second.stem:
+                raise ValueError(f"frames={self.frames}: {first.name} and {second.name} would be the same picture")
+
+    def pictures(self) -> dict[Path, Path]:
+        """Frame -> its picture, in order."""
+        return {frame: Path(self.output, f"{frame.stem}.png") for frame in frames_in(Path(self.frames))}
+
+
+def frames_in(folder: Path) -> list[Path]:
+    """The pictures in a folder: 2.png before 10.png; hidden and system files are none, nor are links that leave it.
+
+    Raises:
+        ValueError: no such folder, or no pictures in it.
+    """
+    if folder.is_file():
+        film = shlex.quote(str(folder))
+        raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
+    if not folder.is_dir():
+        raise ValueError(f"frames={folder}: no such folder")
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and not is_system_file(path.name)]
+    pictures = [path for path in found if path.suffix.lower() in SUFFIXES and not leaves_folder(path, folder)]
+    if not pictures:
+        raise ValueError(f"frames={folder}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
+    return sorted(pictures, key=lambda path: natural_order(Path(path.name)))
+
+
+def content_size(config: dict[str, Any]) -> int | list[int]:
+    """The size that a config of style transfer gives its pictures.
+
+    Raises:
+        UserError: a config of another task.
+    """
+    target = locate(config["task"]["_target_"], "task")
+    if not (isinstance(target, type) and issubclass(target, StyleTransfer)):
+        raise UserError(f"task: {target.__name__} paints no content; try experiment=style_transfer_offline")
+    return config["dataset"]["content_size"]
+
+
+def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, **changes: Any) -> StyleTransfer:
+    """The task of one frame, with an objective that is there already and some arguments of the task changed."""
+    dataset = build(config["dataset"] | {"content": str(content)}, "dataset")
+    return build(config["task"] | {"objective": objective, "dataset": dataset} | changes, "task")
+
+
+def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator[Tensor]:
+    """Pictures as (3, H, W) in [0, 1], one at a time.
+
+    Args:
+        paths: files.
+        size: as of `images.resize`; None leaves them as they are.
+
+    Raises:
+        UserError: a broken file, or one that has another size than the first.
+    """
+    first: tuple[Path, tuple[int, int]] | None = None
+    for path in paths:
+        picture = opened(path) if size is None else resize(opened(path), size)
+        first = first or (path, picture.size)
+        if picture.size != first[1]:
+            here, there = (f"{width} x {height}" for width, height in (picture.size, first[1]))
+            raise UserError(f"{path}: has another size; it would be {here} pixels, {first[0]} {there}")
+        yield to_tensor(picture)
+
+
+def painted(pictures: dict[Path, Path], size: int | list[int]) -> list[Path]:
+    """The pictures that are there already.
+
+    Raises:
+        UserError: a broken one, or one of another size than the first frame, resized to `size`, has.
+    """
+    found = [picture for picture in pictures.values() if picture.exists()]
+    width, height = resize(opened(next(iter(pictures))), size).size
+    for picture in found:
+        if opened(picture).size != (width, height):
+            raise UserError(f"{picture}: is there already, but not of {width} x {height} pixels; choose another output")
+    return found
+
+
+def flicker(pictures: Iterable[Tensor]) -> float:
+    """mean_t mean_p |x_t,p - x_t-1,p| over neighbours in time t and over pixels and channels p; 0 for one picture.
+
+    Values are in [0, 1], so 1/255 is one level. Motion counts too: compare it with that of the frames at the same size.
+    """
+    changes = [float((after - before).abs().mean()) for before, after in pairwise(pictures)]
+    return sum(changes) / len(changes) if changes else 0.0
+
+
+def flicker_report(frames: float, pictures: float) -> dict[str, float | None]:
+    """The flicker of the frames, of their pictures, and the ratio: 1 changes as the frames do; None where they rest."""
+    return {"frames": frames, "pictures": pictures, "ratio": pictures / frames if frames else None}

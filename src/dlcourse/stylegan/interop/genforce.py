@@ -1,0 +1,75 @@
+"""genforce's files: the official graph with layers numbered through.
+
+Written by its converter {"generator", "discriminator", "generator_smooth"}, or while training
+{"models": the same, "running_metadata", ...}.
+"""
+
+from typing import Any
+
+from dlcourse.stylegan.interop.networks import Found
+from dlcourse.stylegan.interop.renaming import Rule, Weights, blocks_above, is_variables, single_number, synthesis_layer, without_module
+
+ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_smooth": "generator_ema"}
+
+
+def networks_of(content: Any) -> dict[str, Any]:
+    """Role -> variables, empty if there are none."""
+    models = content.get("models", content) if is_variables(content) else {}
+    named = {ROLES[name]: models[name] for name in ROLES if name in models} if is_variables(models) else {}
+    return {role: without_module(variables) for role, variables in named.items() if is_variables(variables)}
+
+
+def recognises(content: Any) -> bool:
+    """Whether something has genforce's layer names."""
+    networks = networks_of(content)
+    return any("synthesis.layer0.const" in variables or "input0.weight" in variables for variables in networks.values())
+
+
+def convert(content: Any, name: str) -> Found:
+    """Our weights of genforce's."""
+    found = Found("genforce checkpoint", {})
+    for role, variables in networks_of(content).items():
+        is_discriminator = role == "discriminator"
+        found.take(role, variables, (discriminator_rules if is_discriminator else generator_rules)(variables))
+        lod = single_number(variables.get("lod" if is_discriminator else "synthesis.lod"))
+        found.lod = max(found.lod, lod or 0.0)
+    return found
+
+
+def generator_rules(variables: Weights) -> list[Rule]:
+    """Layer 2 b and 2 b + 1 belong to resolution 4 * 2^b; output b is its ToRGB."""
+    top = blocks_above(variables, r"synthesis\.layer(\d+)\.bias") // 2
+
+    own = r"synthesis\.layer(\d+)\."
+    return [
+        Rule(r"synthesis\.lod", None),
+        Rule(r"(mapping\.dense\d+\.(?:weight|bias))", lambda match: match[1]),
+        Rule(r"mapping\.label_weight", lambda match: "mapping.label_concat.weight"),
+        Rule(r"truncation\.w_avg", lambda match: "w_avg"),
+        Rule(own + r"(const|weight|bias)", lambda match: f"{synthesis_layer(int(match[1]))}.{match[2]}"),
+        Rule(own + r"apply_noise\.weight", lambda match: f"{synthesis_layer(int(match[1]))}.noise.weight"),
+        Rule(own + r"apply_noise\.noise", lambda match: f"synthesis.noise{match[1]}"),
+        Rule(own + r"style\.(weight|bias)", lambda match: f"{synthesis_layer(int(match[1]))}.style_mod.{match[2]}"),
+        Rule(own + r"blur\.kernel", None),
+        Rule(
+            r"synthesis\.output(\d+)\.(weight|bias)",
+            lambda match: f"synthesis.to_rgb_lod{top - int(match[1])}.{match[2]}",
+        ),
+    ]
+
+
+def discriminator_rules(variables: Weights) -> list[Rule]:
+    """Layers 2 i and 2 i + 1 belong to resolution R / 2^i; the last three are those of 4x4."""
+    top = (blocks_above(variables, r"layer(\d+)\.bias") - 2) // 2
+
+    def layer(index: int) -> str:
+        resolution = 4 * 2 ** (top - index // 2)
+        last = {2 * top: "4x4.conv", 2 * top + 1: "4x4.dense0", 2 * top + 2: "4x4.dense1"}
+        return last.get(index, f"{resolution}x{resolution}.{('conv0', 'conv1_down')[index % 2]}")
+
+    return [
+        Rule(r"lod", None),
+        Rule(r"input(\d+)\.(weight|bias)", lambda match: f"from_rgb_lod{match[1]}.{match[2]}"),
+        Rule(r"layer(\d+)\.(weight|bias)", lambda match: f"{layer(int(match[1]))}.{match[2]}"),
+        Rule(r"layer(\d+)\.blur\.kernel", None),
+    ]

@@ -1,0 +1,64 @@
+"""lernapparat's .pt of 1024x1024: a state dict of modules, or the dump of official variables it was made from.
+
+The modules are the official graph with another epsilon (`variants.loose_generator`). Neither form has noise images,
+an average of w, or (the modules) RGB layers below the full resolution.
+"""
+
+from typing import Any
+
+from dlcourse.stylegan.interop import huangzh13, official
+from dlcourse.stylegan.interop.networks import VARIANTS, Found
+from dlcourse.stylegan.interop.renaming import Rule, is_variables, without_module
+
+CONST, SCORE, DUMPED = "g_synthesis.blocks.4x4.const", "4x4.dense1.weight", "G_synthesis/4x4/Const/const"
+
+
+def is_dump(content: Any) -> bool:
+    """Whether something is the variables of G, D and Gs under their official names."""
+    return (
+        isinstance(content, tuple | list)
+        and len(content) == 3
+        and all(map(is_variables, content))
+        and DUMPED in content[2]
+    )
+
+
+def recognises(content: Any) -> bool:
+    """Whether something has lernapparat's names."""
+    return is_dump(content) or (
+        is_variables(content)
+        and (CONST in without_module(content) or {SCORE, "fromrgb.weight"} <= without_module(content).keys())
+    )
+
+
+def convert(content: Any, name: str) -> Found:
+    """Our weights of lernapparat's."""
+    if is_dump(content):
+        found = Found("lernapparat's dump of official variables", {})
+        parts: list[Any] = [
+            (role, variables, official.RULES) for role, variables in zip(official.ROLES, content, strict=True)
+        ]
+    else:
+        variables = without_module(content)
+        found = Found("lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "loose_generator"}})
+        role = "generator_ema" if CONST in variables else "discriminator"
+        parts = [(role, variables, RULES)]
+    for role, variables, rules in parts:
+        found.take(role, variables, rules)
+    return found
+
+
+def block(resolution: str) -> str:
+    """The block of a resolution."""
+    return f"synthesis.{resolution}x{resolution}"
+
+
+RULES = (
+    Rule(r"g_mapping\.(dense\d+\.(?:weight|bias))", lambda m: f"mapping.{m[1]}"),
+    *huangzh13.leaf_rules(r"g_synthesis\.blocks\.(4)x4\.", block, "const", "conv"),
+    *huangzh13.leaf_rules(r"g_synthesis\.blocks\.(\d+)x\d+\.", block, "conv0_up", "conv1"),
+    Rule(r"g_synthesis\.torgb\.(weight|bias)", lambda m: f"synthesis.to_rgb_lod0.{m[1]}"),
+    Rule(r"fromrgb\.(weight|bias)", lambda m: f"from_rgb_lod0.{m[1]}"),
+    Rule(r"(\d+x\d+\.(?:conv0|conv1_down|conv|dense0|dense1)\.(?:weight|bias))", lambda m: m[1]),
+    Rule(r".*\.kernel", None),
+)

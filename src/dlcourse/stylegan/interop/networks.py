@@ -1,0 +1,298 @@
+"""From weights in our names to networks: sizes are read off the shapes, and what is missing is filled in and said."""
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.engine.build import NOTHING, TooLargeError, build_fitting, build_of_file
+from dlcourse.errors import UserError
+from dlcourse.stylegan.interop.renaming import Rule, Weights, rename
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.stylegan.networks.layers import RESOLUTIONS, channels_by_stage
+from dlcourse.engine.targets import NETWORKS
+
+FILL_SEED = 0
+W_AVG_SAMPLES = 10_000
+NOISE = r"synthesis\.noise\d+"
+COARSE_RGB = r"(?:synthesis\.to|from)_rgb_lod[1-9]\d*\.(?:weight|bias)"
+FILLABLE = rf"w_avg|{NOISE}|{COARSE_RGB}"
+ROLE_KINDS = {"generator_ema": "generator", "generator": "generator", "discriminator": "discriminator"}
+VARIANTS = "dlcourse.stylegan.networks.variants."
+
+
+@dataclass
+class Found:
+    """What a file holds, in our names.
+
+    Attributes:
+        format: whose file it is, for people.
+        networks: role (generator, discriminator, generator_ema) -> weights, as far as there are.
+        generator_options, discriminator_options: constructor arguments that shapes do not tell.
+        lod: the level of detail that training had reached.
+        trained_resolution: of a format whose networks are larger than what was trained; None if nothing tells.
+        notes: what a user should know.
+        has_old_average: whether the generator's average of w was not kept up to date.
+    """
+
+    format: str
+    networks: dict[str, Weights]
+    generator_options: dict[str, Any] = field(default_factory=dict)
+    discriminator_options: dict[str, Any] = field(default_factory=dict)
+    lod: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    has_old_average: bool = False
+    trained_resolution: int | None = 0
+
+    def take(self, role: str, variables: Mapping[str, Any], rules: Sequence[Rule]) -> Weights:
+        """Rename the variables of one network; what no rule knows is left out and noted."""
+        self.networks[role], unknown = rename(variables, rules)
+        if unknown:
+            self.notes.append(f"{role}: unknown variables left out: {some(unknown)}")
+        return self.networks[role]
+
+
+@dataclass
+class Pretrained:
+    """Networks of a file, each None where the file has none.
+
+    Attributes:
+        format: whose file it is, for people.
+        config: the `model` node that rebuilds them.
+        notes: what was missing and how it was filled, and what else a user should know.
+        has_old_average: whether the averaged generator's average of w was not kept up to date.
+    """
+
+    format: str
+    config: dict[str, Any]
+    generator: Generator | None = None
+    discriminator: Discriminator | None = None
+    generator_ema: Generator | None = None
+    notes: list[str] = field(default_factory=list)
+    has_old_average: bool = False
+
+
+def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
+    """The networks of a file that are wanted: all, or the generator to draw with, which is the averaged one if any."""
+    roles = [role for role in ROLE_KINDS if role in held]
+    return [role for role in roles if ROLE_KINDS[role] == "generator"][:1] if only_to_draw else roles
+
+
+def assemble(found: Found, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
+    """Networks of the weights, cut down to `resolution` if that is given.
+
+    Raises:
+        UserError: weights that do not make a network, or no such resolution in them.
+    """
+    pretrained = Pretrained(found.format, {}, notes=list(found.notes), has_old_average=found.has_old_average)
+    resolution = asked_resolution(found, pretrained.notes) if resolution is None else resolution
+    for role in chosen_roles(found.networks, only_to_draw):
+        kind = ROLE_KINDS[role]
+        weights = cut(found.networks[role], resolution)
+        if kind == "discriminator":
+            label_size = pretrained.config.get("generator", {}).get("label_size", 0)
+            node = discriminator_node(weights, label_size) | found.discriminator_options
+        else:
+            node = generator_node(weights) | found.generator_options
+        pretrained.config.setdefault(kind, node)
+        network, notes = load(role, node, weights)
+        setattr(pretrained, role, network)
+        pretrained.notes += notes
+    if not pretrained.config:
+        raise UserError("there is no generator in it" if only_to_draw else "it holds no network")
+    pretrained.notes += lod_notes(found.lod, found.networks, resolution)
+    return pretrained
+
+
+def asked_resolution(found: Found, notes: list[str]) -> int | None:
+    """The resolution that a format of fixed size was trained up to; None for whole networks.
+
+    Raises:
+        UserError: nothing in the file tells it.
+    """
+    if found.trained_resolution is None:
+        raise UserError("its networks have 1024x1024 whatever was trained, and it does not tell: give the resolution")
+    if found.trained_resolution:
+        notes.append(f"resolution {found.trained_resolution} is the finest that was trained; another can be given")
+    return found.trained_resolution or None
+
+
+def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) -> list[str]:
+    """What to do with a network that was still growing."""
+    whole = max(resolution_of(weights) for weights in networks.values())
+    trained = whole // 2 ** math.ceil(lod) if 0 < lod < len(RESOLUTIONS) else whole
+    if (resolution or whole) <= trained:
+        return []
+    return [f"level of detail {lod:g}: above {trained}x{trained} it is not yet, or half, trained and can be cut off"]
+
+
+def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
+    """A network with weights, and what was filled in.
+
+    Raises:
+        UserError: a variable is missing that cannot be filled in, is too many, or has a wrong shape.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = build_fitting(node, role, "its config", weights)
+    except TooLargeError:
+        with torch.device("meta"):  # without memory, for the place where it does not fit
+            check(role, build_of_file(node, role, "its config", NETWORKS, NOTHING), weights)
+        raise
+    check(role, network, weights)
+    missing = [name for name in network.state_dict() if name not in weights]
+    fillings, notes = fill(role, network, missing)
+    network.load_state_dict(weights | fillings, strict=False)
+    network.eval()
+    if "w_avg" in missing:
+        network.w_avg.copy_(estimated_w_avg(network))
+        notes.append(f"{role}: no average of w; estimated from {W_AVG_SAMPLES} latents of seed {FILL_SEED}")
+    return network, notes
+
+
+def check(role: str, network: Any, weights: Weights) -> None:
+    """Raise UserError unless the weights are those of the network, but for what can be filled in."""
+    if not isinstance(network, Generator | Discriminator):
+        raise UserError(f"its {role} is no network of StyleGAN")
+    state = network.state_dict()
+    lacking = [name for name in state if name not in weights and not re.fullmatch(FILLABLE, name)]
+    extra = [name for name in weights if name not in state]
+    if lacking or extra:
+        raise UserError(f"its {role} {f'lacks {some(lacking)}' if lacking else f'has {some(extra)} too many'}")
+    for name, value in weights.items():
+        if not isinstance(value, Tensor) or value.shape != state[name].shape:
+            shape = tuple(getattr(value, "shape", ()))
+            raise UserError(f"its {role}'s {name} is {shape}, where {tuple(state[name].shape)} fits")
+
+
+def fill(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
+    """Noise images from FILL_SEED, and zeros for the RGB layers of resolutions that are only passed through."""
+    fillings: Weights = {}
+    notes = []
+    random = torch.Generator().manual_seed(FILL_SEED)
+    noises = [name for name in missing if re.fullmatch(NOISE, name)]
+    if noises:
+        drawn = [torch.randn(network.get_buffer(name).shape, generator=random) for name in noises]
+        fillings |= dict(zip(noises, network.synthesis.arrange_noise(drawn), strict=True))
+        notes.append(f"{role}: no noise images; {len(noises)} drawn from seed {FILL_SEED}")
+    rgb = [name for name in missing if re.fullmatch(COARSE_RGB, name)]
+    if rgb:
+        fillings |= {name: torch.zeros_like(network.state_dict()[name]) for name in rgb}
+        notes.append(f"{role}: no RGB layers below the full resolution; zeros: it works at level of detail 0 only")
+    return fillings, notes
+
+
+@torch.no_grad()
+def estimated_w_avg(generator: Generator) -> Tensor:
+    """The mean of w over W_AVG_SAMPLES latents of FILL_SEED, labels drawn evenly: (w_dim,)."""
+    random = torch.Generator().manual_seed(FILL_SEED)
+    z = torch.randn(W_AVG_SAMPLES, generator.z_dim, generator=random)
+    if not generator.label_size:
+        return generator.mapping(z).mean(0)
+    classes = torch.randint(generator.label_size, (W_AVG_SAMPLES,), generator=random)
+    return generator.mapping(z, F.one_hot(classes, generator.label_size)).mean(0)
+
+
+def some(names: list[str]) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+# --- sizes ------------------------------------------------------------------------------------------------------
+
+
+def resolution_of(weights: Weights) -> int:
+    """The largest resolution that has a block.
+
+    Raises:
+        UserError: none has, or not every one below it.
+    """
+    blocks = {int(match[1]) for match in map(re.compile(r"(?:synthesis\.)?(\d+)x\1\..*").fullmatch, weights) if match}
+    largest = max(blocks, default=0)
+    if largest not in RESOLUTIONS or blocks != {2**log2 for log2 in range(2, largest.bit_length())}:
+        raise UserError(f"its blocks make no network: {', '.join(map(str, sorted(blocks))) or 'there are none'}")
+    return largest
+
+
+def cut(weights: Weights, resolution: int | None) -> Weights:
+    """The network of a smaller resolution inside that of `weights`: level of detail k becomes k - n.
+
+    Raises:
+        UserError: a resolution that the network does not reach.
+    """
+    whole = resolution_of(weights)
+    if resolution is None or resolution == whole:
+        return weights
+    if resolution not in RESOLUTIONS or resolution > whole:
+        raise UserError(f"its resolution is {whole}, so resolution must be a power of two from 8 to that")
+    shift = (whole // resolution).bit_length() - 1
+    kept: Weights = {}
+    for name, value in weights.items():
+        block = re.fullmatch(r"(?:synthesis\.)?(\d+)x\d+\..*", name)
+        noise = re.fullmatch(r"synthesis\.noise(\d+)", name)
+        rgb = re.fullmatch(r"((?:synthesis\.to|from)_rgb_lod)(\d+)(\..*)", name)
+        if rgb and int(rgb[2]) >= shift:
+            kept[f"{rgb[1]}{int(rgb[2]) - shift}{rgb[3]}"] = value
+        elif not rgb and (not block or int(block[1]) <= resolution) and (not noise or value.shape[-1] <= resolution):
+            kept[name] = value
+    return kept
+
+
+def size_of(weights: Weights, name: str, dim: int) -> int:
+    """One size of a variable.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if name not in weights or weights[name].ndim <= dim:
+        raise UserError(f"it has no fitting {name}")
+    return weights[name].shape[dim]
+
+
+def generator_node(weights: Weights) -> dict[str, Any]:
+    """The config node that the shapes describe."""
+    resolution = resolution_of(weights)
+    layers = len([name for name in weights if re.fullmatch(r"mapping\.dense\d+\.weight", name)])
+    label_size = size_of(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
+    inputs = size_of(weights, "mapping.dense0.weight", 1)
+    w_dim = size_of(weights, f"mapping.dense{layers - 1}.weight", 0)
+    width = size_of(weights, "mapping.dense0.weight", 0)
+    coarse = size_of(weights, "synthesis.4x4.const.const", 1)
+    fine = [size_of(weights, f"synthesis.{r}x{r}.conv1.weight", 0) for r in RESOLUTIONS if r <= resolution]
+    node: dict[str, Any] = {
+        "_target_": "dlcourse.stylegan.networks.generator.Generator",
+        "resolution": resolution,
+        "z_dim": inputs // 2 if label_size else inputs,
+        "w_dim": w_dim,
+        "label_size": label_size,
+        "mapping_layers": layers,
+    }
+    return node | ({"mapping_width": width} if width != w_dim else {}) | widths(resolution, [coarse, coarse, *fine])
+
+
+def discriminator_node(weights: Weights, label_size: int) -> dict[str, Any]:
+    """The config node that the shapes describe; `label_size` of the generator tells one class from none."""
+    resolution = resolution_of(weights)
+    outputs = size_of(weights, "4x4.dense1.weight", 0)
+    channels = [size_of(weights, "4x4.dense0.weight", 0), size_of(weights, "4x4.conv.weight", 0)]
+    channels += [size_of(weights, f"{r}x{r}.conv0.weight", 1) for r in RESOLUTIONS if r <= resolution]
+    node = {
+        "_target_": "dlcourse.stylegan.networks.discriminator.Discriminator",
+        "resolution": resolution,
+        "label_size": outputs if outputs > 1 else min(label_size, 1),
+    }
+    return node | widths(resolution, channels)
+
+
+def widths(resolution: int, channels: list[int]) -> dict[str, Any]:
+    """The rule that gives `channels` by stage, or the list itself."""
+    channel_base, channel_max = channels[-1] * resolution // 2, max(channels)
+    rule: dict[str, Any] = {"channel_base": channel_base, "channel_max": channel_max}
+    is_rule = channels_by_stage(resolution, channel_base, channel_max) == channels
+    return rule if is_rule else rule | {"channels": channels}

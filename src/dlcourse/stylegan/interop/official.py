@@ -1,0 +1,181 @@
+"""The official pickles, karras2019stylegan-*.pkl and network-snapshot-*.pkl: (G, D, Gs).
+
+Our weights are the official ones under their own names in lower case; convolutions are permuted, linear layers
+transposed, see `Generator` and `Discriminator`.
+"""
+
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcourse.errors import UserError
+from dlcourse.stylegan.interop.networks import Found
+from dlcourse.stylegan.interop.renaming import Rule, Weights, single_number, with_turned_kernels
+from dlcourse.stylegan.interop.unpickle import Array as StoredArray
+from dlcourse.stylegan.interop.unpickle import Network, Scalar
+
+ROLES = ("generator", "discriminator", "generator_ema")
+# options of the official networks that change what they compute but no shape: the values that we compute
+GRAPH_OPTIONS = {
+    "normalize_latents": True,
+    "nonlinearity": "lrelu",
+    "mapping_nonlinearity": "lrelu",
+    "use_wscale": True,
+    "use_styles": True,
+    "use_noise": True,
+    "use_pixel_norm": False,
+    "use_instance_norm": True,
+    "const_input_layer": True,
+    "blur_filter": [1, 2, 1],
+    "num_channels": 3,
+    "mbstd_num_features": 1,
+}
+
+
+def recognises(content: Any) -> bool:
+    """Whether something is one network of an official pickle, or three."""
+    networks = content if isinstance(content, tuple | list) else [content]
+    return any(isinstance(network, Network) for network in networks)
+
+
+def convert(content: Any, name: str) -> Found:
+    """Our weights of an official pickle's content.
+
+    Raises:
+        UserError: networks that are not StyleGAN v1's.
+    """
+    networks = content if isinstance(content, tuple | list) else [content]
+    if len(networks) not in (1, 3):
+        raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
+    found = Found("official StyleGAN pickle", {})
+    for place, network in enumerate(networks):
+        if network is None:
+            continue
+        if not isinstance(network, Network):
+            raise UserError(f"a pickle with a {type(network).__name__} among its networks")
+        variables = variables_of(network, "")
+        found.lod = max(found.lod, single_number(variables.get("lod")) or 0.0)
+        is_generator = any(key.startswith("G_synthesis/") for key in variables)
+        alone = "generator_ema" if is_generator else "discriminator"
+        role = ROLES[place] if len(networks) == 3 else alone
+        weights = found.take(role, variables, RULES)
+        found.networks[role] = turned_for(weights, options_of(network))
+        read_options(found, is_generator, options_of(network))
+    return found
+
+
+def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
+    """All variables under their whole official names, with those of the components.
+
+    Raises:
+        UserError: a description that holds no arrays.
+    """
+    variables: dict[str, Tensor] = {}
+    pairs, components = network.state.get("variables", []), network.state.get("components", {})
+    if not isinstance(pairs, list) or not isinstance(components, dict):
+        raise UserError("a network pickle without variables")
+    for pair in pairs:
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise UserError("a network pickle without variables")
+        variables[prefix + pair[0]] = number_of(pair[0], pair[1])
+    for component in components.values():
+        if not isinstance(component, Network):
+            raise UserError("a network pickle with a component that is no network")
+        variables |= variables_of(component, f"{component.state.get('name')}/")
+    return variables
+
+
+def number_of(name: str, value: Any) -> Tensor:
+    """A variable as a tensor; Python's own numbers are taken, too."""
+    if isinstance(value, StoredArray | Scalar):
+        return torch.from_numpy(value.array)
+    if isinstance(value, int | float):
+        return torch.tensor(float(value))
+    raise UserError(f"a network pickle whose {name} is no array")
+
+
+def options_of(network: Network) -> dict[str, Any]:
+    """The options that a network and its components were made with."""
+    options: dict[str, Any] = {}
+    for component in network.state.get("components", {}).values():
+        options |= options_of(component)
+    own = network.state.get("static_kwargs", {})
+    return options | (own if isinstance(own, dict) else {})
+
+
+def turned_for(weights: Weights, options: dict[str, Any]) -> Weights:
+    """Kernels as fused_scale="auto" stores them.
+
+    Raises:
+        UserError: another value than those of the official code.
+    """
+    fused_scale = options.get("fused_scale", "auto")
+    if fused_scale not in ("auto", True, False):
+        raise UserError(f"an official network with fused_scale={fused_scale!r}, which is not supported")
+    return weights if fused_scale == "auto" else with_turned_kernels(weights, are_turned=bool(fused_scale))
+
+
+def read_options(found: Found, is_generator: bool, options: dict[str, Any]) -> None:
+    """Take what shapes do not tell.
+
+    Raises:
+        UserError: an option that makes another graph.
+    """
+    for name, ours in GRAPH_OPTIONS.items():
+        if options.get(name, ours) != ours:
+            raise UserError(f"an official network with {name}={options[name]!r}, which is not supported")
+    if is_generator and isinstance(options.get("mapping_lrmul"), float):
+        found.generator_options["mapping_lr_multiplier"] = options["mapping_lrmul"]
+    group_size = options.get("mbstd_group_size", 4)
+    if not is_generator and isinstance(group_size, int) and group_size > 1 and group_size != 4:
+        found.discriminator_options["mbstd_group_size"] = group_size
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+PARTS = {
+    "Const": "const",
+    "Conv": "conv",
+    "Conv0": "conv0",
+    "Conv0_up": "conv0_up",
+    "Conv1": "conv1",
+    "Conv1_down": "conv1_down",
+    "Noise": "noise",
+    "StyleMod": "style_mod",
+    "LabelConcat": "label_concat",
+    "G_mapping": "mapping",
+    "G_synthesis": "synthesis",
+}
+
+
+def our_name(official: str) -> str:
+    """`G_synthesis/8x8/Conv0_up/StyleMod/bias` -> `synthesis.8x8.conv0_up.style_mod.bias`."""
+    parts = [PARTS.get(part, part) for part in official.split("/")]
+    renamed = [
+        re.sub(r"^Dense", "dense", part).replace("ToRGB", "to_rgb").replace("FromRGB", "from_rgb") for part in parts
+    ]
+    return ".".join(renamed)
+
+
+def to_torch(value: Tensor) -> Tensor:
+    """A kernel from (height, width, in, out) to (out, in, height, width); a matrix transposed."""
+    return value.permute(3, 2, 0, 1) if value.ndim == 4 else value.T if value.ndim == 2 else value
+
+
+LAYER = r"(?:Const|Conv|Conv0_up|Conv1|Conv0|Conv1_down|Dense[01])"
+RULES = (
+    Rule(r"(?:.*/)?lod", None),
+    Rule(r"dlatent_avg", lambda match: "w_avg"),
+    Rule(r"G_synthesis/(?:noise\d+|4x4/Const/const)", lambda match: our_name(match[0])),
+    Rule(r"G_mapping/LabelConcat/weight", lambda match: our_name(match[0])),
+    Rule(r"G_mapping/Dense\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
+    Rule(rf"G_synthesis/\d+x\d+/{LAYER}/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
+    Rule(
+        rf"G_synthesis/\d+x\d+/{LAYER}/(?:Noise|StyleMod)/(?:weight|bias)", lambda match: our_name(match[0]), to_torch
+    ),
+    Rule(r"G_synthesis/ToRGB_lod\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
+    Rule(rf"\d+x\d+/{LAYER}/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
+    Rule(r"FromRGB_lod\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
+)

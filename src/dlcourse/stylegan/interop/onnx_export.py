@@ -1,0 +1,80 @@
+"""A generator as an ONNX file, for programs without PyTorch; needs the extra `onnx`."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dlcourse.errors import UserError
+from dlcourse.stylegan.networks.generator import Generator
+
+INSTALL = "ONNX needs packages that are not installed: pip install 'dlcourse[onnx]'"
+MAX_BATCH = 1024
+
+
+class Pictures(nn.Module):
+    """z, truncation_psi and, of a conditional generator, labels -> images, with the stored noise."""
+
+    def __init__(self, generator: Generator):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, z: Tensor, truncation_psi: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(N, z_dim), (), (N, label_size) or None -> (N, 3, R, R)."""
+        return self.generator(z, labels, truncation_psi)
+
+
+def inputs_of(generator: Generator, batch: int, seed: int) -> dict[str, Tensor]:
+    """Inputs by their names in the file, drawn from a seed."""
+    random = torch.Generator().manual_seed(seed)
+    inputs = {"z": torch.randn(batch, generator.z_dim, generator=random), "truncation_psi": torch.tensor(0.7)}
+    if generator.label_size:
+        inputs["labels"] = torch.eye(generator.label_size)[torch.arange(batch) % generator.label_size]
+    return inputs
+
+
+@torch.no_grad()
+def write_onnx(generator: Generator, path: Path) -> None:
+    """Write the generator, for any number of images up to MAX_BATCH.
+
+    Raises:
+        UserError: the packages of the extra are missing.
+    """
+    inputs = inputs_of(generator, 2, seed=0)
+    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
+    sizes = {name: {0: batch} if value.ndim else None for name, value in inputs.items()}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own, about PyTorch
+            program = torch.onnx.export(
+                Pictures(generator).eval(),
+                kwargs=inputs,
+                dynamo=True,
+                verbose=False,
+                input_names=list(inputs),
+                output_names=["images"],
+                dynamic_shapes=sizes,
+            )
+    except ImportError as error:
+        raise UserError(f"{INSTALL} ({error})") from error
+    assert program is not None
+    program.save(path)
+
+
+@torch.no_grad()
+def onnx_error(generator: Generator, path: Path) -> float:
+    """The largest difference between the file's images and ours, relative to the largest value of ours.
+
+    Raises:
+        UserError: the packages of the extra are missing.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(f"{INSTALL} ({error})") from error
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = inputs_of(generator, 3, seed=1)
+    expected = Pictures(generator)(**inputs)
+    (images,) = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    return float((torch.from_numpy(images) - expected).abs().max() / expected.abs().max())

@@ -1,0 +1,64 @@
+"""What an update of a GAN is made from, and how it is divided. Letters: N images, L layers, r a layer's resolution."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from dlcourse.stylegan.networks.generator import Generator, mix_styles
+
+
+class Latents(NamedTuple):
+    """All that a minibatch of fakes follows from."""
+
+    z: Tensor  # (N, 2, z_dim), the second one for style mixing
+    labels: Tensor | None  # one-hot (N, label_size)
+    noise: list[Tensor]  # (N, 1, r, r) for each layer that is computed
+    crossover: int  # the first layer that takes its style from the second latent
+
+
+def draw_latents(
+    generator: Generator, batch_size: int, labels: Tensor | None, lod: float, mixing_probability: float
+) -> Latents:
+    """Latents ~ N(0, 1) and noise ~ N(0, 1) on the generator's device, and where the styles are mixed.
+
+    With `mixing_probability` the crossover is drawn from 1, ..., layers - 1, else there is none: one draw per
+    minibatch, among the layers that are computed at this level of detail, as in the official training.
+    """
+    device = generator.w_avg.device
+    layers = generator.num_layers - 2 * int(lod)
+    z = torch.randn(batch_size, 2, generator.z_dim, device=device)
+    sizes = [2 ** (layer // 2 + 2) for layer in range(layers)]
+    noise = [torch.randn(batch_size, 1, size, size, device=device) for size in sizes]
+    is_mixed = torch.rand(()) < mixing_probability
+    crossover = int(torch.randint(1, layers, ())) if is_mixed else layers
+    return Latents(z, labels, noise, crossover)
+
+
+def mixed_styles(generator: Generator, latents: Latents) -> tuple[Tensor, Tensor]:
+    """w = f(z) of the first latents (N, w_dim), and the styles after mixing (N, L, w_dim)."""
+    num_layers = generator.num_layers
+    w = generator.mapping(latents.z[:, 0], latents.labels)
+    styles = w[:, None].expand(-1, num_layers, -1)  # (N, L, w_dim)
+    if latents.crossover < len(latents.noise):
+        other = generator.mapping(latents.z[:, 1], latents.labels)[:, None].expand(-1, num_layers, -1)
+        styles = mix_styles(styles, other, latents.crossover, num_layers)
+    return w, styles
+
+
+def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
+    """A minibatch in equal parts that keep together what the minibatch standard deviation groups.
+
+    That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). A part holds whole groups, in their
+    order, so that scores, losses and gradients are those of the undivided minibatch, wherever `group_size` divides
+    N / parts; where it does not, groups are as large as they can be.
+
+    Raises:
+        ValueError: N cannot be divided by `parts`.
+    """
+    if len(batch) % parts:
+        raise ValueError(f"a minibatch of {len(batch)} images cannot be divided into {parts} equal parts")
+    share = len(batch) // parts
+    group_size = next(size for size in range(min(group_size, share), 0, -1) if share % size == 0)
+    groups = batch.unflatten(0, (group_size, parts, share // group_size))
+    return [part.flatten(0, 1) for part in groups.unbind(1)]

@@ -1,0 +1,1 @@
+"""How good generated images are, and what the styles do."""

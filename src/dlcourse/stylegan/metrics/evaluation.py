@@ -1,0 +1,248 @@
+"""All metrics of one generator against one data set."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, lerp
+
+from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.errors import UserError
+from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, style_effects
+from dlcourse.stylegan.metrics.extractors import Extractor
+from dlcourse.stylegan.metrics.fakes import Fakes
+from dlcourse.stylegan.metrics.frechet import frechet_distance, moments
+from dlcourse.stylegan.metrics.kernel import kernel_distance
+from dlcourse.stylegan.metrics.manifold import precision_recall
+from dlcourse.stylegan.metrics.path_length import path_lengths, slerp, trimmed_mean
+from dlcourse.stylegan.metrics.reals import Pictures, Reals, real_features
+from dlcourse.stylegan.metrics.separability import separability
+from dlcourse.stylegan.networks.generator import Generator, mix_styles
+from dlcourse.stylegan.sampling.drawing import check_finite, check_psi
+from dlcourse.stylegan.sampling.ranges import default_ranges
+
+Values = dict[str, float]
+OF_DISTRIBUTIONS = ("fd", "kid", "precision_recall")
+OF_PATHS = ("ppl",)
+OF_ATTRIBUTES = ("separability", "styles")
+METRICS = OF_DISTRIBUTIONS + OF_PATHS + OF_ATTRIBUTES
+WHOLE = "all"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was measured.
+
+    Attributes:
+        values: tag -> number.
+        effects: of style layers on attributes, where `styles` was asked for.
+    """
+
+    values: Values
+    effects: StyleEffects | None = field(default=None)
+
+
+class Evaluation:
+    """Measures a generator; the same seeds and settings give the same numbers, whatever the batch size.
+
+    Args:
+        extractor: what pictures are compared by; metrics of attributes and of separability need `FaceFeatures`.
+        metrics: some of fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in
+            Z and W, whole paths and ends), separability (in Z and W), styles (which style layers move which
+            attributes, and the colour scheme); None: all that the features and the data set allow.
+        num_images: fakes, and reals that they are compared with, >= 8; fewer where there are fewer than twice as many
+            reals, since baselines want two disjoint sets.
+        num_paths: of the path lengths, >= 1.
+        num_pairs: of the style swaps, >= 1.
+        truncation_psi: of all but the path lengths; 1 is the whole distribution.
+        batch_size: pictures at a time, >= 1.
+        seed: of the first fake; the others follow.
+        cache: folder where features of reals are kept; None: nowhere.
+
+    Raises:
+        ValueError: a value outside its range, or an unknown metric.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        metrics: list[str] | None,
+        num_images: int,
+        num_paths: int,
+        num_pairs: int,
+        truncation_psi: float,
+        batch_size: int,
+        seed: int,
+        cache: str | None,
+    ):
+        least = {"num_images": (num_images, 8), "num_paths": (num_paths, 1), "num_pairs": (num_pairs, 1)}
+        for name, (value, low) in (least | {"batch_size": (batch_size, 1), "seed": (seed, 0)}).items():
+            if value < low:
+                raise ValueError(f"{name} must be at least {low}, got {value}")
+        if metrics is not None and not (metrics and set(metrics) <= set(METRICS)):
+            raise ValueError(f"metrics must be some of {', '.join(METRICS)}, got {metrics}")
+        check_psi(truncation_psi)
+        self.extractor, self.metrics, self.cache = extractor, metrics, cache
+        self.num_images, self.num_paths, self.num_pairs = num_images, num_paths, num_pairs
+        self.truncation_psi, self.batch_size, self.seed = truncation_psi, batch_size, seed
+
+    def __call__(self, generator: Generator, dataset: Pictures, lod: float = 0.0) -> Values:
+        """The values alone, for TensorBoard during training; see `measure`."""
+        return self.measure(generator, dataset, lod).values
+
+    @torch.no_grad()
+    def measure(self, generator: Generator, dataset: Pictures, lod: float = 0.0) -> Findings:
+        """Everything asked for, by tag, such as metrics/faces_fd.
+
+        Args:
+            generator: the averaged one.
+            dataset: the reals.
+            lod: level of detail, while the generator grows; the reals are taken at full resolution.
+
+        Raises:
+            UserError: metrics that these features or this data set do not have, or a generator whose pictures, or what
+                is measured of them, are no finite numbers.
+        """
+        if dataset.resolution != generator.resolution:
+            sizes = f"{dataset.resolution} pixels per side, the generator {generator.resolution}"
+            raise UserError(f"the data set has {sizes}")
+        asked = set(self.chosen(dataset))
+        self.extractor.to(generator.w_avg.device)
+        fakes = Fakes(generator, self.extractor, self.truncation_psi, self.batch_size, lod)
+        values: Values = {}
+        if asked & {*OF_DISTRIBUTIONS, "separability"}:
+            reals = self.reals(dataset)
+            seeds = range(self.seed, self.seed + len(reals.reference))
+            w = fakes.w(seeds)
+            features = fakes.features(w, seeds)
+            values |= self.of_distributions(reals.reference, features.cpu(), asked)
+            if "separability" in asked:
+                values |= self.separabilities(features, {"z": fakes.z(seeds), "w": w})
+        if "ppl" in asked:
+            values |= self.path_lengths(fakes)
+        effects = self.effects(fakes) if "styles" in asked else None
+        return Findings(finite(values | ({} if effects is None else summary(effects))), effects)
+
+    @torch.no_grad()
+    def between_reals(self, dataset: Pictures) -> Values:
+        """The metrics of distributions with real pictures in the place of the fakes: the best that can be had."""
+        asked = set(self.chosen(dataset)) & {*OF_DISTRIBUTIONS}
+        return self.of_distributions(*self.reals(dataset), asked) if asked else {}
+
+    def chosen(self, dataset: Pictures) -> list[str]:
+        """The metrics that were asked for.
+
+        Raises:
+            UserError: these features or this data set do not have one of them.
+        """
+        possible = [*OF_DISTRIBUTIONS]
+        if self.extractor.is_smooth:
+            possible += OF_PATHS
+        if self.extractor.knows_attributes and isinstance(dataset, Faces):
+            possible += OF_ATTRIBUTES
+        asked = possible if self.metrics is None else self.metrics
+        if refused := [name for name in asked if name not in possible]:
+            raise UserError(
+                f"metrics={','.join(refused)}: not with {self.extractor.tag} features and this data set, which allow "
+                f"{', '.join(possible)}; attributes are known of the procedural faces alone, by extractor=faces"
+            )
+        return asked
+
+    def reals(self, dataset: Pictures) -> Reals:
+        """Features of two disjoint sets."""
+        return real_features(dataset, self.extractor, self.num_images, self.seed, self.batch_size, self.cache)
+
+    def of_distributions(self, reals: Tensor, fakes: Tensor, asked: Collection[str]) -> Values:
+        """Distances and overlap of two sets of features, as far as asked for."""
+        found: Values = {}
+        if "fd" in asked:
+            found["fd"] = frechet_distance(moments(reals), moments(fakes))
+        if "kid" in asked:
+            found["kid"] = kernel_distance(reals, fakes)
+        if "precision_recall" in asked:
+            found |= precision_recall(reals, fakes)._asdict()
+        return {f"metrics/{self.extractor.label(name)}": value for name, value in found.items()}
+
+    def separabilities(self, features: Tensor, spaces: dict[str, Tensor]) -> Values:
+        """Of each space. A continuous attribute counts as two classes, below and above the middle of its range."""
+        network = self.extractor.attribute_network()
+        reading = network.read(features)
+        labels = {}
+        for name, logits in reading.logits.items():
+            confidence, classes = logits.softmax(1).max(1)
+            labels[name] = classes, confidence
+        for name, values in reading.values.items():
+            distance = network.standardized(name, values)
+            labels[name] = (distance > 0).long(), distance.abs()
+        found: Values = {}
+        for space, points in spaces.items():
+            result = separability(points, labels)
+            found[f"metrics/separability_{space}"] = result.score
+            found[f"metrics/entropy_left_{space}"] = result.entropy_left
+        return found
+
+    def path_lengths(self, fakes: Fakes) -> Values:
+        """In Z and W, on whole paths and at their ends, without truncation, with the generator's own noise."""
+        fakes = fakes.in_double_precision()
+        generator, extractor = fakes.generator, fakes.extractor
+
+        def images(w: Tensor) -> Tensor:
+            styles = w[:, None].expand(-1, generator.num_layers, -1)
+            drawn = generator.synthesis(styles, "const", fakes.lod)
+            check_finite(drawn)
+            return (drawn + 1) / 2
+
+        found: dict[str, list[Tensor]] = {}
+        for seeds in fakes.batches(range(self.seed, self.seed + self.num_paths)):
+            others = range(seeds.start + self.num_paths, seeds.stop + self.num_paths)
+            labels = fakes.labels(seeds)
+            both = None if labels is None else labels.repeat(2, 1)
+            draws = [torch.rand(1, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+            z = fakes.z(seeds), fakes.z(others)
+            t = torch.stack(draws).to(z[0])  # (N, 1)
+            w = tuple(generator.mapping(one, labels) for one in z)
+
+            def of_z(z: Tensor, both: Tensor | None = both) -> Tensor:
+                return images(generator.mapping(z * z.shape[1] ** 0.5, both))
+
+            for name, place in {"full": t, "ends": torch.zeros_like(t)}.items():
+                lengths = path_lengths(*z, place, slerp, of_z, extractor)
+                found.setdefault(f"ppl_z_{name}", []).append(lengths)
+                lengths = path_lengths(w[0], w[1], place, lerp, images, extractor)
+                found.setdefault(f"ppl_w_{name}", []).append(lengths)
+        return {
+            f"metrics/{self.extractor.label(name)}": trimmed_mean(torch.cat(lengths)) for name, lengths in found.items()
+        }
+
+    def effects(self, fakes: Fakes) -> StyleEffects:
+        """Which attributes move when layers of one seed's picture take another seed's style."""
+        network, count = self.extractor.attribute_network(), self.num_pairs
+        first = range(self.seed, self.seed + count)
+        own, other = (fakes.styles(fakes.w(seeds)) for seeds in (first, range(first.stop, first.stop + count)))
+        layers = range(fakes.generator.num_layers)
+        swaps = default_ranges(len(layers)) | {str(layer): [layer, layer + 1] for layer in layers}
+        swaps[WHOLE] = [0, len(layers)]
+        before = fakes.look(own, network)
+        after = {name: fakes.look(mix_styles(own, other, *limits), network) for name, limits in swaps.items()}
+        return style_effects(network, before, after, list(SCALES))
+
+
+def finite(values: Values) -> Values:
+    """The values, or UserError if one is no finite number."""
+    wrong = [f"{tag} is {value}" for tag, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        raise UserError(
+            f"{', '.join(wrong)}: the weights of the generator, or of the features, are damaged or diverged"
+        )
+    return values
+
+
+def summary(effects: StyleEffects) -> Values:
+    """How often attributes of each scale move under each range of styles, means over the attributes: 9 numbers."""
+    found: Values = {}
+    for style_range in ("coarse", "middle", "fine"):
+        for scale in dict.fromkeys(SCALES.values()):
+            rates = [effects.rate(name, style_range) for name in effects.attributes if SCALES[name] == scale]
+            found[f"styles/{style_range}_moves_{scale}"] = sum(rates) / len(rates)
+    return found

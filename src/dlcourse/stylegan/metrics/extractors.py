@@ -1,0 +1,167 @@
+"""What pictures are compared by: features of a network. Letters: N pictures, F features."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.engine import checkpoint
+from dlcourse.files import torch_file
+from dlcourse.engine.build import build_fitting
+from dlcourse.errors import UserError
+from dlcourse.nn.vgg import VGG19
+from dlcourse.nn.attribute_network import AttributeNetwork
+from dlcourse.nn.vgg import LAYERS
+
+BUNDLED = Path(__file__).resolve().parents[3] / "checkpoints" / "face_attributes.pt"
+INCEPTION_URL = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+)
+
+
+class Extractor(nn.Module):
+    """Pictures (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
+
+    Attributes:
+        tag: what the values measured by it are called after.
+        knows_attributes: whether it reads the attributes of procedural faces.
+        is_smooth: whether it follows changes far below one grey level, as path lengths need.
+    """
+
+    tag: str
+    knows_attributes = False
+    is_smooth = True
+
+    def label(self, metric: str) -> str:
+        """The name of a metric by these features, such as faces_fd."""
+        return f"{self.tag}_{metric}"
+
+    def attribute_network(self) -> AttributeNetwork:
+        """The network that reads the attributes of procedural faces, if this is it.
+
+        Raises:
+            UserError: it is not.
+        """
+        raise UserError(f"{self.tag} features know no attributes; take extractor=faces")
+
+    def fingerprint(self) -> str:
+        """A hash of the name and the weights."""
+        digest = hashlib.sha256(self.tag.encode())
+        for name, tensor in self.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()[:20]
+
+
+class FaceFeatures(Extractor):
+    """This project's own features: what a network of experiment=face_attributes sees before its heads.
+
+    Distances between them mean something for the procedural faces, and are no FID.
+
+    Args:
+        weights: a run or a checkpoint of that experiment; None is the bundled one.
+
+    Raises:
+        UserError: no such checkpoint, or one of another task.
+    """
+
+    tag = "faces"
+    knows_attributes = True
+
+    def __init__(self, weights: str | None):
+        super().__init__()
+        path = checkpoint.newest(BUNDLED if weights is None else Path(weights))
+        saved = checkpoint.load(path)
+        node, weights = saved["config"].get("model"), saved["state"].get("model")
+        network = build_fitting(node, "model", path, weights)
+        if not isinstance(network, AttributeNetwork):
+            raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
+        checkpoint.restore(saved, {"model": network}, path)
+        checkpoint.refuse_not_finite(network.state_dict(), f"{path}: its network")
+        self.network = network.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] -> (N, F)."""
+        return self.network.features(images)
+
+    def attribute_network(self) -> AttributeNetwork:
+        """The network itself."""
+        return self.network
+
+
+class Vgg19Features(Extractor):
+    """The mean over positions of one layer of VGG19; pictures below 64 pixels are enlarged.
+
+    Args:
+        weights: see `VGG19`.
+        layer: its name, such as relu5_1.
+
+    Raises:
+        ValueError: weights that cannot be had, or no such layer.
+    """
+
+    tag = "vgg19"
+
+    def __init__(self, weights: str, layer: str):
+        super().__init__()
+        if layer not in LAYERS:
+            raise ValueError(f"layer must be one of {', '.join(LAYERS)}, got {layer!r}")
+        try:
+            self.network = VGG19(
+                weights, preprocessing=None, pooling="max", pooling_gain=1.0, padding="zeros", channels_last=False
+            )
+        except ValueError as error:  # its own way out is for style transfer
+            raise ValueError(f"{str(error).partition(', or paint')[0]}, or take extractor=faces") from error
+        self.layer = layer
+        self.network.truncate([layer])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] -> (N, F)."""
+        if images.shape[-1] < 64:
+            images = F.interpolate(images, (64, 64), mode="bilinear", align_corners=False)
+        return self.network(images, [self.layer])[self.layer].mean((2, 3))
+
+
+class InceptionFeatures(Extractor):
+    """The 2048 features of TensorFlow's Inception v3, those of FID and KID, by torch-fidelity.
+
+    Args:
+        weights: torch-fidelity's file; None looks for it in torch's cache. Nothing is downloaded.
+
+    Raises:
+        ValueError: torch-fidelity or the weights are missing.
+    """
+
+    tag = "inception"
+    is_smooth = False  # it takes whole grey levels
+
+    def __init__(self, weights: str | None):
+        super().__init__()
+        try:
+            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+        except ImportError:
+            raise ValueError(
+                "Inception comes with torch-fidelity, which is missing: pip install torch-fidelity"
+            ) from None
+        name = INCEPTION_URL.rpartition("/")[2]
+        path = Path(torch.hub.get_dir(), "checkpoints", name) if weights is None else Path(weights)
+        if not path.is_file():
+            raise ValueError(
+                f"Inception's weights are not there: put {INCEPTION_URL} at {path}, or take extractor=faces"
+            )
+        try:
+            torch_file.load(path)  # torch-fidelity would run code in the file
+            self.network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
+        except Exception as error:  # a broken or hostile file fails in any of pickle's and zip's ways
+            reason = str(error).strip().partition("\n")[0]
+            raise ValueError(f"{path}: not the weights of torch-fidelity's Inception ({reason})") from error
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] -> (N, 2048)."""
+        return self.network((images * 255).round().to(torch.uint8))[0]
+
+    def label(self, metric: str) -> str:
+        """Its distances have names of their own."""
+        return {"fd": "fid", "kid": "kid"}.get(metric, super().label(metric))

@@ -1,0 +1,129 @@
+"""The discriminator: ProGAN's, with blurs before the strides.
+
+Letters: N images, C channels, H x W pixels, R resolution.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, lerp, nn
+
+from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, Linear, check_labels, downscale, lrelu, minibatch_stddev, split_lod, widths_by_stage
+
+
+class Discriminator(nn.Module):
+    """Raw scores (logits) of images   (Karras et al. 2018, arXiv:1710.10196, table 2).
+
+    The state dict holds the official variables under their own names in lower case: `FromRGB_lod0/weight` is
+    `from_rgb_lod0.weight`, `8x8/Conv1_down/bias` is `8x8.conv1_down.bias`, `4x4/Dense0/weight` is
+    `4x4.dense0.weight`. From TensorFlow's order convolutions are permuted (3, 2, 0, 1) and linear layers
+    transposed.
+
+    Args:
+        resolution: R, a power of two from 8 to 1024.
+        channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
+        label_size: classes; 0 makes it unconditional.
+        mbstd_group_size: images per group of the minibatch standard deviation; None takes the whole batch.
+        channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
+        parts: the graph, see `variants`.
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        channel_base: int,
+        channel_max: int,
+        label_size: int,
+        mbstd_group_size: int | None = 4,
+        channels: list[int] | None = None,
+        parts: "DiscriminatorParts | None" = None,
+    ):
+        super().__init__()
+        if label_size < 0:
+            raise ValueError(f"label_size must be 0 (no labels) or the number of classes, got {label_size}")
+        if mbstd_group_size is not None and mbstd_group_size < 1:
+            raise ValueError(f"mbstd_group_size must be at least 1, got {mbstd_group_size}")
+        stages = widths_by_stage(resolution, channel_base, channel_max, channels)
+        parts = DiscriminatorParts() if parts is None else parts
+        self.activate_rgb = parts.activate_rgb
+        self.resolution, self.label_size = resolution, label_size
+        self.mbstd_group_size = sys.maxsize if mbstd_group_size is None else mbstd_group_size
+        self.top = resolution.bit_length() - 1  # log2(R)
+        for log2 in range(self.top, 1, -1):
+            self.add_module(f"from_rgb_lod{self.top - log2}", Conv2d(3, stages[log2 - 1], parts.rgb_kernel_size))
+        for log2 in range(self.top, 2, -1):
+            self.add_module(f"{2**log2}x{2**log2}", parts.down_block(stages[log2 - 1], stages[log2 - 2]))
+        self.add_module("4x4", parts.score_block(stages[1], stages[0], max(label_size, 1), self.mbstd_group_size))
+
+    def forward(self, images: Tensor, labels: Tensor | None = None, lod: float = 0.0) -> Tensor:
+        """Scores, (N, 3, R, R) -> (N, 1).
+
+        At level of detail k + t the images are scaled down to R / 2^k, and the features behind the first
+        block fade by t towards those of R / 2^(k + 1). Blocks beyond R / 2^k are not computed.
+
+        Args:
+            images: in about [-1, 1]; (N, 3, R / 2^k, R / 2^k) is taken as it is.
+            labels: one-hot rows (N, label_size), exactly if label_size > 0.
+            lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
+
+        Raises:
+            ValueError: arguments that do not fit the network.
+        """
+        skipped, fade = split_lod(lod, self.resolution)
+        if images.shape[1:] not in {(3, size, size) for size in (self.resolution, self.resolution >> skipped)}:
+            wanted = f"(N, 3, {self.resolution}, {self.resolution})"
+            raise ValueError(f"images must be {wanted}, got {tuple(images.shape)}")
+        check_labels(labels, images.shape[0], self.label_size)
+        images = downscale(images, images.shape[2] // (self.resolution >> skipped))  # (N, 3, R / 2^k, R / 2^k)
+        x = self.activate_rgb(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
+        for log2 in range(self.top - skipped, 2, -1):
+            x = self.get_submodule(f"{2**log2}x{2**log2}")(x)  # (N, C', H / 2, W / 2)
+            if fade and log2 == self.top - skipped:
+                from_rgb = self.get_submodule(f"from_rgb_lod{skipped + 1}")
+                x = lerp(x, self.activate_rgb(from_rgb(downscale(images, 2))), fade)
+        scores = self.get_submodule("4x4")(x)  # (N, max(label_size, 1))
+        return scores if labels is None else (scores * labels).sum(dim=1, keepdim=True)  # (N, 1)
+
+
+class DownBlock(nn.Module):
+    """Convolution, then blur and convolution to half the size: (N, C, H, W) -> (N, C', H / 2, W / 2)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv0 = Conv2d(inputs, inputs, 3)
+        self.conv1_down = BlurDownConv2d(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C', H / 2, W / 2)."""
+        return lrelu(self.conv1_down(lrelu(self.conv0(x))))
+
+
+class ScoreBlock(nn.Module):
+    """Minibatch standard deviation, convolution and two linear layers: (N, C, 4, 4) -> (N, outputs)."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, mbstd_group_size: int):
+        super().__init__()
+        self.mbstd_group_size = mbstd_group_size
+        self.conv = Conv2d(inputs + 1, inputs, 3)
+        self.dense0 = Linear(16 * inputs, hidden)
+        self.dense1 = Linear(hidden, outputs, gain=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 4, 4) -> (N, outputs)."""
+        x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
+        x = lrelu(self.conv(x)).flatten(1)  # (N, 16 C)
+        return self.dense1(lrelu(self.dense0(x)))  # (N, outputs)
+
+
+@dataclass(frozen=True)
+class DiscriminatorParts:
+    """What a discriminator is put together from: by default the official graph; others are in variants.py."""
+
+    rgb_kernel_size: int = 1
+    activate_rgb: Callable[[Tensor], Tensor] = lrelu
+    down_block: type[DownBlock] = DownBlock
+    score_block: type[ScoreBlock] = ScoreBlock

@@ -1,0 +1,270 @@
+"""The synthesis network: styles and noise -> images.
+
+Letters: N images, C channels, H x W pixels, R resolution, L layers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlcourse.stylegan.networks.adain import adain, is_eager_on_cpu, row_pieces
+from dlcourse.stylegan.networks.layers import EPSILON, GAIN, Blur, Conv2d, Linear, lrelu, pixel_norm, split_lod, up_kernel, upscale
+
+Noise = str | Sequence[Tensor] | torch.Generator
+Layout = tuple[torch.dtype, torch.memory_format]
+NOISE_SOURCES: dict[str, Callable[[Tensor, int], Tensor | None]] = {
+    "const": lambda stored, batch: stored,
+    "random": lambda stored, batch: stored.new_empty(batch, *stored.shape[1:]).normal_(),
+    "none": lambda stored, batch: None,
+}
+FIRST_TURNED_RESOLUTION = 128  # from here on the official graph stores kernels turned by 180 degrees
+
+
+class Synthesis(nn.Module):
+    """A learned constant, grown by blocks from 4x4 to R x R, each layer steered by its own style.
+
+    Two layers per resolution, L = 2 log2(R) - 2. Each resolution has a ToRGB, so that the network can be
+    grown (Karras et al. 2018, figure 2): the image at level of detail k + t is that of R / 2^k faded by t
+    towards that of R / 2^(k + 1), upscaled to R. Blocks beyond R / 2^k are not computed.
+    """
+
+    def __init__(self, resolution: int, w_dim: int, channels: Sequence[int], parts: "GeneratorParts"):
+        super().__init__()
+        self.resolution, self.w_dim = resolution, w_dim
+        self.top = resolution.bit_length() - 1  # log2(R)
+        self.num_layers = 2 * self.top - 2
+        self.arrange_noise = parts.arrange_noise
+        self.add_module("4x4", ConstBlock(channels[1], w_dim, parts))
+        for log2 in range(3, self.top + 1):
+            block = UpBlock(channels[log2 - 2], channels[log2 - 1], w_dim, 2**log2, parts)
+            self.add_module(f"{2**log2}x{2**log2}", block)
+        for log2 in range(2, self.top + 1):
+            self.add_module(f"to_rgb_lod{self.top - log2}", Conv2d(channels[log2 - 1], 3, 1, gain=1))
+        for layer in range(self.num_layers):
+            size = 2 ** (layer // 2 + 2)
+            self.register_buffer(f"noise{layer}", torch.randn(1, 1, size, size))
+
+    def forward(self, styles: Tensor, noise: Noise = "const", lod: float = 0.0, is_upscaled: bool = True) -> Tensor:
+        """Images in about [-1, 1], (N, L, w_dim) -> (N, 3, R, R).
+
+        Args:
+            styles: one w per layer.
+            noise: "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors
+                (N or 1, 1, r, r); those of blocks that are not computed may be left out.
+            lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
+            is_upscaled: False leaves images at their own (N, 3, R / 2^k, R / 2^k).
+
+        Raises:
+            ValueError: arguments that do not fit the network.
+        """
+        if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
+            wanted = f"(N, {self.num_layers}, {self.w_dim})"
+            raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
+        skipped, fade = split_lod(lod, self.resolution)
+        styles = styles.contiguous()  # products may round by their input's strides: an expanded w gives the same bits
+        noises = self.layer_noises(noise, styles.shape[0], self.num_layers - 2 * skipped)
+        x = coarse = self.get_submodule("4x4")(styles[:, :2], noises[:2])  # (N, C, 4, 4)
+        for log2 in range(3, self.top - skipped + 1):
+            block, layers = self.get_submodule(f"{2**log2}x{2**log2}"), slice(2 * log2 - 4, 2 * log2 - 2)
+            coarse, x = x, block(x, styles[:, layers], noises[layers])  # (N, C', 2H, 2W)
+        image = self.get_submodule(f"to_rgb_lod{skipped}")(x)
+        if fade:
+            coarse_image = self.get_submodule(f"to_rgb_lod{skipped + 1}")(coarse)
+            image = torch.lerp(image, upscale(coarse_image, 2), fade)
+        return upscale(image, 2**skipped) if is_upscaled else image
+
+    def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
+        """What the first `layers` layers add: an image (N or 1, 1, r, r), or None for nothing.
+
+        Raises:
+            ValueError: an unknown source, or tensors of other numbers or shapes.
+        """
+        stored = [self.get_buffer(f"noise{layer}") for layer in range(self.num_layers)]
+        if isinstance(noise, str):
+            if noise not in NOISE_SOURCES:
+                raise ValueError(f"noise must be const, random, none, a generator or a list of tensors, got {noise!r}")
+            return self.arrange_noise([NOISE_SOURCES[noise](image, batch) for image in stored[:layers]])
+        if isinstance(noise, torch.Generator):
+            sizes = [(batch, *image.shape[1:]) for image in stored[:layers]]
+            drawn = [torch.randn(size, generator=noise, device=noise.device) for size in sizes]
+            return self.arrange_noise([image.to(stored[0]) for image in drawn])
+        if len(noise) not in (layers, self.num_layers):
+            raise ValueError(f"noise must hold {self.num_layers} tensors, one per layer, got {len(noise)}")
+        for layer, (given, own) in enumerate(zip(noise, stored, strict=False)):
+            if given.ndim != 4 or given.shape[0] not in (1, batch) or given.shape[1:] != own.shape[1:]:
+                wanted = f"({batch} or 1, 1, {own.shape[2]}, {own.shape[3]})"
+                raise ValueError(f"noise[{layer}] must be {wanted}, got {tuple(given.shape)}")
+        return list(noise[:layers])
+
+
+class StyledLayer(nn.Module):
+    """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b).
+
+    The bias commutes with the noise; whoever makes x adds it where it costs nothing.
+    """
+
+    epsilon = EPSILON  # of the instance normalization
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.noise = NoiseInput(channels)
+        self.style_mod = Linear(w_dim, 2 * channels, gain=1)
+
+    def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """Fresh x with its bias (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
+        if not is_eager_on_cpu(x):
+            return adain(lrelu(self.noise(x, noise)), self.style(w), self.epsilon)
+        pieces = row_pieces(x) if noise is None else row_pieces(x, noise)
+        return adain(x, self.style(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
+
+    def style(self, w: Tensor) -> Tensor:
+        """y_scale - 1 before y_bias, (N, w_dim) -> (N, 2 C); in float32 as the mapping is, whatever autocast says."""
+        with torch.autocast(w.device.type, enabled=False):
+            return self.style_mod(w.to(self.style_mod.weight.dtype))
+
+
+class NoiseInput(nn.Module):
+    """x + B noise, one learned factor per channel, 0 at first   (Karras et al. 2019, section 2)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) + (C) (N or 1, 1, H, W); None adds nothing. Overwrites x."""
+        if noise is None:
+            return x
+        noise, weight = noise.to(x.dtype), self.weight.to(x.dtype)
+        if x.element_size() < 4 and x.is_cpu:  # slow with two broadcast factors, but not as an outer product
+            pixels, channels = noise.expand(len(x), -1, -1, -1).flatten(2).mT, weight.expand(len(x), 1, -1)
+            x.flatten(2).mT.baddbmm_(pixels, channels)  # (N, HW, C) += (N, HW, 1) (N, 1, C)
+            return x
+        return x.addcmul_(noise, weight[:, None, None])
+
+
+class ConstLayer(StyledLayer):
+    """The learned constant, (N, w_dim) -> (N, C, 4, 4)."""
+
+    def __init__(self, channels: int, w_dim: int):
+        super().__init__(channels, w_dim)
+        self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
+
+    def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, w_dim) -> (N, C, 4, 4)."""
+        x = self.const + self.bias[:, None, None]
+        return self.finish(x.repeat(w.shape[0], 1, 1, 1), w, noise)
+
+
+class ConvLayer(StyledLayer):
+    """3x3 convolution with equalized learning rate, then StyledLayer: (N, C, H, W) -> (N, C', H, W)."""
+
+    kept: dict[Layout, Tensor] | None = None  # kernels, inside constant_weights
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int):
+        super().__init__(outputs, w_dim)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.scale = GAIN / (inputs * 9) ** 0.5
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim) -> (N, C', H, W)."""
+        return self.finish(F.conv2d(x, self.kernel(x), self.bias.to(x.dtype), padding=1), w, noise)
+
+    def kernel(self, x: Tensor) -> Tensor:
+        """What x is convolved with, of its type and, where that is faster, in its memory format."""
+        layout = x.dtype, torch.contiguous_format if x.is_contiguous() else torch.channels_last
+        if self.kept is None or torch.compiler.is_compiling():
+            return self.new_kernel(*layout)
+        if layout not in self.kept:
+            with torch.no_grad():
+                self.kept[layout] = self.new_kernel(*layout)
+        return self.kept[layout]
+
+    def new_kernel(self, dtype: torch.dtype, memory_format: torch.memory_format) -> Tensor:
+        """c W, (C', C, 3, 3)."""
+        return (self.weight * self.scale).to(dtype)
+
+
+class UpConvLayer(ConvLayer):
+    """Nearest x2, 3x3 convolution, blur, then StyledLayer: (N, C, H, W) -> (N, C', 2H, 2W).
+
+    From 128x128 on the official graph writes the first two as one transposed convolution, which turns its
+    kernel by 180 degrees, so that the weights stored there are the turned ones (`is_turned`). Here both kinds
+    are computed as transposed convolutions, and give what the official graph gives.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, is_turned: bool):
+        super().__init__(inputs, outputs, w_dim)
+        self.is_turned = is_turned
+        self.blur = Blur()
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
+        return self.finish(self.blur(self.upscaled(x), self.bias), w, noise)
+
+    def upscaled(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Nearest x2, 3x3 convolution, + bias if there is one: (N, C, H, W), (C') -> (N, C', 2H, 2W)."""
+        return F.conv_transpose2d(x, self.kernel(x), None if bias is None else bias.to(x.dtype), stride=2, padding=1)
+
+    def new_kernel(self, dtype: torch.dtype, memory_format: torch.memory_format) -> Tensor:
+        """c W, turned and as a transposed convolution takes it, (C, C', 4, 4)."""
+        weight = (self.weight * self.scale).to(dtype)
+        return up_kernel(weight if self.is_turned else weight.flip(2, 3), memory_format)
+
+
+@contextmanager
+def constant_weights(network: nn.Module) -> Iterator[None]:
+    """Inside, layers make their kernels once and keep them, without a gradient: for pictures after pictures.
+
+    Up to a quarter of the time of one picture goes into kernels otherwise; they take 1.4 times the weights'
+    memory. Weights that change inside are not seen.
+    """
+    layers = [module for module in network.modules() if isinstance(module, ConvLayer)]
+    for layer in layers:
+        layer.kept = {}
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.kept = None
+
+
+class ConstBlock(nn.Module):
+    """The two layers of 4x4: styles (N, 2, w_dim) -> (N, C, 4, 4)."""
+
+    def __init__(self, channels: int, w_dim: int, parts: "GeneratorParts"):
+        super().__init__()
+        self.const = parts.const_layer(channels, w_dim)
+        self.conv = parts.conv_layer(channels, channels, w_dim)
+
+    def forward(self, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """(N, 2, w_dim) -> (N, C, 4, 4)."""
+        return self.conv(self.const(styles[:, 0], noises[0]), styles[:, 1], noises[1])
+
+
+class UpBlock(nn.Module):
+    """The two layers of a resolution above: (N, C, H, W), styles (N, 2, w_dim) -> (N, C', 2H, 2W)."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, parts: "GeneratorParts"):
+        super().__init__()
+        self.conv0_up = parts.up_layer(inputs, outputs, w_dim, is_turned=resolution >= FIRST_TURNED_RESOLUTION)
+        self.conv1 = parts.conv_layer(outputs, outputs, w_dim)
+
+    def forward(self, x: Tensor, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """(N, C, H, W), (N, 2, w_dim) -> (N, C', 2H, 2W)."""
+        return self.conv1(self.conv0_up(x, styles[:, 0], noises[0]), styles[:, 1], noises[1])
+
+
+@dataclass(frozen=True)
+class GeneratorParts:
+    """What a generator is put together from: by default the official graph; others are in variants.py."""
+
+    const_layer: type[ConstLayer] = ConstLayer
+    conv_layer: type[ConvLayer] = ConvLayer
+    up_layer: type[UpConvLayer] = UpConvLayer
+    normalize_latent: Callable[[Tensor], Tensor] = pixel_norm
+    arrange_noise: Callable[[list[Tensor | None]], list[Tensor | None]] = list  # drawn, or stored -> what layers add

@@ -1,0 +1,114 @@
+"""The graphs of other implementations, so that their checkpoints keep their meaning.
+
+The official graph is that of synthesis.py and discriminator.py. What differs from it by a factor of the weights
+alone is converted when a checkpoint is imported; what is left is here, as parts for `Generator` and `Discriminator`:
+
+    parts: {_target_: dlcourse.stylegan.networks.variants.mmgen_generator}
+
+Letters: N images, C channels, H x W pixels.
+"""
+
+from torch import Tensor, nn
+
+from dlcourse.stylegan.networks.discriminator import DiscriminatorParts, DownBlock, ScoreBlock
+from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, lrelu, minibatch_stddev
+from dlcourse.stylegan.networks.synthesis import ConstLayer, ConvLayer, GeneratorParts, StyledLayer, UpConvLayer
+
+LOOSE_EPSILON = 1e-5  # PyTorch's own for instance normalization; the official graph has 1e-8
+
+
+def loose_generator() -> GeneratorParts:
+    """The official graph but for the instance norm's epsilon   (huangzh13/StyleGAN.pytorch, lernapparat)."""
+    return GeneratorParts(LooseConstLayer, LooseConvLayer, LooseUpConvLayer)
+
+
+def huangzh13_discriminator() -> DiscriminatorParts:
+    """FromRGB has no rectifier   (huangzh13/StyleGAN.pytorch)."""
+    return DiscriminatorParts(activate_rgb=unchanged)
+
+
+def rosinality_generator() -> GeneratorParts:
+    """The bias comes before the blur; both layers of a resolution share one noise   (style-based-gan-pytorch)."""
+    return GeneratorParts(LooseConstLayer, LooseConvLayer, BiasBlurUpLayer, arrange_noise=share_noise)
+
+
+def rosinality_discriminator(rgb_is_linear: bool = False) -> DiscriminatorParts:
+    """The first convolution of a block changes the channels; older ones have no rectifier after FromRGB."""
+    return DiscriminatorParts(activate_rgb=unchanged if rgb_is_linear else lrelu, down_block=EarlyDownBlock)
+
+
+def mmgen_generator() -> GeneratorParts:
+    """Bias and a rectifier of its own come before the blur; another pixel norm   (mmgeneration)."""
+    return GeneratorParts(LooseConstLayer, LooseConvLayer, RectifierBlurUpLayer, normalize_latent=root_mean_square_norm)
+
+
+def mmgen_discriminator() -> DiscriminatorParts:
+    """FromRGB is 3x3, the first convolution of a block changes the channels, the last layers are linear."""
+    return DiscriminatorParts(rgb_kernel_size=3, down_block=EarlyDownBlock, score_block=LinearScoreBlock)
+
+
+def unchanged(x: Tensor) -> Tensor:
+    """No activation."""
+    return x
+
+
+def root_mean_square_norm(x: Tensor) -> Tensor:
+    """x / (sqrt(mean_c(x^2)) + 1e-6); (N, C) -> same."""
+    return x / (x.square().mean(1, keepdim=True).sqrt() + 1e-6)
+
+
+def share_noise(noises: list[Tensor | None]) -> list[Tensor | None]:
+    """Both layers of a resolution take what the first one has."""
+    return [noises[layer - layer % 2] for layer in range(len(noises))]
+
+
+class LooseLayer(StyledLayer):
+    """StyledLayer with LOOSE_EPSILON."""
+
+    epsilon = LOOSE_EPSILON
+
+
+class LooseConstLayer(LooseLayer, ConstLayer):
+    """ConstLayer with LOOSE_EPSILON."""
+
+
+class LooseConvLayer(LooseLayer, ConvLayer):
+    """ConvLayer with LOOSE_EPSILON."""
+
+
+class LooseUpConvLayer(LooseLayer, UpConvLayer):
+    """UpConvLayer with LOOSE_EPSILON."""
+
+
+class BiasBlurUpLayer(LooseUpConvLayer):
+    """Nearest x2, convolution, + bias, blur, + noise, rectifier, AdaIN: (N, C, H, W) -> (N, C', 2H, 2W)."""
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
+        return self.finish(self.blur(self.upscaled(x, self.bias)), w, noise)
+
+
+class RectifierBlurUpLayer(LooseUpConvLayer):
+    """Nearest x2, convolution, + bias, rectifier, blur, + noise, rectifier, AdaIN: to (N, C', 2H, 2W)."""
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
+        return self.finish(self.blur(lrelu(self.upscaled(x, self.bias))), w, noise)
+
+
+class EarlyDownBlock(DownBlock):
+    """DownBlock whose first convolution changes the channels: (N, C, H, W) -> (N, C', H / 2, W / 2)."""
+
+    def __init__(self, inputs: int, outputs: int):
+        nn.Module.__init__(self)
+        self.conv0 = Conv2d(inputs, outputs, 3)
+        self.conv1_down = BlurDownConv2d(outputs, outputs)
+
+
+class LinearScoreBlock(ScoreBlock):
+    """ScoreBlock without a rectifier between its two linear layers: (N, C, 4, 4) -> (N, outputs)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, 4, 4) -> (N, outputs)."""
+        x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
+        return self.dense1(self.dense0(lrelu(self.conv(x)).flatten(1)))  # (N, outputs)

@@ -1,0 +1,192 @@
+"""Directions in W that mean something: found by principal components, or by attributes that a person has noted."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dlcourse.images.tensors import to_picture
+from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.images.files import open_file
+from dlcourse.images.tables import Table
+from dlcourse.stylegan.sampling.drawing import Drawing
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
+from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+
+MOST_STRENGTH = 100.0  # further out every picture is of one colour
+MAX_BYTES = 2**22  # of a file of attributes: about a hundred thousand seeds
+MAX_COLUMNS = 1000
+
+Attributes = dict[str, dict[int, float]]  # name -> seed -> value
+
+
+class Edit(Sampler):
+    """w + strength * direction, in the layers of a range, for several directions and strengths.
+
+    Args:
+        seeds: what is edited, one row each for each direction.
+        components: how many principal components of W, from the first (Harkonen et al. 2020), >= 0.
+        component_seeds: whose w, before truncation, they are components of, more than one.
+        attributes: a CSV file with a column "seed" and one of numbers for each attribute, such as 1 for "has glasses"
+            and 0 for "has none"; the direction is from the mean w of those without to the mean w of those with it.
+            None: no attributes.
+        strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
+        layers: all, coarse, middle, fine, or one of `ranges`.
+        ranges: as in `Mixing`.
+        drawing: how pictures are drawn.
+
+    Raises:
+        ValueError: a value out of range, or a file that is not as described.
+    """
+
+    finds = True
+
+    def __init__(
+        self,
+        seeds: Seeds,
+        components: int,
+        component_seeds: Seeds,
+        attributes: str | None,
+        strengths: list[float],
+        layers: str,
+        ranges: Ranges,
+        drawing: Drawing,
+    ):
+        check_ranges(ranges)
+        self.points, self.component_seeds = parse_seeds(seeds), parse_numbers(component_seeds)
+        if not 0 <= components < len(self.component_seeds):
+            raise ValueError(f"components must be in [0, {len(self.component_seeds)}), got {components}")
+        if not strengths:
+            raise ValueError("strengths must name at least one, such as [-2,0,2]")
+        if max(map(abs, strengths)) > MOST_STRENGTH:
+            raise ValueError(f"strengths must be in [{-MOST_STRENGTH:g}, {MOST_STRENGTH:g}], got {strengths}")
+        self.attributes = {} if attributes is None else read_attributes(attributes)
+        if not components and not self.attributes:
+            raise ValueError("components is 0 and there are no attributes: there is no direction to go")
+        self.components, self.strengths, self.layers, self.ranges = components, strengths, layers, ranges
+        self.drawing = drawing
+
+    def __call__(self, generator: Generator) -> Result:
+        """Draw the table."""
+        ranges = {"all": [0, generator.num_layers]} | resolve_ranges(self.ranges, generator.num_layers)
+        first, last = chosen_range(ranges, self.layers)
+        styles = self.drawing.styles(generator, self.points)
+        labels = unique([point.label for point in self.points])
+        cells: Table[Image.Image] = {}
+        singles: dict[str, Image.Image] = {}
+        directions = self.directions(generator)
+        for name, direction in directions.items():
+            for label, point, own in zip(labels, self.points, styles, strict=True):
+                edited = move(own, direction, self.strengths, first, last)
+                images = self.drawing.images(generator, edited, point.noise(generator))
+                for strength, image in zip(self.strengths, images, strict=True):
+                    cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0"] = enlarged(image)
+                    place = f"{name.partition(',')[0]}_{label}_{strength:+g}"
+                    singles[place.replace(" ", "_").replace("/", "_")] = to_picture(image)
+        heading = (
+            f"Editing, w + strength x direction in {describe([first, last])}: the unit is a standard deviation of a "
+            "principal component, or from without to with an attribute"
+        )
+        found = {"directions": {name: direction.cpu() for name, direction in directions.items()}}
+        return Result(table(heading, cells), singles=singles, found=found)
+
+    def directions(self, generator: Generator) -> dict[str, Tensor]:
+        """Name -> (w_dim)."""
+        found: dict[str, Tensor] = {}
+        if self.components:
+            w = self.drawing.w(generator, self.component_seeds)
+            axes, shares = principal_components(w, self.components)
+            for index, (axis, share) in enumerate(zip(axes, shares, strict=True)):
+                found[f"component {index}, {100 * share:.0f} % of the variance"] = axis
+        for name, values in self.attributes.items():
+            w = self.drawing.w(generator, list(values))
+            found[name] = slope(w, torch.tensor(list(values.values()), device=w.device))
+        return found
+
+
+def move(styles: Tensor, direction: Tensor, strengths: list[float], first: int, last: int) -> Tensor:
+    """w + strength * direction in layers first, ..., last - 1; strength 0 gives w to the last bit.
+
+    Shape: (L, w_dim), (w_dim) -> (number of strengths, L, w_dim).
+    """
+    moved = styles.repeat(len(strengths), 1, 1)
+    moved[:, first:last] += torch.tensor(strengths).to(styles)[:, None, None] * direction  # (S, 1, w_dim)
+    return moved
+
+
+def principal_components(w: Tensor, count: int) -> tuple[Tensor, list[float]]:
+    """Eigenvectors of the covariance of w times their standard deviations, and their shares of the variance.
+
+    The sign is such that the largest entry is positive. Shape: (N, w_dim) -> (count, w_dim), count shares.
+    """
+    centred = (w - w.mean(0)).double().cpu()
+    variances, axes = torch.linalg.eigh(centred.mT @ centred / (len(w) - 1))  # ascending
+    variances, axes = variances.flip(0).clamp(min=0), axes.flip(1).mT  # (w_dim), (w_dim, w_dim): one a row
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+    scaled = axes * largest.sign() * variances.sqrt()[:, None]
+    shares = (variances / variances.sum().clamp(min=1e-300)).tolist()
+    return scaled[:count].to(w), shares[:count]
+
+
+def slope(w: Tensor, values: Tensor) -> Tensor:
+    """cov(w, value) / var(value); for values 0 and 1 the mean w of the ones minus that of the zeros.
+
+    Shape: (N, w_dim), (N) -> (w_dim).
+    """
+    centred = values - values.mean()
+    return centred @ (w - w.mean(0)) / centred.square().sum()
+
+
+def read_attributes(path: str) -> Attributes:
+    """The attributes in a CSV file: a column "seed", and at least one other of numbers; empty cells are left out.
+
+    Raises:
+        ValueError: another kind of file, or an attribute that is the same for all.
+    """
+    try:
+        with open_file(Path(path)) as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES} bytes")
+        table = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+        if len(table.fieldnames or ()) > MAX_COLUMNS:  # every row has all of them, however short it is in the file
+            raise ValueError(f"more than {MAX_COLUMNS} columns")
+        names = [name for name in table.fieldnames or () if name != "seed"]
+    except (OSError, ValueError, csv.Error) as error:
+        raise ValueError(f"attributes={path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if "seed" not in (table.fieldnames or ()) or not names:
+        raise ValueError(f"attributes={path}: needs a column called seed, and one for each attribute")
+    found: Attributes = {name: {} for name in names}
+    try:
+        for line, row in enumerate(table, start=2):
+            note(found, row, f"attributes={path}, line {line}")
+    except csv.Error as error:
+        raise ValueError(f"attributes={path}: cannot be read ({error})") from None
+    for name, values in found.items():
+        if len(set(values.values())) < 2:
+            raise ValueError(f"attributes={path}: {name[:60]} is the same for all seeds")
+    return found
+
+
+def note(attributes: Attributes, row: Mapping[str, str | None], place: str) -> None:
+    """Add a row of the file to the attributes, or ValueError."""
+    for name, values in attributes.items():
+        cell = (row[name] or "").strip()
+        if not cell:
+            continue
+        try:
+            (seed,) = parse_numbers(row["seed"] or "")
+            values[seed] = float(cell)
+            if not math.isfinite(values[seed]):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"{place}: seed {str(row['seed'])[:60]!r} and {name[:60]} {cell[:60]!r} must be numbers"
+            ) from None

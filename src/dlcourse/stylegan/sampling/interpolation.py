@@ -1,0 +1,214 @@
+"""Animations: from picture to picture, and noise that moves."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dlcourse.images.animation import captioned
+from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.images.tables import Table
+from dlcourse.stylegan.sampling.drawing import Drawing, seeded_noise
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
+from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+
+SMALLEST_FRAME = 256  # pixels
+
+
+def slerp(first: Tensor, last: Tensor, t: float) -> Tensor:
+    """Along the great circle: sin((1 - t) a) / sin(a) first + sin(t a) / sin(a) last, a the angle between them.
+
+    (Shoemake 1985.) It keeps the length of latents of equal length; t 0 and 1 give both ends to the last bit.
+
+    Shape: (N, D), (N, D) -> (N, D).
+    """
+    cosine = torch.nn.functional.cosine_similarity(first, last, dim=1).clamp(-1, 1)
+    angle = torch.acos(cosine)[:, None]  # (N, 1)
+    sine = torch.sin(angle)
+    between = (torch.sin((1 - t) * angle) * first + torch.sin(t * angle) * last) / sine
+    is_line = (sine.abs() < 1e-6) | torch.tensor(t in (0, 1), device=first.device)
+    return torch.where(is_line, torch.lerp(first, last, t), between)
+
+
+class Interpolate(Sampler):
+    """From each picture to the next one, and back to the first: w = (1 - t) w1 + t w2, or the like in z.
+
+    Args:
+        seeds: at least two.
+        space: "w", straight between the truncated w; "z", straight between the z; "slerp", along the great circle
+            between the z.
+        frames: per pair of pictures, >= 1; t = 0, 1 / frames, ...
+        stills: columns of the picture, from t = 0 to t = 1, >= 2.
+        seconds: from one picture to the next, > 0.
+        loop: whether the last picture is followed by the first.
+        drawing: how pictures are drawn.
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    is_animated = True
+
+    def __init__(
+        self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, drawing: Drawing
+    ):
+        self.points = parse_seeds(seeds)
+        if len(self.points) < 2:
+            raise ValueError(f"seeds must be at least two, got {seeds!r}")
+        if space not in PATHS:
+            raise ValueError(f"space must be one of {', '.join(PATHS)}, got {space!r}")
+        if frames < 1 or stills < 2:
+            raise ValueError(f"frames must be at least 1 and stills at least 2, got {frames} and {stills}")
+        if not 0.04 <= seconds / frames <= 60:
+            raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
+        self.space, self.frames, self.stills, self.loop, self.drawing = space, frames, stills, loop, drawing
+        self.seconds = seconds / frames
+
+    def __call__(self, generator: Generator) -> Result:
+        """Draw a row of stills for each pair, and the frames."""
+        labels = unique([point.label for point in self.points])
+        draw_at = self.pictures_between(generator)
+        pairs = len(self.points) if self.loop else len(self.points) - 1
+        cells, frames = {}, []
+        for start in range(pairs):
+            end = (start + 1) % len(self.points)
+            row = f"{labels[start]} to {labels[end]}"
+            for index in range(self.stills):
+                t = index / (self.stills - 1)
+                cells[row, f"t = {t:.2f}"] = enlarged(draw_at(start, end, t))
+            for index in range(self.frames):
+                t = index / self.frames
+                frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
+        if not self.loop:
+            frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
+        heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.drawing.truncation_psi:g}"
+        return Result(table(heading, cells), frames, self.seconds)
+
+    def pictures_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
+        """Numbers of two points and t -> the picture (3, R, R); noise of their own goes over straight."""
+        path = PATHS[self.space](self, generator)
+        noises = [point.noise(generator) for point in self.points]
+
+        def draw_at(start: int, end: int, t: float) -> Tensor:
+            noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
+            return self.drawing.images(generator, path(start, end, t)[None], noise)[0]
+
+        return draw_at
+
+
+Route = Callable[[int, int, float], Tensor]  # numbers of two points and t -> styles (L, w_dim)
+
+
+def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
+    """Straight between styles."""
+    styles = sampler.drawing.styles(generator, sampler.points)
+    return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
+
+
+def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
+    """By `between` of two z, and straight between their classes, then through the mapping."""
+    z = torch.cat([point.z(generator) for point in sampler.points])
+    labels = sampler.drawing.labels(generator, sampler.points)
+
+    @torch.no_grad()
+    def styles(start: int, end: int, t: float) -> Tensor:
+        mixed = None if labels is None else torch.lerp(labels[start], labels[end], t)[None]
+        w = generator.mapping(between(z[start][None], z[end][None], t), mixed)
+        return sampler.drawing.truncated(generator, w.expand(1, generator.num_layers, -1))[0]
+
+    return styles
+
+
+PATHS = {
+    "w": path_in_w,
+    "z": path_in_z,
+    "slerp": lambda sampler, generator: path_in_z(sampler, generator, slerp),
+}
+HEADINGS = {
+    "w": "W, w = (1 - t) w1 + t w2",
+    "z": "Z, z = (1 - t) z1 + t z2",
+    "slerp": "Z along the great circle",
+}
+
+
+class NoiseWalk(Sampler):
+    """Pictures whose noise goes round a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
+
+    Args:
+        seeds: one picture each, side by side.
+        noise_seeds: two, of n1 and n2.
+        layers: name of the range of layers whose noise moves: all, coarse, middle, fine, or one of `ranges`.
+        ranges: as in `Mixing`.
+        frames: of a round, >= 2.
+        seconds: of a round, > 0.
+        drawing: how pictures are drawn.
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    is_animated = True
+
+    def __init__(
+        self,
+        seeds: Seeds,
+        noise_seeds: Seeds,
+        layers: str,
+        ranges: Ranges,
+        frames: int,
+        seconds: float,
+        drawing: Drawing,
+    ):
+        check_ranges(ranges)
+        self.points, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
+        if len(self.noise_seeds) != 2:
+            raise ValueError(f"noise_seeds must be two, got {noise_seeds!r}")
+        if frames < 2:
+            raise ValueError(f"frames must be at least 2, got {frames}")
+        if not 0.04 <= seconds / frames <= 60:
+            raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
+        self.layers, self.ranges, self.frames, self.drawing = layers, ranges, frames, drawing
+        self.seconds = seconds / frames
+
+    def __call__(self, generator: Generator) -> Result:
+        """Draw the frames, and eight of them as a strip."""
+        styles = self.drawing.styles(generator, self.points)
+        noise = self.circle(generator)
+        labels = unique([point.label for point in self.points])
+        eighths = {eighth * self.frames // 8 for eighth in range(8)}
+        cells: Table[Image.Image] = {}
+        frames = []
+        for index in range(self.frames):
+            t = index / self.frames
+            images = self.drawing.images(generator, styles, noise(t))
+            frames.append(caption(torch.cat(list(images), dim=2), ", ".join(labels)))
+            if index in eighths:
+                cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
+        heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
+        return Result(table(heading, cells), frames, self.seconds)
+
+    def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:
+        """t -> the noise of every layer; in layers that do not move it is the stored one."""
+        num_layers = generator.num_layers
+        ranges = {"all": [0, num_layers]} | resolve_ranges(self.ranges, num_layers)
+        first, last = chosen_range(ranges, self.layers)
+        n1, n2 = (seeded_noise(generator, number) for number in self.noise_seeds)
+        stored = stored_noise(generator)
+
+        def noise(t: float) -> list[Tensor]:
+            x, y = math.cos(2 * math.pi * (t % 1)), math.sin(2 * math.pi * (t % 1))
+            return [
+                x * n1[layer] + y * n2[layer] if first <= layer < last else stored[layer] for layer in range(num_layers)
+            ]
+
+        return noise
+
+
+def caption(image: Tensor, text: str) -> Image.Image:
+    """A frame: (3, H, W) with a line of text beneath."""
+    picture = enlarged(image, SMALLEST_FRAME)
+    return captioned(picture, text, picture.size)

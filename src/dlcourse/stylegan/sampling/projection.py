@@ -1,0 +1,231 @@
+"""From a picture to the w that the generator draws it from."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
+from dlcourse.errors import UserError
+from dlcourse.images.figures import COLORS, new_figure, to_image
+from dlcourse.images.tensors import resize, to_picture, to_tensor
+from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.nn.vgg import LAYERS, VGG19
+from dlcourse.images.files import open_picture
+from dlcourse.stylegan.sampling.drawing import Drawing, to_unit
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
+from dlcourse.engine.schedules import Schedule
+
+LEAST_SIDE = 4  # pixels of the smallest copy that is compared
+
+
+class Project(Sampler):
+    """Minimise a distance of G(w, noise) from a picture x over w; the best point is the result.
+
+    L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
+    + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
+
+    Args:
+        target: a picture; its middle square is used, at the generator's resolution.
+        space: "w", one w for all layers, or "w+", one per layer.
+        noise: "fixed", the generator's own, or "free", descended on too.
+        steps: updates, >= 1.
+        scales: copies that are compared, each half as large as the one before, >= 1.
+        features: makes VGG19, once the rest is found to be right, since its weights may have to be downloaded; None:
+            pixels alone.
+        feature_layers: names of its layers.
+        feature_weight, noise_weight: >= 0.
+        optimizer, scheduler: of w and noise.
+        seeds: where to start: one seed or file; None is w_avg.
+        drawing: its classes are those of a start from a seed.
+
+    Raises:
+        ValueError: a value out of range, or a picture that cannot be read.
+    """
+
+    finds = True
+
+    def __init__(
+        self,
+        target: str | None,
+        space: str,
+        noise: str,
+        steps: int,
+        scales: int,
+        features: Callable[[], VGG19] | None,
+        feature_layers: list[str],
+        feature_weight: float,
+        noise_weight: float,
+        optimizer: MakeOptimizer,
+        scheduler: Schedule,
+        seeds: Seeds | None,
+        drawing: Drawing,
+    ):
+        if space not in ("w", "w+"):
+            raise ValueError(f"space must be w or w+, got {space!r}")
+        if noise not in ("fixed", "free"):
+            raise ValueError(f"noise must be fixed or free, got {noise!r}")
+        if steps < 1 or scales < 1:
+            raise ValueError(f"steps and scales must be at least 1, got {steps} and {scales}")
+        if feature_weight < 0 or noise_weight < 0:
+            raise ValueError(f"weights must not be negative, got {feature_weight} and {noise_weight}")
+        if unknown := [name for name in feature_layers if name not in LAYERS]:
+            raise ValueError(f"feature_layers: VGG19 has no {', '.join(unknown)}; it has {', '.join(LAYERS)}")
+        self.start = [] if seeds is None else parse_seeds(seeds)
+        if len(self.start) > 1:
+            raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {seeds!r}")
+        if target is None:
+            raise ValueError("there is no target; give a picture, target=PHOTO.jpg")
+        self.picture = square(open_picture(target))
+        self.space, self.noise, self.steps, self.scales = space, noise, steps, scales
+        self.make_features, self.feature_layers = features, feature_layers
+        self.feature_weight, self.noise_weight = feature_weight, noise_weight
+        self.make_optimizer, self.schedule, self.drawing = optimizer, scheduler, drawing
+
+    def __call__(self, generator: Generator) -> Result:
+        """Descend, and show target, reconstruction and the course of the loss."""
+        size = generator.resolution
+        target = to_tensor(resize(self.picture, [size, size]))
+        self.aim(target.to(generator.w_avg.device))
+        w, noise = self.first_point(generator)
+        losses, best, best_noise = self.descend(generator, w, noise)
+        styles = best.expand(generator.num_layers, -1)  # (L, w_dim)
+        (image,) = self.drawing.images(generator, styles[None], best_noise)
+        found = {"w": styles.cpu().clone(), "noise": [one.cpu() for one in best_noise], "losses": losses}
+        singles = {"projection": to_picture(image)}
+        return Result(self.report(target, image, losses), singles=singles, found=found)
+
+    def aim(self, target: Tensor) -> None:
+        """Compute what is compared, of the target (3, R, R) in [0, 1]."""
+        self.target = target[None]
+        self.features: VGG19 | None = None
+        self.target_features: dict[str, Tensor] = {}
+        if self.make_features is not None:
+            self.features = self.make_features().to(target.device)
+            try:
+                with torch.no_grad():
+                    self.target_features = self.features(self.target, self.feature_layers)
+            except ValueError as error:
+                raise UserError(f"feature_layers={self.feature_layers}: {error}") from error
+
+    @torch.no_grad()
+    def first_point(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
+        """Where the descent starts: w of one row or of L, and the noise of each layer."""
+        styles, noise = generator.w_avg.expand(generator.num_layers, -1), stored_noise(generator)
+        for point in self.start:
+            (styles,), noise = self.drawing.styles(generator, [point]), point.noise(generator)
+        w = styles if self.space == "w+" else styles.mean(0, keepdim=True)
+        return w.clone(), [own.clone() for own in noise]
+
+    def descend(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> tuple[list[float], Tensor, list[Tensor]]:
+        """Loss of every update, and the point (w, noise) with the least.
+
+        Raises:
+            UserError: no loss was a finite number.
+        """
+        free = [w, *noise] if self.noise == "free" else [w]
+        for leaf in free:
+            leaf.requires_grad_()
+        descent = Descent(free, self.make_optimizer, self.schedule)
+        losses: list[float] = []
+        best: list[Tensor] = []
+        least = math.inf
+        for _ in range(self.steps):
+            before = [leaf.detach().clone() for leaf in free]
+            loss = float(descent.step(lambda: self.losses(generator, w, noise))["loss"])
+            if loss < least:
+                best, least = before, loss
+            losses.append(loss)
+        if not best:
+            cure = "smaller sampler.feature_weight or sampler.noise_weight, or another start (seeds)"
+            raise UserError(f"no loss of the projection was a finite number; what may help: {cure}")
+        return losses, best[0], best[1:] or noise
+
+    def losses(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> Metrics:
+        """The objective at a point, and its terms."""
+        image = generator.synthesis(w.expand(1, generator.num_layers, -1), noise).float()
+        pixels = multiscale_distance((image + 1) / 2, self.target, self.scales)
+        terms: Metrics = {"pixels": pixels, "loss": pixels}
+        if self.features is not None:
+            found = self.features((image + 1) / 2, self.feature_layers)
+            distances = [F.mse_loss(found[name], wanted) for name, wanted in self.target_features.items()]
+            terms["features"] = torch.stack(distances).sum()
+            terms["loss"] = terms["loss"] + self.feature_weight * terms["features"]
+        if self.noise == "free":
+            terms["noise"] = torch.stack([correlation(one) for one in noise]).sum()
+            terms["loss"] = terms["loss"] + self.noise_weight * terms["noise"]
+        return terms
+
+    def report(self, target: Tensor, image: Tensor, losses: list[float]) -> Image.Image:
+        """Target, reconstruction and difference in a row, the losses beneath."""
+        difference = (image - target).abs().mean(0)
+        cells: dict[tuple[str, str], Any] = {
+            ("", "target"): enlarged(target, 192),
+            ("", "projection"): enlarged(image, 192),
+            ("", "difference x 4"): heat(difference * 4, 192),
+        }
+        heading = (
+            f"Projection into {self.space.upper()}, noise {self.noise}: {psnr(image, target):.1f} dB after "
+            f"{len(losses)} updates, the best one kept"
+        )
+        upper = table(heading, cells)
+        return stacked([upper, to_picture(curve(losses, upper.width / 620)[0])])
+
+
+def square(picture: Image.Image) -> Image.Image:
+    """The middle square of a picture."""
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return picture.crop((left, top, left + side, top + side))
+
+
+def multiscale_distance(image: Tensor, target: Tensor, scales: int) -> Tensor:
+    """Sum over scales s < scales of mean |pool_2^s(image) - pool_2^s(target)|^2; no scale below 4x4.
+
+    Shape: (N, 3, R, R), (N, 3, R, R) -> ().
+    """
+    total = F.mse_loss(image, target)
+    for _ in range(1, scales):
+        if image.shape[-1] < 2 * LEAST_SIDE:
+            break
+        image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
+        total = total + F.mse_loss(image, target)
+    return total
+
+
+def correlation(noise: Tensor) -> Tensor:
+    """Sum over scales and both axes of (mean n(x) n(x - 1))^2, plus (mean)^2 + (variance - 1)^2: 0 for white noise.
+
+    It keeps noise from carrying the picture   (Karras et al. 2020, appendix D). Shape: (1, 1, r, r) -> ().
+    """
+    total = noise.mean().square() + (noise.var(correction=0) - 1).square()
+    while True:
+        for axis in (2, 3):
+            total = total + (noise * noise.roll(1, axis)).mean().square()
+        if noise.shape[-1] <= 8:
+            return total
+        noise = 2 * F.avg_pool2d(noise, 2)  # of variance 1 again, if it was white
+
+
+def psnr(image: Tensor, target: Tensor) -> float:
+    """10 log10(1 / mean |image - target|^2), in dB, of pictures in [0, 1]."""
+    return float(-10 * torch.log10(F.mse_loss(to_unit(2 * image - 1), target).clamp(min=1e-12)))
+
+
+def curve(losses: list[float], scale: float) -> Tensor:
+    """The loss of each update and the least so far, a picture (1, 3, H, W) about 620 * scale pixels wide."""
+    figure = new_figure(6.2, 2.6)
+    figure.set_dpi(100 * scale)
+    axes = figure.subplots()
+    axes.plot(losses, color=COLORS[5], linewidth=1, label="loss")
+    axes.plot(torch.tensor(losses).cummin(0).values, color=COLORS[2], label="least so far")
+    axes.set(xlabel="update", yscale="log")
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    return to_image(figure)

@@ -1,0 +1,170 @@
+"""Where a picture comes from: a seed, or a w in a file."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from dlcourse.files import torch_file
+from dlcourse.errors import UserError
+from dlcourse.stylegan.networks.generator import Generator
+
+Seeds = str | int | list[int | str]  # as people write them: see parse_seeds
+MAX_SEED, MAX_SEEDS = 2**63, 10**6
+SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
+
+
+class Point(Protocol):
+    """A place in the generator's latent space."""
+
+    @property
+    def label(self) -> str:
+        """What to write beneath its picture."""
+
+    @property
+    def class_number(self) -> int | None:
+        """Its own class; None takes that of the drawing."""
+
+    def z(self, generator: Generator) -> Tensor:
+        """Its latent, (1, z_dim)."""
+
+    def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
+        """One w per layer, (L, w_dim), of a class given as one row, (1, label_size)."""
+
+    def noise(self, generator: Generator) -> list[Tensor]:
+        """The noise that belongs to it, L tensors (1, 1, r, r)."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """z ~ N(0, 1) of a seed; it depends on nothing else."""
+
+    number: int
+    class_number: int | None = None
+
+    @property
+    def label(self) -> str:
+        """seed 7, or seed 7 of class 2."""
+        return (
+            f"seed {self.number}" if self.class_number is None else f"seed {self.number} of class {self.class_number}"
+        )
+
+    def z(self, generator: Generator) -> Tensor:
+        """Drawn on the CPU, so that every device gets the same one."""
+        return latents([self.number], generator.z_dim).to(generator.w_avg.device)
+
+    @torch.no_grad()
+    def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
+        """w = f(z) in all layers."""
+        return generator.mapping(self.z(generator), labels).expand(generator.num_layers, -1)
+
+    def noise(self, generator: Generator) -> list[Tensor]:
+        """The one that the generator keeps."""
+        return stored_noise(generator)
+
+
+@dataclass(frozen=True)
+class SavedStyles:
+    """The w of a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}, such as a projection writes.
+
+    Without "noise" it goes with the generator's own.
+    """
+
+    path: str
+    class_number = None
+
+    @property
+    def label(self) -> str:
+        """The file's name."""
+        return Path(self.path).stem
+
+    def z(self, generator: Generator) -> Tensor:
+        """There is none."""
+        raise UserError(f"{self.path}: holds a w, which has no z; take seeds, or walk in w (sampler.space=w)")
+
+    def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
+        """What the file says; the class plays no part."""
+        return self.read(generator)["w"]
+
+    def noise(self, generator: Generator) -> list[Tensor]:
+        """What the file says, or else the one that the generator keeps."""
+        return self.read(generator)["noise"]
+
+    def read(self, generator: Generator) -> dict[str, Any]:
+        """What is in the file.
+
+        Raises:
+            UserError: no such file, or not one for this generator.
+        """
+        try:
+            saved, device = torch_file.load(self.path), generator.w_avg.device
+            w = saved["w"].to(device).float()
+            noise = [one.to(device).float() for one in saved.get("noise", stored_noise(generator))]
+        except FileNotFoundError:
+            raise UserError(f"{self.path}: no such file") from None
+        except Exception as error:  # nothing is known of what is in the file
+            raise UserError(f"{self.path}: not a file with a w, as sampler=project writes it") from error
+        wanted = (generator.num_layers, generator.w_avg.shape[0])
+        if w.shape != wanted:
+            raise UserError(f"{self.path}: its w is {tuple(w.shape)}, this generator takes {wanted}")
+        if [one.shape for one in noise] != [own.shape for own in stored_noise(generator)]:
+            raise UserError(f"{self.path}: its noise has other shapes than this generator's")
+        return {"w": w, "noise": noise}
+
+
+def stored_noise(generator: Generator) -> list[Tensor]:
+    """The noise that the generator keeps, L tensors (1, 1, r, r)."""
+    synthesis = generator.synthesis
+    return [synthesis.get_buffer(f"noise{layer}") for layer in range(synthesis.num_layers)]
+
+
+def latents(seeds: Iterable[int], z_dim: int) -> Tensor:
+    """z ~ N(0, 1) of each seed, (N, z_dim), on the CPU; a seed's z does not depend on its neighbours."""
+    return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def parse_seeds(seeds: Seeds) -> list[Point]:
+    """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
+
+    Raises:
+        ValueError: anything else, or none at all.
+    """
+    parts = [str(seed) for seed in seeds] if isinstance(seeds, list) else str(seeds).split(",")
+    points: list[Point] = []
+    for part in map(str.strip, parts):
+        if part.endswith(".pt"):
+            points.append(SavedStyles(part))
+            continue
+        found = SEEDS.fullmatch(part)
+        if found is None:
+            raise ValueError(f"seeds must look like 7, 0-15, 0-3@CLASS, [0,1,2] or [0,FILE.pt], got {seeds!r}")
+        first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
+        assert first is not None
+        last = first if last is None else last
+        if last < first:
+            raise ValueError(f"seeds={seeds!r} names no seed by {part}; write {last}-{first}")
+        if last >= MAX_SEED or (class_number or 0) >= MAX_SEED:
+            raise ValueError(f"seeds must be below 2^63, got {part}")
+        if len(points) + last - first >= MAX_SEEDS:
+            raise ValueError(f"seeds must be at most {MAX_SEEDS}, got {seeds!r}")
+        points += [Seed(number, class_number) for number in range(first, last + 1)]
+    if not points:
+        raise ValueError(f"seeds={seeds!r} names no seed; give for example seeds=0-15")
+    return points
+
+
+def parse_numbers(seeds: Seeds) -> list[int]:
+    """Seeds, as parse_seeds takes them, where neither a w from a file nor a class of its own would make sense.
+
+    Raises:
+        ValueError: not seeds, or a file or a class among them.
+    """
+    points = parse_seeds(seeds)
+    numbers = [point.number for point in points if isinstance(point, Seed) and point.class_number is None]
+    if len(numbers) < len(points):
+        raise ValueError(f"seeds must be numbers here, got {seeds!r}")
+    return numbers
