@@ -115,8 +115,8 @@ class Ours:
     """experiment=style_transfer, with its own optimizer and whatever else the overrides say."""
 
     def __init__(self, config: dict):
-        from dlcourse.engine.device import return_freed_memory
         from dlcourse.engine.build import build
+        from dlcourse.engine.device import return_freed_memory
 
         torch.manual_seed(0)
         self.task = build(config["task"], "task")

@@ -5,7 +5,7 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:

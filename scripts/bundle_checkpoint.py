@@ -5,7 +5,7 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -22,8 +22,8 @@ def parse() -> argparse.Namespace:
 def bundle(arguments: argparse.Namespace) -> None:
     """Read, drop, round, write."""
     from dlcourse.engine import checkpoint
-    from dlcourse.files import outputs
     from dlcourse.errors import UserError
+    from dlcourse.files import outputs
 
     path, target = checkpoint.newest(arguments.source), arguments.target
     outputs.check_file(target, str(target))

@@ -5,15 +5,15 @@ import command_line
 from omegaconf import DictConfig
 
 import run_folders
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 READS = ("check", "task", "runner", "run_dir", "resume", "seed")
 
 
 def check_gradients(cfg: DictConfig) -> None:
     """Print a line per tensor; a wrong gradient is an error."""
-    from dlcourse.engine.build import build
     from dlcourse.classifier.gradient_check import refuse_wrong, table
+    from dlcourse.engine.build import build
 
     check = build(command_line.plain(cfg)["check"], "check")
     _, task = run_folders.build_classifier(cfg)

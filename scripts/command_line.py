@@ -25,9 +25,9 @@ from omegaconf.errors import OmegaConfBaseException
 import hydra_words
 import path_overrides
 import unread_keys
-from dlcourse.engine import terminal
 from dlcourse.errors import UserError
-from dlcourse.engine.terminal import say
+from dlcourse.files import terminal
+from dlcourse.files.terminal import say
 from hydra_words import CONFIGS
 
 terminal.prepare()

@@ -6,7 +6,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from dlcourse.engine.terminal import aligned, say
+from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:

@@ -5,9 +5,9 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.errors import UserError
 from dlcourse.classifier.demonstrations import SUMMARIES
-from dlcourse.engine.terminal import say
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -36,8 +36,8 @@ def draw(arguments: argparse.Namespace) -> None:
     from dlcourse.files import outputs
 
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
-    from dlcourse.images.figures import save  # here: --help and a wrong name are answered without torch
     from dlcourse.classifier.demonstrations import demonstrate
+    from dlcourse.images.figures import save  # here: --help and a wrong name are answered without torch
 
     for name in arguments.names or SUMMARIES:
         picture, lines = demonstrate(name)

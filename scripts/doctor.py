@@ -5,7 +5,7 @@ import command_line
 import argparse
 import json
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 import run_folders
 from dlcourse.errors import UserError
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 from memory_told import memory_told
 
 GIVE = "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
@@ -22,12 +22,12 @@ READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "outp
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
     from dlcourse.engine import checkpoint
-    from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.build import build
+    from dlcourse.engine.device import keep_freed_memory
+    from dlcourse.engine.runner import find_device
     from dlcourse.stylegan.interop import load_generator
     from dlcourse.stylegan.metrics.evaluation import Evaluation
     from dlcourse.stylegan.metrics.report import compare, write
-    from dlcourse.engine.runner import find_device
 
     start = time.monotonic()
     keep_freed_memory()  # batch after batch needs the same

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 TOLERANCE = 1e-4  # of the largest value, between ONNX's pictures and ours
 
@@ -25,10 +25,10 @@ def parse() -> argparse.Namespace:
 def export_checkpoint(arguments: argparse.Namespace) -> None:
     """Load, write, compare."""
     from dlcourse.engine import checkpoint
-    from dlcourse.files import outputs
     from dlcourse.errors import UserError
+    from dlcourse.files import outputs
+    from dlcourse.files.atomic import whole_file
     from dlcourse.stylegan.interop import load_pretrained
-    from dlcourse.images.files import whole_file
 
     target = arguments.target
     if target.suffix not in WRITERS:
@@ -50,10 +50,10 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
 def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     """The official layout; every variable must come back to the last bit."""
     from dlcourse.errors import UserError
+    from dlcourse.files.atomic import whole_file
     from dlcourse.stylegan.interop import load_pretrained
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
     from dlcourse.stylegan.interop.official_export import to_official_pickle
-    from dlcourse.images.files import whole_file
 
     try:
         with whole_file(target) as temporary:
@@ -73,8 +73,8 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
 def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
     """ONNX; the pictures must agree."""
     from dlcourse.errors import UserError
+    from dlcourse.files.atomic import whole_file
     from dlcourse.stylegan.interop import onnx_export
-    from dlcourse.images.files import whole_file
 
     generator = pretrained.generator_ema or pretrained.generator
     if generator is None:

@@ -8,20 +8,20 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 import run_folders
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 READS = ("test", "task", "runner", "run_dir", "resume", "seed", "output")
 
 
 def find_lr(cfg: DictConfig) -> None:
     """Print the suggestion and draw the curve."""
-    from dlcourse.files import outputs
+    from dlcourse.classifier.lr_range import RangeTest, draw
     from dlcourse.engine.build import build
+    from dlcourse.engine.runner import autocast
     from dlcourse.errors import UserError
+    from dlcourse.files import outputs
     from dlcourse.images.figures import save
     from dlcourse.images.files import WRITERS
-    from dlcourse.classifier.lr_range import RangeTest, draw
-    from dlcourse.engine.runner import autocast
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
     output = Path(cfg.output or run_folders.run_dir_of(cfg) / "lr_range.png")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from dlcourse.engine.terminal import aligned, say
+from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
@@ -24,10 +24,10 @@ def parse() -> argparse.Namespace:
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
     from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop.writing import check_target, save
-    from dlcourse.stylegan.interop.combining import combine
     from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.combining import combine
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
+    from dlcourse.stylegan.interop.writing import check_target, save
 
     check_target(arguments.target)
     sources = [checkpoint.newest(source) for source in arguments.source]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 from memory_told import memory_told
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ READS = ("sheet", "dataset", "output")
 @memory_told("a smaller dataset.resolution or fewer pictures")
 def prepare_dataset(cfg: DictConfig) -> None:
     """Decode into the cache, print what there is, and write the contact sheet."""
-    from dlcourse.files import outputs
-    from dlcourse.engine.build import build, locate
     from dlcourse.datasets.image_folder import ImageFolder
+    from dlcourse.engine.build import build, locate
     from dlcourse.errors import UserError
+    from dlcourse.files import outputs
     from dlcourse.images.files import WRITERS, save_picture
 
     config = command_line.plain(cfg)

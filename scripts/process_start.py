@@ -11,7 +11,7 @@ from typing import Any
 
 from dlcourse.engine.signals import raise_on_signals, status_of
 from dlcourse.engine.standard_streams import outlive_readers
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 
 def begin() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.engine.terminal import aligned, say
+from dlcourse.files.terminal import aligned, say
 from memory_told import memory_told
 
 
@@ -65,10 +65,10 @@ def load_task(path: Path, device: str) -> Any:
     Raises:
         UserError: a checkpoint of another task, or one that cannot be used.
     """
+    from dlcourse.classifier.task import Classification
     from dlcourse.engine import checkpoint
     from dlcourse.engine.build import build_of_file
     from dlcourse.engine.targets import CLASSIFICATION
-    from dlcourse.classifier.task import Classification
 
     saved = checkpoint.load(path)
     kind = checkpoint.kind_of(saved)

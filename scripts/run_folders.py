@@ -18,14 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 
 import unread_keys
 from dlcourse.engine import run_lock
-from dlcourse.errors import UserError
 from dlcourse.engine.signals import Interrupted, status_of
-from dlcourse.engine.terminal import printable, say
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import printable, say
 from memory_told import lack_of_memory
 
 if TYPE_CHECKING:
-    from dlcourse.engine.runner import Runner
     from dlcourse.classifier.task import Classification
+    from dlcourse.engine.runner import Runner
 
 LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
     "task.batch_size": "a smaller task.batch_size",
@@ -94,8 +94,8 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     refuse_used(cfg)
     import torch
 
-    from dlcourse.engine.build import build, locate
     from dlcourse.classifier.task import Classification
+    from dlcourse.engine.build import build, locate
 
     config = plain(cfg)
     target = locate(config["task"]["_target_"], "task")
@@ -109,7 +109,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
 
 
 def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any]) -> Any:
-    """What a node of the whole config describes, which must be of a `kind`; see `dlcourse.engine.build.build` for `imposed`.
+    """What a node of the whole config describes, which must be of a `kind`; see `build` for `imposed`.
 
     Raises:
         UserError: it cannot be built, or is something else.

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dlcourse.errors import UserError
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 from memory_told import memory_told
 
 READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
@@ -21,11 +21,11 @@ def sample(cfg: DictConfig) -> None:
     import torch
 
     from dlcourse.engine import checkpoint
-    from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.build import build
+    from dlcourse.engine.device import keep_freed_memory
+    from dlcourse.engine.runner import autocast, find_device
     from dlcourse.stylegan.interop import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
-    from dlcourse.engine.runner import autocast, find_device
     from dlcourse.stylegan.sampling.result import check_output, save
 
     keep_freed_memory()  # picture after picture needs the same

@@ -18,10 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 import path_overrides
 import train
-from dlcourse.errors import UserError
 from dlcourse.engine.signals import Interrupted, status_of
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import aligned, say
 from dlcourse.search.space import Choice, Dimension, Interval, Range, Space, Value
-from dlcourse.engine.terminal import aligned, say
 
 if TYPE_CHECKING:
     from dlcourse.search.settings import Lengths, Search
@@ -113,8 +113,8 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
 def take_part(settings: "Search", name: str, space: Space, fixed: list[str], lengths: "Lengths") -> None:
     """Train trials, and whatever ends that, leave the findings."""
     from dlcourse.files import outputs
-    from dlcourse.search.worker import Worker
     from dlcourse.search.study import open_study
+    from dlcourse.search.worker import Worker
 
     folder = Path(settings.folder or Path("runs", "search", name))
     outputs.check_folder(folder, f"search.folder={folder}")
@@ -170,10 +170,10 @@ def lengths_of(cfg: DictConfig) -> "Lengths":
 
 def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) -> None:
     """Print the best trials; write trials.csv and search.png."""
+    from dlcourse.files.atomic import whole_file
     from dlcourse.images.figures import save
-    from dlcourse.images.files import whole_file
-    from dlcourse.search.results import Findings, results_of, spreadsheet, table
     from dlcourse.search.plots import draw
+    from dlcourse.search.results import Findings, results_of, spreadsheet, table
 
     findings = Findings(name, settings.metric, settings.direction, space, results_of(study))
     folder.mkdir(parents=True, exist_ok=True)

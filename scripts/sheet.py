@@ -5,7 +5,7 @@ import command_line
 import argparse
 from pathlib import Path
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
@@ -27,10 +27,10 @@ def parse() -> argparse.Namespace:
 
 def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, put their pictures in a table and write it."""
-    from dlcourse.files import outputs
-    from dlcourse.images import tables
     from dlcourse.errors import UserError
+    from dlcourse.files import outputs
     from dlcourse.images.figures import save
+    from dlcourse.images.tables import draw
     from dlcourse.images.tensors import to_tensor
     from dlcourse.reports import sheet
     from dlcourse.reports.runs import find_runs
@@ -41,7 +41,7 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     runs = find_runs(arguments.runs)
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
     tables = [sheet.inputs(runs)] if arguments.inputs else []
-    picture = tables.draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
+    picture = draw([*tables, sheet.final_pictures(table, arguments.name)], arguments.height)
     save(to_tensor(picture)[None], arguments.output)
     say(arguments.output)
 

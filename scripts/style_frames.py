@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from dlcourse.errors import UserError
 from dlcourse.engine.signals import status_of
-from dlcourse.engine.terminal import say
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
 
 if TYPE_CHECKING:
-    from dlcourse.style_transfer.video import FrameSequence
     from dlcourse.engine.runner import Runner
     from dlcourse.style_transfer.task import StyleTransfer
+    from dlcourse.style_transfer.video import FrameSequence
 
 READS = ("sequence", "task", "runner", "content", "run_dir", "resume", "seed")
 
 
 def style_frames(cfg: DictConfig) -> None:
     """Paint the frames whose pictures are missing, and measure the flicker."""
-    from dlcourse.files import outputs
     from dlcourse.engine.build import build
-    from dlcourse.images.files import whole_file
+    from dlcourse.files import outputs
+    from dlcourse.files.atomic import whole_file
     from dlcourse.style_transfer import video_settings
     from dlcourse.style_transfer.video import content_size, flicker, flicker_report, of_one_size, painted
 
@@ -68,11 +68,11 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     import torch
 
     from dlcourse.engine.build import build
-    from dlcourse.images.tensors import to_picture
+    from dlcourse.engine.runner import Runner, step_seed
     from dlcourse.images.files import save_picture
+    from dlcourse.images.tensors import to_picture
     from dlcourse.style_transfer import video_settings
     from dlcourse.style_transfer.video import transfer
-    from dlcourse.engine.runner import Runner, step_seed
 
     pictures = sequence.pictures()
     runner: Runner = build(config["runner"], "runner")

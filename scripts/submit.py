@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 TRAIN = Path(__file__).resolve().with_name("train.py")
 

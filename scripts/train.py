@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 
 import resuming
 import run_folders
-from dlcourse.errors import UserError
 from dlcourse.engine.signals import is_one_of_several
-from dlcourse.engine.terminal import say
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
 
 READS = ("task", "runner", "run_dir", "resume", "weights", "seed", "device", "devices")
 Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.datasets.sources import MAX_LIST
 from mixed_pictures import drawing, png_bytes
 

@@ -20,9 +20,9 @@ import large_checkpoints
 import large_images
 import large_sets
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_pretrained
 from dlcourse.images.files import open_picture
 from dlcourse.reports import animation
+from dlcourse.stylegan.interop import load_pretrained
 from readers import CONFIG, READERS, image_folder
 
 MIB = 2**20

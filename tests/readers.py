@@ -15,25 +15,31 @@ from PIL import Image
 
 import resuming
 from conftest import ROOT
-from dlcourse.engine import checkpoint, logger
-from dlcourse.engine.build import build, build_fitting
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.image_classes import ImageClasses
-from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.engine import checkpoint, logger
+from dlcourse.engine.build import build, build_fitting
 from dlcourse.errors import UserError
+from dlcourse.images.files import open_picture
+from dlcourse.nn.vgg import read_weights
+from dlcourse.reports.runs import read_run
 from dlcourse.stylegan.interop import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
 from dlcourse.stylegan.metrics.reals import read_reals
-from dlcourse.nn.vgg import read_weights
-from dlcourse.images.files import open_picture
-from dlcourse.reports.runs import read_run
 from dlcourse.stylegan.sampling.editing import read_attributes
 from dlcourse.stylegan.sampling.seeds import SavedStyles
 from mixed_pictures import drawing, nvidia_zip
 from stylegan_files import DATA, tiny_official_pickle
 
-NODE = {"_target_": "dlcourse.stylegan.networks.generator.Generator", "resolution": 8, "z_dim": 4, "w_dim": 4, "label_size": 0}
+NODE = {
+    "_target_": "dlcourse.stylegan.networks.generator.Generator",
+    "resolution": 8,
+    "z_dim": 4,
+    "w_dim": 4,
+    "label_size": 0,
+}
 NODE |= {"channel_base": 16, "channel_max": 4, "mapping_layers": 2}
 CONFIG = """
 model: {_target_: dlcourse.classifier.mlp.MLP, _partial_: true, hidden: [3, 4]}

@@ -14,7 +14,6 @@ from PIL import Image, ImageSequence
 
 import animate as script
 from conftest import run_script
-from dlcourse.images import animation
 from dlcourse.errors import UserError
 from dlcourse.reports import animation
 from dlcourse.reports.animation import HOLD, animate, pictures_of, thin_out
@@ -141,7 +140,7 @@ def test_large_pictures_become_frames_that_a_video_can_have(run_dir):
 
 
 def test_more_frames_than_fit_into_memory_are_refused_but_for_a_video(run_dir, monkeypatch):
-    monkeypatch.setattr(animation, "MAX_HELD", 4 * 200 * 112 - 1)
+    monkeypatch.setattr("dlcourse.images.animation.MAX_HELD", 4 * 200 * 112 - 1)
     _, pictures = pictures_of(run_dir, None)
     for suffix in ("gif", "webp"):
         with pytest.raises(UserError, match=f"out.{suffix}: 4 frames of 200 x 112 pixels are more than fit"):

@@ -3,11 +3,10 @@
 import pytest
 import torch
 
+from dlcourse.classifier.attribute_task import Attributes
 from dlcourse.classifier.data.augmentation import Degrade
 from dlcourse.datasets.faces.dataset import Faces
-from dlcourse.nn.attribute_network import AttributeNetwork
-from dlcourse.nn.attribute_network import Reading
-from dlcourse.classifier.attribute_task import Attributes
+from dlcourse.nn.attribute_network import AttributeNetwork, Reading
 
 CONTINUOUS, CATEGORICAL = {"yaw": [-1.0, 1.0], "skin": [0.0, 1.0]}, {"glasses": 2, "hair_style": 8}
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dlcourse.engine.build import build
-from dlcourse.errors import UserError
 from dlcourse.engine.schedules import Constant
+from dlcourse.errors import UserError
 
 MLP = {
     "_target_": "dlcourse.classifier.mlp.MLP",
@@ -140,7 +140,14 @@ def test_what_is_no_finite_number_is_refused_with_its_key(value):
 
 
 def test_an_object_of_another_class_is_named():
-    node = {"_target_": "dlcourse.classifier.data.points.Points", "num_train": 3, "num_dev": 3, "num_test": 3, "jitter": 0.0, "seed": 0}
+    node = {
+        "_target_": "dlcourse.classifier.data.points.Points",
+        "num_train": 3,
+        "num_dev": 3,
+        "num_test": 3,
+        "jitter": 0.0,
+        "seed": 0,
+    }
     with pytest.raises(UserError, match=r"^dataset\.jitter must be float, got"):
         build(node | {"pattern": {"_target_": "dlcourse.classifier.data.patterns.Rings"}, "jitter": MLP}, "dataset")
     optimizer = {"_target_": "torch.optim.Adam", "_partial_": True}

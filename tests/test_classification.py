@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from conftest import compose
-from dlcourse.engine.build import build
-from dlcourse.classifier.task import activations, confusion_matrix
 from dlcourse.classifier.early_stopping import EarlyStopping
+from dlcourse.classifier.task import activations, confusion_matrix
+from dlcourse.engine.build import build
 
 
 def make_task(*overrides):

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.style_transfer.colors import keep_chroma, luminance, match_luminance, match_statistics
 from dlcourse.images.tensors import to_picture, to_tensor
+from dlcourse.style_transfer.colors import keep_chroma, luminance, match_luminance, match_statistics
 
 WEIGHTS = torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)
 SEEDS = st.integers(0, 10_000)

@@ -152,7 +152,12 @@ def test_a_run_without_speed_has_no_seconds(sweep, tmp_path):
 
 def test_pictures_of_style_transfer_are_no_settings_of_others(tmp_path):
     for name, path in (("0", "cat.jpg"), ("1", "$\\frac$ \x1b.jpg")):
-        write_run(tmp_path / "points" / name, rows(4.0), content=path, dataset={"_target_": "dlcourse.classifier.data.points.Points"})
+        write_run(
+            tmp_path / "points" / name,
+            rows(4.0),
+            content=path,
+            dataset={"_target_": "dlcourse.classifier.data.points.Points"},
+        )
         write_run(tmp_path / "style" / name, rows(4.0), content=path, dataset={"content": path})
     assert differing_keys(find_runs([tmp_path / "points"])) == {}
     runs = find_runs([tmp_path / "style"])

@@ -5,8 +5,8 @@ import torch
 from PIL import Image
 
 from dlcourse.engine.build import build
-from dlcourse.style_transfer.colors import luminance
 from dlcourse.images.tensors import to_picture
+from dlcourse.style_transfer.colors import luminance
 from dlcourse.style_transfer.losses import gram
 from dlcourse.style_transfer.task import INITS
 from test_style_transfer import make_config, make_task, run

@@ -11,11 +11,20 @@ from PIL import Image
 
 import demonstrate
 from conftest import ROOT, run_script
-from dlcourse.images.figures import save
-from dlcourse.classifier.mlp import ACTIVATIONS
 from dlcourse.classifier import demonstrations
-from dlcourse.classifier.demonstrations import SUMMARIES, activation_functions, bias_variance, moving_averages, optimizer_paths, schedules, signal_propagation, softmax
+from dlcourse.classifier.demonstrations import (
+    SUMMARIES,
+    activation_functions,
+    bias_variance,
+    moving_averages,
+    optimizer_paths,
+    schedules,
+    signal_propagation,
+    softmax,
+)
+from dlcourse.classifier.mlp import ACTIVATIONS
 from dlcourse.engine.schedules import Schedule
+from dlcourse.images.figures import save
 
 BETAS = pytest.mark.parametrize("beta", moving_averages.BETAS)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from dlcourse.engine.optimization import MOST_SKIPPED, Descent
-from dlcourse.errors import UserError
 from dlcourse.engine.schedules import Constant, Exponential
+from dlcourse.errors import UserError
 
 TARGET = torch.tensor([1.0, -2.0, 3.0])
 SCALE = torch.tensor([1.0, 10.0, 100.0])

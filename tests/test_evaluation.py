@@ -7,17 +7,15 @@ import torch
 from torch import nn
 
 from conftest import PICTURES, ROOT, SMALL_GAN, compose, run_script
-from dlcourse.engine import checkpoint
-from dlcourse.files import torch_file
-from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, Faces
 from dlcourse.datasets.image_folder import ImageFolder
-from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE
+from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
-from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation
-from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
+from dlcourse.files import torch_file
 from dlcourse.stylegan.metrics import reals as reals_module
 from dlcourse.stylegan.metrics.disentanglement import SCALES
-from dlcourse.stylegan.metrics.evaluation import finite
+from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation, finite
+from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
 from generators import small_generator
 
 BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
@@ -327,7 +325,10 @@ def test_a_typed_resolution_may_be_the_right_one(folder):
     ("dataset", "message"),
     [
         (compose("dataset=points")["dataset"], "its dataset: Points is not a data set of images for a StyleGAN; give"),
-        ({"_target_": "dlcourse.classifier.data.patterns.ThreeColors"}, "its dataset: ThreeColors is not a data set of images"),
+        (
+            {"_target_": "dlcourse.classifier.data.patterns.ThreeColors"},
+            "its dataset: ThreeColors is not a data set of images",
+        ),
         (DATASET | {"_partial_": True}, "its dataset: Faces is not a data set of images for a StyleGAN; give"),
         ("hello", "does not say what it was trained on; give dataset=faces, or dataset=image_folder dataset.root=FOL"),
         ({"a": 1}, "does not say what it was trained on; give dataset=faces"),

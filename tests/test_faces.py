@@ -5,9 +5,17 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from dlcourse.style_transfer.demo_images import MASKS, PICTURES
-from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, CATEGORICAL, CONTINUOUS, DETAIL, Faces, sample_attributes, sample_detail
+from dlcourse.datasets.faces.dataset import (
+    ATTRIBUTE_SCALE,
+    CATEGORICAL,
+    CONTINUOUS,
+    DETAIL,
+    Faces,
+    sample_attributes,
+    sample_detail,
+)
 from dlcourse.datasets.faces.drawing import render
+from dlcourse.style_transfer.demo_images import MASKS, PICTURES
 
 COUNT = 24
 

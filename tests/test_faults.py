@@ -14,8 +14,8 @@ import memory_told
 import run_folders
 from conftest import assert_same, run_script
 from dlcourse.engine import checkpoint, runner
-from dlcourse.errors import UserError
 from dlcourse.engine.logger import Logbook
+from dlcourse.errors import UserError
 from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
 
 

@@ -15,18 +15,24 @@ import export_checkpoint
 import import_checkpoint
 import run_folders
 from conftest import compose, run_script
-from dlcourse.engine import checkpoint
 from dlcourse import sampling
+from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
+from dlcourse.reports.runs import results_folder
 from dlcourse.stylegan.interop import load_generator, load_pretrained, onnx_export, start_networks
 from dlcourse.stylegan.networks.layers import downscale, upscale
-from dlcourse.reports.runs import results_folder
 from dlcourse.stylegan.sampling.result import Result
 from stylegan_files import DATA, tiny_official_pickle
 
 SIZES = {"resolution": 16, "label_size": 0, "channel_base": 64, "channel_max": 16}
-GENERATOR = {"_target_": "dlcourse.stylegan.networks.generator.Generator", **SIZES, "z_dim": 8, "w_dim": 8, "mapping_layers": 2}
+GENERATOR = {
+    "_target_": "dlcourse.stylegan.networks.generator.Generator",
+    **SIZES,
+    "z_dim": 8,
+    "w_dim": 8,
+    "mapping_layers": 2,
+}
 DISCRIMINATOR = {"_target_": "dlcourse.stylegan.networks.discriminator.Discriminator", **SIZES}
 
 

@@ -41,7 +41,10 @@ def compared(folder):
 
 
 def no_network(folder):
-    config = {"task": {"_target_": "dlcourse.classifier.task.Classification", FORGED: 1}, "model": {"generator": {FORGED: 1}}}
+    config = {
+        "task": {"_target_": "dlcourse.classifier.task.Classification", FORGED: 1},
+        "model": {"generator": {FORGED: 1}},
+    }
     path = folder / FORGED / "a.pt"
     path.parent.mkdir()
     checkpoint.save(path, 1, config, {FORGED: {}, "generator_ema": {FORGED: torch.zeros(1)}})

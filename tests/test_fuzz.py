@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlcourse.engine.build import build_of_file
+from dlcourse.engine.targets import NETWORKS, TARGETS
 from dlcourse.errors import UserError
 from dlcourse.files.pickle_reader import INSTRUCTIONS, Machine
-from dlcourse.stylegan.sampling.seeds import parse_seeds
-from dlcourse.engine.targets import NETWORKS, TARGETS
 from dlcourse.files.torch_file import GRANTED
+from dlcourse.stylegan.sampling.seeds import parse_seeds
 from fuzzing import Findings, fuzz
 from readers import READERS
 
@@ -144,13 +144,23 @@ def test_no_instruction_is_unknown_to_this_test():
 
 NAMES = st.sampled_from(
     [
-        "dlcourse.stylegan.networks.generator.Generator", "dlcourse.classifier.mlp.MLP", "dlcourse.nn.cnn.CNN", "dlcourse.nn.attribute_network.AttributeNetwork",
-        "dlcourse.stylegan.networks.discriminator.Discriminator", "dlcourse.nn.vgg.VGG19", "dlcourse.stylegan.networks.variants.loose_generator",
-        "dlcourse.classifier.task.Classification", "dlcourse.engine.schedules.Cosine", "torch.optim.Adam", "os.system",
+        "dlcourse.stylegan.networks.generator.Generator",
+        "dlcourse.classifier.mlp.MLP",
+        "dlcourse.nn.cnn.CNN",
+        "dlcourse.nn.attribute_network.AttributeNetwork",
+        "dlcourse.stylegan.networks.discriminator.Discriminator",
+        "dlcourse.nn.vgg.VGG19",
+        "dlcourse.stylegan.networks.variants.loose_generator",
+        "dlcourse.classifier.task.Classification",
+        "dlcourse.engine.schedules.Cosine",
+        "torch.optim.Adam",
+        "os.system",
         "torch.nn.Linear",
-        "dlcourse.stylegan.networks.layers.widths_by_stage", "builtins.open", "dlcourse.stylegan.metrics.reals.real_features",
+        "dlcourse.stylegan.networks.layers.widths_by_stage",
+        "builtins.open",
+        "dlcourse.stylegan.metrics.reals.real_features",
     ]
-)  # fmt: skip
+)
 ARGUMENTS = st.sampled_from(
     [
         "resolution",

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from conftest import ROOT
+from dlcourse.nn.vgg import PaddedConv2d
 from dlcourse.stylegan.interop import load_pretrained
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.synthesis import constant_weights
-from dlcourse.nn.vgg import PaddedConv2d
 from generators import small_generator
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from conftest import ROOT, assert_same, compose, run_script
-from dlcourse.engine.build import build
-from dlcourse.errors import UserError
 from dlcourse.classifier.gradient_check import GradientCheck, central_difference, compare, refuse_wrong, table
 from dlcourse.classifier.task import Classification
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
 
 CHECK = {"epsilon": 1e-5, "after_updates": 0, "max_entries": 12, "jitter": 0.01, "seed": 0}
 POINTS = ["dataset.num_train=60", "model.hidden=[5,4]"]

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.datasets import cache, decoding
-from dlcourse.datasets.pyramid import pyramid
 from dlcourse.datasets.decoding import Memory
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.datasets.pyramid import pyramid
 from mixed_pictures import drawing, mixed_folder, zip_of
 
 VALUES = {"resolution": 16, "fit": "crop", "min_size": 16, "background": [255, 255, 255], "label_size": 0}
@@ -74,7 +74,7 @@ def test_too_small_pictures_are_skipped_by_name_or_enlarged(tmp_path, capsys, fi
 @pytest.mark.parametrize("with_cache", [False, True])
 def test_levels_are_the_pyramid(tmp_path, monkeypatch, with_cache):
     mixed_folder(tmp_path / "pictures", 11, least=16, most=60)
-    monkeypatch.setattr(cache, "PIXELS_PER_CHUNK", 4 * 16**2)
+    monkeypatch.setattr("dlcourse.datasets.cache.PIXELS_PER_CHUNK", 4 * 16**2)
     cache = str(tmp_path / "cache") if with_cache else None
     levels = [level[:] for level in image_folder(tmp_path / "pictures", cache=cache).levels]
     expected = pyramid(levels[0])

@@ -7,10 +7,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torchvision.utils import make_grid
 
-from dlcourse.images.tensors import labelled_grid, resize, tile, to_picture, to_tensor
 from dlcourse.engine.logger import Logbook
 from dlcourse.images.files import open_picture
 from dlcourse.images.srgb import SRGB_PROFILE
+from dlcourse.images.tensors import labelled_grid, resize, tile, to_picture, to_tensor
 
 RED = (255, 0, 0)
 

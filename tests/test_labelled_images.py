@@ -4,12 +4,12 @@ import torch
 from PIL import Image
 
 from conftest import compose, kaggle_folder
-from dlcourse.engine.build import build
-from dlcourse.classifier.data.builtin import Digits, FaceAttributes, Torchvision
-from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
+from dlcourse.classifier.data.builtin import Digits, FaceAttributes, Torchvision
 from dlcourse.classifier.data.image_classes import ImageClasses
+from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.datasets.memory import refuse_more_than_memory
+from dlcourse.engine.build import build
 from dlcourse.images.files import decode
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
@@ -51,7 +51,9 @@ def test_dev_and_test_are_disjoint_and_seeded(tmp_path):
 def test_pictures_are_decoded_once_however_many_epochs(tmp_path, monkeypatch):
     kaggle_folder(tmp_path, num_train=12, num_test=5)
     opened = []
-    monkeypatch.setattr("dlcourse.classifier.data.image_classes.decode", lambda file: opened.append(file.name) or decode(file))
+    monkeypatch.setattr(
+        "dlcourse.classifier.data.image_classes.decode", lambda file: opened.append(file.name) or decode(file)
+    )
     small = ["dataset.resolution=8", "task.batch_size=8", f"dataset.root={tmp_path}"]
     task = build(compose("experiment=cats", *small)["task"], "task")
     task.setup(torch.device("cpu"))

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from conftest import assert_same, compose, run_script
+from dlcourse.classifier.lr_range import BETA, SETTLED, RangeCurve, RangeTest, draw
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.classifier.lr_range import BETA, SETTLED, RangeCurve, RangeTest, draw
 
 TEST = {"low": 1e-6, "high": 10.0, "steps": 100, "seed": 0}
 NOISY = ["dataset=rings", "model.hidden=[10,5]", "model.dropout=0.2", "model.norm=batch", "task.batch_size=32"]

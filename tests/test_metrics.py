@@ -5,14 +5,13 @@ import math
 import pytest
 import torch
 
+from dlcourse.nn.attribute_network import AttributeNetwork, Reading
 from dlcourse.stylegan.metrics.disentanglement import Look, color_histograms, style_effects
 from dlcourse.stylegan.metrics.frechet import Moments, frechet_distance, moments
 from dlcourse.stylegan.metrics.kernel import kernel_distance
 from dlcourse.stylegan.metrics.manifold import precision_recall
 from dlcourse.stylegan.metrics.path_length import path_lengths, slerp, trimmed_mean
 from dlcourse.stylegan.metrics.separability import conditional_entropy, separability
-from dlcourse.nn.attribute_network import AttributeNetwork
-from dlcourse.nn.attribute_network import Reading
 
 
 def test_frechet_distance_of_gaussians_of_known_moments():

@@ -3,9 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlcourse.stylegan.latents import draw_latents, mixed_styles, split
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.layers import minibatch_stddev
-from dlcourse.stylegan.latents import draw_latents, mixed_styles, split
 
 
 @given(share=st.integers(1, 12), parts=st.integers(1, 5), group_size=st.integers(1, 6))

@@ -11,10 +11,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import resuming
 import run_folders
-from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import huangzh13, load_pretrained, mmgen
 from dlcourse.engine.logger import Logbook
+from dlcourse.errors import UserError
 from dlcourse.reports.runs import find_runs, read_config
+from dlcourse.stylegan.interop import huangzh13, load_pretrained, mmgen
 
 RAW = b"q\xff\xe9.jpg".decode(errors="surrogateescape")  # a file name of raw bytes, as Python gives it
 

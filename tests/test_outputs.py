@@ -13,9 +13,9 @@ from PIL import Image
 import dlcourse.classifier.demonstrations  # noqa: F401  # what is replaced below
 import dlcourse.reports.runs  # noqa: F401
 from conftest import compose
-from dlcourse.files import outputs
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
+from dlcourse.files import outputs
 from dlcourse.stylegan.sampling.result import check_output
 
 IN_A_FILE = r"cannot be written \(file is a file, not a folder\)"

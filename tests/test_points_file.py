@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.classifier.data import points_table
+from dlcourse.classifier.data.points_file import PointsFile
 
 ROWS = [(0.5 * i, 1.25 - 0.25 * i, "red" if i % 3 else "blue") for i in range(20)]
 

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from conftest import ROOT, compose, run_script, small_overrides
-from dlcourse.engine.build import build
 from dlcourse.datasets import decoding
 from dlcourse.datasets.contact_sheet import ContactSheet
+from dlcourse.engine.build import build
 from mixed_pictures import drawing, mixed_folder, nvidia_zip
 from test_image_folder import image_folder
 

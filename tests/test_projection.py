@@ -13,8 +13,8 @@ from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.sampling.drawing import Drawing
 from dlcourse.stylegan.sampling.editing import move, principal_components, read_attributes, slope
-from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.projection import correlation, multiscale_distance, psnr, square
+from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
 from generators import small_generator
 
 

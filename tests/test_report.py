@@ -7,11 +7,11 @@ from torch import nn
 
 import report
 from conftest import run_script
-from dlcourse.engine import checkpoint
-from dlcourse.files import torch_file
-from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_pretrained
 from dlcourse.classifier.diagnosis import calibration_error, diagnose, top_losses, weight_norms
+from dlcourse.engine import checkpoint
+from dlcourse.errors import UserError
+from dlcourse.files import torch_file
+from dlcourse.stylegan.interop import load_pretrained
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 import train
 from conftest import CONFIGS
 from dlcourse.engine import run_lock
-from dlcourse.errors import UserError
 from dlcourse.engine.run_lock import locked
+from dlcourse.errors import UserError
 
 
 def test_a_folder_in_which_nothing_was_put_goes_with_the_parents_that_were_made(tmp_path):

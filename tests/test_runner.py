@@ -9,10 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from conftest import assert_same
 from dlcourse.engine import checkpoint
 from dlcourse.engine.optimization import Descent
-from dlcourse.errors import UserError
 from dlcourse.engine.runner import Runner, step_seed
 from dlcourse.engine.schedules import Constant
 from dlcourse.engine.task import Task
+from dlcourse.errors import UserError
 
 CONFIG = {"model": {"size": 3}, "optimizer": {"lr": 0.1}, "seed": 0}
 

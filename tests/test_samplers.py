@@ -12,11 +12,11 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.sampling.drawing import Drawing
+from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.layers import chart_of, energy_by_octave
 from dlcourse.stylegan.sampling.noise import cropped, noise_within
 from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import table, unique
-from dlcourse.stylegan.sampling.interpolation import slerp
 from generators import small_generator
 
 NAMES = sorted(path.stem for path in (CONFIGS / "sampler").glob("*.yaml"))

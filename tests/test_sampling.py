@@ -12,17 +12,15 @@ from PIL import Image
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_picture
-from dlcourse.stylegan.networks.synthesis import constant_weights
 from dlcourse.stylegan.networks.generator import mix_styles
-from dlcourse.stylegan.sampling.drawing import Drawing
+from dlcourse.stylegan.networks.synthesis import constant_weights
+from dlcourse.stylegan.sampling.drawing import Drawing, seeded_noise, to_unit
 from dlcourse.stylegan.sampling.grid import Grid, Uncurated
 from dlcourse.stylegan.sampling.interpolation import NoiseWalk
-from dlcourse.stylegan.sampling.result import Result, check_output, save
-from dlcourse.stylegan.sampling.truncation import Truncation
-from dlcourse.stylegan.sampling.seeds import latents, parse_seeds
-from dlcourse.stylegan.sampling.drawing import seeded_noise, to_unit
-from dlcourse.stylegan.sampling.seeds import SavedStyles, Seed, parse_numbers, stored_noise
 from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
+from dlcourse.stylegan.sampling.result import Result, check_output, save
+from dlcourse.stylegan.sampling.seeds import SavedStyles, Seed, latents, parse_numbers, parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.truncation import Truncation
 from generators import small_generator
 
 WALK, GRID = (
@@ -243,7 +241,12 @@ def test_names_that_no_file_can_have_are_refused(tmp_path):
 
 
 def test_senseless_values_are_named():
-    node = {"_target_": "dlcourse.stylegan.sampling.drawing.Drawing", "classes": None, "truncation_psi": 0.7, "truncation_cutoff": None}
+    node = {
+        "_target_": "dlcourse.stylegan.sampling.drawing.Drawing",
+        "classes": None,
+        "truncation_psi": 0.7,
+        "truncation_cutoff": None,
+    }
     with pytest.raises(UserError, match="batch_size must be at least 1, got 0"):
         build(node | {"batch_size": 0}, "drawing")
     with pytest.raises(UserError, match="truncation_cutoff must be a number of layers, or null for all, got -1"):

@@ -5,7 +5,17 @@ import torch
 
 from conftest import compose
 from dlcourse.engine.build import build
-from dlcourse.search.strategies import CoarseToFine, Grid, LogUniform, OneMinusLogUniform, PowersOfTwo, Random, Trial, Uniform, importance
+from dlcourse.search.strategies import (
+    CoarseToFine,
+    Grid,
+    LogUniform,
+    OneMinusLogUniform,
+    PowersOfTwo,
+    Random,
+    Trial,
+    Uniform,
+    importance,
+)
 
 
 @pytest.mark.parametrize(

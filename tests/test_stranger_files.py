@@ -11,10 +11,10 @@ from PIL import Image
 
 import resuming
 from attacks import MEGABYTE, packed, refused
-from dlcourse.engine import checkpoint
-from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.datasets import sources
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_picture
 from dlcourse.reports.runs import read_run, refuse_links_out

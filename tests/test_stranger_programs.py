@@ -10,8 +10,8 @@ import torch
 
 from attacks import MEGABYTE, refused
 from dlcourse.engine import checkpoint
-from dlcourse.files import torch_file
 from dlcourse.errors import UserError
+from dlcourse.files import torch_file
 from dlcourse.stylegan.interop import load_pretrained
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")

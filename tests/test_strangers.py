@@ -11,10 +11,10 @@ from attacks import MEGABYTE, refused
 from conftest import run_script
 from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build_fitting, build_of_file
+from dlcourse.engine.targets import DATASETS
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
-from dlcourse.engine.targets import DATASETS
 from readers import NODE, generator
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")
@@ -63,7 +63,10 @@ OTHERS = [
     ({"_target_": "torch.nn.Linear"}, REFUSED),
     ({"_target_": "dlcourse.nn.vgg.VGG19"}, REFUSED),
     ({"_target_": "dlcourse.stylegan.metrics.reals.real_features"}, REFUSED),
-    ({"parts": {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "/tmp/evil"}}, REFUSED),
+    (
+        {"parts": {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "/tmp/evil"}},
+        REFUSED,
+    ),
     ({"parts": 7}, "parts must be"),
     ({"channels": [[1]]}, "channels must be"),
 ]
@@ -101,15 +104,30 @@ def test_the_scripts_say_it_in_a_line_and_write_nothing(tmp_path):
 
 def test_a_data_set_that_a_file_names_neither_writes_nor_downloads(tmp_path):
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
-    node = {"_target_": "dlcourse.datasets.image_folder.ImageFolder", "root": str(tmp_path), "resolution": 8, "fit": "crop"}
+    node = {
+        "_target_": "dlcourse.datasets.image_folder.ImageFolder",
+        "root": str(tmp_path),
+        "resolution": 8,
+        "fit": "crop",
+    }
     node |= {"min_size": 1, "background": [0, 0, 0], "label_size": 0, "cache": str(tmp_path / "evil")}
     imposed = {"cache": None, "download": False}
     dataset = build_of_file(node, "dataset", "a.pt", DATASETS, imposed)
     assert len(dataset.images) == 1 and not (tmp_path / "evil").exists()
-    mnist = {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": str(tmp_path / "evil"), "dev_share": 0.1}
+    mnist = {
+        "_target_": "dlcourse.classifier.data.builtin.Torchvision",
+        "name": "MNIST",
+        "root": str(tmp_path / "evil"),
+        "dev_share": 0.1,
+    }
     mnist |= {
         "seed": 0,
-        "augment": {"_target_": "dlcourse.classifier.data.augmentation.FlipRotateCrop", "flip": False, "degrees": 0.0, "crop": 0},
+        "augment": {
+            "_target_": "dlcourse.classifier.data.augmentation.FlipRotateCrop",
+            "flip": False,
+            "degrees": 0.0,
+            "crop": 0,
+        },
     }
     with pytest.raises(UserError):
         build_of_file(mnist, "dataset", "a.pt", DATASETS, imposed)

@@ -7,12 +7,12 @@ import optuna
 import pytest
 
 from dlcourse.errors import UserError
-from dlcourse.search.results import Findings, importances, main_effects, results_of, spreadsheet, table
 from dlcourse.search.plots import draw
+from dlcourse.search.results import Findings, importances, main_effects, results_of, spreadsheet, table
 from dlcourse.search.settings import Lengths, Search
-from dlcourse.search.worker import Worker
-from dlcourse.search.study import open_study
 from dlcourse.search.space import narrow
+from dlcourse.search.study import open_study
+from dlcourse.search.worker import Worker
 from test_study_space import SPACE
 
 SETTINGS = {

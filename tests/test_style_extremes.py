@@ -10,8 +10,8 @@ from PIL import Image
 from conftest import assert_same
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.style_transfer.losses import moments, relative_squared_error, total_variation, wasserstein2
 from dlcourse.nn import vgg
+from dlcourse.style_transfer.losses import moments, relative_squared_error, total_variation, wasserstein2
 from test_style_transfer import make_config, make_task, run
 
 SIZES = ["dataset.content_size=40", "dataset.style_size=40", "task.smallest_size=32", "task.steps_per_scale=1"]

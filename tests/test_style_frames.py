@@ -11,12 +11,12 @@ from PIL import Image
 import style_frames
 from conftest import CONFIGS, VGG_FILE, compose, run_script
 from dlcourse.engine.build import build
-from dlcourse.style_transfer.demo_images import PICTURES
-from dlcourse.errors import UserError
-from dlcourse.nn.vgg import VGG19
-from dlcourse.images.files import open_picture
-from dlcourse.style_transfer.video import FrameSequence, content_size, flicker, flicker_report, frames_in, of_one_size
 from dlcourse.engine.runner import Runner
+from dlcourse.errors import UserError
+from dlcourse.images.files import open_picture
+from dlcourse.nn.vgg import VGG19
+from dlcourse.style_transfer.demo_images import PICTURES
+from dlcourse.style_transfer.video import FrameSequence, content_size, flicker, flicker_report, frames_in, of_one_size
 
 SMALL = ["experiment=style_transfer_offline", "dataset.content_size=32", "dataset.style_size=32"]
 SMALL += [f"model.weights={VGG_FILE}", "task.smallest_size=16", "task.steps_per_scale=5", "device=cpu"]

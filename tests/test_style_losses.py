@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.style_transfer.losses import gram, mean_squared_error, moments, range_penalty, relative_squared_error, total_variation, wasserstein2
+from dlcourse.style_transfer.losses import (
+    gram,
+    mean_squared_error,
+    moments,
+    range_penalty,
+    relative_squared_error,
+    total_variation,
+    wasserstein2,
+)
 
 
 def test_gram_is_the_sum_over_positions_per_picture():

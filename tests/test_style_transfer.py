@@ -14,8 +14,7 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_picture
 from dlcourse.style_transfer.losses import gram
-from dlcourse.style_transfer.task import StyleTransfer
-from dlcourse.style_transfer.task import scale_sizes
+from dlcourse.style_transfer.task import StyleTransfer, scale_sizes
 
 ORACLE = json.loads((ROOT / "tests" / "data" / "style_oracle.json").read_text())
 SMALL = ["dataset.content_size=48", "dataset.style_size=40", f"model.weights={VGG_FILE}"]

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.networks import adain as adain_module
+from dlcourse.stylegan.networks import layers, synthesis
+from dlcourse.stylegan.networks.adain import adain
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.synthesis import constant_weights
-from dlcourse.stylegan.networks import layers, synthesis
-from dlcourse.stylegan.networks import adain as adain_module
-from dlcourse.stylegan.networks.adain import adain
 from dlcourse.stylegan.sampling.seeds import latents
 
 

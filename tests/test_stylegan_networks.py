@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.stylegan.networks import layers
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator, mix_styles, truncate
-from dlcourse.stylegan.networks import layers
 
 Z_DIM, W_DIM = 8, 6
 SIZES = {"channel_base": 64, "channel_max": 12}

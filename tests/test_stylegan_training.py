@@ -9,8 +9,8 @@ import torch
 from conftest import assert_same, compose, run_script
 from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build
-from dlcourse.errors import UserError
 from dlcourse.engine.runner import step_seed
+from dlcourse.errors import UserError
 
 TINY = [
     "experiment=stylegan_faces",

@@ -18,15 +18,19 @@ import run_folders
 from conftest import CONFIGS, compose, run_script
 from dlcourse.engine import checkpoint
 from dlcourse.engine.build import locate
-from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_generator, load_pretrained
 from dlcourse.engine.runner import Runner
 from dlcourse.engine.targets import TARGETS
 from dlcourse.engine.task import Task
+from dlcourse.errors import UserError
+from dlcourse.stylegan.interop import load_generator, load_pretrained
 from readers import NODE, generator
 from test_configs import nodes_with_target
 
-PURE = {"dlcourse.stylegan.losses", "dlcourse.style_transfer.losses", "dlcourse.stylegan.networks.variants"}  # functions of numbers
+PURE = {
+    "dlcourse.stylegan.losses",
+    "dlcourse.style_transfer.losses",
+    "dlcourse.stylegan.networks.variants",
+}  # functions of numbers
 IMPORTERS = {"importlib", "runpy", "pickle", "subprocess", "__import__", "eval", "exec"}
 
 
@@ -63,8 +67,21 @@ def test_every_name_of_the_configs_is_in_the_list():
 
 # --- attacks --------------------------------------------------------------------------------------------------------
 
-MNIST = {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "evil", "dev_share": 0.1, "seed": 0}
-MNIST |= {"augment": {"_target_": "dlcourse.classifier.data.augmentation.FlipRotateCrop", "flip": False, "rotate": 0.0, "crop": 1.0}}
+MNIST = {
+    "_target_": "dlcourse.classifier.data.builtin.Torchvision",
+    "name": "MNIST",
+    "root": "evil",
+    "dev_share": 0.1,
+    "seed": 0,
+}
+MNIST |= {
+    "augment": {
+        "_target_": "dlcourse.classifier.data.augmentation.FlipRotateCrop",
+        "flip": False,
+        "rotate": 0.0,
+        "crop": 1.0,
+    }
+}
 ATTACKS = {
     "fa3": {"_target_": "torch.nn.attention._fa3._fa3_import_module", "module_path": "payload"},
     "fa4": {"_target_": "torch.nn.attention._fa4._fa4_import_module", "module_path": "payload"},

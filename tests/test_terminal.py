@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.engine import terminal
-from dlcourse.engine.terminal import aligned, printable, say
+from dlcourse.files import terminal
+from dlcourse.files.terminal import aligned, printable, say
 
 
 @pytest.mark.parametrize(

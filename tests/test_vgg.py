@@ -5,8 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import vgg19
 
-from dlcourse.nn.vgg import VGG19
-from dlcourse.nn.vgg import LAYERS, PIXELS, PREPROCESSING, PaddedConv2d, down_to_deepest
+from dlcourse.nn.vgg import LAYERS, PIXELS, PREPROCESSING, VGG19, PaddedConv2d, down_to_deepest
 
 
 def make(weights="orthogonal", **changes) -> VGG19:

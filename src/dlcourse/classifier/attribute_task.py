@@ -4,19 +4,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.engine import distributed
-from dlcourse.datasets.batches import BatchStream
 from dlcourse.classifier.data.augmentation import Degrade
-from dlcourse.datasets.faces.dataset import Faces
-from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE
+from dlcourse.classifier.task import eval_mode
+from dlcourse.datasets.batches import BatchStream
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, Faces
+from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
-from dlcourse.images.tensors import labelled_grid, to_tensor
-from dlcourse.nn.attribute_network import AttributeNetwork
-from dlcourse.nn.attribute_network import Reading
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.classifier.task import eval_mode
+from dlcourse.images.tensors import labelled_grid, to_tensor
+from dlcourse.nn.attribute_network import AttributeNetwork, Reading
 
 CHUNK = 500  # pictures that are read at a time
 SHOWN = 8

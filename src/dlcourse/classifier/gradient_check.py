@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dlcourse.errors import UserError
 from dlcourse.classifier.rehearsal import rehearsal
 from dlcourse.classifier.task import Classification
+from dlcourse.errors import UserError
 
 Objective = Callable[[], Tensor]  # J at the parameters as they are; the same at every call
 

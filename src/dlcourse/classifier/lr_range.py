@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from dlcourse.classifier.rehearsal import rehearsal
+from dlcourse.classifier.task import Classification
+from dlcourse.engine.schedules import Exponential
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.classifier.rehearsal import rehearsal
-from dlcourse.engine.schedules import Exponential
-from dlcourse.classifier.task import Classification
 
 BETA = 0.9  # of the moving average of the losses
 SETTLED = round(1 / (1 - BETA))  # updates that the average spans; before, single mini-batches rule it

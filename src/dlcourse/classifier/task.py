@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.engine import distributed
-from dlcourse.datasets.batches import BatchStream
 from dlcourse.classifier.data.labelled import Labelled
+from dlcourse.classifier.early_stopping import EarlyStopping
+from dlcourse.datasets.batches import BatchStream
+from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
-from dlcourse.images.tensors import table_of_counts, to_tensor
-from dlcourse.nn.normalize import Normalize
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Histograms, Images, Stateful, Task
-from dlcourse.classifier.early_stopping import EarlyStopping
+from dlcourse.images.tensors import table_of_counts, to_tensor
+from dlcourse.nn.normalize import Normalize
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
 CHUNK = 1024  # samples that are measured at a time

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from dlcourse.datasets.cache_reader import Level, open_levels
 from dlcourse.datasets.memory import refuse_more_than_memory
-from dlcourse.datasets.sources import Source
 from dlcourse.datasets.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
-from dlcourse.engine.terminal import printable, say
+from dlcourse.datasets.sources import Source
+from dlcourse.files.terminal import printable, say
 
 VERSION = 2  # of the file and of how pixels come about: a new one makes old files useless
 STALE = 24 * 3600  # seconds after which an unfinished file is taken for one that nobody will finish

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dlcourse.datasets.sources import Source
-from dlcourse.engine.terminal import printable
+from dlcourse.files.terminal import printable
 
 WORDS = {  # in the name of a folder -> the set that its pictures are for
     "train": "train",

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from dlcourse.engine.device import return_freed_memory
 from dlcourse.datasets.sources import MAX_BYTES, Source
+from dlcourse.engine.device import return_freed_memory
+from dlcourse.files.terminal import printable
 from dlcourse.images.files import MAX_MEMORY, MAX_PIECE, UnwantedPictureError, decode, memory_of
 from dlcourse.images.srgb import to_rgb
-from dlcourse.engine.terminal import printable
 
 THREADS = min(4, os.cpu_count() or 1)
 ENOUGH = 2  # times the wanted size: a JPEG is decoded at 1/2, 1/4 or 1/8, if whole, that has still so many pixels

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from dlcourse.datasets import cache
-from dlcourse.classifier.data.labelled import class_name
 from dlcourse.datasets.cache import Decoded
-from dlcourse.datasets.labels import find_classes, refuse_empty_classes
-from dlcourse.datasets.sources import open_source, report_files
 from dlcourse.datasets.decoding import Square
+from dlcourse.datasets.labels import class_name, find_classes, refuse_empty_classes
+from dlcourse.datasets.sources import open_source, report_files
 
 
 class ImageFolder:

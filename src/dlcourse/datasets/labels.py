@@ -7,10 +7,11 @@ from typing import Any
 
 from dlcourse.datasets.class_folders import find_class_folders, shown
 from dlcourse.datasets.sources import LABELS, Source, slashes
-from dlcourse.engine.terminal import printable, say
+from dlcourse.files.terminal import printable, say
 
 MAX_LABELS = 200_000  # in dataset.json, beyond one for each picture
 BYTES_PER_LABEL = 100
+LONGEST = 40  # letters of a class's name
 
 WhyUnusable = Callable[[str], str]  # name of a picture -> why it cannot be used, or nothing
 
@@ -126,3 +127,9 @@ def read_text(source: Source, file_name: str) -> bytes:
     if len(text) > most or sum(text.count(letter) for letter in b"[{,") > 4 * entries:
         raise ValueError(f"lists more than {entries} labels; there are {len(source.stamps)} pictures")
     return text
+
+
+def class_name(text: object) -> str:
+    """What a file calls a class, as tables and pictures show it: on one line, and not too long for them."""
+    name = printable(text)
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

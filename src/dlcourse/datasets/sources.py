@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from dlcourse.files.bounded import TooManyFilesError, open_archive
 from dlcourse.datasets.system_files import is_system_file
-from dlcourse.images.files import SUFFIXES, open_file
-from dlcourse.engine.terminal import printable, say
+from dlcourse.files.bounded import TooManyFilesError, open_archive, open_file
+from dlcourse.files.terminal import printable, say
+from dlcourse.images.files import SUFFIXES
 
 MAX_BYTES = 2**29  # of a file in an archive, unpacked: it is held in memory
 MAX_LIST = 2**24  # bytes, of the list of files in an archive: more than 200 000 pictures

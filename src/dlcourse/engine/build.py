@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from dlcourse.errors import UserError
 from dlcourse.engine.targets import NETWORKS, TARGETS
+from dlcourse.errors import UserError
 
 PLAIN = (int, float, str, list, dict, NoneType)  # what YAML holds
 NOTHING: Mapping[str, Any] = {}

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.files import torch_file
 from dlcourse.errors import UserError
-from dlcourse.engine.terminal import printable
+from dlcourse.files import torch_file
+from dlcourse.files.terminal import printable
 
 STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 KEYS = {"step", "config", "state"}

@@ -16,10 +16,17 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from dlcourse.errors import UserError
-from dlcourse.engine.signals import Interrupted, Interruption, held_back, is_one_of_several, let_through, raise_on_signals
+from dlcourse.engine.signals import (
+    Interrupted,
+    Interruption,
+    held_back,
+    is_one_of_several,
+    let_through,
+    raise_on_signals,
+)
 from dlcourse.engine.standard_streams import outlive_readers
-from dlcourse.engine.terminal import say
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
 
 SHARED_DEVICES = ("auto", "cpu", "cuda")
 MAX_MESSAGE = 60_000  # bytes, which a pipe holds until they are read

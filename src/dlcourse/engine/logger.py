@@ -19,12 +19,12 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
-from dlcourse.files.bounded import lines_of
 from dlcourse.engine.checkpoint import clear_away, flatten, is_repeated
-from dlcourse.images.tensors import tile, to_picture
 from dlcourse.engine.profiling import Clock, NoProfile, Profile
+from dlcourse.files.bounded import lines_of
+from dlcourse.files.terminal import printable, say
 from dlcourse.images.srgb import SRGB_PROFILE
-from dlcourse.engine.terminal import printable, say
+from dlcourse.images.tensors import tile, to_picture
 
 BINS = 60  # of a histogram
 MAX_TAGS = 10_000  # that a run which goes on remembers of its metrics.jsonl; ours have 50

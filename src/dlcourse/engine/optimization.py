@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.engine import distributed
-from dlcourse.errors import UserError
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
+from dlcourse.errors import UserError
 
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]

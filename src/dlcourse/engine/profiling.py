@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.profiler import record_function
 
-from dlcourse.engine.terminal import say
+from dlcourse.files.terminal import say
 
 STEPS_OF_A_CLOCK = 8  # that a clock looks at before it stops by itself
 WARM_UP = 10  # steps before the profile, in which caches fill and libraries choose their algorithms

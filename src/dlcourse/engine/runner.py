@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from dlcourse.engine import checkpoint, distributed
-from dlcourse.engine.device import return_freed_memory
 from dlcourse.engine.build import objection
-from dlcourse.engine.optimization import Metrics
-from dlcourse.errors import UserError
-from dlcourse.engine.signals import Interrupted, Interruption, announce
+from dlcourse.engine.device import return_freed_memory
 from dlcourse.engine.logger import Logbook, Silence, lowest
+from dlcourse.engine.optimization import Metrics
 from dlcourse.engine.profiling import span
+from dlcourse.engine.signals import Interrupted, Interruption, announce
 from dlcourse.engine.task import Task
+from dlcourse.errors import UserError
 
 PRECISIONS = ("fp32", "bf16")
 MAX_THREADS = 1024

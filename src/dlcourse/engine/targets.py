@@ -65,7 +65,11 @@ OPTIMIZERS = frozenset(
     }
 )
 # What report.py builds of a classifier's checkpoint.
-CLASSIFICATION = DATASETS | OPTIMIZERS | {"dlcourse.nn.cnn.CNN", "dlcourse.classifier.mlp.MLP", "dlcourse.classifier.task.Classification"}
+CLASSIFICATION = (
+    DATASETS
+    | OPTIMIZERS
+    | {"dlcourse.nn.cnn.CNN", "dlcourse.classifier.mlp.MLP", "dlcourse.classifier.task.Classification"}
+)
 TARGETS = (
     NETWORKS
     | DATASETS

@@ -1,7 +1,10 @@
 """Files that a stranger may have made: no more of them is held in memory than makes sense."""
 
+import errno
+import stat
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 
@@ -51,3 +54,18 @@ class BoundedFile:
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file to be read, or ValueError with the reason."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # would wait, or deliver, for ever
+            raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise ValueError("no such file") from None
+    except IsADirectoryError:
+        raise ValueError("is a folder, not a file") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error

@@ -16,9 +16,9 @@ from typing import IO, Any, BinaryIO
 import torch
 from torch import Tensor
 
+from dlcourse.files.atomic import whole_file
 from dlcourse.files.bounded import TooManyFilesError, open_archive
 from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
-from dlcourse.images.files import whole_file
 
 # what torch.save wrote before 1.6 begins with: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from dlcourse.errors import UserError
+from dlcourse.files.atomic import whole_file
 from dlcourse.images.fonts import font_for, legible
-from dlcourse.images.files import whole_file
 
 MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, whose writers hold them in memory: 256 of 1024 x 1024
 BT709, LIMITED = 1, 1  # of ITU-T H.273: its number of BT.709; H.264's levels 16 to 235, as FFmpeg numbers them

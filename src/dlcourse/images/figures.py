@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlcourse.files.terminal import printable
+from dlcourse.images.files import save_picture
 from dlcourse.images.fonts import fallback_for, font_for, legible
 from dlcourse.images.tensors import to_picture
-from dlcourse.images.files import save_picture
-from dlcourse.engine.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

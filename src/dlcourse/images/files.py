@@ -1,16 +1,17 @@
 """Pictures between files and Pillow: out of any file as upright 8-bit sRGB, into a file as a whole or not at all."""
 
-import errno
-import os
-import stat
+import re
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from dlcourse.errors import UserError
+from dlcourse.files.atomic import whole_file
+from dlcourse.files.bounded import open_file
 from dlcourse.images.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
 from dlcourse.images.tiff import piece_bytes
 
@@ -87,21 +88,6 @@ def size_of(path: str | Path) -> tuple[int, int]:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return found[0]
-
-
-def open_file(path: Path) -> BinaryIO:
-    """A file to be read, or ValueError with the reason."""
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # would wait, or deliver, for ever
-            raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
-        return path.open("rb")
-    except FileNotFoundError:
-        raise ValueError("no such file") from None
-    except IsADirectoryError:
-        raise ValueError("is a folder, not a picture") from None
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        raise ValueError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda picture: None) -> Image.Image:
@@ -205,12 +191,14 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
         raise OSError(f"{path}: cannot be written ({reason})") from error
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place in the end, or is removed if that is never reached."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def opened(path: Path) -> Image.Image:
+    """A run's picture, RGB; a broken file is a UserError."""
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return open_picture(path)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Sort key that puts 2_adam before 10_adam."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]

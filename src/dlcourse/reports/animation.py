@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from dlcourse.images.animation import captioned, save_animation, writer_for
 from dlcourse.errors import UserError
-from dlcourse.images.files import open_picture, size_of
+from dlcourse.images.animation import captioned, save_animation, writer_for
+from dlcourse.images.files import opened, size_of
 
 PICTURE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
 LARGEST = 4096  # pixels per side of a frame
@@ -40,14 +40,6 @@ def pictures_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     if chosen not in kinds:
         raise UserError(f"{run_dir}: no pictures called {chosen}; there are {', '.join(sorted(kinds))}")
     return chosen, dict(sorted(kinds[chosen].items()))
-
-
-def opened(path: Path) -> Image.Image:
-    """A run's picture, RGB; a broken file is a UserError."""
-    try:
-        return open_picture(path)
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 class RunPicture:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from dlcourse.errors import UserError
-from dlcourse.images.figures import COLORS, new_figure, to_image, verbatim
 from dlcourse.classifier.demonstrations.moving_averages import bias_corrected, exponential_average
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import printable
+from dlcourse.images.figures import COLORS, new_figure, to_image, verbatim
 from dlcourse.reports.runs import CHOICE, Run
-from dlcourse.engine.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

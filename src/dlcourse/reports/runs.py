@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,10 +9,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from dlcourse.files.bounded import lines_of
 from dlcourse.engine.checkpoint import flatten, is_repeated
 from dlcourse.errors import UserError
-from dlcourse.images.files import open_file
+from dlcourse.files.bounded import lines_of, open_file
+from dlcourse.images.files import natural_order
 
 MAX_CONFIG_BYTES = 2**17  # ours have 10 000
 MAX_METRICS_BYTES = 2**28
@@ -221,11 +220,6 @@ def own_keys(config: dict[str, Any]) -> dict[str, Any]:
 def without_choices(run: Run) -> Run:
     """A run without the names of its group choices."""
     return replace(run, keys={key: value for key, value in run.keys.items() if not key.startswith(CHOICE)})
-
-
-def natural_order(path: Path) -> list[tuple[int, str]]:
-    """Sort key that puts 2_adam before 10_adam."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
 def find_runs(paths: list[Path]) -> list[Run]:

@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 
 from dlcourse.engine.build import build, locate
-from dlcourse.style_transfer.dataset import ContentAndStyles
 from dlcourse.errors import UserError
+from dlcourse.files.terminal import printable
 from dlcourse.images.tables import Table
 from dlcourse.reports.animation import RunPicture, pictures_of
 from dlcourse.reports.compare import (
@@ -24,7 +24,7 @@ from dlcourse.reports.compare import (
     varying_keys,
 )
 from dlcourse.reports.runs import CHOICE, PICTURES, Run, read_config
-from dlcourse.engine.terminal import printable
+from dlcourse.style_transfer.dataset import ContentAndStyles
 
 FOLDER = "folder"  # stands for a key where no key tells the runs apart
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.search.strategies import Trial, importance
 from dlcourse.search.space import Space, Value
+from dlcourse.search.strategies import Trial, importance
 
 if TYPE_CHECKING:
     import optuna

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from dlcourse.classifier.task import Classification
 from dlcourse.engine.optimization import DivergenceError, MakeOptimizer, Metrics
+from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.figures import new_figure, to_image
 from dlcourse.search.strategies import Scale, Strategy, Trial, importance
-from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.classifier.task import Classification
 
 
 class Trials:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dlcourse.errors import UserError
-from dlcourse.search.study import FINISHED, make_sampler
+from dlcourse.files.terminal import say
 from dlcourse.search.settings import Lengths, Search
 from dlcourse.search.space import Space, Value, narrow
-from dlcourse.engine.terminal import say
+from dlcourse.search.study import FINISHED, make_sampler
 
 if TYPE_CHECKING:
     import optuna

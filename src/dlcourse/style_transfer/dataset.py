@@ -9,12 +9,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.images.files import open_picture
+from dlcourse.images.srgb import BACKGROUND, to_rgb
+from dlcourse.images.tensors import resize, resized, to_tensor
 from dlcourse.style_transfer.colors import keep_chroma
 from dlcourse.style_transfer.demo_images import MASKS, PICTURES
 from dlcourse.style_transfer.inputs import COLORS, Pictures
-from dlcourse.images.tensors import resize, resized, to_tensor
-from dlcourse.images.files import open_picture
-from dlcourse.images.srgb import BACKGROUND, to_rgb
 
 
 class ContentAndStyles:

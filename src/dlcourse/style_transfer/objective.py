@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.style_transfer.inputs import Pictures
 from dlcourse.engine.optimization import Metrics
-from dlcourse.style_transfer.losses import range_penalty, total_variation, weighted
 from dlcourse.nn.vgg import LAYERS, PIXELS, VGG19, down_to_deepest, smallest_side
+from dlcourse.style_transfer.inputs import Pictures
+from dlcourse.style_transfer.losses import range_penalty, total_variation, weighted
 
 
 class StyleObjective:

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.style_transfer.dataset import ContentAndStyles
-from dlcourse.style_transfer.inputs import Pictures
-from dlcourse.style_transfer.dataset import read_picture
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
-from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
+from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.style_transfer.canvas import Canvas
+from dlcourse.style_transfer.dataset import ContentAndStyles, read_picture
 from dlcourse.style_transfer.guard import Guard
+from dlcourse.style_transfer.inputs import Pictures
 from dlcourse.style_transfer.objective import StyleObjective
 
 # The picture that the first scale starts from, by name; anything else is the path of a picture

@@ -9,16 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.engine.build import build, locate
 from dlcourse.datasets.sources import LEAVES_FOLDER, leaves_folder, report_files
 from dlcourse.datasets.system_files import is_system_file
+from dlcourse.engine.build import build, locate
 from dlcourse.errors import UserError
+from dlcourse.images.files import SUFFIXES, natural_order, opened
 from dlcourse.images.tensors import resize, to_tensor
-from dlcourse.images.files import SUFFIXES
-from dlcourse.reports.animation import opened
-from dlcourse.reports.runs import natural_order
-from dlcourse.style_transfer.task import StyleTransfer
 from dlcourse.style_transfer.objective import StyleObjective
+from dlcourse.style_transfer.task import StyleTransfer
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcourse.engine.checkpoint import flatten
 from dlcourse.errors import UserError
-from dlcourse.images.files import whole_file
+from dlcourse.files.atomic import whole_file
 
 NAME = "settings.json"
 GROUPS = ("dataset", "objective", "model", "optimizer", "scheduler", "task")

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.stylegan.networks.generator import Generator, mix_styles, truncate
-from dlcourse.stylegan.sampling.seeds import latents
 from dlcourse.stylegan.sampling.drawing import to_unit
 from dlcourse.stylegan.sampling.ranges import default_ranges
+from dlcourse.stylegan.sampling.seeds import latents
 
 SEEDS = range(16)
 MIXED_SEEDS = range(5)  # as sources and as destinations

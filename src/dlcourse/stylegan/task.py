@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.engine import distributed
-from dlcourse.stylegan.augment import Augment
 from dlcourse.datasets.batches import BatchStream
+from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
-from dlcourse.stylegan.ema import decay_for_half_life, update_ema
-from dlcourse.stylegan.growth import Growth, Phase, fade_reals
-from dlcourse.stylegan.losses import AdversarialLoss, Score
-from dlcourse.stylegan.networks.discriminator import Discriminator
-from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
+from dlcourse.stylegan.augment import Augment
+from dlcourse.stylegan.ema import decay_for_half_life, update_ema
+from dlcourse.stylegan.growth import Growth, Phase, fade_reals
 from dlcourse.stylegan.latents import Latents, draw_latents, mixed_styles, split
+from dlcourse.stylegan.losses import AdversarialLoss, Score
+from dlcourse.stylegan.networks.discriminator import Discriminator
+from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.previews import previews
 
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
-from dlcourse.datasets.faces.dataset import Faces
-from dlcourse.datasets.faces.canvas import HAIR_STYLES
-from dlcourse.datasets.faces.dataset import CATEGORICAL
 from dlcourse.classifier.data.labelled_images import LabelledImages
+from dlcourse.datasets.faces.canvas import HAIR_STYLES
+from dlcourse.datasets.faces.dataset import CATEGORICAL, Faces
 
 ATTRIBUTE_CLASSES = {
     "glasses": ("no glasses", "glasses"),

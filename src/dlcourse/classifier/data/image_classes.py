@@ -10,14 +10,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
-from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, shown
-from dlcourse.classifier.data.labelled import MAX_CLASSES, Arrays, class_name, digests, first_equals
+from dlcourse.classifier.data.labelled import MAX_CLASSES, Arrays, digests, first_equals
 from dlcourse.classifier.data.labelled_images import LabelledImages
+from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, shown
+from dlcourse.datasets.labels import class_name
 from dlcourse.datasets.memory import refuse_more_than_memory
 from dlcourse.datasets.sources import Source, report_files, source_at
-from dlcourse.images.tensors import to_tensor
+from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES, decode, to_rgb
-from dlcourse.engine.terminal import printable, say
+from dlcourse.images.tensors import to_tensor
 
 
 class ImageClasses(LabelledImages):

@@ -6,18 +6,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from dlcourse.engine.terminal import printable
+from dlcourse.files.terminal import printable
 
 MAX_CLASSES = 1000  # of data that a user brings
-LONGEST = 40  # letters of a class's name
 Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels int64 (N,)
 Probabilities = Callable[[Tensor], Tensor]  # inputs (N, ...) -> (N, C), rows sum to 1
-
-
-def class_name(text: object) -> str:
-    """What a file calls a class, as tables and pictures show it: on one line, and not too long for them."""
-    name = printable(text)
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
 
 
 class Labelled:

@@ -3,9 +3,9 @@
 import torch
 from torch import Generator, Tensor
 
-from dlcourse.classifier.decision_map import decision_map
 from dlcourse.classifier.data.labelled import Labelled, Probabilities
 from dlcourse.classifier.data.patterns import Pattern
+from dlcourse.classifier.decision_map import decision_map
 
 
 class PlanePoints(Labelled):

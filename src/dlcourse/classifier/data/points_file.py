@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.classifier.data.labelled import class_name, stratified_split
+from dlcourse.classifier.data.labelled import stratified_split
 from dlcourse.classifier.data.points import PlanePoints
 from dlcourse.classifier.data.points_npz import read_npz
 from dlcourse.classifier.data.points_table import Columns, read_table
-from dlcourse.engine.terminal import printable, say
+from dlcourse.datasets.labels import class_name
+from dlcourse.files.terminal import printable, say
 
 
 class PointsFile(PlanePoints):

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from dlcourse.files.bounded import open_archive
 from dlcourse.classifier.data.labelled import MAX_CLASSES
-from dlcourse.datasets.sources import why_unsafe
 from dlcourse.classifier.data.points_table import COLUMNS, LARGEST, MAX_BYTES, MAX_ROWS, Columns, why_missing
-from dlcourse.images.files import open_file
-from dlcourse.engine.terminal import printable
+from dlcourse.datasets.sources import why_unsafe
+from dlcourse.files.bounded import open_archive, open_file
+from dlcourse.files.terminal import printable
 
 MAX_LIST = 2**20  # bytes, of the list of files in an .npz
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from dlcourse.classifier.data.labelled import MAX_CLASSES
-from dlcourse.images.files import open_file
-from dlcourse.engine.terminal import printable
+from dlcourse.files.bounded import open_file
+from dlcourse.files.terminal import printable
 
 COLUMNS = ("x1", "x2", "label")
 MAX_BYTES = 2**26  # of a file, or of an array in it, unpacked

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.classifier.mlp import ACTIVATIONS
 from dlcourse.classifier.demonstrations import Demonstration
+from dlcourse.classifier.mlp import ACTIVATIONS
+from dlcourse.images.figures import COLORS, new_figure, to_image
 
 REACH = 5.0  # of the figure's axis of z
 PROBE = -4.0  # where saturation is measured

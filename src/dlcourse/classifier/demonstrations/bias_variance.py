@@ -4,13 +4,13 @@ from functools import partial
 
 import torch
 
-from dlcourse.classifier.data.points import Points
 from dlcourse.classifier.data.patterns import NoisyLine
-from dlcourse.images.figures import new_figure, to_image
-from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.data.points import Points
 from dlcourse.classifier.demonstrations import Demonstration
-from dlcourse.engine.schedules import Constant
+from dlcourse.classifier.mlp import MLP
 from dlcourse.classifier.task import Classification
+from dlcourse.engine.schedules import Constant
+from dlcourse.images.figures import new_figure, to_image
 
 NOISE = 0.1  # share of training points with a wrong label, all above the line; the test labels are right
 NUM_UPDATES = 1000

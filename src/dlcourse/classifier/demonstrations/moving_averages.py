@@ -8,8 +8,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Generator, Tensor
 
-from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.classifier.demonstrations import Demonstration
+from dlcourse.images.figures import COLORS, new_figure, to_image
 
 BETAS = (0.5, 0.9, 0.98)
 NUM_FIRST = 10  # days that are measured on their own: there the missing past shows

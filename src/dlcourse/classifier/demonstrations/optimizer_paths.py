@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.optim import SGD, Adam, RMSprop
 
-from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.classifier.demonstrations import Demonstration
+from dlcourse.images.figures import COLORS, new_figure, to_image
 
 MakeOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 KAPPA = 100.0  # condition number of the bowl: its greatest curvature over its least

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from dlcourse.classifier.demonstrations import Demonstration
 from dlcourse.engine import schedules
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.classifier.demonstrations import Demonstration
 
 NUM_UPDATES = 1000
 EVALUATE_EVERY = 50  # updates between two looks at the dev loss

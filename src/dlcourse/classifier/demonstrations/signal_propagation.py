@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.classifier.mlp import MLP
 from dlcourse.classifier.demonstrations import Demonstration
+from dlcourse.classifier.mlp import MLP
+from dlcourse.images.figures import COLORS, new_figure, to_image
 
 DEPTH, WIDTH = 20, 100  # hidden layers, units of each
 NUM_SAMPLES, NUM_CLASSES = 1000, 10

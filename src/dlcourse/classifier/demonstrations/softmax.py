@@ -6,8 +6,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.classifier.demonstrations import Demonstration
+from dlcourse.images.figures import COLORS, new_figure, to_image
 
 LOGITS = (5.0, 2.0, -1.0, 3.0)
 TEMPERATURES = (0.5, 1.0, 2.0, 10.0)

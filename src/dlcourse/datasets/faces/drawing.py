@@ -8,7 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from dlcourse.datasets.faces.canvas import BROW, INK, MOUTH_INSIDE, ROSE, TONGUE, WHITE, Portrait, ellipse, rounded_box, smoothstep
+from dlcourse.datasets.faces.canvas import (
+    BROW,
+    INK,
+    MOUTH_INSIDE,
+    ROSE,
+    TONGUE,
+    WHITE,
+    Portrait,
+    ellipse,
+    rounded_box,
+    smoothstep,
+)
 
 # Thin shapes (rims, brows, strands) fall between the pixels of smaller pictures: draw larger, and average.
 SMALLEST_DRAWN = 64

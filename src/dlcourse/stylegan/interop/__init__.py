@@ -7,13 +7,13 @@ from typing import Any
 
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
 from dlcourse.stylegan.interop import genforce, huangzh13, lernapparat, mmgen, official, own, rosinality
 from dlcourse.stylegan.interop.combining import combine
 from dlcourse.stylegan.interop.networks import ROLE_KINDS, Pretrained, assemble
 from dlcourse.stylegan.interop.reading import read
 from dlcourse.stylegan.interop.writing import check_target, save, states_of
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.engine.terminal import say
 
 FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
 

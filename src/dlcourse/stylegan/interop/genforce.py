@@ -7,7 +7,15 @@ Written by its converter {"generator", "discriminator", "generator_smooth"}, or 
 from typing import Any
 
 from dlcourse.stylegan.interop.networks import Found
-from dlcourse.stylegan.interop.renaming import Rule, Weights, blocks_above, is_variables, single_number, synthesis_layer, without_module
+from dlcourse.stylegan.interop.renaming import (
+    Rule,
+    Weights,
+    blocks_above,
+    is_variables,
+    single_number,
+    synthesis_layer,
+    without_module,
+)
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_smooth": "generator_ema"}
 

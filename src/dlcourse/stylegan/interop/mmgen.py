@@ -10,7 +10,20 @@ from typing import Any
 from torch import Tensor
 
 from dlcourse.stylegan.interop.networks import VARIANTS, Found
-from dlcourse.stylegan.interop.renaming import Rule, Weights, around_zero, as_rows, blocks_above, is_variables, single_number, starting_with, synthesis_layer, times_gain, with_turned_kernels, with_zero_const_bias
+from dlcourse.stylegan.interop.renaming import (
+    Rule,
+    Weights,
+    around_zero,
+    as_rows,
+    blocks_above,
+    is_variables,
+    single_number,
+    starting_with,
+    synthesis_layer,
+    times_gain,
+    with_turned_kernels,
+    with_zero_const_bias,
+)
 from dlcourse.stylegan.networks.layers import GAIN
 
 ROLES = ("generator", "discriminator", "generator_ema")

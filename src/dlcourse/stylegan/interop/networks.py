@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.engine.build import NOTHING, TooLargeError, build_fitting, build_of_file
+from dlcourse.engine.targets import NETWORKS
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.renaming import Rule, Weights, rename
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.layers import RESOLUTIONS, channels_by_stage
-from dlcourse.engine.targets import NETWORKS
 
 FILL_SEED = 0
 W_AVG_SAMPLES = 10_000

@@ -4,10 +4,10 @@ from typing import Any
 
 from dlcourse.engine import checkpoint
 from dlcourse.engine.build import check_nodes
+from dlcourse.engine.targets import NETWORKS
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.networks import ROLE_KINDS, Pretrained, chosen_roles, cut, load
 from dlcourse.stylegan.interop.renaming import is_variables
-from dlcourse.engine.targets import NETWORKS
 
 
 def recognises(content: Any) -> bool:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dlcourse.files import pickle_reader, torch_file
 from dlcourse.errors import UserError
+from dlcourse.files import pickle_reader, torch_file
 from dlcourse.stylegan.interop import unpickle
 
 OTHER_FILES = {

@@ -10,7 +10,18 @@ from typing import Any
 from torch import Tensor
 
 from dlcourse.stylegan.interop.networks import VARIANTS, Found
-from dlcourse.stylegan.interop.renaming import Rule, Weights, around_zero, as_rows, blocks_above, is_variables, synthesis_layer, times_gain, with_zero_const_bias, without_module
+from dlcourse.stylegan.interop.renaming import (
+    Rule,
+    Weights,
+    around_zero,
+    as_rows,
+    blocks_above,
+    is_variables,
+    synthesis_layer,
+    times_gain,
+    with_zero_const_bias,
+    without_module,
+)
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "g_running": "generator_ema"}
 CONST, SCORE = "generator.progression.0.conv1.input", "linear.linear.weight_orig"

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.engine import checkpoint
-from dlcourse.files import outputs
 from dlcourse.errors import UserError
+from dlcourse.files import outputs
 from dlcourse.stylegan.interop.networks import ROLE_KINDS, Pretrained
 
 

@@ -9,8 +9,7 @@ from torch.nn import functional as F
 
 from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE
 from dlcourse.images.figures import new_figure, to_image
-from dlcourse.nn.attribute_network import AttributeNetwork
-from dlcourse.nn.attribute_network import Reading
+from dlcourse.nn.attribute_network import AttributeNetwork, Reading
 
 MOVED = 1 / 6  # of its range: half of what two independent uniform values differ by on average
 COLOR_SCHEME = "color_scheme"

@@ -8,12 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.engine import checkpoint
-from dlcourse.files import torch_file
 from dlcourse.engine.build import build_fitting
 from dlcourse.errors import UserError
-from dlcourse.nn.vgg import VGG19
+from dlcourse.files import torch_file
 from dlcourse.nn.attribute_network import AttributeNetwork
-from dlcourse.nn.vgg import LAYERS
+from dlcourse.nn.vgg import LAYERS, VGG19
 
 BUNDLED = Path(__file__).resolve().parents[3] / "checkpoints" / "face_attributes.pt"
 INCEPTION_URL = (

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from dlcourse.nn.attribute_network import AttributeNetwork
 from dlcourse.stylegan.metrics.disentanglement import Look, color_histograms
 from dlcourse.stylegan.metrics.extractors import Extractor
-from dlcourse.nn.attribute_network import AttributeNetwork
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
-from dlcourse.stylegan.sampling.seeds import latents
 from dlcourse.stylegan.sampling.drawing import check_finite, seeded_noise, to_unit
+from dlcourse.stylegan.sampling.seeds import latents
 
 LABEL_SEED = 2**20  # what is added to a picture's seed to draw its class
 

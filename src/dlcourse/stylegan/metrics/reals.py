@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.files import torch_file
+from dlcourse.files.terminal import say
 from dlcourse.stylegan.metrics.extractors import Extractor
-from dlcourse.engine.terminal import say
 
 
 class Pictures(Protocol):

@@ -8,15 +8,14 @@ from typing import Any
 
 import torch
 
-from dlcourse.images import figures
 from dlcourse.engine.build import build
-from dlcourse.stylegan.metrics.evaluation import Evaluation
+from dlcourse.files.atomic import whole_file
+from dlcourse.files.terminal import aligned
+from dlcourse.images import figures
 from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw
-from dlcourse.stylegan.metrics.evaluation import Values
+from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
 from dlcourse.stylegan.metrics.reals import Pictures
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.images.files import whole_file
-from dlcourse.engine.terminal import aligned
 
 
 @dataclass(frozen=True)

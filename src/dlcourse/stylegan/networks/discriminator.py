@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 from torch import Tensor, lerp, nn
 
-from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, Linear, check_labels, downscale, lrelu, minibatch_stddev, split_lod, widths_by_stage
+from dlcourse.stylegan.networks.layers import (
+    BlurDownConv2d,
+    Conv2d,
+    Linear,
+    check_labels,
+    downscale,
+    lrelu,
+    minibatch_stddev,
+    split_lod,
+    widths_by_stage,
+)
 
 
 class Discriminator(nn.Module):

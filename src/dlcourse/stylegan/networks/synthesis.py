@@ -12,7 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.stylegan.networks.adain import adain, is_eager_on_cpu, row_pieces
-from dlcourse.stylegan.networks.layers import EPSILON, GAIN, Blur, Conv2d, Linear, lrelu, pixel_norm, split_lod, up_kernel, upscale
+from dlcourse.stylegan.networks.layers import (
+    EPSILON,
+    GAIN,
+    Blur,
+    Conv2d,
+    Linear,
+    lrelu,
+    pixel_norm,
+    split_lod,
+    up_kernel,
+    upscale,
+)
 
 Noise = str | Sequence[Tensor] | torch.Generator
 Layout = tuple[torch.dtype, torch.memory_format]

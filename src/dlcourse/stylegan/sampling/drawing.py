@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.networks.generator import truncate
+from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import Point, latents, stored_noise
 

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dlcourse.files.bounded import open_file
+from dlcourse.images.tables import Table
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.images.files import open_file
-from dlcourse.images.tables import Table
 from dlcourse.stylegan.sampling.drawing import Drawing
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 
 MOST_STRENGTH = 100.0  # further out every picture is of one colour

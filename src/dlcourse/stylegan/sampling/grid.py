@@ -3,12 +3,12 @@
 from PIL import Image
 
 from dlcourse.errors import UserError
+from dlcourse.images.tables import under
 from dlcourse.images.tensors import labelled_grid, to_picture
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.images.tables import under
 from dlcourse.stylegan.sampling.drawing import MOST_PIXELS, Drawing
-from dlcourse.stylegan.sampling.seeds import Seed, Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seed, Seeds, parse_numbers, parse_seeds
 
 
 class Grid(Sampler):

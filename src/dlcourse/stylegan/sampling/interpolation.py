@@ -8,12 +8,12 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.images.animation import captioned
-from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.images.tables import Table
+from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.drawing import Drawing, seeded_noise
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 
 SMALLEST_FRAME = 256  # pixels

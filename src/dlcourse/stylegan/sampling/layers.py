@@ -8,13 +8,13 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
+from dlcourse.images.tables import Table
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.images.tables import Table
 from dlcourse.stylegan.sampling.drawing import Drawing
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.ranges import describe
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
 
 HEADING = (

@@ -2,13 +2,13 @@
 
 from PIL import Image
 
+from dlcourse.images.tables import Table
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.images.tables import Table
 from dlcourse.stylegan.sampling.drawing import Drawing
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 
 

@@ -4,13 +4,13 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from dlcourse.images.tables import Table
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.images.tables import Table
 from dlcourse.stylegan.sampling.drawing import Drawing, seeded_noise
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import enlarged, heat, table, unique
 
 

@@ -10,17 +10,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
+from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.images.tensors import resize, to_picture, to_tensor
-from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.nn.vgg import LAYERS, VGG19
 from dlcourse.images.files import open_picture
+from dlcourse.images.tensors import resize, to_picture, to_tensor
+from dlcourse.nn.vgg import LAYERS, VGG19
+from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.drawing import Drawing, to_unit
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
-from dlcourse.engine.schedules import Schedule
 
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from PIL import Image
 
+from dlcourse.errors import UserError
 from dlcourse.files import outputs, torch_file
 from dlcourse.images import files
 from dlcourse.images.animation import WRITERS, save_animation, writer_for
-from dlcourse.errors import UserError
-from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.images.files import save_picture
+from dlcourse.stylegan.networks.generator import Generator
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from dlcourse.files import torch_file
 from dlcourse.errors import UserError
+from dlcourse.files import torch_file
 from dlcourse.stylegan.networks.generator import Generator
 
 Seeds = str | int | list[int | str]  # as people write them: see parse_seeds

@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.images import tables
-from dlcourse.images.tensors import to_picture
 from dlcourse.images.tables import Table, under
+from dlcourse.images.tensors import to_picture
 
 SMALLEST_CELL = 96  # pixels; smaller pictures are enlarged by a whole factor
 MOST_PIXELS = 6 * 10**7  # of all cells of a table together; larger pictures are reduced

@@ -5,8 +5,8 @@ import torch
 from dlcourse.images.tensors import to_picture
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.drawing import Drawing, check_psi
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 
 
