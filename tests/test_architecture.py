@@ -55,7 +55,13 @@ MAY_IMPORT = {
     "dlcourse.build": set(),
     "dlcourse.checkpoint": set(),
     "dlcourse.logbook": {"dlcourse.checkpoint"},
-    "dlcourse.runner": {"dlcourse.checkpoint", "dlcourse.descent", "dlcourse.logbook", "dlcourse.tasks.base"},
+    "dlcourse.runner": {
+        "dlcourse.build",
+        "dlcourse.checkpoint",
+        "dlcourse.descent",
+        "dlcourse.logbook",
+        "dlcourse.tasks.base",
+    },
     "dlcourse.sampling": {"dlcourse.models", "dlcourse.descent", "dlcourse.schedules"},
     "dlcourse.tasks": {
         "dlcourse.models",
