@@ -175,7 +175,7 @@ def test_training_pictures_are_varied_and_dev_pictures_are_not():
 def test_senseless_values_are_named(override, message):
     from dlcourse.errors import UserError
 
-    with pytest.raises(UserError, match=f"task: {message}"):
+    with pytest.raises(UserError, match=f"task.{message}"):
         build(compose(override)["task"], "task")
 
 

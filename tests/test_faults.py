@@ -179,7 +179,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     step = checkpoint.load(checkpoint.newest(small_disk / "run"))["step"]
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     again = run_script("train.py", "resume=run", f"runner.max_steps={step + 20}", cwd=small_disk)
-    assert again.returncode == 0 and "run: 20 steps" in again.stderr, again.stderr
+    assert again.returncode == 0 and f"run: on from step {step}, 20 steps" in again.stderr, again.stderr
 
 
 def test_a_disk_that_cannot_be_written_is_told(small_disk):

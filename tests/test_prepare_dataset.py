@@ -32,8 +32,8 @@ def test_a_contact_sheet_and_the_counts(tmp_path):
     ("arguments", "message"),
     [
         ([], r"dataset.root: no value given; set dataset.root=..."),
-        (["dataset.root=nope"], r"error: dataset: root=nope: no such folder or zip file"),
-        (["dataset.root=a.zip", "dataset.label_size=3"], r"dataset: label_size=3, but .* 2 classes; set label_size=2"),
+        (["dataset.root=nope"], r"error: dataset.root=nope: no such folder or zip file"),
+        (["dataset.root=a.zip", "dataset.label_size=3"], r"dataset.label_size=3, but .* 2 classes; set label_size=2"),
         (["dataset.root=a.zip", "output=a.txt"], r"output=a.txt: must end in one of .*.png"),
         (["dataset.root=a.zip", "num_shown=0"], r"num_shown must be at least 1, got 0"),
         (["dataset.root=a.zip", "dataset.resolution=32"], r"none of its 4 pictures can be used.*too small \(16 x 16"),

@@ -79,7 +79,7 @@ def test_failing_trials_are_in_the_table(tmp_path):
         ([LR, *SHORT, "search.metric=dev/los"], ["search.metric=dev/los", "train/loss", "dev/loss"]),
         (["optimizer.lrr=interval(0,1)"], ["optimizer.lrr: no such key; did you mean lr?"]),
         (["optimizer=adam,nope,sgd", "search.max_failures=1"], ["1 trials failed", "optimizer=nope: no such choice"]),
-        ([LR, "search.sampler=grid"], ["search: sampler must be one of random, tpe, got 'grid'"]),
+        ([LR, "search.sampler=grid"], ["search.sampler must be one of random, tpe, got 'grid'"]),
         ([LR, "search.trails=3"], ["search.trails: no such key; did you mean trials?"]),
         ([LR, "resume=run"], ["resume and run_dir are of one run"]),
     ],

@@ -259,5 +259,5 @@ def test_a_mistake_is_told_in_a_line(tmp_path):
     done = run_script("style_frames.py", *SMALL, "output=out", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "error: frames: no value given; set frames=...\n")
     done = run_script("style_frames.py", *SMALL, "frames=nope", "output=out", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (1, "error: sequence: frames=nope: no such folder\n")
+    assert (done.returncode, done.stderr) == (1, "error: frames=nope: no such folder\n")
     assert list(Path(tmp_path).iterdir()) == []

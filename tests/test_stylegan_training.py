@@ -143,7 +143,7 @@ def test_repeats_are_that_many_minibatches():
 
 
 def test_something_of_the_discriminator_is_left_to_learn():
-    with pytest.raises(UserError, match=r"task: freeze_d must be in \[0, 2\] at 16 pixels, got 3"):
+    with pytest.raises(UserError, match=r"task.freeze_d must be in \[0, 2\] at 16 pixels, got 3"):
         make("task.freeze_d=3")
 
 
