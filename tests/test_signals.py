@@ -44,11 +44,7 @@ class Terminal:
 
     def __init__(self, command, cwd):
         self.master, slave = pty.openpty()
-        login = (
-            "import os, signal, sys; os.login_tty(0); "
-            "signal.signal(signal.SIGINT, signal.SIG_DFL); "  # a shell's background jobs ignore it
-            "os.execv(sys.argv[1], sys.argv[1:])"
-        )
+        login = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
         streams = {"stdin": slave, "stdout": slave, "stderr": slave}
         self.process = subprocess.Popen([sys.executable, "-c", login, *command], cwd=cwd, **streams)
         os.close(slave)
