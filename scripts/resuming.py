@@ -25,6 +25,9 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
         UserError: not a run, another group, or an unknown key.
     """
     refuse_no_run(run_dir)
+    from dlcourse.reports.runs import refuse_links_out
+
+    refuse_links_out(run_dir)
     cfg = read_composed(run_dir / "composed.yaml")
     if missing := [key for key in NEEDED if key not in cfg]:
         raise UserError(f"{run_dir / 'composed.yaml'}: not the config of a run (it has no {', '.join(missing)})")

@@ -30,10 +30,10 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     if type(cfg.devices) is not int:
         raise UserError(f"devices must be a whole number of processes, got {cfg.devices}")
     with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
-        refuse_links_out(run_dir)
         if cfg.resume is not None:
             cfg = resuming.config_of(run_dir, HydraConfig.get().overrides.task, READS)
         else:
+            refuse_links_out(run_dir)
             run_folders.refuse_used(cfg)
             if cfg.weights is not None:
                 cfg = run_folders.with_networks_of(Path(cfg.weights), cfg, HydraConfig.get().overrides.task)

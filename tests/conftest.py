@@ -6,6 +6,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,6 +23,7 @@ from dlcourse.engine.build import build
 from dlcourse.nn.vgg import torchvision_indices
 from warm import warm
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and what they start, ignore it
 os.environ["DLCOURSE_CACHE"] = str(Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}-cache")
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"

@@ -29,8 +29,8 @@ NOT_RUN = {  # command -> why; those of Hydra are composed
     r"benchmarks/style_transfer\.py.* --(large|to-loss)": "2048 pixels, or 300 evaluations, whatever else is given",
     r"scripts/demonstrate\.py( \w+)?$": "tests/test_demonstrations.py draws each of them",
 }
-# whole processes: half a minute at the least
-SLOW = r"benchmarks/(neighbours|startup|style_transfer|sweep_overhead)\.py"
+# several processes each: ten seconds to minutes
+SLOW = r"benchmarks/(neighbours|startup|style_transfer|stylegan_sampling|stylegan_training|sweep_overhead)\.py"
 LEAVES = {  # command -> what it leaves in the folder where it runs, or prints
     r"search\.py": ["runs/search/*/trial_0000", "runs/search/*/trials.csv", "runs/search/*/search.png"],
     r"search\.db": ["search.db"],

@@ -71,8 +71,7 @@ def test_a_sweep_gives_every_job_its_folder(tmp_path):
 def start_endless_run(folder):
     """Start a run, and wait until it has a record."""
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), "runner.max_steps=100000000", "run_dir=run"]
-    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (folder / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -96,9 +96,8 @@ def test_a_mistake_ends_in_a_line(arguments, words, tmp_path):
 
 def start(tmp_path, log, *words):
     command = [sys.executable, str(ROOT / "scripts" / "search.py"), *words]
-    heed = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with (tmp_path / log).open("w") as file:
-        return subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file, preexec_fn=heed, env=os.environ)
+        return subprocess.Popen(command, cwd=tmp_path, stdout=file, stderr=file, env=os.environ)
 
 
 def wait_for_trials(process, tmp_path, log, count):

@@ -31,7 +31,9 @@ def test_help_and_the_config_come_without_torch_numpy_and_tensorboard(option, tm
     assert not found & (HEAVY | {"torch", "numpy", "PIL", "tensorboard", "tqdm"})
 
 
-@pytest.mark.parametrize("experiment", ["points", "style_transfer_offline", "stylegan_faces_tiny"])
+@pytest.mark.parametrize(
+    "experiment", ["points", pytest.param("style_transfer_offline", marks=pytest.mark.slow), "stylegan_faces_tiny"]
+)
 def test_a_run_imports_no_library_that_it_does_not_use(experiment, tmp_path):
     found = modules_after(*small_overrides(experiment, 2), "device=cpu", "run_dir=run", cwd=tmp_path)
     assert {"torch", "tensorboard"} <= found
