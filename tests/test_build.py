@@ -39,7 +39,7 @@ def test_a_partial_awaits_the_remaining_arguments():
         "builtins.eval",
         "torch.load",
         "torch.hub.load",
-        "dlcourse.data.images.os.system",
+        "dlcourse.images.files.os.system",
         "dlcourse.nn.vgg.torch.load",
         "dlcourse.datasets.image_folder.Path",
         "dlcourse.engine.checkpoint.save",
@@ -47,7 +47,7 @@ def test_a_partial_awaits_the_remaining_arguments():
         "dlcourse.dataX.evil",
         "torch.nn.Linear",
         "torch.optim.Optimizer",
-        "dlcourse.stylegan.networks.generator.Generator",
+        "dlcourse.stylegan.networks.synthesis.Generator",
         ["torch.optim.Adam"],
         7,
     ],
@@ -58,8 +58,10 @@ def test_targets_that_are_not_in_the_list_are_refused(target):
 
 
 def test_an_unknown_target_is_named():
-    with pytest.raises(UserError, match=r"'dlcourse\.models\.MLPP' is refused; did you mean dlcourse\.models\.MLP\?"):
-        build({"_target_": "dlcourse.models.MLPP"}, "model")
+    with pytest.raises(
+        UserError, match=r"'dlcourse\.classifier\.mlp\.MLPP' is refused; did you mean dlcourse\.classifier\.mlp\.MLP\?"
+    ):
+        build({"_target_": "dlcourse.classifier.mlp.MLPP"}, "model")
 
 
 def test_an_unknown_argument_is_named_with_the_accepted_ones():

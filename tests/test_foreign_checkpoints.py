@@ -15,14 +15,13 @@ import export_checkpoint
 import import_checkpoint
 import run_folders
 from conftest import compose, run_script
-from dlcourse import sampling
 from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import results_folder
 from dlcourse.stylegan.interop import load_generator, load_pretrained, onnx_export, start_networks
 from dlcourse.stylegan.networks.layers import downscale, upscale
-from dlcourse.stylegan.sampling.result import Result
+from dlcourse.stylegan.sampling.result import Result, save
 from stylegan_files import DATA, tiny_official_pickle
 
 SIZES = {"resolution": 16, "label_size": 0, "channel_base": 64, "channel_max": 16}
@@ -202,7 +201,7 @@ def test_what_a_full_disk_leaves_does_not_stand_in_the_way(tmp_path, monkeypatch
             import_checkpoint.import_checkpoint(Namespace(source=[path], target=tmp_path / "b.pt", resolution=None))
         found = {"w": torch.zeros(100_000)}
         with pytest.raises(UserError, match="photo.pt: cannot be written .File too large"):
-            sampling.save(Result(Image.new("RGB", (8, 8)), found=found), tmp_path / "photo.png", False)
+            save(Result(Image.new("RGB", (8, 8)), found=found), tmp_path / "photo.png", False)
     (tmp_path / "photo.png").unlink()
     monkeypatch.setattr(onnx_export, "write_onnx", lambda generator, file: half_written(file))
     with pytest.raises(UserError, match="a.onnx: cannot be written .No space left"):

@@ -106,9 +106,12 @@ if __name__ == "__main__":
     import torch.utils.tensorboard  # noqa: F401
 
     import run_folders  # noqa: F401
-    from dlcourse import data, metrics, models, sampling, tasks  # noqa: F401
+    from dlcourse.classifier import task  # noqa: F401
     from dlcourse.engine import runner  # noqa: F401
+    from dlcourse.search import worker  # noqa: F401
     from dlcourse.style_transfer.demo_images import PICTURES
+    from dlcourse.stylegan.metrics import evaluation  # noqa: F401
+    from dlcourse.stylegan.sampling import projection  # noqa: F401
 
     for draw in PICTURES.values():
         draw()
