@@ -64,6 +64,14 @@ def test_an_unknown_target_is_named():
         build({"_target_": "dlcourse.classifier.mlp.MLPP"}, "model")
 
 
+@pytest.mark.parametrize("path", ["dlcourse.models.Generator", "dlcourse.tasks.Classification"])
+def test_a_file_of_another_version_is_told(path):
+    with pytest.raises(
+        UserError, match=rf"^model\._target_: '{path}' is refused; another version of dlcourse wrote this: here"
+    ):
+        build({"_target_": path}, "model")
+
+
 def test_an_unknown_argument_is_named_with_the_accepted_ones():
     with pytest.raises(UserError, match=r"optimizer: SGD: .*'learning_rate'.*it takes: params, lr"):
         build({"_target_": "torch.optim.SGD", "_partial_": True, "learning_rate": 1}, "optimizer")
