@@ -65,8 +65,8 @@ def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None)
     """Train in a run folder as one of several processes, or alone."""
     from dlcourse.engine import distributed
 
-    with distributed.joined(config["device"]):
-        distributed.wait()  # process 0 holds the folder
+    with distributed.process_group(config["device"]):
+        distributed.barrier()  # process 0 holds the folder
         train_in(run_dir, OmegaConf.create(config), observe)
 
 

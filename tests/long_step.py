@@ -20,7 +20,7 @@ class Patient(NoisyBowl):
 
 
 def work(folder):
-    with distributed.joined("cpu"):
+    with distributed.process_group("cpu"):
         train(Path(folder), task=Patient(), checkpoint_every=100, max_steps=100)
 
 

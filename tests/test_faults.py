@@ -14,7 +14,7 @@ import memory_told
 import run_folders
 from conftest import assert_same, run_script
 from dlcourse.engine import checkpoint, runner
-from dlcourse.engine.logger import Logbook
+from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
 
@@ -57,12 +57,12 @@ def test_a_run_that_was_asked_to_end_goes_on_to_the_same_bits(tmp_path):
 
 
 def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_path, monkeypatch):
-    class Signalling(Logbook):
+    class Signalling(RunLogger):
         def __init__(self, *about):
             super().__init__(*about)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(runner, "Logbook", Signalling)
+    monkeypatch.setattr(runner, "RunLogger", Signalling)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 1"):
         train(tmp_path, checkpoint_every=100)
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000001.pt"]

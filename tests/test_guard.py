@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from dlcourse.style_transfer.guard import Guard
+from dlcourse.style_transfer.guard import DivergenceGuard
 
 
 def make(**changes):
-    guard = Guard(**({"explosion": 10.0, "max_restarts": 2} | changes))
+    guard = DivergenceGuard(**({"explosion": 10.0, "max_restarts": 2} | changes))
     guard.begin(torch.zeros(2))
     return guard
 

@@ -7,7 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torchvision.utils import make_grid
 
-from dlcourse.engine.logger import Logbook
+from dlcourse.engine.logger import RunLogger
 from dlcourse.images.files import open_picture
 from dlcourse.images.srgb import SRGB_PROFILE
 from dlcourse.images.tensors import labelled_grid, resize, tile, to_picture, to_tensor
@@ -41,7 +41,7 @@ def test_alpha_survives_the_round_trip_and_the_logbook(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
     tensor = to_tensor(Image.fromarray(pixels))
     assert tensor.shape == (4, 6, 5) and np.array_equal(np.asarray(to_picture(tensor)), pixels)
-    with Logbook(tmp_path, {}, step=0, max_steps=1) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=1) as logbook:
         logbook.images(3, {"cutout": torch.stack([tensor, tensor]), "whole": tensor[None, :3]})
     cutout = open_picture(tmp_path / "images" / "cutout_0000003.png", keep_alpha=True)
     expected = np.concatenate([pixels, np.zeros((6, 2, 4), dtype=np.uint8), pixels], axis=1)

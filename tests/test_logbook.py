@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-from dlcourse.engine.logger import Logbook, charts_of
+from dlcourse.engine.logger import RunLogger, charts_of
 
 
 def scalars(run_dir):
@@ -17,7 +17,7 @@ def scalars(run_dir):
 
 
 def test_only_what_counts_samples_has_a_speed(tmp_path):
-    with Logbook(tmp_path, {}, step=0, max_steps=2) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=2) as logbook:
         for step in (1, 2):
             progress = {"progress/images": 16 * step, "progress/size": 64 * step, "progress/epoch": step / 2}
             logbook.advance(step, progress, is_last=step == 2)
@@ -42,10 +42,10 @@ def titles(run_dir):
 
 
 def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(tmp_path):
-    with Logbook(tmp_path, {}, step=0, max_steps=4) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=4) as logbook:
         for step in (1, 2, 3, 4):
             logbook.advance(step, {"train/loss": 1.0, "dev/loss": 2.0}, is_last=False)
-    with Logbook(tmp_path, {}, step=2, max_steps=6) as logbook:
+    with RunLogger(tmp_path, {}, step=2, max_steps=6) as logbook:
         logbook.advance(3, {"train/loss": 1.0}, is_last=False)  # dev comes later
         assert titles(tmp_path) == ["loss"]
         logbook.advance(6, {"train/loss": 1.0}, is_last=True)
@@ -57,11 +57,11 @@ def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(
 def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
     """At 0: it was killed before it had a checkpoint, and begins again."""
     picture = {"grey": torch.zeros(1, 3, 4, 4)}
-    with Logbook(tmp_path, {}, step=0, max_steps=9) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=9) as logbook:
         for number in range(1, 6):
             logbook.advance(number, {"train/loss": 1.0}, is_last=False)
             logbook.images(number, picture)
-    with Logbook(tmp_path, {}, step=step, max_steps=9) as logbook:
+    with RunLogger(tmp_path, {}, step=step, max_steps=9) as logbook:
         logbook.advance(step + 1, {"train/loss": 1.0}, is_last=False)
         logbook.images(step + 1, picture)
     steps = list(range(1, step + 2))
@@ -75,7 +75,7 @@ def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
 
 def test_an_error_of_tensorboards_thread_is_raised_once_and_printed_by_nobody(tmp_path, capsys):
     folder = tmp_path / "run"
-    with pytest.raises(FileNotFoundError), Logbook(folder, {}, step=0, max_steps=9) as logbook:
+    with pytest.raises(FileNotFoundError), RunLogger(folder, {}, step=0, max_steps=9) as logbook:
         while folder.exists():
             shutil.rmtree(folder, ignore_errors=True)  # TensorBoard's thread may just write into it
         for step in range(1, 10):

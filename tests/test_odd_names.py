@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import resuming
 import run_folders
-from dlcourse.engine.logger import Logbook
+from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import find_runs, read_config
 from dlcourse.stylegan.interop import huangzh13, load_pretrained, mmgen
@@ -22,7 +22,7 @@ RAW = b"q\xff\xe9.jpg".decode(errors="surrogateescape")  # a file name of raw by
 def test_a_run_remembers_a_name_of_raw_bytes(tmp_path):
     config = {"content": RAW, RAW: 1, "style": "日本.jpg", "control": "a\x1b\nb"}
     run_folders.record_config(OmegaConf.create(config), tmp_path)
-    with Logbook(tmp_path, config, step=0, max_steps=1) as logbook:
+    with RunLogger(tmp_path, config, step=0, max_steps=1) as logbook:
         logbook.advance(1, {"train/loss": 1.0}, is_last=True)
     assert read_config(tmp_path) == config
     assert OmegaConf.to_container(resuming.read_composed(tmp_path / "composed.yaml")) == config
@@ -36,7 +36,7 @@ def test_a_run_with_odd_metrics_goes_on(tmp_path):
         for tag in (f"train/{name}", f"dev/{name}", f"{name}/d_{name}")
     }
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1} | tags) + "\n")
-    with Logbook(tmp_path, {}, step=1, max_steps=2) as logbook:
+    with RunLogger(tmp_path, {}, step=1, max_steps=2) as logbook:
         logbook.advance(2, {"train/loss": 1.0}, is_last=True)
     assert "((" in logbook.charts and all(map(str.isprintable, logbook.charts))
 

@@ -45,7 +45,7 @@ from conftest import compose
 from dlcourse.engine import distributed
 from dlcourse.engine.build import build
 from dlcourse.engine.optimization import Descent
-with distributed.joined("cpu"):
+with distributed.process_group("cpu"):
     config = compose(*sys.argv[2:])
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")

@@ -62,7 +62,7 @@ class Attributes(Task):
         self.model.to(device)
         arrays = (self.dataset.images, torch.arange(len(self.dataset)))
         self.batches = BatchStream(tuple(array.to(device) for array in arrays), self.batch_size, self.seed)
-        self.batches.refuse_fewer_than(distributed.count())
+        self.batches.refuse_fewer_than(distributed.world_size())
         self.truth = {name: values.to(device) for name, values in self.dataset.attributes.items()}
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
@@ -78,8 +78,8 @@ class Attributes(Task):
             images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
             truth = {name: values[indices] for name, values in self.truth.items()}
             truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
-            own, *values = distributed.own_part(images, *truth.values())
-        weight = len(own) * distributed.count() / len(images)  # of this process's mean in the mean over the batch
+            own, *values = distributed.shard(images, *truth.values())
+        weight = len(own) * distributed.world_size() / len(images)  # of this process's mean in the mean over the batch
         own_truth = dict(zip(truth, values, strict=True))
         terms = self.descent.step(lambda: {"loss": self.loss(self.model(own), own_truth) * weight})
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/images": self.batches.samples_seen}

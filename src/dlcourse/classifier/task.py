@@ -82,7 +82,7 @@ class Classification(Task):
             for arrays in (self.dataset.train, self.dataset.dev, self.dataset.test)
         )
         self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
-        self.batches.refuse_fewer_than(distributed.count())
+        self.batches.refuse_fewer_than(distributed.world_size())
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
@@ -93,11 +93,13 @@ class Classification(Task):
         """One mini-batch."""
         with span("data"):
             batch, labels = next(self.batches)
-            inputs, own_labels = distributed.own_part(self.dataset.augment(batch), labels)
-        weight = len(inputs) * distributed.count() / len(batch)  # of this process's mean in the mean over the batch
-        with distributed.own_draws():  # of dropout
+            inputs, own_labels = distributed.shard(self.dataset.augment(batch), labels)
+        weight = (
+            len(inputs) * distributed.world_size() / len(batch)
+        )  # of this process's mean in the mean over the batch
+        with distributed.per_rank_rng():  # of dropout
             terms = self.descent.step(lambda: self.losses(inputs, own_labels, weight))
-        if distributed.count() > 1:  # batch norm's statistics
+        if distributed.world_size() > 1:  # batch norm's statistics
             distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress

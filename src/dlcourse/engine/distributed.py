@@ -18,7 +18,7 @@ from torch import Tensor, distributed
 
 from dlcourse.engine.signals import (
     Interrupted,
-    Interruption,
+    SignalHandler,
     held_back,
     is_one_of_several,
     let_through,
@@ -33,7 +33,7 @@ MAX_MESSAGE = 60_000  # bytes, which a pipe holds until they are read
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[None]:
+def process_group(device: str) -> Iterator[None]:
     """Within the block this process is one of those that torchrun started; if it did not, it stays alone.
 
     Every process takes a GPU of its own, unless there is none or `device` is "cpu".
@@ -76,7 +76,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
     failures = context.SimpleQueue()
     about = number, store.port, failures, work, args
     workers = [context.Process(target=take_part, args=(rank, *about)) for rank in range(number)]
-    with Interruption(lambda signum: pass_on(signum, workers)) as interruption:
+    with SignalHandler(lambda signum: pass_on(signum, workers)) as interruption:
         try:
             with held_back():  # until they have handlers
                 for worker in workers:
@@ -171,36 +171,36 @@ def outcome(statuses: Sequence[int | None], failures: Any) -> int:
     return max(status or 0 for status in statuses)
 
 
-def wait() -> None:
-    """Until all have come here."""
+def barrier() -> None:
+    """Return once every process has come here."""
     if distributed.is_initialized():
         distributed.barrier()
 
 
 def rank() -> int:
-    """Which of the processes this is; 0 keeps the record."""
+    """The rank of this process; rank 0 keeps the record."""
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
-    """How many there are."""
+def world_size() -> int:
+    """The number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def own_part(*tensors: Tensor) -> list[Tensor]:
+def shard(*tensors: Tensor) -> list[Tensor]:
     """This process's part of a minibatch, of each of its arrays; parts differ by at most one sample."""
-    number = count()
+    number = world_size()
     return list(tensors) if number == 1 else [tensor.tensor_split(number)[rank()] for tensor in tensors]
 
 
-def own_draws() -> contextlib.AbstractContextManager[None]:
+def per_rank_rng() -> contextlib.AbstractContextManager[None]:
     """Within the block each process draws random numbers of its own; outside all draw the same."""
-    return contextlib.nullcontext() if count() == 1 else drawing_apart()
+    return contextlib.nullcontext() if world_size() == 1 else seeded_by_rank()
 
 
 @contextlib.contextmanager
-def drawing_apart() -> Iterator[None]:
-    """`own_draws` of several processes."""
+def seeded_by_rank() -> Iterator[None]:
+    """`per_rank_rng` of several processes."""
     seed = int(torch.randint(2**31, ())) + rank()  # drawn by all: another one in each block
     with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
         torch.manual_seed(seed)
@@ -209,18 +209,18 @@ def drawing_apart() -> Iterator[None]:
 
 def average(tensors: Sequence[Tensor]) -> None:
     """Replace tensors by their means over the processes, in one message; every process then holds the same bits."""
-    if count() == 1:
+    if world_size() == 1:
         return
     flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
     distributed.all_reduce(flat)
-    flat /= count()
+    flat /= world_size()
     for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
 
 
-def largest(number: int) -> int:
+def all_reduce_max(number: int) -> int:
     """The largest of the numbers that the processes have; waits for all of them, but for no GPU."""
-    if count() == 1:
+    if world_size() == 1:
         return number
     numbers = torch.tensor(number)
     distributed.all_reduce(numbers, distributed.ReduceOp.MAX)

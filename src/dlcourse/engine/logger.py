@@ -32,7 +32,7 @@ CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progr
 SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in samples is made from
 
 
-class Logbook:
+class RunLogger:
     """The record of one run, from `step` on.
 
     Lines, events and pictures that an interrupted run wrote after the checkpoint it now goes on from, or before it had
@@ -77,7 +77,7 @@ class Logbook:
             self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
         self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
 
-    def __enter__(self) -> "Logbook":
+    def __enter__(self) -> "RunLogger":
         self.hook, threading.excepthook = threading.excepthook, self.hear_thread
         return self
 
@@ -198,10 +198,10 @@ class Logbook:
         self.writer._get_file_writer().add_summary(summary, step)
 
 
-class Silence:
+class NullLogger:
     """The logbook of a process that keeps none."""
 
-    def __enter__(self) -> "Silence":
+    def __enter__(self) -> "NullLogger":
         return self
 
     def __exit__(self, *_: object) -> None:

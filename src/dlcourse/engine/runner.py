@@ -12,10 +12,10 @@ import torch
 from dlcourse.engine import checkpoint, distributed
 from dlcourse.engine.build import objection
 from dlcourse.engine.device import return_freed_memory
-from dlcourse.engine.logger import Logbook, Silence, lowest
+from dlcourse.engine.logger import NullLogger, RunLogger, lowest
 from dlcourse.engine.optimization import Metrics
 from dlcourse.engine.profiling import span
-from dlcourse.engine.signals import Interrupted, Interruption, announce
+from dlcourse.engine.signals import Interrupted, SignalHandler, announce
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
 
@@ -134,7 +134,7 @@ class Runner:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
             UserError: a checkpoint cannot be written, or a loss, a result or a weight is not finite any more.
         """
-        with Interruption(announce) as interruption, self.logbook(run_dir, config, step) as logbook:
+        with SignalHandler(announce) as interruption, self.logbook(run_dir, config, step) as logbook:
             best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
             while not is_last:
                 metrics = self.step(task, step)
@@ -154,7 +154,7 @@ class Runner:
                 if is_last or step % self.visualize_every == 0:
                     logbook.images(step, task.visualize())
                     logbook.histograms(step, task.histograms())
-                signum = distributed.largest(interruption.signum)
+                signum = distributed.all_reduce_max(interruption.signum)
                 is_due, is_best = is_last or bool(signum) or step % self.checkpoint_every == 0, value < best
                 if is_due or is_best:
                     self.save(task, run_dir, config, step, is_due, is_best)
@@ -164,11 +164,11 @@ class Runner:
         if interruption.signum:  # too late for this run, but not for those that were to follow
             raise Interrupted(interruption.signum, step)
 
-    def logbook(self, run_dir: Path, config: dict[str, Any], step: int) -> Logbook | Silence:
+    def logbook(self, run_dir: Path, config: dict[str, Any], step: int) -> RunLogger | NullLogger:
         """What keeps the record, in the first of several processes."""
         if distributed.rank():
-            return Silence()
-        return Logbook(run_dir, config, step, self.max_steps, self.device, self.profile)
+            return NullLogger()
+        return RunLogger(run_dir, config, step, self.max_steps, self.device, self.profile)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
@@ -191,7 +191,7 @@ class Runner:
                 checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
                 checkpoint.prune(run_dir, self.keep_checkpoints)
         if is_due:
-            distributed.wait()
+            distributed.barrier()
 
 
 def state_of(task: Task) -> dict[str, Any]:

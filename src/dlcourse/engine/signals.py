@@ -97,7 +97,7 @@ def let_through() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-class Interruption:
+class SignalHandler:
     """Within the block the signals above are only noted in `signum`; a second Ctrl-C raises KeyboardInterrupt.
 
     One of several processes takes no second one; the process that started them does. Other threads than the first
@@ -112,7 +112,7 @@ class Interruption:
         self.signum = 0  # of the first signal that came
         self.before: dict[int, object] = {}
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> "SignalHandler":
         if threading.current_thread() is threading.main_thread():
             self.before = {signum: signal.signal(signum, self.note) for signum in heard()}
         return self

@@ -9,7 +9,7 @@ from torch import Tensor
 ROUNDING = 1e-5  # a loss so small cannot be seen: that of a picture of one colour in a style of the same
 
 
-class Guard:
+class DivergenceGuard:
     """Remembers where the loss was lowest, and tells when it has left the rails.
 
     It has when it is not finite, or above explosion * (lowest loss so far) + 1 % of the first one + ROUNDING. The last

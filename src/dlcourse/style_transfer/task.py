@@ -14,7 +14,7 @@ from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.style_transfer.canvas import Canvas
 from dlcourse.style_transfer.dataset import ContentAndStyles, read_picture
-from dlcourse.style_transfer.guard import Guard
+from dlcourse.style_transfer.guard import DivergenceGuard
 from dlcourse.style_transfer.inputs import Pictures
 from dlcourse.style_transfer.objective import StyleObjective
 
@@ -48,7 +48,7 @@ class StyleTransfer(Task):
         smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
         steps_per_scale: >= 1.
         averaging: beta in [0, 1) of the moving average of the pictures, which then is the result; 0 is none.
-        explosion, max_restarts: of `Guard`.
+        explosion, max_restarts: of `DivergenceGuard`.
 
     Raises:
         ValueError: a value out of range, or a picture too small for the objective's layers at its full size.
@@ -83,7 +83,7 @@ class StyleTransfer(Task):
         self.sizes = large_enough(scale_sizes(smallest_size or longest_side, longest_side), dataset, objective)
         self.steps_per_scale = steps_per_scale
         self.canvas = Canvas(averaging)
-        self.guard = Guard(explosion, max_restarts)
+        self.guard = DivergenceGuard(explosion, max_restarts)
         self.result: Tensor | None = None
 
     def setup(self, device: torch.device) -> None:

@@ -115,7 +115,7 @@ class StyleGAN(Task):
         for network in (self.generator, self.discriminator, self.augment):
             network.to(device).to(memory_format=layout)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
-        parts = self.accumulate * distributed.count()
+        parts = self.accumulate * distributed.world_size()
         for size in (self.growth.batch_size, *(self.growth.batch_sizes or {}).values()):
             if size % parts:
                 raise ValueError(f"a minibatch of {size} images cannot be divided into {parts} equal parts")
@@ -205,7 +205,7 @@ class StyleGAN(Task):
 
     def own_parts(self, batch: Tensor) -> list[Tensor]:
         """This process's part of a minibatch, in parts."""
-        parts, first = self.accumulate * distributed.count(), distributed.rank() * self.accumulate
+        parts, first = self.accumulate * distributed.world_size(), distributed.rank() * self.accumulate
         return split(batch, parts, self.discriminator.mbstd_group_size)[first : first + self.accumulate]
 
     def generate(self, latents: Latents, phase: Phase) -> Tensor:
@@ -230,7 +230,7 @@ class StyleGAN(Task):
         # what torch.compile makes has no second derivatives: a penalty needs the network's own forward pass
         network = self.discriminator.forward if has_penalty else self.discriminator
         score: Score = lambda x: network(x / scale, labels, phase.lod).float()
-        with distributed.own_draws():
+        with distributed.per_rank_rng():
             images, fakes = self.augment(images), self.augment(fakes.detach())
         images = (images * scale).requires_grad_(has_penalty)
         real_scores = score(images)
@@ -251,7 +251,7 @@ class StyleGAN(Task):
     def generator_losses(self, phase: Phase, latents: Latents, fakes: Tensor | None) -> Metrics:
         """Loss of scores of given fakes, or of fresh ones."""
         images = self.generate(latents, phase) if fakes is None else fakes
-        with distributed.own_draws():
+        with distributed.per_rank_rng():
             images = self.augment(images)
         scores = self.discriminator(images, latents.labels, phase.lod).float()
         return {"loss": self.loss.generator(scores)}
