@@ -34,7 +34,7 @@ def test_every_row_of_the_course_has_its_line():
 
 
 def test_files_and_symbols_exist():
-    cells = re.findall(r"\[[\w.]+\]\(\.\./([^)#]+)\)((?:,? `[\w.]+`)*)", PAGE)
+    cells = re.findall(r"\[[\w./]+\]\(\.\./([^)#]+)\)((?:,? `[\w.]+`)*)", PAGE)
     assert len(cells) > 30
     for path, symbols in cells:
         text = (ROOT / path).read_text()

@@ -14,7 +14,7 @@ from dlcourse.files import torch_file
 from dlcourse.nn.attribute_network import AttributeNetwork
 from dlcourse.nn.vgg import LAYERS, VGG19
 
-BUNDLED = Path(__file__).resolve().parents[3] / "checkpoints" / "face_attributes.pt"
+BUNDLED = Path(__file__).resolve().parents[4] / "checkpoints" / "face_attributes.pt"
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )
