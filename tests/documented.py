@@ -81,6 +81,7 @@ STAND_INS = [
     (r"style_frames.py", r"frames=\w+", "frames={things}/frames"),
     (r"style_frames.py", r"output=\w+", "output=painted"),
     (r"time_split.py", r"PICTURES|FOLDER", "{pictures}"),
+    (r"shape.py", r"\bCHECKOUT\b", "{root}"),
     (r"", r"root=MY.zip", "root={things}/pictures.zip"),
     (r"", f"root{PICTURES}", "root={pictures}"),
     (r"", r"\b(POINTS.csv|A.jpg|B.jpg|PHOTO.jpg)\b", r"{things}/\1"),
