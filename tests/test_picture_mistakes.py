@@ -74,7 +74,7 @@ def test_places_that_hold_no_file(tmp_path):
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "pipe")
     assert message_for(tmp_path / "missing.png") == "no such file"
-    assert message_for(tmp_path) == "is a folder, not a picture"
+    assert message_for(tmp_path) == "is a folder, not a file"
     assert message_for(tmp_path / "pipe") == "cannot be read (a pipe, not a file)"
     assert message_for(tmp_path / "file" / "a.png") == "cannot be read (Not a directory)"
     assert message_for("a\0b") == "cannot be read (embedded null byte)"
