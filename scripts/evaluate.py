@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 import run_folders
@@ -59,7 +60,7 @@ def evaluate(cfg: DictConfig) -> None:
 def output_folder(path: Path, cfg: DictConfig) -> Path:
     """`output`, or evaluation/<name of the checkpoint> in its run, or here for a file of no run.
 
-    Nothing that is there already is replaced, unless `output` names it.
+    Nothing that is there already is replaced, unless `output` names it, and no run of a sweep replaces another's.
 
     Raises:
         UserError: nothing can be written there, or to `cache`, or a link leads out of the run.
@@ -67,7 +68,9 @@ def output_folder(path: Path, cfg: DictConfig) -> Path:
     from dlcourse.files import outputs
     from dlcourse.reports.runs import results_folder
 
-    folder = Path(cfg.output or outputs.unused(results_folder(path, "evaluation") / path.stem))
+    folder = Path(cfg.output or results_folder(path, "evaluation") / path.stem)
+    if cfg.output is None or HydraConfig.get().mode == RunMode.MULTIRUN:
+        folder = outputs.unused(folder)
     for name, place in {"output": folder, "cache": cfg.cache}.items():
         if place is not None:
             outputs.check_folder(Path(place), f"{name}={place}")

@@ -277,6 +277,10 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
     assert again.returncode == 0, again.stderr
     values = json.loads((folder / "there" / "metrics.json").read_text())["metrics"]
     assert values == {"metrics/faces_fd": found["metrics"]["metrics/faces_fd"]}
+    sweep = ["-m", "truncation_psi=1.0,0.5", "metrics=[ppl]", "output=swept/"]
+    assert run_script("evaluate.py", "checkpoint=run", *FEW, *sweep, cwd=folder).returncode == 0
+    measured = [json.loads((folder / name / "metrics.json").read_text()) for name in ("swept", "swept_2")]
+    assert [one["evaluation"]["truncation_psi"] for one in measured] == [1.0, 0.5]
 
 
 @pytest.mark.parametrize(
