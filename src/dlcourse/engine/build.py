@@ -178,7 +178,7 @@ def allowed(path: Any, targets: frozenset[str]) -> str:
         and path not in TARGETS
         and name in {one.rpartition(".")[2] for one in TARGETS}
     ):
-        return f"another version of dlcourse wrote this: here {name} lies elsewhere"
+        return f"this version of dlcourse has {name} elsewhere, and reads no files of other versions"
     if targets is not TARGETS:
         return f"here it may be {', '.join(sorted(name.rpartition('.')[2] for name in targets))}"
     close = difflib.get_close_matches(str(path)[:100], TARGETS, n=1)
