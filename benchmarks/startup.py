@@ -56,9 +56,9 @@ optimizer.step()
 """,
     "style_transfer_offline": """
 objective, dataset = build(task["objective"]), build(task["dataset"])
-pictures = dataset.at(task["smallest_size"] or dataset.longest_side)
-objective.aim(pictures)
-image = torch.nn.Parameter(pictures.content.clone())
+images = dataset.at(task["smallest_size"] or dataset.longest_side)
+objective.aim(images)
+image = torch.nn.Parameter(images.content.clone())
 optimizer = build(task["optimizer"])([image])
 
 def closure():

@@ -6,7 +6,7 @@
 
 Every figure is of a process of its own; peers take turns. The tutorial's network stands below, written anew as the
 plain chain that it is: losses as modules, clamping inside the closure, torch's defaults. Weights are torchvision's
-random ones of one seed, the pictures the built-in ones, squares. Beside the rates stand those of the machine: a 3 x 3
+random ones of one seed, the images the built-in ones, squares. Beside the rates stand those of the machine: a 3 x 3
 convolution of 128 channels, forward and backward, and a matrix product.
 """
 
@@ -42,8 +42,8 @@ class Tutorial:
         from dlcourse.engine.build import build
 
         torch.manual_seed(0)
-        pictures = build(config["dataset"]).at(config["dataset"]["content_size"][0])
-        content, style = pictures.content, pictures.styles[0]
+        images = build(config["dataset"]).at(config["dataset"]["content_size"][0])
+        content, style = images.content, images.styles[0]
         mean, std = (torch.tensor(v).view(-1, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
         chain: list[nn.Module] = []
         self.losses: list[tuple[float, PeekLoss]] = []
@@ -69,7 +69,7 @@ class Tutorial:
         self.optimizer = torch.optim.LBFGS([self.image])
 
     def evaluate(self) -> Tensor:
-        """Loss and gradient of the picture, clamped first."""
+        """Loss and gradient of the image, clamped first."""
         with torch.no_grad():
             self.image.clamp_(0, 1)
         self.optimizer.zero_grad()
@@ -125,7 +125,7 @@ class Ours:
         self.task.setup(torch.device("cpu"))
 
     def evaluate(self) -> None:
-        """Loss and gradient of the picture."""
+        """Loss and gradient of the image."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             self.task.canvas.image.grad = None
             self.task.losses()["loss"].backward()

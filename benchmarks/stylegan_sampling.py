@@ -12,7 +12,7 @@ with convolutions that round to ten bits, and the chain is replayed from a CUDA 
 `port` is the generator of a clone of rosinality/style-based-gan-pytorch, in float32.
 
 Within a process the peers run in turn, and ratios are medians over the turns: whoever else is on the machine slows all
-of them. Several processes are started, since the time of a large picture depends on the process, too. Peak memory is
+of them. Several processes are started, since the time of a large image depends on the process, too. Peak memory is
 that of a process that draws and does nothing else.
 """
 

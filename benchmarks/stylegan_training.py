@@ -37,7 +37,7 @@ FULL_SIZE = [
     "model.w_dim=512",
     "model.channel_base=8192",
     "model.channel_max=512",
-    "loss.penalty_every=1",
+    "loss.d_reg_interval=1",
     "task.reuse_fakes=false",
 ]
 
@@ -75,7 +75,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
         torch.optim.Adam(parameters, lr=2e-3, betas=(0.0, 0.99)) for parameters in (g_parameters, d_parameters)
     )
     images = task.dataset.levels[0].to(runner.device)
-    every, weight = task.loss.penalty_every, task.loss.penalty_weight
+    every, weight = task.loss.d_reg_interval, task.loss.penalty_weight
     steps = 0
 
     def descend(adam: torch.optim.Optimizer, parameters: list[nn.Parameter], loss: Tensor) -> None:
@@ -168,7 +168,7 @@ def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> 
         runner.step(task, position)
         position += 1
 
-    period = task.loss.penalty_every  # whole periods, so that both take as many penalties
+    period = task.loss.d_reg_interval  # whole periods, so that both take as many penalties
     for work in (ours, other):
         seconds_of(work, period, runner.device)
     turns = [[seconds_of(work, period, runner.device) for work in (ours, other)] for _ in range(arguments.rounds)]

@@ -3,7 +3,7 @@
     python benchmarks/sweep_overhead.py
 
 Both are whole processes, start-up included; each trains 12 times 5000 steps on one thread. The sweep also writes its
-record: scalars, pictures, checkpoints, TensorBoard.
+record: scalars, images, checkpoints, TensorBoard.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Where the time of a training on pictures goes: decoding, moving, forward, backward, update.
+"""Where the time of a training on images goes: decoding, moving, forward, backward, update.
 
     python benchmarks/time_split.py FOLDER
 
-FOLDER holds a folder of pictures for each class. Decoding happens once in dlcourse; what it would cost in every epoch
+FOLDER holds a folder of images for each class. Decoding happens once in dlcourse; what it would cost in every epoch
 stands beside the other shares of an epoch.
 """
 

@@ -12,14 +12,14 @@ READS = ("check", "task", "runner", "run_dir", "resume", "seed")
 
 def check_gradients(cfg: DictConfig) -> None:
     """Print a line per tensor; a wrong gradient is an error."""
-    from dlcourse.classifier.gradient_check import refuse_wrong, table
+    from dlcourse.classifier.gradient_check import check_agreement, table
     from dlcourse.engine.build import build
 
     check = build(command_line.plain(cfg)["check"], "check")
     _, task = run_folders.build_classifier(cfg)
     comparisons = check(task)
     say(*table(comparisons))
-    refuse_wrong(comparisons)
+    check_agreement(comparisons)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,9 @@ def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: It
     Raises:
         UserError: a key that does not exist, or that nothing reads.
     """
-    refuse_unknown_keys(cfg, config_name)
+    check_known_keys(cfg, config_name)
     if cfg.get("resume") is None:  # else the keys are those of another config, see scripts/resuming.py
-        unread_keys.refuse_unread(cfg, overrides, reads)
+        unread_keys.check_read(cfg, overrides, reads)
     path_overrides.expand_home(cfg)
 
 
@@ -201,7 +201,7 @@ def typed_key(key: str, config: Any) -> str:
     return key
 
 
-def refuse_unknown_keys(cfg: DictConfig, config_name: str) -> None:
+def check_known_keys(cfg: DictConfig, config_name: str) -> None:
     """Raise UserError for a top-level key that nothing reads: a `+key` or a misspelt block of an experiment."""
     known = top_level_names(config_name)
     for name in map(str, cfg):

@@ -1,4 +1,4 @@
-"""Draw what the course explains, each idea in one picture: python scripts/demonstrate.py [NAME ...]."""
+"""Draw what the course explains, each idea in one image: python scripts/demonstrate.py [NAME ...]."""
 
 import command_line
 
@@ -19,7 +19,7 @@ def parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
-    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the pictures")
+    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
     return parser.parse_args()
 
 
@@ -40,10 +40,10 @@ def draw(arguments: argparse.Namespace) -> None:
     from dlcourse.images.figures import save  # here: --help and a wrong name are answered without torch
 
     for name in arguments.names or SUMMARIES:
-        picture, lines = demonstrate(name)
+        image, lines = demonstrate(name)
         path = arguments.output / f"{name}.png"
         try:
-            save(picture, path)
+            save(image, path)
         except OSError as error:
             raise UserError(f"--output {error}") from error
         say(path, *(f"  {line}" for line in lines))

@@ -74,7 +74,7 @@ def output_folder(path: Path, cfg: DictConfig) -> Path:
     for name, place in {"output": folder, "cache": cfg.cache}.items():
         if place is not None:
             outputs.check_folder(Path(place), f"{name}={place}")
-    run_folders.refuse_name(f"output={folder}", folder)
+    run_folders.check_name(f"output={folder}", folder)
     return folder
 
 
@@ -111,7 +111,7 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
     """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says.
 
     Raises:
-        UserError: it cannot be built, or is none of pictures for a StyleGAN.
+        UserError: it cannot be built, or is none of images for a StyleGAN.
     """
     from dlcourse.engine.build import build, build_of_file
     from dlcourse.engine.targets import DATASETS

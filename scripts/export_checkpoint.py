@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcourse.files.terminal import say
 
-TOLERANCE = 1e-4  # of the largest value, between ONNX's pictures and ours
+TOLERANCE = 1e-4  # of the largest value, between ONNX's images and ours
 
 
 def parse() -> argparse.Namespace:
@@ -27,7 +27,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
     from dlcourse.engine import checkpoint
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
-    from dlcourse.files.atomic import whole_file
+    from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop import load_pretrained
 
     target = arguments.target
@@ -39,7 +39,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
     path = checkpoint.newest(arguments.checkpoint)
     pretrained = load_pretrained(path)
     try:
-        with whole_file(target) as temporary:
+        with atomic_write(target) as temporary:
             found = WRITERS[target.suffix](pretrained, path, temporary)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
@@ -50,13 +50,13 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
 def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     """The official layout; every variable must come back to the last bit."""
     from dlcourse.errors import UserError
-    from dlcourse.files.atomic import whole_file
+    from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop import load_pretrained
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
     from dlcourse.stylegan.interop.official_export import to_official_pickle
 
     try:
-        with whole_file(target) as temporary:
+        with atomic_write(target) as temporary:
             temporary.write_bytes(to_official_pickle(pretrained))
     except UserError as error:
         raise UserError(f"{source}: {error}; its averaged generator can be exported as ONNX, to a .onnx") from error
@@ -71,20 +71,20 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
 
 
 def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
-    """ONNX; the pictures must agree."""
+    """ONNX; the images must agree."""
     from dlcourse.errors import UserError
-    from dlcourse.files.atomic import whole_file
+    from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop import onnx_export
 
     generator = pretrained.generator_ema or pretrained.generator
     if generator is None:
         raise UserError(f"{source}: there is no generator in it")
-    with whole_file(target) as temporary:
+    with atomic_write(target) as temporary:
         onnx_export.write_onnx(generator, temporary)
     error = onnx_export.onnx_error(generator, target)
     if error > TOLERANCE:
-        raise RuntimeError(f"{target}: its pictures differ by {error:.1e} of the largest value")
-    return f"ONNX, run by onnxruntime: pictures within {error:.1e} of ours, relative to the largest value"
+        raise RuntimeError(f"{target}: its images differ by {error:.1e} of the largest value")
+    return f"ONNX, run by onnxruntime: images within {error:.1e} of ours, relative to the largest value"
 
 
 WRITERS = {".pkl": write_pickle, ".onnx": write_onnx}

@@ -41,7 +41,7 @@ def prepared(words: list[str]) -> list[str]:
         others.remove(word)
     paths = [of_group(word) for word in path_overrides.take_paths_as_they_are(options.overrides, options.multirun)]
     if options.multirun:
-        refuse_shared_output(paths)
+        check_own_outputs(paths)
     return with_keys_of_a_resumed_run(paths) + others
 
 
@@ -55,7 +55,7 @@ def of_group(word: str) -> str:
     return f'{group}="{value}"' if re.fullmatch(r"[\d.]+|true|false|null", value, re.IGNORECASE) else word
 
 
-def refuse_shared_output(words: list[str]) -> None:
+def check_own_outputs(words: list[str]) -> None:
     """Raise UserError for an `output` that the runs of a sweep would write one after the other, up to the last."""
     for word in words:
         key, _, value = word.partition("=")

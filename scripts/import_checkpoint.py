@@ -57,7 +57,7 @@ def facts(network: Any) -> list[str]:
     shown = ("linear", "styled") if is_styled else ("convolutions", "linear")
     layers = [f"{sum(name.startswith(kinds[kind]) for name in names)} {kind}" for kind in shown]
     count = sum(parameter.numel() for parameter in network.parameters())
-    return [str(network.resolution), ", ".join(layers), str(network.label_size), f"{count:,}".replace(",", " ")]
+    return [str(network.resolution), ", ".join(layers), str(network.num_classes), f"{count:,}".replace(",", " ")]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Paths on the command line are taken as they are typed: Köln (1).jpg, it's.jpg, a=1,b=2, 2024, ~/pictures.
+"""Paths on the command line are taken as they are typed: Köln (1).jpg, it's.jpg, a=1,b=2, 2024, ~/images.
 
 Hydra's grammar reads the value of key=value as a number, a list, a call or a sweep where it can, and refuses letters
 beyond ASCII. The words of the keys in PATHS are quoted for it before it sees them.

@@ -1,4 +1,4 @@
-"""Decode your pictures for StyleGAN, and look at them: python scripts/prepare_dataset.py dataset.root=FOLDER_OR_ZIP"""
+"""Decode your images for StyleGAN, and look at them: python scripts/prepare_dataset.py dataset.root=FOLDER_OR_ZIP"""
 
 import command_line
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 READS = ("sheet", "dataset", "output")
 
 
-@memory_told("a smaller dataset.resolution or fewer pictures")
+@memory_told("a smaller dataset.resolution or fewer images")
 def prepare_dataset(cfg: DictConfig) -> None:
     """Decode into the cache, print what there is, and write the contact sheet."""
     from dlcourse.datasets.image_folder import ImageFolder
     from dlcourse.engine.build import build, locate
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
-    from dlcourse.images.files import WRITERS, save_picture
+    from dlcourse.images.files import WRITERS, save_image
 
     config = command_line.plain(cfg)
     output = Path(config["output"])
@@ -34,7 +34,7 @@ def prepare_dataset(cfg: DictConfig) -> None:
     try:
         for line in sheet.summary():
             say(line)
-        save_picture(sheet.draw(), output)
+        save_image(sheet.draw(), output)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error
     say(output)

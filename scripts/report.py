@@ -21,7 +21,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
     parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, help="folder of the pictures (default: report/ in the run, or here)")
+    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
     return parser.parse_args()
 
 
@@ -41,7 +41,7 @@ def share(text: str) -> float:
 
 @memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
-    """Rebuild the classifier from its checkpoint, print the report, write the pictures."""
+    """Rebuild the classifier from its checkpoint, print the report, write the images."""
     from dlcourse.engine import checkpoint
     from dlcourse.files import outputs
     from dlcourse.images.figures import save
@@ -81,7 +81,7 @@ def load_task(path: Path, device: str) -> Any:
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     set_up(task, device, path)
     checkpoint.restore(saved, task.state(), path)
-    checkpoint.refuse_not_finite(task.model.state_dict(), f"{path}: its classifier")
+    checkpoint.check_finite(task.model.state_dict(), f"{path}: its classifier")
     return task
 
 

@@ -13,7 +13,7 @@ import hydra_words
 import path_overrides
 import unread_keys
 from dlcourse.errors import UserError
-from run_folders import refuse_no_run
+from run_folders import check_is_run
 
 NEEDED = ("device", "devices", "model", "runner", "seed", "task", "weights")  # keys of every run's config
 
@@ -24,10 +24,10 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
     Raises:
         UserError: not a run, another group, or an unknown key.
     """
-    refuse_no_run(run_dir)
-    from dlcourse.reports.runs import refuse_links_out
+    check_is_run(run_dir)
+    from dlcourse.reports.runs import check_links
 
-    refuse_links_out(run_dir)
+    check_links(run_dir)
     cfg = read_composed(run_dir / "composed.yaml")
     if missing := [key for key in NEEDED if key not in cfg]:
         raise UserError(f"{run_dir / 'composed.yaml'}: not the config of a run (it has no {', '.join(missing)})")
@@ -40,7 +40,7 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
             OmegaConf.update(cfg, key, value, merge=True, force_add=override.is_add())
         except OmegaConfBaseException as error:
             raise UserError(explain_key(error, lambda parent: names_in(cfg, parent))) from error
-    unread_keys.refuse_unread(cfg, overrides, reads)
+    unread_keys.check_read(cfg, overrides, reads)
     path_overrides.expand_home(cfg)
     return cfg
 

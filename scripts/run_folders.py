@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
     "task.batch_size": "a smaller task.batch_size",
     "task.growth.batch_size": "a smaller task.growth.batch_size",
-    "task.accumulate": "task.accumulate=2",
+    "task.gradient_accumulation_steps": "task.gradient_accumulation_steps=2",
     "dataset.content_size": "a smaller dataset.content_size",
 }
 
@@ -42,10 +42,10 @@ def run_dir_of(cfg: DictConfig) -> Path:
         UserError: there is no run at `resume`, or `run_dir` cannot have this name.
     """
     if cfg.resume is not None:
-        refuse_no_run(Path(cfg.resume))
+        check_is_run(Path(cfg.resume))
         return Path(cfg.resume)
     if cfg.run_dir is not None:
-        refuse_name(f"run_dir={cfg.run_dir}", Path(cfg.run_dir))
+        check_name(f"run_dir={cfg.run_dir}", Path(cfg.run_dir))
         return Path(cfg.run_dir)
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
@@ -57,7 +57,7 @@ def run_dir_of(cfg: DictConfig) -> Path:
     return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
 
 
-def refuse_name(what: str, folder: Path) -> None:
+def check_name(what: str, folder: Path) -> None:
     """Raise UserError for a folder that cannot have its name."""
     try:
         folder.exists()
@@ -74,7 +74,7 @@ def held(run_dir: Path) -> contextlib.AbstractContextManager[Any]:
     return run_lock.locked(run_dir) if is_first else contextlib.nullcontext()
 
 
-def refuse_used(cfg: DictConfig) -> None:
+def check_unused(cfg: DictConfig) -> None:
     """Raise UserError if `run_dir` holds something already; a sweep's folder may, and its runs go on."""
     if cfg.run_dir is None:
         return
@@ -91,7 +91,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     """
     if cfg.resume is not None:
         raise UserError(f"resume={cfg.resume}: this command begins with new weights")
-    refuse_used(cfg)
+    check_unused(cfg)
     import torch
 
     from dlcourse.classifier.task import Classification
@@ -122,9 +122,9 @@ def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any
     return built
 
 
-def refuse_no_run(run_dir: Path) -> None:
+def check_is_run(run_dir: Path) -> None:
     """Raise UserError if there is nothing that `resume` could go on with; it names the run that may be meant."""
-    refuse_name(f"resume={run_dir}", run_dir)
+    check_name(f"resume={run_dir}", run_dir)
     if has_begun(run_dir):
         return
     from dlcourse.engine import checkpoint
@@ -152,32 +152,32 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
     from dlcourse.stylegan.interop import load_pretrained
 
     if "generator" not in cfg.model:
-        raise UserError(f"weights={weights}: weights is for StyleGAN, as in experiment=stylegan_faces_tiny")
+        raise UserError(f"init_from={weights}: weights is for StyleGAN, as in experiment=stylegan_faces_tiny")
     path = checkpoint.newest(weights)
     pretrained = load_pretrained(path)
     model: Any = pretrained.config
     if "generator" not in model:
-        raise UserError(f"weights={weights}: there is no generator in it")
+        raise UserError(f"init_from={weights}: there is no generator in it")
     for kind, node in model.items():
-        refuse_other_data(weights, path, node, cfg.model[kind])
-    unread_keys.refuse_other_networks(weights, cfg, model, overrides)
+        check_same_data(weights, path, node, cfg.model[kind])
+    unread_keys.check_same_networks(weights, cfg, model, overrides)
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
     return cfg
 
 
-def refuse_other_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
+def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
     """Raise UserError if a network of a checkpoint is for other images or classes than those of the data."""
-    resolution, classes = theirs["resolution"], theirs["label_size"]
+    resolution, classes = theirs["resolution"], theirs["num_classes"]
     if resolution != ours.resolution:
         command = f"scripts/import_checkpoint.py {shlex.quote(str(path))} NEW.pt --resolution {ours.resolution}"
         cut = f", or cut them down: {command}"
         cure = f"set dataset.resolution={resolution}{cut if resolution > ours.resolution else ''}"
-        raise UserError(f"weights={weights}: networks of {resolution} pixels; {cure}")
-    if classes != ours.label_size:
-        found = f"networks of {classes} classes, where the data has {ours.label_size}"
-        raise UserError(f"weights={weights}: {found}; set dataset.label_size={classes}")
+        raise UserError(f"init_from={weights}: networks of {resolution} pixels; {cure}")
+    if classes != ours.num_classes:
+        found = f"networks of {classes} classes, where the data has {ours.num_classes}"
+        raise UserError(f"init_from={weights}: {found}; set dataset.num_classes={classes}")
 
 
 @contextlib.contextmanager

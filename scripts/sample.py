@@ -1,4 +1,4 @@
-"""Draw pictures from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
+"""Draw images from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
 
 import command_line
 
@@ -28,7 +28,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.stylegan.networks.synthesis import constant_weights
     from dlcourse.stylegan.sampling.result import check_output, save
 
-    keep_freed_memory()  # picture after picture needs the same
+    keep_freed_memory()  # image after image needs the same
     config = command_line.plain(cfg)
     for key in ("singles", "compile"):
         if type(config[key]) is not bool:
@@ -43,12 +43,12 @@ def sample(cfg: DictConfig) -> None:
     output = output_path(path, config)
     check_output(sampler, output, config["singles"], [path, *files_in(config["sampler"])])
     generator = load_generator(path)[0].requires_grad_(False)
-    torch.backends.cudnn.deterministic = True  # the same command draws the same picture, on a GPU too
+    torch.backends.cudnn.deterministic = True  # the same command draws the same image, on a GPU too
     torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
     if config["compile"]:
         generator.synthesis.compile(mode="reduce-overhead")
-    torch.manual_seed(0)  # pictures have their seeds; this is for features of VGG without downloaded weights
+    torch.manual_seed(0)  # images have their seeds; this is for features of VGG without downloaded weights
     with constant_weights(generator), precision:
         result = sampler(generator)
     for written in save(result, output, config["singles"]):

@@ -170,15 +170,15 @@ def lengths_of(cfg: DictConfig) -> "Lengths":
 
 def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) -> None:
     """Print the best trials; write trials.csv and search.png."""
-    from dlcourse.files.atomic import whole_file
+    from dlcourse.files.atomic import atomic_write
     from dlcourse.images.figures import save
     from dlcourse.search.plots import draw
-    from dlcourse.search.results import Findings, results_of, spreadsheet, table
+    from dlcourse.search.results import EvaluationResult, results_of, spreadsheet, table
 
-    findings = Findings(name, settings.metric, settings.direction, space, results_of(study))
+    findings = EvaluationResult(name, settings.metric, settings.direction, space, results_of(study))
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        whole_file(folder / "trials.csv") as path,
+        atomic_write(folder / "trials.csv") as path,
         path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         csv.writer(file).writerows(spreadsheet(findings))

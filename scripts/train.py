@@ -24,7 +24,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
-    from dlcourse.reports.runs import refuse_links_out  # here: it loads torch
+    from dlcourse.reports.runs import check_links  # here: it loads torch
 
     run_dir = run_folders.run_dir_of(cfg)
     if type(cfg.devices) is not int:
@@ -33,10 +33,10 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
         if cfg.resume is not None:
             cfg = resuming.config_of(run_dir, HydraConfig.get().overrides.task, READS)
         else:
-            refuse_links_out(run_dir)
-            run_folders.refuse_used(cfg)
-            if cfg.weights is not None:
-                cfg = run_folders.with_networks_of(Path(cfg.weights), cfg, HydraConfig.get().overrides.task)
+            check_links(run_dir)
+            run_folders.check_unused(cfg)
+            if cfg.init_from is not None:
+                cfg = run_folders.with_networks_of(Path(cfg.init_from), cfg, HydraConfig.get().overrides.task)
         if cfg.devices == 1 or is_one_of_several():
             train_joined(run_dir, OmegaConf.to_container(cfg), observe)
         else:
@@ -48,7 +48,7 @@ def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
     from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
 
     try:
-        distributed.refuse_devices(cfg.devices, cfg.device)
+        distributed.check_devices(cfg.devices, cfg.device)
     except ValueError as error:
         raise UserError(str(error)) from error
     status = distributed.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
@@ -87,10 +87,10 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task: Task = run_folders.build_a(Task, config, "task", imposed)
     step = runner.setup(task, run_dir, config)
-    if config["weights"] is not None and step == 0:
+    if config["init_from"] is not None and step == 0:
         from dlcourse.stylegan.interop import start_networks
 
-        taken = start_networks(checkpoint.newest(Path(config["weights"])), task.state())
+        taken = start_networks(checkpoint.newest(Path(config["init_from"])), task.state())
         say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")

@@ -24,7 +24,7 @@ OWNERS = {
 }
 
 
-def refuse_unread(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) -> None:
+def check_read(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) -> None:
     """Raise UserError for an override of a top-level key that the command does not read, whatever it refers to.
 
     Args:
@@ -54,7 +54,7 @@ def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
     return reached
 
 
-def refuse_other_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
+def check_same_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
     """Raise UserError for an override of a `model` whose networks a checkpoint replaces, unless it says the same.
 
     Args:
@@ -75,6 +75,6 @@ def refuse_other_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any]
         found = [node[inner or name] for node in replaced if (inner or name) in node]
         if not found or any(value != OmegaConf.select(cfg, key) for value in found):
             raise UserError(
-                f"{override.lstrip('+')}: plays no part with weights={weights}, whose networks are taken as they are; "
+                f"{override.lstrip('+')}: plays no part with init_from={weights}, whose networks stay as they are; "
                 f"leave out {key}"
             )

@@ -16,7 +16,7 @@ from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tensors import labelled_grid, to_tensor
 from dlcourse.nn.attribute_network import AttributeNetwork, Reading
 
-CHUNK = 500  # pictures that are read at a time
+CHUNK = 500  # images that are read at a time
 SHOWN = 8
 MIRRORED = "yaw"  # the one attribute that a mirror turns round
 
@@ -24,15 +24,15 @@ MIRRORED = "yaw"  # the one attribute that a mirror turns round
 class Attributes(Task):
     """Minimise the mean over attributes: cross-entropy of the categorical, 1 - R^2 of the continuous ones.
 
-    Half of the training pictures are mirrored, as StyleGAN's are; their yaw is turned round.
+    Half of the training images are mirrored, as StyleGAN's are; their yaw is turned round.
 
     Args:
         model: the network, of the attributes of the faces.
         dataset, dev_dataset: faces to learn from and others to measure on.
-        augment: how training pictures are varied besides.
+        augment: how training images are varied besides.
         optimizer, scheduler: of the network's parameters.
-        batch_size: pictures per update.
-        seed: of the order of the pictures.
+        batch_size: images per update.
+        seed: of the order of the images.
 
     Raises:
         ValueError: a network of other attributes.
@@ -62,7 +62,7 @@ class Attributes(Task):
         self.model.to(device)
         arrays = (self.dataset.images, torch.arange(len(self.dataset)))
         self.batches = BatchStream(tuple(array.to(device) for array in arrays), self.batch_size, self.seed)
-        self.batches.refuse_fewer_than(distributed.world_size())
+        self.batches.check_at_least(distributed.world_size())
         self.truth = {name: values.to(device) for name, values in self.dataset.attributes.items()}
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
@@ -107,7 +107,7 @@ class Attributes(Task):
 
     @torch.no_grad()
     def read(self, images: Tensor) -> Reading:
-        """The attributes of uint8 pictures, in evaluation mode."""
+        """The attributes of uint8 images, in evaluation mode."""
         with eval_mode(self.model):
             readings = [self.model(chunk.to(self.device).float() / 255) for chunk in images.split(CHUNK)]
         first = readings[0]
@@ -117,7 +117,7 @@ class Attributes(Task):
         )
 
     def visualize(self) -> Images:
-        """Dev pictures, each with the attributes that are read worst beneath."""
+        """Dev images, each with the attributes that are read worst beneath."""
         images = self.dev_dataset.images[:SHOWN]
         reading = self.read(images)
         wrong = {

@@ -1,4 +1,4 @@
-"""What a classifier of points in the plane decides, as a picture."""
+"""What a classifier of points in the plane decides, as an image."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from dlcourse.images.figures import COLORS
 from dlcourse.images.fonts import font_for, legible
-from dlcourse.images.tensors import to_picture, to_tensor
+from dlcourse.images.tensors import to_pil_image, to_tensor
 
 GRID = 100
-SIZE = (600, 500)  # of the picture, pixels
+SIZE = (600, 500)  # of the image, pixels
 BOX = (56, 44, 584, 462)  # of the map in it: left, top, right, bottom
 DISC = 8  # diameter of a point
 
@@ -33,7 +33,7 @@ def decision_map(
         classes: a name for each class.
 
     Returns:
-        A picture (1, 3, H, W) in [0, 1].
+        An image (1, 3, H, W) in [0, 1].
     """
     low, high = inputs.amin(0), inputs.amax(0)
     margin = 0.05 * (high - low).clamp(min=1e-3)
@@ -58,7 +58,7 @@ def draw(
     left, right, bottom, top = extent
     image = Image.new("RGB", SIZE, "white")
     pale = 1 - 0.4 * (1 - regions.flip(0).permute(2, 0, 1))
-    image.paste(to_picture(pale).resize((BOX[2] - BOX[0], BOX[3] - BOX[1]), Image.Resampling.BILINEAR), BOX[:2])
+    image.paste(to_pil_image(pale).resize((BOX[2] - BOX[0], BOX[3] - BOX[1]), Image.Resampling.BILINEAR), BOX[:2])
     x = BOX[0] + (inputs[:, 0] - left) / (right - left) * (BOX[2] - BOX[0])
     y = BOX[3] - (inputs[:, 1] - bottom) / (top - bottom) * (BOX[3] - BOX[1])
     corners = (torch.stack([x, y], 1) - DISC / 2).round().int()

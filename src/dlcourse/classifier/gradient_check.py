@@ -198,7 +198,7 @@ def table(comparisons: Sequence[Comparison]) -> list[str]:
     return lines
 
 
-def refuse_wrong(comparisons: Sequence[Comparison]) -> None:
+def check_agreement(comparisons: Sequence[Comparison]) -> None:
     """Raise UserError naming the tensors whose gradient is wrong, or that could not be checked at all."""
     wrong = [comparison.name for comparison in comparisons if comparison.verdict() == "wrong"]
     if wrong:

@@ -112,7 +112,7 @@ class RangeTest:
 
 
 def draw(curve: RangeCurve) -> Tensor:
-    """Loss over learning rate with the suggestion and the steepest point, a picture (1, 3, H, W) in [0, 1]."""
+    """Loss over learning rate with the suggestion and the steepest point, an image (1, 3, H, W) in [0, 1]."""
     figure = new_figure(7, 4.5)
     axes = figure.add_subplot()
     axes.plot(curve.lrs, curve.losses, color="silver", linewidth=1, label="loss of the mini-batch")

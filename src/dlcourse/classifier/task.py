@@ -82,7 +82,7 @@ class Classification(Task):
             for arrays in (self.dataset.train, self.dataset.dev, self.dataset.test)
         )
         self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
-        self.batches.refuse_fewer_than(distributed.world_size())
+        self.batches.check_at_least(distributed.world_size())
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
@@ -133,7 +133,7 @@ class Classification(Task):
         is_over = self.max_epochs is not None and self.batches.epochs_seen() >= self.max_epochs
         return is_over or self.stopping.is_over()
 
-    def conclude(self) -> Metrics:
+    def finalize(self) -> Metrics:
         """Go back to the best weights if the dev loss was watched, and measure them on dev and test."""
         self.stopping.restore(self.model)
         dev, test = self.measure(*self.dev_set), self.measure(*self.test_set)

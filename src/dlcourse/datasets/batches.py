@@ -37,7 +37,7 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         self.drawn_epoch = -1
         self.order = torch.empty(0, dtype=torch.int64)
 
-    def refuse_fewer_than(self, count: int) -> None:
+    def check_at_least(self, count: int) -> None:
         """Raise ValueError if some batch has fewer samples than there are processes to share it."""
         smallest = self.num_samples % self.batch_size or self.batch_size
         if smallest < count:

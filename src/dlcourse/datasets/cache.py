@@ -1,8 +1,8 @@
-"""Decoded pictures at every level of detail in one file, from which the next start reads them.
+"""Decoded images at every level of detail in one file, from which the next start reads them.
 
 KEY.levels holds uint8 (N, 3, R, R), then (N, 3, R / 2, R / 2), ... down to (N, 3, 4, 4), then the CRC-32 of each of
-these pictures in the same order, uint32; KEY.json beside it says of which pictures, and which files were skipped and
-why. KEY comes from the names, sizes and times (in an archive: checksums) of the pictures and from the settings, so
+these images in the same order, uint32; KEY.json beside it says of which images, and which files were skipped and
+why. KEY comes from the names, sizes and times (in an archive: checksums) of the images and from the settings, so
 that whatever changes has another file. Both may be deleted at any time.
 """
 
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.datasets.cache_reader import Level, open_levels
-from dlcourse.datasets.memory import refuse_more_than_memory
+from dlcourse.datasets.memory import check_memory
 from dlcourse.datasets.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
 from dlcourse.datasets.sources import Source
 from dlcourse.files.terminal import printable, say
@@ -43,7 +43,7 @@ class Decoded:
 
     Attributes:
         levels: uint8 (N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4).
-        names: of the N pictures, in order.
+        names: of the N images, in order.
         skipped: name of another file -> why it is not among them.
     """
 
@@ -62,16 +62,16 @@ def in_memory(source: Source, read: Read, resolution: int) -> Decoded:
     """All levels, decoded into memory.
 
     Raises:
-        ValueError: more than fits into memory, or not one picture can be used.
+        ValueError: more than fits into memory, or not one image can be used.
     """
     wanted = len(source.stamps)
-    refuse_more_than_memory(wanted * bytes_per_picture(resolution), source.root)
+    check_memory(wanted * bytes_per_image(resolution), source.root)
     images = torch.empty(wanted, 3, resolution, resolution, dtype=torch.uint8)
     names: list[str] = []
     skipped = dict(source.refused)
     for index, pixels in enumerate(usable(read, names, skipped)):
         images[index] = torch.from_numpy(pixels)
-    refuse_none(source, names, skipped)
+    check_not_empty(source, names, skipped)
     return Decoded(pyramid(images[: len(names)]), names, skipped)
 
 
@@ -80,20 +80,20 @@ def write(path: Path, source: Source, read: Read, settings: dict[str, Any]) -> N
 
     Raises:
         OSError: the folder cannot be written to, or is full.
-        ValueError: not one picture can be used.
+        ValueError: not one image can be used.
     """
     resolution: int = settings["resolution"]
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(path.parent)
-    needed, free = len(source.stamps) * bytes_per_picture(resolution), shutil.disk_usage(path.parent).free
+    needed, free = len(source.stamps) * bytes_per_image(resolution), shutil.disk_usage(path.parent).free
     if needed > free:
-        raise OSError(f"the pictures take up to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free")
+        raise OSError(f"the images take up to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free")
     names: list[str] = []
     skipped = dict(source.refused)
-    with durable_file(path.with_suffix(".levels")) as file:
+    with durable_write(path.with_suffix(".levels")) as file:
         for pixels in usable(read, names, skipped):
             file.write(pixels.tobytes())
-        refuse_none(source, names, skipped)
+        check_not_empty(source, names, skipped)
         checksum = append_levels(file, len(names), resolution)
     record = {
         "version": VERSION,
@@ -104,12 +104,12 @@ def write(path: Path, source: Source, read: Read, settings: dict[str, Any]) -> N
         "names": names,
         "skipped": skipped,
     }
-    with durable_file(path.with_suffix(".json")) as file:  # last: without it, the levels count for nothing
+    with durable_write(path.with_suffix(".json")) as file:  # last: without it, the levels count for nothing
         file.write(json.dumps(record, indent=1).encode())
 
 
 def usable(read: Read, names: list[str], skipped: dict[str, str]) -> Iterator[np.ndarray]:
-    """The pictures that there are; their names, and the reasons of the others, are noted."""
+    """The images that there are; their names, and the reasons of the others, are noted."""
     for name, pixels, reason in read:
         if pixels is None:
             skipped[name] = reason
@@ -118,18 +118,16 @@ def usable(read: Read, names: list[str], skipped: dict[str, str]) -> Iterator[np
             yield pixels
 
 
-def refuse_none(source: Source, names: list[str], skipped: dict[str, str]) -> None:
-    """Raise ValueError if there are no pictures."""
+def check_not_empty(source: Source, names: list[str], skipped: dict[str, str]) -> None:
+    """Raise ValueError if there are no images."""
     if not names:
         name = next(iter(source.stamps))
         example = printable(f"{name}: {skipped[name]}")
-        raise ValueError(
-            f"root={source.root}: none of its {len(source.stamps)} pictures can be used, such as {example}"
-        )
+        raise ValueError(f"root={source.root}: none of its {len(source.stamps)} images can be used, such as {example}")
 
 
 def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
-    """Write the coarser levels behind `count` pictures of level 0, then all checksums; the checksum of those."""
+    """Write the coarser levels behind `count` images of level 0, then all checksums; the checksum of those."""
     file.flush()
     shapes = [(count, 3, size, size) for size in sizes(resolution)]
     starts = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
@@ -156,7 +154,7 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
         names, skipped, count = record["names"], record["skipped"], record["count"]
         is_of_source = len(names) == count and set(names) <= source.stamps.keys() <= {*names, *skipped}
         if record["version"] != VERSION or record["settings"] != json.loads(json.dumps(settings)) or not is_of_source:
-            raise ValueError("of other pictures")
+            raise ValueError("of other images")
         failed = {name: str(reason) for name, reason in skipped.items() if name in source.stamps}
         levels = open_levels(path.with_suffix(".levels"), count, settings["resolution"], record["checksum"])
     except (FileNotFoundError, NotADirectoryError):
@@ -167,13 +165,13 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
     return Decoded(levels, names, source.refused | failed)
 
 
-def bytes_per_picture(resolution: int) -> int:
+def bytes_per_image(resolution: int) -> int:
     """Of all levels together."""
     return sum(3 * size**2 for size in sizes(resolution))
 
 
 @contextmanager
-def durable_file(path: Path) -> Iterator[BinaryIO]:
+def durable_write(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes its place once it is whole and on the disk; of several writers, the last one's stays."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}.tmp")
     try:

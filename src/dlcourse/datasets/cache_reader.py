@@ -1,4 +1,4 @@
-"""Pictures in a file of `level_files`, read when they are asked for, and checked then."""
+"""Images in a file of `level_files`, read when they are asked for, and checked then."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ class File:
 
 
 class Level:
-    """The pictures of one size in a file, uint8 (N, 3, R, R), to be indexed like a tensor along N.
+    """The images of one size in a file, uint8 (N, 3, R, R), to be indexed like a tensor along N.
 
     They are read, not mapped: where a mapped file is cut short, the process that looks at it is ended by SIGBUS.
 
@@ -35,7 +35,7 @@ class Level:
         path: its name, for messages.
         start: its byte where the level begins.
         size: R.
-        checksums: CRC-32 of each picture, compared when it is read for the first time.
+        checksums: CRC-32 of each image, compared when it is read for the first time.
     """
 
     def __init__(self, file: File, path: Path, start: int, size: int, checksums: np.ndarray):
@@ -56,15 +56,15 @@ class Level:
         return images
 
     def read(self, number: int, row: np.ndarray) -> None:
-        """One picture.
+        """One image.
 
         Raises:
-            UserError: somebody changed the file since it was opened; the next start decodes the pictures again.
+            UserError: somebody changed the file since it was opened; the next start decodes the images again.
         """
         is_whole = os.preadv(self.file.descriptor, [row.data], self.start + number * row.size) == row.size
         if not is_whole or not (self.is_checked[number] or zlib.crc32(row.data) == self.checksums[number]):
             self.path.with_suffix(".json").unlink(missing_ok=True)
-            raise UserError(f"{self.path}: this cache of decoded pictures is damaged; the next start makes it anew")
+            raise UserError(f"{self.path}: this cache of decoded images is damaged; the next start makes it anew")
         self.is_checked[number] = True
 
 
@@ -72,13 +72,13 @@ def open_levels(path: Path, count: int, resolution: int, checksum: int) -> list[
     """The levels in a file.
 
     Args:
-        path: the file: `count` pictures of each level, then the checksums of each level's pictures, uint32.
-        count: of pictures.
+        path: the file: `count` images of each level, then the checksums of each level's images, uint32.
+        count: of images.
         resolution: of the first level.
         checksum: CRC-32 of the checksums.
 
     Raises:
-        ValueError: a file of another size, of no pictures, or with other checksums.
+        ValueError: a file of another size, of no images, or with other checksums.
     """
     shapes = [(count, 3, size, size) for size in sizes(resolution)]
     starts = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()

@@ -1,4 +1,4 @@
-"""Which folders of a data set are its splits and which its classes: by their names, and by where the pictures lie."""
+"""Which folders of a data set are its splits and which its classes: by their names, and by where the images lie."""
 
 import re
 from collections import defaultdict
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dlcourse.datasets.sources import Source
 from dlcourse.files.terminal import printable
 
-WORDS = {  # in the name of a folder -> the set that its pictures are for
+WORDS = {  # in the name of a folder -> the set that its images are for
     "train": "train",
     "training": "train",
     "val": "dev",
@@ -36,7 +36,7 @@ class ClassFolders:
     classes: dict[str, list[str]]
 
     def place(self, name: str) -> tuple[str, str] | None:
-        """The split and the class of a picture; None for one that lies beside them."""
+        """The split and the class of an image; None for one that lies beside them."""
         for split, folder in self.splits.items():
             start = f"{folder}/" if folder else ""
             label, is_inside, _ = name.removeprefix(start).partition("/")
@@ -56,7 +56,7 @@ def find_class_folders(source: Source) -> ClassFolders:
     splits = find_splits(tree, source.root, top)
     folders = {split: tree.below_single_folders(folder) for split, folder in splits.items()} or {"all": top}
     for folder in folders.values():
-        refuse_same_folders(tree, source.root, folder)
+        check_class_folders(tree, source.root, folder)
     return ClassFolders(folders, {split: sorted(map(last, tree.folders[path])) for split, path in folders.items()})
 
 
@@ -65,7 +65,7 @@ class Tree:
 
     Attributes:
         folders: path of a folder -> paths of the folders in it.
-        filled: paths of the folders that have pictures, at any depth.
+        filled: paths of the folders that have images, at any depth.
     """
 
     def __init__(self, source: Source):
@@ -77,7 +77,7 @@ class Tree:
                 self.folders[path.rpartition("/")[0]].add(path)
 
     def filled_folders(self, path: str) -> list[str]:
-        """Paths of the folders in a folder that have pictures, sorted."""
+        """Paths of the folders in a folder that have images, sorted."""
         return sorted(self.folders[path] & self.filled)
 
     def below_single_folders(self, path: str) -> str:
@@ -87,7 +87,7 @@ class Tree:
         return path
 
     def names_by_depth(self, path: str) -> Iterator[tuple[str, ...]]:
-        """The names of the folders that have pictures, one, two, ... levels below a folder, where there are several."""
+        """The names of the folders that have images, one, two, ... levels below a folder, where there are several."""
         level = self.filled_folders(path)
         while level:
             names = tuple(sorted(set(map(last, level))))
@@ -133,7 +133,7 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
         raise ValueError(
             f"root={root}: {shown(divided)} has folders in it, as a split has, but lies beside {shown(beside)}: which "
             f"are the classes? Give root={root}/{printable(divided[0])}, or move it or the others elsewhere; if it is "
-            "a class, put all its pictures into one folder"
+            "a class, put all its images into one folder"
         )
     return splits
 
@@ -164,7 +164,7 @@ def longer_named_splits(tree: Tree, root: str, paths: Iterable[str], known: Mapp
     return found
 
 
-def refuse_same_folders(tree: Tree, root: str, folder: str) -> None:
+def check_class_folders(tree: Tree, root: str, folder: str) -> None:
     """Raise ValueError for classes that all have the same two or more folders in them: these may be the classes."""
     classes = tree.filled_folders(folder)
     if len(classes) < 2:
@@ -175,7 +175,7 @@ def refuse_same_folders(tree: Tree, root: str, folder: str) -> None:
         name = printable(last(classes[0]))
         raise ValueError(
             f"root={root}: {shown(map(last, classes))} all have the same folders in them, {shown(inside)}: which "
-            "are the classes? Put all pictures of a class into one folder; splits go above the classes, as "
+            "are the classes? Put all images of a class into one folder; splits go above the classes, as "
             f"train/{name} and val/{name}"
         )
 

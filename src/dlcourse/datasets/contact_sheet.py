@@ -1,4 +1,4 @@
-"""What StyleGAN will see of the user's pictures: some of them, and how many there are."""
+"""What StyleGAN will see of the user's images: some of them, and how many there are."""
 
 import torch
 from PIL import Image
@@ -10,15 +10,15 @@ from dlcourse.images.tensors import labelled_grid
 
 LARGEST = 128  # pixels per side on the sheet
 COLUMNS = 8
-CAPTION = 15  # letters that fit beneath a picture
+CAPTION = 15  # letters that fit beneath an image
 FONT = 16
 
 
 class ContactSheet:
-    """Pictures from the whole set at equal distances, each with its name or class, and the set's size in words.
+    """Images from the whole set at equal distances, each with its name or class, and the set's size in words.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         num_shown: at most so many, >= 1.
 
     Raises:
@@ -31,11 +31,11 @@ class ContactSheet:
         self.dataset, self.num_shown = dataset, num_shown
 
     def summary(self) -> list[str]:
-        """How many pictures there are, in all and of each class, and where they lie; for errors see `decoded`."""
+        """How many images there are, in all and of each class, and where they lie; for errors see `decoded`."""
         decoded, path = self.dataset.decoded, self.dataset.cache_path
-        lines = [f"{len(decoded.names)} pictures, {len(decoded.skipped)} files skipped"]
+        lines = [f"{len(decoded.names)} images, {len(decoded.skipped)} files skipped"]
         if self.dataset.labels is not None:
-            counts = self.dataset.labels.bincount(minlength=self.dataset.label_size).tolist()
+            counts = self.dataset.labels.bincount(minlength=self.dataset.num_classes).tolist()
             lines += [f"  {name}: {count}" for name, count in zip(self.dataset.class_names, counts, strict=True)]
         return lines + ([f"{path}.levels"] if path else [])
 
@@ -49,10 +49,10 @@ class ContactSheet:
         grid = labelled_grid(images, self.captions(chosen), columns)
         size = self.dataset.resolution
         shown = "all of them" if len(chosen) == count else f"{len(chosen)} of them"
-        return under(f"{count} pictures of {size} x {size} pixels, {shown}", grid, FONT)
+        return under(f"{count} images of {size} x {size} pixels, {shown}", grid, FONT)
 
     def captions(self, chosen: Tensor) -> list[str]:
-        """The class of each picture, or the last letters of its name without suffix."""
+        """The class of each image, or the last letters of its name without suffix."""
         if self.dataset.labels is not None:
             return [self.dataset.class_names[label][-CAPTION:] for label in self.dataset.labels[chosen].tolist()]
         names = [self.dataset.decoded.names[index] for index in chosen.tolist()]

@@ -1,4 +1,4 @@
-"""The user's pictures as squares of one size, decoded by several threads."""
+"""The user's images as squares of one size, decoded by several threads."""
 
 import os
 import warnings
@@ -17,17 +17,17 @@ from tqdm import tqdm
 from dlcourse.datasets.sources import MAX_BYTES, Source
 from dlcourse.engine.device import return_freed_memory
 from dlcourse.files.terminal import printable
-from dlcourse.images.files import MAX_MEMORY, MAX_PIECE, UnwantedPictureError, decode, memory_of
+from dlcourse.images.files import MAX_MEMORY, MAX_PIECE, UnwantedImageError, decode, memory_of
 from dlcourse.images.srgb import to_rgb
 
 THREADS = min(4, os.cpu_count() or 1)
 ENOUGH = 2  # times the wanted size: a JPEG is decoded at 1/2, 1/4 or 1/8, if whole, that has still so many pixels
 LANCZOS = Image.Resampling.LANCZOS
 
-# way -> (picture, side, colour around it) -> square picture, and which of its sides decides how it is scaled
+# way -> (image, side, colour around it) -> square image, and which of its sides decides how it is scaled
 FITS: dict[str, Callable[[Image.Image, int, tuple[int, int, int]], Image.Image]] = {
-    "crop": lambda picture, side, around: ImageOps.fit(picture, (side, side), LANCZOS),
-    "pad": lambda picture, side, around: ImageOps.pad(picture, (side, side), LANCZOS, around),
+    "crop": lambda image, side, around: ImageOps.fit(image, (side, side), LANCZOS),
+    "pad": lambda image, side, around: ImageOps.pad(image, (side, side), LANCZOS, around),
 }
 SCALED_SIDE: dict[str, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max}
 
@@ -62,12 +62,12 @@ FILES, DECODING = Memory(MAX_BYTES), Memory(MAX_MEMORY + MAX_PIECE)
 
 @dataclass(frozen=True)
 class Square:
-    """How a picture becomes a square.
+    """How an image becomes a square.
 
     Args:
         resolution: pixels per side.
-        fit: crop to the central square, or pad the whole picture with `background`.
-        min_size: pixels of the shorter side (crop) or the longer one (pad) that a picture must have.
+        fit: crop to the central square, or pad the whole image with `background`.
+        min_size: pixels of the shorter side (crop) or the longer one (pad) that an image must have.
         background: RGB in [0, 255], also behind transparent pixels.
 
     Raises:
@@ -91,23 +91,23 @@ class Square:
         """All that the pixels depend on."""
         return asdict(self)
 
-    def examine(self, picture: Image.Image) -> None:
-        """Refuse a picture that is too small; have a much larger JPEG decoded coarsely."""
-        size = SCALED_SIDE[self.fit](picture.size)
+    def examine(self, image: Image.Image) -> None:
+        """Refuse an image that is too small; have a much larger JPEG decoded coarsely."""
+        size = SCALED_SIDE[self.fit](image.size)
         if size < self.min_size:
             which = {"crop": "shorter", "pad": "longer"}[self.fit]
-            raise UnwantedPictureError(
-                f"too small ({picture.width} x {picture.height} pixels; "
+            raise UnwantedImageError(
+                f"too small ({image.width} x {image.height} pixels; "
                 f"min_size={self.min_size} is wanted of the {which} side)"
             )
-        width, height = picture.size
+        width, height = image.size
         for divisor in (8, 4, 2):
             if width % divisor == height % divisor == 0 and min(width, height) // divisor >= ENOUGH * self.resolution:
-                picture.draft(None, (width // divisor, height // divisor))
+                image.draft(None, (width // divisor, height // divisor))
                 break
 
     def read(self, source: Source, name: str) -> tuple[str, np.ndarray | None, str]:
-        """The name, the picture as uint8 (3, R, R) or None, and then why."""
+        """The name, the image as uint8 (3, R, R) or None, and then why."""
         try:
             with FILES.taken(source.stamps[name][0]), ExitStack() as taken:
                 return name, self.square_of(source, name, taken), ""
@@ -115,26 +115,26 @@ class Square:
             return name, None, str(error)
 
     def square_of(self, source: Source, name: str, taken: ExitStack) -> np.ndarray:
-        """The picture as uint8 (3, R, R); the memory that it needs meanwhile is taken, and given back by `taken`."""
+        """The image as uint8 (3, R, R); the memory that it needs meanwhile is taken, and given back by `taken`."""
 
-        def examine(picture: Image.Image) -> None:
-            needed = memory_of(picture)  # of all its pixels, which a progressive JPEG needs even for coarser ones
-            self.examine(picture)
+        def examine(image: Image.Image) -> None:
+            needed = memory_of(image)  # of all its pixels, which a progressive JPEG needs even for coarser ones
+            self.examine(image)
             taken.enter_context(DECODING.taken(needed))
 
         with source.open(name) as file:
-            picture = to_rgb(decode(file, examine), self.background)
-        square = FITS[self.fit](picture, self.resolution, self.background)
+            image = to_rgb(decode(file, examine), self.background)
+        square = FITS[self.fit](image, self.resolution, self.background)
         return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
 
     def read_all(self, source: Source) -> Iterator[tuple[str, np.ndarray | None, str]]:
-        """Every picture of a source in the order of names, with a progress bar; few at a time are in memory."""
+        """Every image of a source in the order of names, with a progress bar; few at a time are in memory."""
         title = printable(f"reading {source.root}")
         waiting: deque[Future[tuple[str, np.ndarray | None, str]]] = deque()
         with (
             warnings.catch_warnings(),  # `decode` has them too, in threads, where they do not undo each other's changes
             ThreadPoolExecutor(THREADS) as pool,
-            tqdm(total=len(source.stamps), desc=title, unit=" pictures", disable=None) as bar,
+            tqdm(total=len(source.stamps), desc=title, unit=" images", disable=None) as bar,
         ):
             try:
                 for name in source.stamps:

@@ -1,4 +1,4 @@
-"""The user's own pictures, for StyleGAN."""
+"""The user's own images, for StyleGAN."""
 
 import os
 from collections.abc import Sequence
@@ -11,33 +11,33 @@ from torch import Tensor
 from dlcourse.datasets import cache
 from dlcourse.datasets.cache import Decoded
 from dlcourse.datasets.decoding import Square
-from dlcourse.datasets.labels import class_name, find_classes, refuse_empty_classes
+from dlcourse.datasets.labels import check_classes_filled, class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
 
 
 class ImageFolder:
-    """Every picture in a folder or a zip archive as a square of one resolution, at every level of detail.
+    """Every image in a folder or a zip archive as a square of one resolution, at every level of detail.
 
     Files are taken in the order of their names. They are decoded at the first use of any of them, once for all runs:
-    the result stays in a file in `cache`, which later starts map into memory (see `level_files`). What is no picture,
+    the result stays in a file in `cache`, which later starts map into memory (see `level_files`). What is no image,
     broken, too small, or could lead out of the folder or the archive is skipped and named on the console.
 
     Args:
         root: a folder, searched through all levels, or a .zip; in either, dataset.json may hold labels as NVIDIA's
             data sets have them.
         resolution: pixels per side, a power of two from 8 to 1024.
-        fit: crop (the central square) or pad (the whole picture, on `background`).
-        min_size: pixels of the shorter side (of the longer one with pad) below which a picture is skipped; with less
-            than `resolution`, small pictures are enlarged.
-        background: RGB in [0, 255] around a padded picture and behind transparent pixels.
-        label_size: number of classes, by dataset.json or one folder for each; 0: without labels.
-        cache: folder of decoded pictures; None decodes into memory at every start.
+        fit: crop (the central square) or pad (the whole image, on `background`).
+        min_size: pixels of the shorter side (of the longer one with pad) below which an image is skipped; with less
+            than `resolution`, small images are enlarged.
+        background: RGB in [0, 255] around a padded image and behind transparent pixels.
+        num_classes: number of classes, by dataset.json or one folder for each; 0: without labels.
+        cache: folder of decoded images; None decodes into memory at every start.
 
     Attributes:
-        class_names: label_size names, by label.
+        class_names: num_classes names, by label.
 
     Raises:
-        ValueError: nothing of the kind at `root`, no picture in it, another number of classes, or a value out of range.
+        ValueError: nothing of the kind at `root`, no image in it, another number of classes, or a value out of range.
     """
 
     def __init__(
@@ -47,29 +47,29 @@ class ImageFolder:
         fit: str,
         min_size: int,
         background: list[int],
-        label_size: int,
+        num_classes: int,
         cache: str | None,
     ):
-        if label_size < 0:
-            raise ValueError(f"label_size must be at least 0, got {label_size}")
+        if num_classes < 0:
+            raise ValueError(f"num_classes must be at least 0, got {num_classes}")
         if len(background) != 3 or not all(0 <= value <= 255 for value in background):
             raise ValueError(f"background must be three values in [0, 255], got {background}")
         red, green, blue = background
         self.square = Square(resolution, fit, min_size, (red, green, blue))
-        self.root, self.resolution, self.label_size = root, resolution, label_size
+        self.root, self.resolution, self.num_classes = root, resolution, num_classes
         self.source = open_source(root)
-        names, self.label_of = find_classes(self.source, label_size, self.why_unusable)
+        names, self.label_of = find_classes(self.source, num_classes, self.why_unusable)
         self.class_names = [class_name(name) for name in names]
         self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
 
     @property
     def images(self) -> Tensor:
-        """All pictures, uint8 (N, 3, R, R), RGB, on the CPU; level 0."""
+        """All images, uint8 (N, 3, R, R), RGB, on the CPU; level 0."""
         return self.levels[0][:]
 
     @property
     def levels(self) -> Sequence[Tensor | cache.Level]:
-        """The pictures at R, R / 2, ..., 4 pixels per side, each level uint8 (N, 3, ., .), as `pyramid` makes them.
+        """The images at R, R / 2, ..., 4 pixels per side, each level uint8 (N, 3, ., .), as `pyramid` makes them.
 
         From a cache they are read when they are indexed. For errors see `decoded`.
         """
@@ -77,32 +77,32 @@ class ImageFolder:
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """The class of each picture, int64 (N,); None without labels."""
-        if self.label_size == 0:
+        """The class of each image, int64 (N,); None without labels."""
+        if self.num_classes == 0:
             return None
         return torch.tensor([self.label_of[name] for name in self.decoded.names])
 
     @cached_property
     def decoded(self) -> Decoded:
-        """Pictures, their names, and what was skipped, from the cache or decoded now.
+        """Images, their names, and what was skipped, from the cache or decoded now.
 
         Raises:
-            ValueError: not one picture can be used, or not one of a class; or they do not fit into memory, or the cache
+            ValueError: not one image can be used, or not one of a class; or they do not fit into memory, or the cache
                 cannot be written.
         """
         decoded = self.from_cache() or self.decode()
         self.report(decoded.skipped)
-        found = {self.label_of[name] for name in decoded.names if self.label_size}
-        refuse_empty_classes(self.root, self.class_names, set(self.label_of.values()), found)
+        found = {self.label_of[name] for name in decoded.names if self.num_classes}
+        check_classes_filled(self.root, self.class_names, set(self.label_of.values()), found)
         return decoded
 
     def why_unusable(self, name: str) -> str:
-        """Why a file cannot be used as a picture, or nothing."""
+        """Why a file cannot be used as an image, or nothing."""
         return self.square.read(self.source, name)[2]
 
     @cached_property
     def cache_path(self) -> Path | None:
-        """Where the decoded pictures lie or will lie, without .levels or .json; None without a cache."""
+        """Where the decoded images lie or will lie, without .levels or .json; None without a cache."""
         return self.cache and self.cache / cache.key_of(self.source, self.square.settings())
 
     def from_cache(self) -> Decoded | None:

@@ -1,4 +1,4 @@
-"""Which class the user's pictures are of: by NVIDIA's dataset.json, or by folder."""
+"""Which class the user's images are of: by NVIDIA's dataset.json, or by folder."""
 
 import json
 import sys
@@ -9,32 +9,32 @@ from dlcourse.datasets.class_folders import find_class_folders, shown
 from dlcourse.datasets.sources import LABELS, Source, slashes
 from dlcourse.files.terminal import printable, say
 
-MAX_LABELS = 200_000  # in dataset.json, beyond one for each picture
+MAX_LABELS = 200_000  # in dataset.json, beyond one for each image
 BYTES_PER_LABEL = 100
 LONGEST = 40  # letters of a class's name
 
-WhyUnusable = Callable[[str], str]  # name of a picture -> why it cannot be used, or nothing
+WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used, or nothing
 
 
-def find_classes(source: Source, label_size: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
-    """The names of the classes and, for each picture, the number of its class.
+def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
+    """The names of the classes and, for each image, the number of its class.
 
-    By dataset.json where there is one, which numbers the classes and names pictures by where they lie from its own
-    folder; otherwise by folders, see `find_class_folders`, in the order of their names: pictures of all splits count.
-    Nothing at all for a label_size of 0.
+    By dataset.json where there is one, which numbers the classes and names images by where they lie from its own
+    folder; otherwise by folders, see `find_class_folders`, in the order of their names: images of all splits count.
+    Nothing at all for a num_classes of 0.
 
     Raises:
-        ValueError: a picture that can be used has no class, or there are not `label_size` classes.
+        ValueError: an image that can be used has no class, or there are not `num_classes` classes.
     """
-    if label_size == 0:
+    if num_classes == 0:
         return [], {}
     numbers, names = listed_labels(source) if source.label_files else folder_labels(source)
-    refuse_unlabelled(source, numbers, why_unusable)
+    check_labelled(source, numbers, why_unusable)
     count = len(names) or max(numbers.values()) + 1  # dataset.json may name any number
-    if count != label_size:
+    if count != num_classes:
         raise ValueError(
-            f"label_size={label_size}, but the pictures of root={source.root} are of {count} classes"
-            f"{f' ({shown(names)})' if names else ''}; set label_size={count}, or 0 to train without labels"
+            f"num_classes={num_classes}, but the images of root={source.root} are of {count} classes"
+            f"{f' ({shown(names)})' if names else ''}; set num_classes={count}, or 0 to train without labels"
         )
     return names or [str(number) for number in range(count)], numbers
 
@@ -44,12 +44,12 @@ def listed_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     if len(source.label_files) > 1:
         raise ValueError(
             f"root={source.root}: has {len(source.label_files)} files of labels ({shown(source.label_files)}); give as "
-            "root the folder of one of them, keep one, or set label_size=0"
+            "root the folder of one of them, keep one, or set num_classes=0"
         )
     (name,) = source.label_files
     listed = read_labels(source, name)
     if listed is None:
-        raise ValueError(f"root={source.root}: its {LABELS} has no labels; set label_size=0")
+        raise ValueError(f"root={source.root}: its {LABELS} has no labels; set num_classes=0")
     return {name: listed[name] for name in source.stamps if name in listed}, []
 
 
@@ -64,8 +64,8 @@ def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     return {name: number[label] for name, label in label_of.items()}, names
 
 
-def refuse_unlabelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnusable) -> None:
-    """Raise ValueError for pictures without a label, unless they cannot be used anyhow."""
+def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnusable) -> None:
+    """Raise ValueError for images without a label, unless they cannot be used anyhow."""
     without = [name for name in source.stamps if name not in numbers]
     whole = next((name for name in without if not why_unusable(name)), None)
     if whole is None and numbers:
@@ -73,26 +73,26 @@ def refuse_unlabelled(source: Source, numbers: dict[str, int], why_unusable: Why
     example = printable(whole or without[0])
     if source.label_files:
         raise ValueError(
-            f"root={source.root}: {len(without)} pictures have no label in {LABELS}, such as {example}; "
-            "add them, or set label_size=0"
+            f"root={source.root}: {len(without)} images have no label in {LABELS}, such as {example}; "
+            "add them, or set num_classes=0"
         )
     raise ValueError(
-        f"root={source.root}: labels need a folder for each class, or a {LABELS}; {len(without)} pictures are in no "
-        f"such folder, such as {example}; move them, or set label_size=0"
+        f"root={source.root}: labels need a folder for each class, or a {LABELS}; {len(without)} images are in no "
+        f"such folder, such as {example}; move them, or set num_classes=0"
     )
 
 
-def refuse_empty_classes(root: str, class_names: Sequence[str], listed: set[int], found: set[int]) -> None:
-    """Raise ValueError for a class of listed pictures none of which could be read."""
+def check_classes_filled(root: str, class_names: Sequence[str], listed: set[int], found: set[int]) -> None:
+    """Raise ValueError for a class of listed images none of which could be read."""
     for number in sorted(listed - found):
-        raise ValueError(f"root={root}: class {printable(class_names[number])} has no picture that can be used")
+        raise ValueError(f"root={root}: class {printable(class_names[number])} has no image that can be used")
 
 
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
     """Name -> class by NVIDIA's dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}; None for null.
 
     Raises:
-        ValueError: it is not of this form, or holds much more than labels for the pictures.
+        ValueError: it is not of this form, or holds much more than labels for the images.
     """
     try:
         text = read_text(source, file_name)
@@ -114,22 +114,22 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
 
 
 def read_text(source: Source, file_name: str) -> bytes:
-    """A file of labels that is no longer, and has no more parts, than labels for the pictures may have.
+    """A file of labels that is no longer, and has no more parts, than labels for the images may have.
 
     A label has three parts, list, name and number. Parts are what takes memory: `[],` of three bytes takes seventy.
     """
     entries = MAX_LABELS + len(source.stamps)  # it may be one of a larger set than there is
     most = entries * BYTES_PER_LABEL
     if source.label_files[file_name] > most:
-        raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {len(source.stamps)} pictures")
+        raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {len(source.stamps)} images")
     with source.open(file_name) as file:
         text = file.read(most + 1)
     if len(text) > most or sum(text.count(letter) for letter in b"[{,") > 4 * entries:
-        raise ValueError(f"lists more than {entries} labels; there are {len(source.stamps)} pictures")
+        raise ValueError(f"lists more than {entries} labels; there are {len(source.stamps)} images")
     return text
 
 
 def class_name(text: object) -> str:
-    """What a file calls a class, as tables and pictures show it: on one line, and not too long for them."""
+    """What a file calls a class, as tables and images show it: on one line, and not too long for them."""
     name = printable(text)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

@@ -1,9 +1,9 @@
-"""How much memory pictures may take."""
+"""How much memory images may take."""
 
 import os
 
 
-def refuse_more_than_memory(needed: int, root: str) -> None:
+def check_memory(needed: int, root: str) -> None:
     """Raise ValueError if so many bytes are not free, on systems that tell."""
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -11,6 +11,6 @@ def refuse_more_than_memory(needed: int, root: str) -> None:
         return
     if needed > free:
         raise ValueError(
-            f"root={root}: its pictures take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free; "
-            "lower dataset.resolution or the number of pictures"
+            f"root={root}: its images take {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free; "
+            "lower dataset.resolution or the number of images"
         )

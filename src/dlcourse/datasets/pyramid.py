@@ -1,4 +1,4 @@
-"""Pictures at every level of detail, for networks that grow."""
+"""Images at every level of detail, for networks that grow."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ PIXELS_PER_CHUNK = 2**22  # as float32 64 MiB with the working copies
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
-    """Levels of detail 0, 1, ... of square pictures, down to 4x4: means over 2^k x 2^k pixels, rounded to even.
+    """Levels of detail 0, 1, ... of square images, down to 4x4: means over 2^k x 2^k pixels, rounded to even.
 
     As in the data sets of Karras et al. 2018, arXiv:1710.10196: every level is the mean of the exact, not of the
     rounded one above.

@@ -1,4 +1,4 @@
-"""Where the user's pictures lie: a folder or a zip archive; names are read, nothing is ever unpacked to disk."""
+"""Where the user's images lie: a folder or a zip archive; names are read, nothing is ever unpacked to disk."""
 
 import io
 import os
@@ -17,7 +17,7 @@ from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES
 
 MAX_BYTES = 2**29  # of a file in an archive, unpacked: it is held in memory
-MAX_LIST = 2**24  # bytes, of the list of files in an archive: more than 200 000 pictures
+MAX_LIST = 2**24  # bytes, of the list of files in an archive: more than 200 000 images
 LEAVES = "a path that leaves the archive"
 LEAVES_FOLDER = "a link that leaves the folder"
 MAX_FILES = 2_000_000  # in a folder, at any depth
@@ -30,11 +30,11 @@ Stamp = tuple[int, int]  # size in bytes, and the time of the last change in ns 
 
 
 class Source(Protocol):
-    """Pictures by name, without hidden files and those of systems (see `system_files`).
+    """Images by name, without hidden files and those of systems (see `system_files`).
 
     Attributes:
         root: what the user named.
-        stamps: name of a picture, "/" between folders, in sorted order -> what changes with its content.
+        stamps: name of an image, "/" between folders, in sorted order -> what changes with its content.
         refused: name of another file -> why it is not among them.
         folders: the folders that hold any file, and empty ones; "" is the root.
         label_files: names of all dataset.json -> their size in bytes.
@@ -54,12 +54,12 @@ def open_source(root: str) -> Source:
     """The folder or the zip archive at `root`.
 
     Raises:
-        ValueError: neither is there, or not one file is by its name a picture.
+        ValueError: neither is there, or not one file is by its name an image.
     """
     source = source_at(root)
     if not source.stamps:
         refused = "".join(f"; {name}: {reason}" for name, reason in list(source.refused.items())[:1])
-        raise ValueError(f"root={root}: no pictures in it ({', '.join(sorted(SUFFIXES))}){printable(refused)}")
+        raise ValueError(f"root={root}: no images in it ({', '.join(sorted(SUFFIXES))}){printable(refused)}")
     return source
 
 
@@ -72,7 +72,7 @@ def source_at(root: str) -> Source:
 
 
 class Folder:
-    """The pictures below a folder; links are followed to files inside it only, and never to folders."""
+    """The images below a folder; links are followed to files inside it only, and never to folders."""
 
     def __init__(self, root: str, path: Path):
         self.root, self.path = root, path
@@ -116,31 +116,31 @@ class Folder:
         return "" if name == "." else name
 
     def stamp(self, name: str) -> Stamp:
-        """The size and the time of a picture; ValueError for a file that is none of this folder."""
+        """The size and the time of an image; ValueError for a file that is none of this folder."""
         path = self.path / name
-        self.refuse_leaving(path)
+        self.check_inside(path)
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise ValueError("a link to a folder, which is not followed")
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a file")
-        if reason := why_no_picture(name):
+        if reason := why_no_image(name):
             raise ValueError(reason)
         return status.st_size, status.st_mtime_ns
 
-    def refuse_leaving(self, path: Path) -> None:
+    def check_inside(self, path: Path) -> None:
         """Raise ValueError for a link to somewhere else."""
         if leaves_folder(path, self.path):
             raise ValueError(LEAVES_FOLDER)
 
     def open(self, name: str) -> BinaryIO:
         """The file."""
-        self.refuse_leaving(self.path / name)
+        self.check_inside(self.path / name)
         return open_file(self.path / name)
 
 
 class Archive:
-    """The pictures in a zip archive, read from where they lie in it; safe to read from several threads."""
+    """The images in a zip archive, read from where they lie in it; safe to read from several threads."""
 
     def __init__(self, root: str, path: Path):
         self.root = root
@@ -165,14 +165,14 @@ class Archive:
                 self.add(name, info)
 
     def add(self, name: str, info: zipfile.ZipInfo) -> None:
-        """Count an entry among the pictures, the files of labels, or the refused."""
+        """Count an entry among the images, the files of labels, or the refused."""
         if name.endswith("/"):
             return
         if name in self.entries:
             self.refused[f"{name} (again)"] = "another file has this name"
         elif is_label_file(name):
             self.entries[name], self.label_files[name] = info, info.file_size
-        elif reason := why_unsafe(info) or why_no_picture(name):
+        elif reason := why_unsafe(info) or why_no_image(name):
             self.refused[name] = reason
         else:
             self.entries[name], self.stamps[name] = info, (info.file_size, info.CRC)
@@ -214,10 +214,10 @@ def is_label_file(name: str) -> bool:
     return name.rpartition("/")[2] == LABELS
 
 
-def why_no_picture(name: str) -> str | None:
-    """Why a name is not that of a picture, or None."""
+def why_no_image(name: str) -> str | None:
+    """Why a name is not that of an image, or None."""
     suffix = PurePosixPath(name).suffix
-    return None if suffix.lower() in SUFFIXES else f"not the name of a picture ({suffix or 'no suffix'})"
+    return None if suffix.lower() in SUFFIXES else f"not the name of an image ({suffix or 'no suffix'})"
 
 
 def why_unsafe(info: zipfile.ZipInfo) -> str | None:

@@ -1,4 +1,4 @@
-"""Hidden files, and what systems and programs keep beside people's pictures: never part of a data set."""
+"""Hidden files, and what systems and programs keep beside people's images: never part of a data set."""
 
 SYSTEM_NAMES = {  # in small letters
     # macOS and its network shares; the others begin with a dot: .DS_Store, ._photo.jpg, .AppleDouble, .Trashes

@@ -20,8 +20,8 @@ KEYS = {"step", "config", "state"}
 COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
     "Classification": "of a classifier: scripts/report.py reads it",
     "StyleGAN": "of a StyleGAN: scripts/sample.py and scripts/evaluate.py read it",
-    "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the pictures of its run",
-    "Search": "of a search: scripts/animate.py shows the pictures of its run",
+    "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the images of its run",
+    "Search": "of a search: scripts/animate.py shows the images of its run",
     "Attributes": "of a reader of attributes: scripts/evaluate.py extractor=faces measures by one",
 }
 
@@ -180,7 +180,7 @@ def prune(run_dir: Path, keep: int) -> None:
         path.unlink()
 
 
-def refuse_other_model(saved: dict[str, Any], config: dict[str, Any], path: Path) -> None:
+def check_same_model(saved: dict[str, Any], config: dict[str, Any], path: Path) -> None:
     """Raise UserError naming both values where the `model` of a saved config differs from that of `config`."""
     theirs, ours = flatten(config_of({"config": saved}, "model", path)), flatten(config["model"])
     differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
@@ -206,7 +206,7 @@ def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
             raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
 
 
-def refuse_not_finite(state: Mapping[str, Any], what: str) -> None:
+def check_finite(state: Mapping[str, Any], what: str) -> None:
     """Raise UserError for tensors of a state that hold NaN or infinity; `what` is the network, for people."""
     wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
     if wrong:

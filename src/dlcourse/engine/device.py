@@ -11,7 +11,7 @@ def keep_freed_memory() -> None:
     """Let what is freed stay with this process, for its next tensors.
 
     By default every block above 32 MiB comes from the system and goes back to it, page by page: for the activations of
-    a large picture that can take longer than to compute them.
+    a large image that can take longer than to compute them.
     """
     mallopt = find("mallopt")
     if mallopt is not None:

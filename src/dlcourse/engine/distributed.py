@@ -69,7 +69,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
     Raises:
         ValueError: fewer than one, more than there are GPUs, or a device that cannot be shared.
     """
-    refuse_devices(number, device)
+    check_devices(number, device)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
     store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # where they meet
     context = multiprocessing.get_context("spawn")
@@ -92,7 +92,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
     return outcome(statuses, failures)
 
 
-def refuse_devices(number: int, device: str) -> None:
+def check_devices(number: int, device: str) -> None:
     """Raise ValueError if `number` processes cannot share the device."""
     if device not in SHARED_DEVICES:
         raise ValueError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")

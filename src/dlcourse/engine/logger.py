@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: TensorBoard events, metrics.jsonl, pictures, and lines on the console."""
+"""What a run leaves behind for people: TensorBoard events, metrics.jsonl, images, and lines on the console."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from dlcourse.engine.profiling import Clock, NoProfile, Profile
 from dlcourse.files.bounded import lines_of
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.srgb import SRGB_PROFILE
-from dlcourse.images.tensors import tile, to_picture
+from dlcourse.images.tensors import tile, to_pil_image
 
 BINS = 60  # of a histogram
 MAX_TAGS = 10_000  # that a run which goes on remembers of its metrics.jsonl; ours have 50
@@ -35,7 +35,7 @@ SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in sampl
 class RunLogger:
     """The record of one run, from `step` on.
 
-    Lines, events and pictures that an interrupted run wrote after the checkpoint it now goes on from, or before it had
+    Lines, events and images that an interrupted run wrote after the checkpoint it now goes on from, or before it had
     one, are dropped, so that curves do not zigzag. Metrics stay on the device until they come here. TensorBoard opens
     the first two groups of tags in the alphabet: what a person wants to see first is named so.
 
@@ -126,7 +126,7 @@ class RunLogger:
             grid = tile(batch.float().cpu())
             png = io.BytesIO()  # encoded once, for the file and for TensorBoard
             # level 1 is three times as fast and a third larger
-            to_picture(grid).save(png, "png", compress_level=1, icc_profile=SRGB_PROFILE)
+            to_pil_image(grid).save(png, "png", compress_level=1, icc_profile=SRGB_PROFILE)
             path = self.run_dir / "images" / f"{name}_{step:07d}.png"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(png.getvalue())
@@ -262,7 +262,7 @@ def keep_until(path: Path, step: int) -> set[str]:
 
 
 def remove_images_after(run_dir: Path, step: int) -> None:
-    """Remove the pictures in a run's folder of later steps than `step`."""
+    """Remove the images in a run's folder of later steps than `step`."""
     for path in (run_dir / "images").glob("*_*.png"):
         number = path.stem.rpartition("_")[2]
         if number.isdecimal() and int(number) > step:

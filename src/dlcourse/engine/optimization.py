@@ -62,7 +62,7 @@ class Descent:
         exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.scale, self.lr_factor = scale, lr_factor
-        self.way_back: list[Tensor] = []  # where the last step of L-BFGS began
+        self.last_good_params: list[Tensor] = []  # where the last step of L-BFGS began
 
     def step(self, *loss_fns: Callable[[], Metrics]) -> Metrics:
         """One update of the optimizer; returns what the loss said first, of the point that the update starts from.
@@ -105,7 +105,7 @@ class Descent:
         start = [parameter.detach().clone() for parameter in self.parameters] if is_lbfgs else []
         self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
         if is_lbfgs:
-            self.way_back = start
+            self.last_good_params = start
             if not all(bool(parameter.isfinite().all()) for parameter in self.parameters):
                 raise NotFinite
 
@@ -123,8 +123,8 @@ class Descent:
             cure = "try a smaller lr of the optimizer, or precision=fp32"
             raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {cure}")
         logging.getLogger(__name__).warning(f"{what}; skipped")
-        if self.way_back:
-            for parameter, last_good in zip(self.parameters, self.way_back, strict=True):
+        if self.last_good_params:
+            for parameter, last_good in zip(self.parameters, self.last_good_params, strict=True):
                 parameter.copy_(last_good)
             self.restart(self.parameters, self.scale, self.lr_factor)
 
@@ -165,7 +165,7 @@ class Descent:
             "updates": self.updates,
             "skipped": self.skipped,
             "skipped_in_a_row": self.skipped_in_a_row,
-            "way_back": self.way_back,
+            "last_good_params": self.last_good_params,
             "scale": self.scale,
             "lr_factor": self.lr_factor,
             "optimizer": [self.optimizer.state.get(parameter, {}) for parameter in self.parameters],
@@ -182,8 +182,8 @@ class Descent:
         self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
         for name in ("updates", "skipped", "skipped_in_a_row", "scale", "lr_factor"):
             setattr(self, name, state_dict[name])
-        pairs = zip(self.parameters, state_dict["way_back"], strict=False)  # none, or one for each
-        self.way_back = [saved.to(parameter) for parameter, saved in pairs]
+        pairs = zip(self.parameters, state_dict["last_good_params"], strict=False)  # none, or one for each
+        self.last_good_params = [saved.to(parameter) for parameter, saved in pairs]
         self.schedule.load_state_dict(state_dict["schedule"])
 
 

@@ -27,7 +27,7 @@ Observe = Callable[[int, Metrics], None]  # updates done, and what was logged th
 class Runner:
     """Steps a task to `max_steps` and, at intervals counted in steps, logs, evaluates, draws and saves it.
 
-    Evaluation, pictures and a checkpoint also come after the last step, so an interval beyond `max_steps` means
+    Evaluation, images and a checkpoint also come after the last step, so an interval beyond `max_steps` means
     "only at the end".
 
     Args:
@@ -119,7 +119,7 @@ class Runner:
         if found is None:
             return 0
         path, saved = found
-        checkpoint.refuse_other_model(saved["config"], config, path)
+        checkpoint.check_same_model(saved["config"], config, path)
         checkpoint.restore(saved, task.state(), path)
         return saved["step"]
 
@@ -145,7 +145,7 @@ class Runner:
                     record |= task.evaluate()
                     is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
-                    record |= conclude(task, step)
+                    record |= finalize(task, step)
                 value = float(record.get(self.keep_best or "", best))
                 if is_last or step % self.log_every == 0:
                     record = metrics | record
@@ -183,7 +183,7 @@ class Runner:
         Process 0 writes; the others wait for it, unless it is only the best one.
         """
         state = state_of(task)
-        refuse_not_finite(step, {}, state)
+        check_finite(step, {}, state)
         if distributed.rank() == 0:
             if is_best:
                 checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
@@ -199,14 +199,14 @@ def state_of(task: Task) -> dict[str, Any]:
     return {name: part.state_dict() for name, part in task.state().items()}
 
 
-def conclude(task: Task, step: int) -> Metrics:
+def finalize(task: Task, step: int) -> Metrics:
     """The results of a task after `step` updates, its last one; UserError if they are none."""
-    results = task.conclude()
-    refuse_not_finite(step, results, state_of(task))
+    results = task.finalize()
+    check_finite(step, results, state_of(task))
     return results
 
 
-def refuse_not_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raise UserError for metrics or tensors that hold NaN or infinity: they are no result, and nothing to go on from.
 
     Args:

@@ -105,7 +105,7 @@ TARGETS = (
         "dlcourse.classifier.gradient_check.GradientCheck",
         "dlcourse.classifier.lr_range.RangeTest",
         "dlcourse.engine.runner.Runner",
-        "dlcourse.stylegan.sampling.drawing.Drawing",
+        "dlcourse.stylegan.sampling.synthesizer.Synthesizer",
         "dlcourse.stylegan.sampling.editing.Edit",
         "dlcourse.stylegan.sampling.grid.Grid",
         "dlcourse.stylegan.sampling.interpolation.Interpolate",

@@ -61,6 +61,6 @@ class Task(ABC):
         """Whether training should end though there are steps left."""
         return False
 
-    def conclude(self) -> Metrics:
+    def finalize(self) -> Metrics:
         """After the last step: settle on the final weights and measure what must not influence the training."""
         return {}

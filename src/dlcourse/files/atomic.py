@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, which takes its place in the end, or is removed if that is never reached."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

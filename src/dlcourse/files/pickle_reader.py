@@ -90,7 +90,7 @@ class Machine:
         except Exception as error:  # a broken or hostile program fails in any way
             after = f"after {count} instructions" if count else "from its first byte on"
             raise ValueError(f"cut short or damaged {after} ({' '.join(str(error).split())[:100]})") from error
-        refuse_overgrown(content, MAX_SHARING * self.length)
+        check_grown(content, MAX_SHARING * self.length)
         return content
 
     # --- instructions; each takes the argument that stands in the program ---------------------------------------
@@ -193,7 +193,7 @@ def ordered(*arguments: Any) -> OrderedDict[Any, Any]:
     return OrderedDict((key(name), value) for name, value in (of_type(arguments[0], list) if arguments else ()))
 
 
-def refuse_overgrown(content: Any, max_bytes: int) -> None:
+def check_grown(content: Any, max_bytes: int) -> None:
     """Raise RefusedError for content that is too deep, takes for ever to go through, or of too large arrays."""
     waiting, count, size = [(content, 0)], 0, 0
     while waiting:

@@ -16,7 +16,7 @@ from typing import IO, Any, BinaryIO
 import torch
 from torch import Tensor
 
-from dlcourse.files.atomic import whole_file
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import TooManyFilesError, open_archive
 from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
 
@@ -89,7 +89,7 @@ def save(content: Any, path: Path) -> None:
         OSError: "PATH: cannot be written (reason)".
     """
     try:
-        with whole_file(path) as temporary, temporary.open("wb") as file:
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from dlcourse.errors import UserError
-from dlcourse.files.atomic import whole_file
+from dlcourse.files.atomic import atomic_write
 from dlcourse.images.fonts import font_for, legible
 
 MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, whose writers hold them in memory: 256 of 1024 x 1024
@@ -37,7 +37,7 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             write(chain([first], others), durations, temporary)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
@@ -53,13 +53,13 @@ def writer_for(path: Path) -> "Writer":
     return write
 
 
-def captioned(picture: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
-    """An RGB picture of (width, height) `size`, with the picture at the top and a line of text beneath."""
+def captioned(image: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
+    """An RGB image of (width, height) `size`, with the image at the top and a line of text beneath."""
     width, height = size
     font_size = max(12, width // 30)
     strip = round(1.8 * font_size)
     frame = Image.new("RGB", (width, height + strip), "white")
-    frame.paste(picture, ((width - picture.width) // 2, 0))
+    frame.paste(image, ((width - image.width) // 2, 0))
     position = (width / 2, height + strip / 2)
     font = font_for(caption, font_size)
     ImageDraw.Draw(frame).text(position, legible(caption, font), "black", font, anchor="mm")
@@ -95,9 +95,9 @@ def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Pat
         tags = stream.codec_context  # without them players guess, by the size
         tags.colorspace = tags.color_primaries = tags.color_trc = BT709
         tags.color_range = LIMITED
-        for number, picture in enumerate(shown):
+        for number, image in enumerate(shown):
             even = Image.new("RGB", (width, height), "white")
-            even.paste(picture)
+            even.paste(image)
             frame = av.VideoFrame.from_image(even).reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )

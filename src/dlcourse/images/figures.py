@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.files.terminal import printable
-from dlcourse.images.files import save_picture
+from dlcourse.images.files import save_image
 from dlcourse.images.fonts import fallback_for, font_for, legible
-from dlcourse.images.tensors import to_picture
+from dlcourse.images.tensors import to_pil_image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,7 @@ def verbatim(text: object) -> str:
 
 
 def to_image(figure: "Figure") -> Tensor:
-    """A figure as a picture, (1, 3, H, W) in [0, 1]."""
+    """A figure as an image, (1, 3, H, W) in [0, 1]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -63,6 +63,6 @@ def draw_all_letters(figure: "Figure") -> bool:
     return True
 
 
-def save(picture: Tensor, path: Path) -> None:
-    """Write a picture (1, 3, H, W) in [0, 1]; format, folder and errors are those of `picture_files.save_picture`."""
-    save_picture(to_picture(picture[0]), path)
+def save(image: Tensor, path: Path) -> None:
+    """Write an image (1, 3, H, W) in [0, 1]; format, folder and errors are those of `image_files.save_image`."""
+    save_image(to_pil_image(image[0]), path)

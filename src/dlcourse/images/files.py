@@ -1,4 +1,4 @@
-"""Pictures between files and Pillow: out of any file as upright 8-bit sRGB, into a file as a whole or not at all."""
+"""Images between files and Pillow: out of any file as upright 8-bit sRGB, into a file as a whole or not at all."""
 
 import re
 import warnings
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from dlcourse.errors import UserError
-from dlcourse.files.atomic import whole_file
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import open_file
 from dlcourse.images.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
 from dlcourse.images.tiff import piece_bytes
@@ -41,11 +41,11 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its o
 }
 
 
-class UnwantedPictureError(ValueError):
-    """What `examine` of `decode` raises: a picture that is whole but not wanted."""
+class UnwantedImageError(ValueError):
+    """What `examine` of `decode` raises: an image that is whole but not wanted."""
 
 
-def open_picture(
+def open_image(
     path: str | Path, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
     """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame), whatever kind of pixels it has.
@@ -59,7 +59,7 @@ def open_picture(
         8-bit RGB in sRGB, upright by its EXIF tag; RGBA with keep_alpha, if any pixel is not opaque.
 
     Raises:
-        ValueError: "PATH: reason", where there is no file, no picture of these kinds, one that is cut short or
+        ValueError: "PATH: reason", where there is no file, no image of these kinds, one that is cut short or
             damaged, one of more than MAX_PIXELS or with a side above MAX_SIDE, or one with integers beyond 16 bit or
             floating-point values outside [0, 1].
     """
@@ -74,84 +74,84 @@ def size_of(path: str | Path) -> tuple[int, int]:
     """Width and height of an image as its file states them, before it is turned upright; nothing is decoded.
 
     Raises:
-        ValueError: as `open_picture`, but for damage to the pixels.
+        ValueError: as `open_image`, but for damage to the pixels.
     """
     found = [(0, 0)]
 
-    def stop(picture: Image.Image) -> None:
-        found[0] = picture.size
-        raise UnwantedPictureError
+    def stop(image: Image.Image) -> None:
+        found[0] = image.size
+        raise UnwantedImageError
 
     try:
-        with open_file(Path(path)) as file, suppress(UnwantedPictureError):
+        with open_file(Path(path)) as file, suppress(UnwantedImageError):
             decode(file, stop)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return found[0]
 
 
-def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda picture: None) -> Image.Image:
-    """The first picture in a file, loaded and upright, in the file's own mode; no code runs but Pillow's decoders.
+def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image: None) -> Image.Image:
+    """The first image in a file, loaded and upright, in the file's own mode; no code runs but Pillow's decoders.
 
     Args:
         file: whatever can be read and searched, a file or bytes in memory.
-        examine: is shown the picture before its pixels are decoded, when its size is known; may refuse it by a
-            UnwantedPictureError, or ask for coarser pixels by `draft`.
+        examine: is shown the image before its pixels are decoded, when its size is known; may refuse it by a
+            UnwantedImageError, or ask for coarser pixels by `draft`.
 
     Raises:
-        ValueError: the reason, as in `open_picture`, or examine's.
+        ValueError: the reason, as in `open_image`, or examine's.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's doubts about a file; what matters is an error
             piece = piece_bytes(file)
-            with Image.open(file, formats=FORMATS) as picture:
-                refuse_huge(picture, piece)
-                examine(picture)
-                picture.load()
-                return upright(picture)
+            with Image.open(file, formats=FORMATS) as image:
+                check_pixels(image, piece)
+                examine(image)
+                image.load()
+                return upright(image)
     except UnidentifiedImageError:
         raise ValueError(why_unidentified(file)) from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"refused as too large ({error})") from None
-    except UnwantedPictureError:
+    except UnwantedImageError:
         raise
     except OSError as error:
-        reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken picture ({error})"
+        reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken image ({error})"
         raise ValueError(reason) from error
     except Exception as error:  # decoders trip over damaged files in every way there is
-        raise ValueError(f"a broken picture ({' '.join(str(error).split()) or type(error).__name__})") from error
+        raise ValueError(f"a broken image ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
-def refuse_huge(picture: Image.Image, piece: int) -> None:
+def check_pixels(image: Image.Image, piece: int) -> None:
     """Raise DecompressionBombError for an image beyond the limits; Pillow itself only warns so early.
 
     Args:
-        picture: of known size, not decoded.
+        image: of known size, not decoded.
         piece: bytes of its largest strip or tile, which are unpacked beside it.
     """
-    pixels = picture.width * picture.height
-    most = MAX_WEBP_PIXELS if picture.format == "WEBP" else MAX_PIXELS
-    if pixels > most or max(picture.size) > MAX_SIDE:
+    pixels = image.width * image.height
+    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    if pixels > most or max(image.size) > MAX_SIDE:
         limits = f"at most {most / 1e6:.0f} million pixels, {MAX_SIDE} per side"
-        raise Image.DecompressionBombError(f"{picture.width} x {picture.height}; {limits}")
+        raise Image.DecompressionBombError(f"{image.width} x {image.height}; {limits}")
     if piece > max(MAX_PIECE, 8 * pixels):
-        raise Image.DecompressionBombError(f"{picture.width} x {picture.height} in a strip or tile of {piece} bytes")
+        raise Image.DecompressionBombError(f"{image.width} x {image.height} in a strip or tile of {piece} bytes")
 
 
-def memory_of(picture: Image.Image) -> int:
+def memory_of(image: Image.Image) -> int:
     """The bytes that it takes at most to decode and convert an image within the limits."""
-    most = {"WEBP": MAX_WEBP_PIXELS}.get(picture.format or "", MAX_PIXELS)
-    return picture.width * picture.height * MAX_MEMORY // most + (MAX_PIECE if picture.format == "TIFF" else 0)
+    most = {"WEBP": MAX_WEBP_PIXELS}.get(image.format or "", MAX_PIXELS)
+    return image.width * image.height * MAX_MEMORY // most + (MAX_PIECE if image.format == "TIFF" else 0)
 
 
-def upright(picture: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """A decoded image as its EXIF tag says that it is to be seen."""
     orientation = None
-    with suppress(Exception):  # a damaged EXIF block spoils no picture
-        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    with suppress(Exception):  # a damaged EXIF block spoils no image
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
     turn = TURNS.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
 def why_unidentified(file: BinaryIO) -> str:
@@ -162,11 +162,11 @@ def why_unidentified(file: BinaryIO) -> str:
         return "an empty file"
     if start in (b"II*\0", b"MM\0*"):
         return "a TIFF of a kind that Pillow cannot read, such as colours in floating point"
-    return f"not a picture that can be read (the formats are {', '.join(FORMATS)})"
+    return f"not an image that can be read (the formats are {', '.join(FORMATS)})"
 
 
-def save_picture(image: Image.Image, path: str | Path) -> None:
-    """Write a picture as a whole file or not at all; it is sRGB and says so in an ICC profile.
+def save_image(image: Image.Image, path: str | Path) -> None:
+    """Write an image as a whole file or not at all; it is sRGB and says so in an ICC profile.
 
     Args:
         image: of any mode; alpha is kept, but laid on white in a JPEG, which has none.
@@ -179,22 +179,22 @@ def save_picture(image: Image.Image, path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
-        raise ValueError(f"{path}: the name of a picture must end in one of {', '.join(WRITERS)}")
+        raise ValueError(f"{path}: the name of an image must end in one of {', '.join(WRITERS)}")
     file_format, options = WRITERS[path.suffix.lower()]
-    picture = to_rgb(image, keep_alpha=file_format != "JPEG")
+    image = to_rgb(image, keep_alpha=file_format != "JPEG")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as temporary:
-            picture.save(temporary, file_format, icc_profile=SRGB_PROFILE, **options)
+        with atomic_write(path) as temporary:
+            image.save(temporary, file_format, icc_profile=SRGB_PROFILE, **options)
     except (OSError, ValueError) as error:  # ValueError: a WebP of more than 16383 pixels per side
         reason = getattr(error, "strerror", None) or error
         raise OSError(f"{path}: cannot be written ({reason})") from error
 
 
 def opened(path: Path) -> Image.Image:
-    """A run's picture, RGB; a broken file is a UserError."""
+    """A run's image, RGB; a broken file is a UserError."""
     try:
-        return open_picture(path)
+        return open_image(path)
     except ValueError as error:
         raise UserError(str(error)) from error
 

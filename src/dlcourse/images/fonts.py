@@ -39,7 +39,7 @@ FILES = (  # where fontconfig is not installed: fonts with Chinese, Japanese and
 
 
 def font_for(texts: str | Iterable[str], size: float) -> ImageFont.FreeTypeFont:
-    """The font for a picture with these texts: the first one that has all their letters, or else the most."""
+    """The font for an image with these texts: the first one that has all their letters, or else the most."""
     letters = letters_of(texts)
     if all(letter.isascii() for letter in letters):
         return default_font(size)
@@ -77,10 +77,10 @@ def missing(letters: frozenset[str], font: ImageFont.FreeTypeFont) -> frozenset[
 
 def has(font: ImageFont.FreeTypeFont, letter: str) -> bool:
     """Whether a font has a letter."""
-    return picture_of(font, letter) != picture_of(font, NO_LETTER)
+    return image_of(font, letter) != image_of(font, NO_LETTER)
 
 
-def picture_of(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
+def image_of(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
     """Size and pixels of a letter."""
     mask = font.getmask(letter)
     return mask.size, bytes(mask)

@@ -13,7 +13,7 @@ STRIP = 2**18  # pixels that are converted at a time
 
 
 def srgb_profile() -> bytes:
-    """The ICC profile of sRGB with a fixed date instead of today's, so that equal pictures are equal files."""
+    """The ICC profile of sRGB with a fixed date instead of today's, so that equal images are equal files."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01 00:00:00 (ICC.1:2010, 7.2.8)
     return bytes(profile)
@@ -23,7 +23,7 @@ SRGB_PROFILE = srgb_profile()
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
-    """An image of any mode and colour space as 8-bit sRGB, a copy; see `picture_files.open_picture`.
+    """An image of any mode and colour space as 8-bit sRGB, a copy; see `image_files.open_image`.
 
     Raises:
         ValueError: integers beyond 16 bit, or floating-point values outside [0, 1].
@@ -109,7 +109,7 @@ def range_of(image: Image.Image) -> tuple[float, float]:
     return (white, 0.0) if tags.get(PHOTOMETRIC_INTERPRETATION) == 0 else (0.0, white)
 
 
-@lru_cache(maxsize=8)  # the pictures of a folder have few profiles
+@lru_cache(maxsize=8)  # the images of a folder have few profiles
 def transform_to_srgb(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
     """What turns an image of this mode and profile into sRGB.
 

@@ -1,4 +1,4 @@
-"""Pictures in rows and columns with titles, on white."""
+"""Images in rows and columns with titles, on white."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ MAX_PIXELS = 10**8  # of a whole sheet
 T = TypeVar("T")
 
 
-class Picture(Protocol):
-    """A picture that is there, as Pillow's are, or that is read when it is copied."""
+class Cell(Protocol):
+    """An image that is there, as Pillow's are, or that is read when it is copied."""
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
 
     def copy(self) -> Image.Image:
-        """The picture itself."""
+        """The image itself."""
 
 
 Table = dict[tuple[str, str], T]  # (title of the row, title of the column) -> what is there; "" is no title
@@ -53,16 +53,16 @@ class Measures:
         return math.ceil(1.3 * self.font.size)
 
 
-def draw(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Image.Image:
+def draw(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image.Image:
     """Tables beneath each other, the titles of the columns above them and those of the rows to the left.
 
     Args:
-        tables: at least one, with at least one picture each; all pictures are fitted into equal cells, their aspect
+        tables: at least one, with at least one image each; all images are fitted into equal cells, their aspect
             ratios kept. Rows and columns come in the order in which they are first named.
-        height: of a cell, pixels; the width is that of the widest picture at this height.
+        height: of a cell, pixels; the width is that of the widest image at this height.
 
     Returns:
-        An RGB picture.
+        An RGB image.
 
     Raises:
         UserError: a senseless height, or one at which the sheet is too large.
@@ -84,25 +84,25 @@ def draw(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Im
     return sheet
 
 
-def under(heading: str, picture: Image.Image, font_size: int) -> Image.Image:
-    """A picture with a heading above it, wrapped to its width."""
+def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
+    """An image with a heading above it, wrapped to its width."""
     font = font_for(heading, font_size)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
-    lines = wrap(heading, font, picture.width - 2 * margin)
+    lines = wrap(heading, font, image.width - 2 * margin)
     height = line * len(lines) + 2 * margin
-    sheet = Image.new("RGB", (picture.width, picture.height + height), "white")
+    sheet = Image.new("RGB", (image.width, image.height + height), "white")
     draw = ImageDraw.Draw(sheet)
     for index, text in enumerate(lines):
         draw.text((margin, margin + index * line), text, "black", font)
-    sheet.paste(picture, (0, height))
+    sheet.paste(image, (0, height))
     return sheet
 
 
-def measure(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) -> Measures:
+def measure(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Measures:
     """The measures of a sheet with cells of this height."""
     if not 16 <= height <= 4096:
         raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
-    shapes = [picture.size for table in tables for picture in table.values()]
+    shapes = [image.size for table in tables for image in table.values()]
     width = max(max(1, round(height * w / h)) for w, h in shapes)
     titles = [title for table in tables for cell in table for title in cell]
     font = font_for(titles, max(12, height // 14))
@@ -112,7 +112,7 @@ def measure(tables: Sequence[Mapping[tuple[str, str], Picture]], height: int) ->
     return Measures(width, height, gap, left=gap + (longest + gap if longest else 0), font=font)
 
 
-def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Picture], measures: Measures, top: int) -> None:
+def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Cell], measures: Measures, top: int) -> None:
     """Paste one table with its titles; `top` is where its first title begins."""
     canvas = ImageDraw.Draw(sheet)
     rows, columns = rows_of(table), columns_of(table)
@@ -127,8 +127,8 @@ def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Picture], mea
     for row, y in tops.items():
         place = float(measures.left - gap), y + height / 2
         canvas.text(place, measures.fit(row), "black", measures.font, "rm", spacing, align="right")
-    for (row, column), picture in table.items():
-        fitted = ImageOps.contain(picture.copy(), (width, height), Image.Resampling.LANCZOS)
+    for (row, column), image in table.items():
+        fitted = ImageOps.contain(image.copy(), (width, height), Image.Resampling.LANCZOS)
         offset = (width - fitted.width) // 2, (height - fitted.height) // 2
         sheet.paste(fitted, (lefts[column] + offset[0], tops[row] + offset[1]))
 

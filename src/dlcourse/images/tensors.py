@@ -1,4 +1,4 @@
-"""Pictures between Pillow and tensors, and side by side."""
+"""Images between Pillow and tensors, and side by side."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ FULL = (8, 64, 129)  # its darkest shade
 
 
 def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
-    """An L, RGB or RGBA picture at another size, by Lanczos' filter; Pillow weighs colours by alpha meanwhile.
+    """An L, RGB or RGBA image at another size, by Lanczos' filter; Pillow weighs colours by alpha meanwhile.
 
     Args:
         image: any size.
@@ -38,21 +38,21 @@ def resized(sides: tuple[int, int], size: int | list[int]) -> tuple[int, int]:
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """L, RGB or RGBA picture -> float (1, H, W), (3, H, W) or (4, H, W) in [0, 1]."""
+    """L, RGB or RGBA image -> float (1, H, W), (3, H, W) or (4, H, W) in [0, 1]."""
     pixels = np.atleast_3d(np.array(image, dtype=np.float32) / 255.0)
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
-def to_picture(image: Tensor) -> Image.Image:
-    """(3, H, W) or (4, H, W) in [0, 1] -> RGB or RGBA picture; clamped and rounded, not truncated."""
+def to_pil_image(image: Tensor) -> Image.Image:
+    """(3, H, W) or (4, H, W) in [0, 1] -> RGB or RGBA image; clamped and rounded, not truncated."""
     pixels = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())
 
 
 def tile(images: Tensor, gap: int = 2) -> Tensor:
-    """Pictures in as many rows as columns, `gap` pixels of zeros apart: (N, C, H, W) -> (C, H', W').
+    """Images in as many rows as columns, `gap` pixels of zeros apart: (N, C, H, W) -> (C, H', W').
 
-    One picture stays as it is. Between pictures of 3 channels is black, between those of 4, with alpha, nothing.
+    One image stays as it is. Between images of 3 channels is black, between those of 4, with alpha, nothing.
     torchvision's make_grid does it too, but to import torchvision takes as long as to train a small classifier.
     """
     n, c, h, w = images.shape
@@ -67,7 +67,7 @@ def tile(images: Tensor, gap: int = 2) -> Tensor:
 
 
 def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.Image:
-    """Pictures in rows of `columns`, each with its label beneath.
+    """Images in rows of `columns`, each with its label beneath.
 
     Args:
         images: (N, 3, H, W) in [0, 1]; small ones are enlarged by a whole factor so that labels can be read.
@@ -84,7 +84,7 @@ def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.
     draw = ImageDraw.Draw(grid)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):
         left, top = 4 + index % columns * (width + 4), 4 + index // columns * (height + caption)
-        grid.paste(to_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
+        grid.paste(to_pil_image(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
         draw.text((left + width / 2, top + height + caption / 2 - 2), legible(label, font), "black", font, anchor="mm")
     return grid
 

@@ -1,4 +1,4 @@
-"""A network that reads many attributes off a picture at once."""
+"""A network that reads many attributes off an image at once."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ MAX_RESOLUTION = 1024
 
 
 class Reading(NamedTuple):
-    """What the network says of N pictures.
+    """What the network says of N images.
 
     Attributes:
         values: name -> (N,), of the continuous attributes, in their own units.
@@ -27,12 +27,12 @@ class AttributeNetwork(nn.Module):
     """A CNN whose last linear layer is divided among the attributes: one number or one logit per class each.
 
     Args:
-        resolution: pixels per side that the CNN sees; other pictures are resized to it, with antialiasing.
+        resolution: pixels per side that the CNN sees; other images are resized to it, with antialiasing.
         channels: of the CNN's blocks; the last one is the number of features.
         continuous: name -> [low, high].
         categorical: name -> number of classes.
 
-    Shape: pictures (N, 3, H, W) in [0, 1].
+    Shape: images (N, 3, H, W) in [0, 1].
 
     Raises:
         ValueError: values that make no network, such as a range without extent.

@@ -1,4 +1,4 @@
-"""A small convolutional network for pictures."""
+"""A small convolutional network for images."""
 
 from itertools import pairwise
 
@@ -9,14 +9,14 @@ class CNN(nn.Module):
     """Blocks of 3x3 convolution, batch norm, ReLU and 2x2 max pooling; the mean over positions; a linear layer.
 
     Args:
-        input_shape: (C, H, W) of one picture.
+        input_shape: (C, H, W) of one image.
         num_classes: logits.
         channels: of each block, at least one; every block halves H and W.
 
     Shape: (N, C, H, W) -> logits (N, num_classes).
 
     Raises:
-        ValueError: no block, a width below 1, or pictures too small for so many halvings.
+        ValueError: no block, a width below 1, or images too small for so many halvings.
     """
 
     def __init__(self, input_shape: tuple[int, ...], num_classes: int, channels: list[int]):
@@ -25,7 +25,7 @@ class CNN(nn.Module):
             raise ValueError(f"channels must hold at least one width, all >= 1, got {channels}")
         if len(input_shape) != 3 or min(input_shape[1:]) < 2 ** len(channels):
             raise ValueError(
-                f"channels={channels} halves {len(channels)} times: it needs pictures (C, H, W) of at least "
+                f"channels={channels} halves {len(channels)} times: it needs images (C, H, W) of at least "
                 f"{2 ** len(channels)} pixels, got samples of shape {tuple(input_shape)}"
             )
         blocks: list[nn.Module] = []

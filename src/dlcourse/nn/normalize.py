@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-CHUNK = 512  # samples whose statistics are taken at a time: pictures lie in memory as bytes, not as floats
+CHUNK = 512  # samples whose statistics are taken at a time: images lie in memory as bytes, not as floats
 
 
 def as_float(inputs: Tensor) -> Tensor:
-    """Pictures of bytes as [0, 1]; anything else as it is."""
+    """Images of bytes as [0, 1]; anything else as it is."""
     return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
 
 

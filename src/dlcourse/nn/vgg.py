@@ -20,7 +20,7 @@ LAYERS = tuple(
     for stage, (depth, _) in enumerate(STAGES, start=1)
     for name in (*(f"{kind}{stage}_{i}" for i in range(1, depth + 1) for kind in ("conv", "relu")), f"pool{stage}")
 )
-PIXELS = "pixels"  # the picture itself, as a layer before the first
+PIXELS = "pixels"  # the image itself, as a layer before the first
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 LEAST_STD = 1e-5  # of a channel, as a share of its layer's root mean square: above the rounding of float32
 # What the networks were trained on: (x - mean) / std for RGB in [0, 1]. The original VGG saw BGR in [0, 255].
@@ -41,7 +41,7 @@ class VGG19(nn.Module):
             state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
         preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None goes by the names
             in the file: Gatys' are converted ones.
-        pooling: "max" as trained, or "average" (smoother pictures; Gatys et al. 2016, section 2).
+        pooling: "max" as trained, or "average" (smoother images; Gatys et al. 2016, section 2).
         pooling_gain: factor on what the pooling gives, > 0; 2 makes average pooling about as strong as max pooling.
         padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
         channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
@@ -96,11 +96,11 @@ class VGG19(nn.Module):
         """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed.
 
         Raises:
-            ValueError: pictures that are too small: fewer than two positions would be left on a side.
+            ValueError: images that are too small: fewer than two positions would be left on a side.
         """
         height, width = images.shape[-2:]
         if min(height, width) < smallest_side(wanted):
-            raise ValueError(f"a picture of {width} x {height} pixels is too small for {', '.join(wanted)}")
+            raise ValueError(f"an image of {width} x {height} pixels is too small for {', '.join(wanted)}")
         features = {PIXELS: images} if PIXELS in wanted else {}
         x = (images - self.mean) / self.std
         for name in down_to_deepest(wanted):
@@ -121,19 +121,19 @@ class VGG19(nn.Module):
     @torch.no_grad()
     def calibrate(
         self,
-        pictures: Sequence[Tensor],
+        images: Sequence[Tensor],
         masks: Sequence[Tensor | None],
         shares: Sequence[float],
         wanted: Collection[str],
     ) -> None:
-        """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over all `pictures`.
+        """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over all `images`.
 
         Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices. It
         starts from the weights as they were at first, so that what was calibrated before leaves no trace. A channel
-        that does not vary, as none does on a picture of one colour, stays as it is. Each picture (1, 3, h, w) counts
+        that does not vary, as none does on an image of one colour, stays as it is. Each image (1, 3, h, w) counts
         its share, of a sum of 1, and where its mask (1, 1, h, w) says; None is everywhere.
         """
-        xs = [(picture - self.mean) / self.std for picture in pictures]
+        xs = [(image - self.mean) / self.std for image in images]
         for name in down_to_deepest(wanted):
             layer = self.layers.get_submodule(name)
             if isinstance(layer, nn.Conv2d):
@@ -153,7 +153,7 @@ def std_mean_of_all(
     features: Sequence[Tensor], masks: Sequence[Tensor | None], shares: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean of each channel, (C,), over feature maps (1, C, h, w) that count `shares`."""
-    stds, means = map(torch.stack, zip(*map(std_mean, features, masks), strict=True))  # (pictures, C)
+    stds, means = map(torch.stack, zip(*map(std_mean, features, masks), strict=True))  # (images, C)
     counted = torch.tensor(shares, device=means.device)[:, None]
     mean = (counted * means).sum(0)
     variance = (counted * (stds.square() + (means - mean).square())).sum(0)
@@ -171,7 +171,7 @@ def std_mean(feature: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def smallest_side(wanted: Collection[str]) -> int:
-    """Pixels that a picture needs on each side so that two positions are left in the deepest of the `wanted` layers."""
+    """Pixels that an image needs on each side so that two positions are left in the deepest of the `wanted` layers."""
     layers = down_to_deepest(wanted)
     return 2 ** (1 + sum(name.startswith("pool") for name in layers)) if layers else 1
 
@@ -197,7 +197,7 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A 3x3 convolution of a picture padded by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
+    """A 3x3 convolution of an image padded by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
 
     Args:
         inputs, outputs: channels.
@@ -259,7 +259,7 @@ def read_weights(weights: str) -> dict[str, Tensor]:
             place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
             raise ValueError(
                 f"weights=imagenet: {source.url} cannot be downloaded ({error}); put that file at {place}, "
-                "or do without: experiment=style_transfer_offline paints, sampler=project finds a picture's w and "
+                "or do without: experiment=style_transfer_offline paints, sampler=project finds an image's w and "
                 "extractor=faces compares without it"
             ) from error
     try:

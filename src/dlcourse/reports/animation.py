@@ -1,4 +1,4 @@
-"""A run's pictures one after the other, as an animated GIF or WebP or as a video."""
+"""A run's images one after the other, as an animated GIF or WebP or as a video."""
 
 import re
 from collections.abc import Sequence
@@ -10,40 +10,40 @@ from dlcourse.errors import UserError
 from dlcourse.images.animation import captioned, save_animation, writer_for
 from dlcourse.images.files import opened, size_of
 
-PICTURE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
+IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
 LARGEST = 4096  # pixels per side of a frame
-HOLD = 2.0  # seconds that the last picture stays longer
-SHORTEST = 0.04  # seconds per picture; viewers show shorter ones for longer
+HOLD = 2.0  # seconds that the last image stays longer
+SHORTEST = 0.04  # seconds per image; viewers show shorter ones for longer
 
 
-def pictures_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
-    """The pictures of one kind: its name, and step -> file in the order of the steps.
+def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
+    """The images of one kind: its name, and step -> file in the order of the steps.
 
     Args:
         run_dir: a run's folder.
         name: which kind; None is the only one.
 
     Raises:
-        UserError: no run, no pictures, none of this kind, or several kinds and no name.
+        UserError: no run, no images, none of this kind, or several kinds and no name.
     """
     if not run_dir.is_dir():
         raise UserError(f"{run_dir}: no such run folder")
     kinds: dict[str, dict[int, Path]] = {}
     for path in (run_dir / "images").glob("*.png"):
-        if match := PICTURE.fullmatch(path.name):
+        if match := IMAGE.fullmatch(path.name):
             kinds.setdefault(match[1], {})[int(match[2])] = path
     if not kinds:
-        raise UserError(f"{run_dir}: no pictures (no images/<name>_<step>.png in it)")
+        raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
     if name is None and len(kinds) > 1:
-        raise UserError(f"{run_dir}: several kinds of pictures; say which: {', '.join(sorted(kinds))}")
+        raise UserError(f"{run_dir}: several kinds of images; say which: {', '.join(sorted(kinds))}")
     chosen = name or next(iter(kinds))
     if chosen not in kinds:
-        raise UserError(f"{run_dir}: no pictures called {chosen}; there are {', '.join(sorted(kinds))}")
+        raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")
     return chosen, dict(sorted(kinds[chosen].items()))
 
 
-class RunPicture:
-    """A run's picture in its file: as much of a Pillow image as a table asks for, but read when it is drawn.
+class RunImage:
+    """A run's image in its file: as much of a Pillow image as a table asks for, but read when it is drawn.
 
     Raises:
         UserError: a broken file.
@@ -57,7 +57,7 @@ class RunPicture:
             raise UserError(str(error)) from error
 
     def copy(self) -> Image.Image:
-        """The picture, RGB."""
+        """The image, RGB."""
         return opened(self.path)
 
 
@@ -68,36 +68,36 @@ def thin_out(steps: Sequence[int], most: int) -> list[int]:
     return [steps[round(index * (len(steps) - 1) / (most - 1))] for index in range(most)]
 
 
-def animate(pictures: dict[int, Path], output: Path, seconds: float) -> None:
-    """Write the pictures as an animation, atomically; the step stands beneath each.
+def animate(images: dict[int, Path], output: Path, seconds: float) -> None:
+    """Write the images as an animation, atomically; the step stands beneath each.
 
-    If there are more pictures than `seconds` can show, some are left out; what is larger than 4096 pixels is made
+    If there are more images than `seconds` can show, some are left out; what is larger than 4096 pixels is made
     smaller.
 
     Args:
-        pictures: step -> file, at least one.
+        images: step -> file, at least one.
         output: the file to write, in the format of its suffix, one of WRITERS; its folder is created if need be.
-        seconds: from the first picture to the last one, which then stays for a while, > 0.
+        seconds: from the first image to the last one, which then stays for a while, > 0.
 
     Raises:
-        UserError: another suffix, seconds out of range, a broken picture, or a file that cannot be written.
+        UserError: another suffix, seconds out of range, a broken image, or a file that cannot be written.
     """
-    writer_for(output)  # complains before the pictures are read
+    writer_for(output)  # complains before the images are read
     if not 0 < seconds <= 600:
         raise UserError(f"--seconds must be in (0, 600], got {seconds:g}")
-    steps = thin_out(list(pictures), most=max(2, int(seconds / SHORTEST)))
-    sizes = [RunPicture(pictures[step]).size for step in steps]
+    steps = thin_out(list(images), most=max(2, int(seconds / SHORTEST)))
+    sizes = [RunImage(images[step]).size for step in steps]
     size = max(width for width, _ in sizes), max(height for _, height in sizes)
     size = min(LARGEST, size[0]), min(LARGEST, size[1])
     digits = len(str(steps[-1]))
-    frames = (captioned(fitted(opened(pictures[step]), size), f"step {step:>{digits}}", size) for step in steps)
+    frames = (captioned(fitted(opened(images[step]), size), f"step {step:>{digits}}", size) for step in steps)
     duration = round(1000 * max(SHORTEST, seconds / len(steps)))
     durations = [duration] * (len(steps) - 1) + [duration + round(1000 * HOLD)]
     save_animation(frames, durations, output)
 
 
-def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A picture no larger than (width, height)."""
-    if picture.width <= size[0] and picture.height <= size[1]:
-        return picture
-    return ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
+def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """An image no larger than (width, height)."""
+    if image.width <= size[0] and image.height <= size[1]:
+        return image
+    return ImageOps.contain(image, size, Image.Resampling.LANCZOS)

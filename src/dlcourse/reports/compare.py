@@ -18,7 +18,7 @@ from dlcourse.reports.runs import CHOICE, Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MAX_METRICS = 50  # in one picture
+MAX_METRICS = 50  # in one image
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
     """The metrics to compare: those asked for, else all losses and accuracies, in the order of their appearance.
 
     Raises:
-        UserError: one that no run has logged, none at all, or more than fit into a picture.
+        UserError: one that no run has logged, none at all, or more than fit into an image.
     """
     known = list(dict.fromkeys(tag for run in runs for tag in run.final()))
     tags = [tag for tag in known if "loss" in tag or "accuracy" in tag] if wanted is None else list(wanted)
@@ -141,7 +141,7 @@ def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
     if not tags:
         raise UserError(f"no run has logged a loss or an accuracy; choose by --metrics from {listed}")
     if len(tags) > MAX_METRICS:
-        raise UserError(f"{len(tags)} metrics are too many for one picture; choose at most {MAX_METRICS} by --metrics")
+        raise UserError(f"{len(tags)} metrics are too many for one image; choose at most {MAX_METRICS} by --metrics")
     return tags
 
 
@@ -235,7 +235,7 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
             [0, 1); 0 is none.
 
     Returns:
-        A picture (1, 3, H, W) in [0, 1].
+        An image (1, 3, H, W) in [0, 1].
 
     Raises:
         UserError: no run has logged the axis.

@@ -22,7 +22,7 @@ MAX_DEPTH = 50
 MAX_NUMBER = 2.0**1000  # sums of squares of more are no numbers
 
 IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that change no number
-PICTURES = ("content", "style")
+IMAGES = ("content", "style")
 CHOICE = "choices."  # before a group, in the keys of its choice: choices.optimizer is momentum
 
 Row = dict[str, Any]
@@ -118,7 +118,7 @@ def text_of(path: Path, max_bytes: int) -> str:
         raise UserError(f"{path}: {error}") from error
 
 
-def refuse_links_out(run_dir: Path) -> None:
+def check_links(run_dir: Path) -> None:
     """Raise UserError for what makes a run's folder unfit to be written to.
 
     These are links that lead out of it: who writes there would write elsewhere; and pipes and devices, which one would
@@ -164,7 +164,7 @@ def results_folder(path: Path, name: str) -> Path:
     run_dir = path.parent.parent
     if path.parent.name != "checkpoints" or not (run_dir / "config.yaml").is_file():
         return Path(name)
-    refuse_links_out(run_dir)
+    check_links(run_dir)
     return run_dir / name
 
 
@@ -205,11 +205,11 @@ def read_run(path: Path) -> Run:
 def own_keys(config: dict[str, Any]) -> dict[str, Any]:
     """The flat keys of a config without those that change no number, are another's, or that this task has no use for.
 
-    The last are the pictures of style transfer, which the command line has for all tasks.
+    The last are the images of style transfer, which the command line has for all tasks.
     """
     dataset = config["dataset"] if isinstance(config.get("dataset"), dict) else {}
-    idle = {key for key in PICTURES if key not in dataset}
-    repeated = {f"dataset.{key}" for key in PICTURES if key in dataset and dataset[key] == config.get(key)}
+    idle = {key for key in IMAGES if key not in dataset}
+    repeated = {f"dataset.{key}" for key in IMAGES if key in dataset and dataset[key] == config.get(key)}
     return {
         key: value
         for key, value in flatten(config).items()

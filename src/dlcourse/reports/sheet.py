@@ -1,4 +1,4 @@
-"""The final pictures of several runs in one picture: a strip, or a table over two keys of the config."""
+"""The final images of several runs in one image: a strip, or a table over two keys of the config."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from dlcourse.engine.build import build, locate
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable
 from dlcourse.images.tables import Table
-from dlcourse.reports.animation import RunPicture, pictures_of
+from dlcourse.reports.animation import RunImage, images_of
 from dlcourse.reports.compare import (
     as_yaml,
     is_class,
@@ -23,7 +23,7 @@ from dlcourse.reports.compare import (
     value_of,
     varying_keys,
 )
-from dlcourse.reports.runs import CHOICE, PICTURES, Run, read_config
+from dlcourse.reports.runs import CHOICE, IMAGES, Run, read_config
 from dlcourse.style_transfer.dataset import ContentAndStyles
 
 FOLDER = "folder"  # stands for a key where no key tells the runs apart
@@ -140,42 +140,42 @@ def brief(value: Any, names_class: bool = False) -> str:
     return as_yaml(value)
 
 
-def final_pictures(table: Table[Run], name: str | None) -> Table[RunPicture]:
-    """The last picture of each run, images/<name>_<last step>.png, read when it is drawn.
+def final_images(table: Table[Run], name: str | None) -> Table[RunImage]:
+    """The last image of each run, images/<name>_<last step>.png, read when it is drawn.
 
     Args:
         table: at least one run.
-        name: which kind of picture; None is the only one there is.
+        name: which kind of image; None is the only one there is.
 
     Raises:
-        UserError: a run without such pictures, a broken one, or several kinds and no name.
+        UserError: a run without such images, a broken one, or several kinds and no name.
     """
-    name = name or pictures_of(next(iter(table.values())).path, None)[0]
-    return {cell: RunPicture(last_picture(run.path, name)) for cell, run in table.items()}
+    name = name or images_of(next(iter(table.values())).path, None)[0]
+    return {cell: RunImage(last_image(run.path, name)) for cell, run in table.items()}
 
 
-def last_picture(run_dir: Path, name: str) -> Path:
-    """The file of a run's last picture of one kind."""
-    _, pictures = pictures_of(run_dir, name)
-    return list(pictures.values())[-1]
+def last_image(run_dir: Path, name: str) -> Path:
+    """The file of a run's last image of one kind."""
+    _, images = images_of(run_dir, name)
+    return list(images.values())[-1]
 
 
 def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
-    """The content and the style pictures that all the runs were given, side by side.
+    """The content and the style images that all the runs were given, side by side.
 
     Raises:
         UserError: they were given others, or none, or a file is not there any more.
     """
-    inputs = {"dataset._target_", *PICTURES, *(f"dataset.{key}" for key in PICTURES)}
+    inputs = {"dataset._target_", *IMAGES, *(f"dataset.{key}" for key in IMAGES)}
     differing = [key for key in varying_keys(runs) if key in inputs]
     if differing:
-        raise UserError(f"--inputs: the runs were not given the same pictures; they differ in {', '.join(differing)}")
+        raise UserError(f"--inputs: the runs were not given the same images; they differ in {', '.join(differing)}")
     config = read_config(runs[0].path)["dataset"]
     target = locate(config["_target_"], "dataset")
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-        raise UserError(f"--inputs: the runs were given no content and style picture but {target.__name__}")
-    pictures: ContentAndStyles = build(config, "dataset")
-    styles = {("", f"style {number}"): style for number, style in enumerate(pictures.styles, start=1)}
+        raise UserError(f"--inputs: the runs were given no content and style image but {target.__name__}")
+    images: ContentAndStyles = build(config, "dataset")
+    styles = {("", f"style {number}"): style for number, style in enumerate(images.styles, start=1)}
     if len(styles) == 1:
-        styles = {("", "style"): pictures.styles[0]}
-    return {("", "content"): pictures.content.convert("RGB")} | styles
+        styles = {("", "style"): images.styles[0]}
+    return {("", "content"): images.content.convert("RGB")} | styles

@@ -1,11 +1,11 @@
-"""What a study found, as a picture: the importance of parameters and parallel coordinates of the trials."""
+"""What a study found, as an image: the importance of parameters and parallel coordinates of the trials."""
 
 from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
 from dlcourse.images.figures import COLORS, new_figure, to_image, verbatim
-from dlcourse.search.results import Findings, Result, importances, short
+from dlcourse.search.results import EvaluationResult, Result, importances, short
 from dlcourse.search.space import Dimension, Interval
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 BEST = COLORS[0]
 
 
-def draw(findings: Findings) -> Tensor:
-    """Importance and parallel coordinates side by side, a picture (1, 3, H, W) in [0, 1]."""
+def draw(findings: EvaluationResult) -> Tensor:
+    """Importance and parallel coordinates side by side, an image (1, 3, H, W) in [0, 1]."""
     longest = max(map(len, [*findings.space, findings.metric]))
     bars, coordinates = 3 + 0.08 * longest, 2 + max(1.8, 0.09 * longest) * (len(findings.space) + 1)
     figure = new_figure(bars + coordinates, 5)
@@ -31,7 +31,7 @@ def draw(findings: Findings) -> Tensor:
     return to_image(figure)
 
 
-def draw_importance(axes: "Axes", findings: Findings) -> None:
+def draw_importance(axes: "Axes", findings: EvaluationResult) -> None:
     """One bar per parameter, the most important one on top."""
     shares, source = importances(findings)
     names = sorted(shares, key=lambda name: shares[name])
@@ -42,7 +42,7 @@ def draw_importance(axes: "Axes", findings: Findings) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_coordinates(axes: "Axes", findings: Findings) -> None:
+def draw_coordinates(axes: "Axes", findings: EvaluationResult) -> None:
     """One vertical scale per parameter and one for the metric; one line per trial, coloured by the metric."""
     complete = [result for result in findings.ranked() if result.state == "complete"]
     if not complete:
@@ -72,7 +72,7 @@ def metric_scale(metrics: list[float]) -> Interval:
     return Interval(low, high if low < high else low + max(abs(low), 1.0) * 1e-6, log=0 < 10 * low < high)
 
 
-def color_scale(scale: Interval, findings: Findings) -> "ScalarMappable":
+def color_scale(scale: Interval, findings: EvaluationResult) -> "ScalarMappable":
     """The colours of the metric: good trials are dark."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize

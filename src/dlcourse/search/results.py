@@ -24,7 +24,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Findings:
+class EvaluationResult:
     """A study to be shown.
 
     Attributes:
@@ -67,7 +67,7 @@ def results_of(study: "optuna.Study") -> list[Result]:
     return found
 
 
-def table(findings: Findings, count: int) -> list[list[str]]:
+def table(findings: EvaluationResult, count: int) -> list[list[str]]:
     """Rows of cells: a heading and the best trials, at most `count`."""
     rows = [["trial", findings.metric, *findings.space, "state"]]
     for result in findings.ranked()[:count]:
@@ -81,7 +81,7 @@ def short(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def spreadsheet(findings: Findings) -> list[list[Any]]:
+def spreadsheet(findings: EvaluationResult) -> list[list[Any]]:
     """All trials in full precision: a heading, then a row each."""
     rows: list[list[Any]] = [["trial", "state", findings.metric, *findings.space, "stage", "seconds", "error"]]
     for result in findings.results:
@@ -92,7 +92,7 @@ def spreadsheet(findings: Findings) -> list[list[Any]]:
     return rows
 
 
-def importances(findings: Findings) -> tuple[dict[str, float], str]:
+def importances(findings: EvaluationResult) -> tuple[dict[str, float], str]:
     """The share of each parameter in the variance of the metric over the complete trials, and who says so.
 
     Functional analysis of variance with a random forest (Hutter et al. 2014) by Optuna if scikit-learn is there, else
@@ -107,7 +107,7 @@ def importances(findings: Findings) -> tuple[dict[str, float], str]:
         return main_effects(findings), "main effects; fANOVA needs scikit-learn"
 
 
-def main_effects(findings: Findings) -> dict[str, float]:
+def main_effects(findings: EvaluationResult) -> dict[str, float]:
     """`dlcourse.search.strategies.importance` of each parameter."""
     space = findings.space
     trials = [
@@ -117,7 +117,7 @@ def main_effects(findings: Findings) -> dict[str, float]:
     return dict(zip(space, importance(trials).tolist(), strict=True))
 
 
-def forest_importances(findings: Findings) -> dict[str, float]:
+def forest_importances(findings: EvaluationResult) -> dict[str, float]:
     """Optuna's estimate, over the whole space, though later trials may have come from a narrower one."""
     import optuna
 

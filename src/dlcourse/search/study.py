@@ -42,7 +42,7 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
         "space": {key: {"kind": type(part).__name__} | vars(part) for key, part in space.items()},
         "overrides": sorted(fixed),
     }
-    refuse_other_study(study, described, name)
+    check_same_study(study, described, name)
     return study
 
 
@@ -84,7 +84,7 @@ def open_storage(search: Search) -> "optuna.storages.BaseStorage | None":
     )
 
 
-def refuse_other_study(study: "optuna.Study", described: dict[str, Any], name: str) -> None:
+def check_same_study(study: "optuna.Study", described: dict[str, Any], name: str) -> None:
     """Raise UserError unless the study has the same description, or no trial that counts so far."""
     described = json.loads(json.dumps(described))  # as the storage gives it back
     known = study.user_attrs.get("search", {}) | {"direction": study.direction.name.lower()}

@@ -1,6 +1,6 @@
-"""Colours of one picture given to another: luminance, chroma, and the statistics of colours.
+"""Colours of one image given to another: luminance, chroma, and the statistics of colours.
 
-Pictures are float tensors (..., 3, H, W) with sRGB's own values, not linear light, in [0, 1]; each is treated by
+Images are float tensors (..., 3, H, W) with sRGB's own values, not linear light, in [0, 1]; each is treated by
 itself. Results may lie outside [0, 1] where it is said; nothing is clamped, so that the statistics are exact.
 """
 
@@ -45,10 +45,10 @@ def match_moments(source: Tensor, own: Moments, target: Moments) -> Tensor:
     A = C_s^-1/2 (C_s^1/2 C_t C_s^1/2)^1/2 C_s^-1/2, the linear Monge-Kantorovich map: of all linear maps that take
     the one covariance to the other, the one which moves colours least (Pitié & Kokaram 2007, "The linear
     Monge-Kantorovitch linear colour mapping for example-based colour transfer"). Gatys et al. 2016, "Preserving color
-    in neural artistic style transfer", give the style picture the content's colours in this way.
+    in neural artistic style transfer", give the style image the content's colours in this way.
 
     Directions in which the source varies less than SMALLEST_VARIANCE have no share in the inverse: a grey source
-    stays grey, with the target's variance along grey, and a picture of one colour becomes the target's mean.
+    stays grey, with the target's variance along grey, and an image of one colour becomes the target's mean.
     """
     (source_mean, source_covariance), (target_mean, target_covariance) = own, target
     values, vectors = torch.linalg.eigh(source_covariance)  # (..., 3), (..., 3, 3)
@@ -85,15 +85,15 @@ def match_luminance(
     return source + matched.unflatten(-1, source.shape[-2:]).to(source) - brightness
 
 
-def keep_chroma(picture: Tensor, content: Tensor) -> Tensor:
-    """The luminance of `picture` with the chroma (r-Y, g-Y, b-Y) of `content`.
+def keep_chroma(image: Tensor, content: Tensor) -> Tensor:
+    """The luminance of `image` with the chroma (r-Y, g-Y, b-Y) of `content`.
 
     The end of a luminance-only transfer (Gatys et al. 2016, "Preserving color in neural artistic style transfer").
     A chroma c fits into [0, 1]^3 for luminances in [-min c, 1 - max c] only. Y is clamped to this interval, pixel by
     pixel, so that the chroma is exactly the content's; to clamp r, g and b afterwards would change it.
 
     Args:
-        picture: (..., 3, H, W), of any range.
+        image: (..., 3, H, W), of any range.
         content: the same shape, in [0, 1].
 
     Returns:
@@ -101,7 +101,7 @@ def keep_chroma(picture: Tensor, content: Tensor) -> Tensor:
     """
     chroma = content - luminance(content)
     lowest, highest = -chroma.amin(-3, keepdim=True), 1 - chroma.amax(-3, keepdim=True)  # (..., 1, H, W)
-    return luminance(picture).clamp(lowest, highest) + chroma
+    return luminance(image).clamp(lowest, highest) + chroma
 
 
 def moments(images: Tensor, mask: Tensor | None = None) -> Moments:
@@ -114,7 +114,7 @@ def moments(images: Tensor, mask: Tensor | None = None) -> Moments:
 
 
 def mixture(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
-    """The moments of several pictures taken together, which count `shares`; their sum is 1."""
+    """The moments of several images taken together, which count `shares`; their sum is 1."""
     pairs = list(zip(parts, shares, strict=True))
     mean = torch.stack([share * own for (own, _), share in pairs]).sum(0)
     offsets = [own - mean for own, _ in parts]

@@ -1,4 +1,4 @@
-"""The pictures of neural style transfer, out of their files."""
+"""The images of neural style transfer, out of their files."""
 
 import math
 from collections.abc import Sequence
@@ -9,29 +9,29 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.images.files import open_picture
+from dlcourse.images.files import open_image
 from dlcourse.images.srgb import BACKGROUND, to_rgb
 from dlcourse.images.tensors import resize, resized, to_tensor
 from dlcourse.style_transfer.colors import keep_chroma
-from dlcourse.style_transfer.demo_images import MASKS, PICTURES
-from dlcourse.style_transfer.inputs import COLORS, Pictures
+from dlcourse.style_transfer.demo_images import IMAGES, MASKS
+from dlcourse.style_transfer.inputs import COLORS, StyleInputs
 
 
 class ContentAndStyles:
-    """A content picture and one or more style pictures, each at its own size and aspect ratio.
+    """A content image and one or more style images, each at its own size and aspect ratio.
 
     Args:
-        content: path of a picture, or the name of a built-in one: seascape, painting, mosaic.
+        content: path of an image, or the name of a built-in one: seascape, painting, mosaic.
         style: the same, or several paths.
         content_size: pixels on the longer side, or [width, height]; at least 16.
         style_size: the same for each style; smaller than the content's makes finer strokes.
         style_weights: how much each style counts, > 0; None: alike.
-        content_mask: path of a grey picture, white where the content counts, or left, right, top or bottom; None:
+        content_mask: path of a grey image, white where the content counts, or left, right, top or bottom; None:
             everywhere.
         style_regions: for each style such a mask in the frame of the content: where the style goes; empty: every
             style everywhere.
-        style_masks: for each style such a mask of the style picture: the part to imitate; empty: all of it.
-        colors: "free" lets the style's colours come along; "style_to_content" first gives the style pictures the
+        style_masks: for each style such a mask of the style image: the part to imitate; empty: all of it.
+        colors: "free" lets the style's colours come along; "style_to_content" first gives the style images the
             content's mean and covariance of colours, "content_to_style" the content the styles'; "keep_chroma"
             transfers the luminance and keeps the content's chroma. Where styles have regions and masks, colours are
             those of the regions and masks.
@@ -40,7 +40,7 @@ class ContentAndStyles:
             the background.
 
     Raises:
-        ValueError: a file that is missing or no picture, masks that are not as many as styles, or a value out of range.
+        ValueError: a file that is missing or no image, masks that are not as many as styles, or a value out of range.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class ContentAndStyles:
         self.background = (red, green, blue)
         paths = style if isinstance(style, list) else [style]
         if not paths:
-            raise ValueError("style must be a picture or a list of at least one, got []")
+            raise ValueError("style must be an image or a list of at least one, got []")
         self.style_weights = style_weights or [1.0] * len(paths)
         check_weights(self.style_weights, len(paths))
         check_count("style_regions", style_regions, len(paths))
         check_count("style_masks", style_masks, len(paths))
-        original = read_picture("content", content, self.background, keep_alpha)
+        original = read_image("content", content, self.background, keep_alpha)
         self.original, self.content = original, resize(original, content_size)
-        self.styles = [read_picture("style", path, self.background) for path in paths]
+        self.styles = [read_image("style", path, self.background) for path in paths]
         self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
@@ -86,13 +86,13 @@ class ContentAndStyles:
         """Pixels on the longer side of the content, and of the result."""
         return max(self.content.size)
 
-    def at(self, longest_side: int) -> Pictures:
-        """All pictures, scaled by the factor that gives the content so many pixels on the longer side."""
+    def at(self, longest_side: int) -> StyleInputs:
+        """All images, scaled by the factor that gives the content so many pixels on the longer side."""
         factor = longest_side / self.longest_side
         size = scaled(list(self.content.size), factor)
         content = to_tensor(to_rgb(resize(self.original, size), self.background))[None]
-        styles = [to_tensor(resize(picture, scaled(self.style_size, factor)))[None] for picture in self.styles]
-        pictures = Pictures(
+        styles = [to_tensor(resize(image, scaled(self.style_size, factor)))[None] for image in self.styles]
+        images = StyleInputs(
             content,
             styles,
             self.style_weights,
@@ -102,12 +102,12 @@ class ContentAndStyles:
             if self.style_masks
             else [None] * len(styles),
         )
-        return COLORS[self.colors](pictures)
+        return COLORS[self.colors](images)
 
     def too_small(
         self, longest_side: int, content_needs: tuple[int, str], style_needs: tuple[int, str]
     ) -> tuple[str, str] | None:
-        """What is wrong with the first picture that `at` would give too few pixels, and the setting that helps.
+        """What is wrong with the first image that `at` would give too few pixels, and the setting that helps.
 
         Args:
             longest_side: as of `at`.
@@ -117,18 +117,18 @@ class ContentAndStyles:
         of_content = ("content_size", self.content_size, self.original, scaled(list(self.content.size), factor))
         of_styles = [("style_size", self.style_size, style, scaled(self.style_size, factor)) for style in self.styles]
         needs = [content_needs, *[style_needs] * len(of_styles)]
-        for label, (key, asked, picture, size), need in zip(self.labels, [of_content, *of_styles], needs, strict=True):
-            width, height = resized(picture.size, size)
+        for label, (key, asked, image, size), need in zip(self.labels, [of_content, *of_styles], needs, strict=True):
+            width, height = resized(image.size, size)
             needed, layer = need
             if min(width, height) < needed:
-                enough = math.ceil(needed * max(picture.size) / min(picture.size))
+                enough = math.ceil(needed * max(image.size) / min(image.size))
                 wanted = enough if isinstance(asked, int) else [max(side, needed) for side in asked]
-                what = f"{label}: a picture of {width} x {height} pixels is too small for {layer}"
+                what = f"{label}: an image of {width} x {height} pixels is too small for {layer}"
                 return f"{what}, which needs {needed} on each side", f"dataset.{key}={wanted}".replace(" ", "")
         return None
 
     def finish(self, image: Tensor) -> Tensor:
-        """The result as people shall see it, from a picture (1, 3, H, W): (1, 3 or 4, H, W) in [0, 1] at full size."""
+        """The result as people shall see it, from an image (1, 3, H, W): (1, 3 or 4, H, W) in [0, 1] at full size."""
         if image.shape[-2:] != self.content.size[::-1]:
             image = F.interpolate(image, self.content.size[::-1], mode="bicubic", antialias=True)
         image = image.clamp(0, 1)
@@ -158,30 +158,30 @@ def check_weights(weights: list[float], count: int) -> None:
         raise ValueError(f"style_weights must be positive, got {weights}")
 
 
-def read_picture(
+def read_image(
     key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """The built-in picture called `path`, or the one there; what is wrong with it is told with the key."""
-    if path in PICTURES:
-        return PICTURES[path]()
+    """The built-in image called `path`, or the one there; what is wrong with it is told with the key."""
+    if path in IMAGES:
+        return IMAGES[path]()
     try:
-        return open_picture(path, background, keep_alpha)
+        return open_image(path, background, keep_alpha)
     except ValueError as error:
         raise ValueError(f"{key}={error}") from error
 
 
 def read_mask(key: str, path: str) -> Image.Image:
-    """The built-in mask called `path`, or the picture there as grey; not all of it black."""
+    """The built-in mask called `path`, or the image there as grey; not all of it black."""
     if path in MASKS:
         return MASKS[path]()
-    mask = read_picture(key, path).convert("L")
+    mask = read_image(key, path).convert("L")
     if mask.getextrema()[1] == 0:
         raise ValueError(f"{key}={path}: is all black; a mask is white where it counts")
     return mask
 
 
 def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:
-    """A grey picture at the size of `image` (1, 3, H, W) as (1, 1, H, W) in [0, 1]; a speck of white stays there."""
+    """A grey image at the size of `image` (1, 3, H, W) as (1, 1, H, W) in [0, 1]; a speck of white stays there."""
     height, width = image.shape[-2:]
     return to_tensor(mask.convert("F").resize((width, height), Image.Resampling.BOX))[None]
 

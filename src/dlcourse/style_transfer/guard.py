@@ -6,29 +6,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ROUNDING = 1e-5  # a loss so small cannot be seen: that of a picture of one colour in a style of the same
+ROUNDING = 1e-5  # a loss so small cannot be seen: that of an image of one colour in a style of the same
 
 
 class DivergenceGuard:
     """Remembers where the loss was lowest, and tells when it has left the rails.
 
-    It has when it is not finite, or above explosion * (lowest loss so far) + 1 % of the first one + ROUNDING. The last
-    two terms leave losses alone that fall to nothing, or begin there, and rise again a little.
+    It has when it is not finite, or above divergence_factor * (lowest loss so far) + 1 % of the first one + ROUNDING.
+    The last two terms leave losses alone that fall to nothing, or begin there, and rise again a little.
 
     Args:
-        explosion: > 1.
+        divergence_factor: > 1.
         max_restarts: how many times one may go back before it is enough, >= 0.
 
     Raises:
         ValueError: a value out of range.
     """
 
-    def __init__(self, explosion: float, max_restarts: int):
-        if not explosion > 1:
-            raise ValueError(f"explosion must be above 1, got {explosion}")
+    def __init__(self, divergence_factor: float, max_restarts: int):
+        if not divergence_factor > 1:
+            raise ValueError(f"divergence_factor must be above 1, got {divergence_factor}")
         if max_restarts < 0:
             raise ValueError(f"max_restarts must be at least 0, got {max_restarts}")
-        self.explosion, self.max_restarts = explosion, max_restarts
+        self.divergence_factor, self.max_restarts = divergence_factor, max_restarts
         self.restarts = 0
         self.begin(torch.empty(0))
 
@@ -38,7 +38,10 @@ class DivergenceGuard:
 
     def accepts(self, loss: float, point: Tensor) -> bool:
         """Take note of the loss at a point; False if one should go back to `best`, which is counted."""
-        if not math.isfinite(loss) or loss > self.explosion * self.best_loss + 0.01 * abs(self.first_loss) + ROUNDING:
+        if (
+            not math.isfinite(loss)
+            or loss > self.divergence_factor * self.best_loss + 0.01 * abs(self.first_loss) + ROUNDING
+        ):
             self.restarts += 1
             return False
         if math.isinf(self.first_loss):

@@ -1,4 +1,4 @@
-"""What a picture of neural style transfer is made from, and in which colours."""
+"""What an image of neural style transfer is made from, and in which colours."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from dlcourse.style_transfer.colors import luminance, match_luminance, match_mom
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """What a picture is made from, at one size.
+class StyleInputs:
+    """What an image is made from, at one size.
 
     Attributes:
         content: (1, 3, H, W) in [0, 1].
@@ -35,7 +35,7 @@ class Pictures:
         return [weight / sum(self.style_weights) for weight in self.style_weights]
 
     def compose(self, images: list[Tensor]) -> Tensor:
-        """One picture out of one for each style, all of the content's size.
+        """One image out of one for each style, all of the content's size.
 
         Each has its region, and the content the rest; without regions it is the mean, in which they count as the
         styles do.
@@ -46,9 +46,9 @@ class Pictures:
         parts = [region * image for region, image in zip(self.regions, images, strict=True)]
         return torch.stack(parts).sum(0) / covered.clamp(min=1) + self.content * (1 - covered).clamp(min=0)
 
-    def to(self, device: torch.device) -> "Pictures":
+    def to(self, device: torch.device) -> "StyleInputs":
         """All of them on `device`."""
-        return Pictures(
+        return StyleInputs(
             self.content.to(device),
             [style.to(device) for style in self.styles],
             self.style_weights,
@@ -58,39 +58,39 @@ class Pictures:
         )
 
 
-def styles_to_content(pictures: Pictures) -> Pictures:
+def styles_to_content(images: StyleInputs) -> StyleInputs:
     """Each style in the colours that the content has where the style goes."""
     styles = [
-        match_statistics(style, pictures.content, mask, region).clamp(0, 1)
-        for style, mask, region in zip(pictures.styles, pictures.style_masks, places(pictures), strict=True)
+        match_statistics(style, images.content, mask, region).clamp(0, 1)
+        for style, mask, region in zip(images.styles, images.style_masks, places(images), strict=True)
     ]
-    return replace(pictures, styles=styles)
+    return replace(images, styles=styles)
 
 
-def content_to_styles(pictures: Pictures) -> Pictures:
+def content_to_styles(images: StyleInputs) -> StyleInputs:
     """The content in the colours of the styles: in each region of its style, without regions of all taken together."""
-    content, of_styles = pictures.content, list(map(moments, pictures.styles, pictures.style_masks))
-    if not pictures.regions:
-        of_styles = [mixture(of_styles, pictures.shares)] * len(of_styles)
+    content, of_styles = images.content, list(map(moments, images.styles, images.style_masks))
+    if not images.regions:
+        of_styles = [mixture(of_styles, images.shares)] * len(of_styles)
     matched = [
         match_moments(content, moments(content, region), target).clamp(0, 1)
-        for region, target in zip(places(pictures), of_styles, strict=True)
+        for region, target in zip(places(images), of_styles, strict=True)
     ]
-    return replace(pictures, content=pictures.compose(matched))
+    return replace(images, content=images.compose(matched))
 
 
-def without_chroma(pictures: Pictures) -> Pictures:
+def without_chroma(images: StyleInputs) -> StyleInputs:
     """All in grey; each style as bright, and of as much contrast, as the content where the style goes."""
     styles = [
-        grey(match_luminance(style, pictures.content, mask, region)).clamp(0, 1)
-        for style, mask, region in zip(pictures.styles, pictures.style_masks, places(pictures), strict=True)
+        grey(match_luminance(style, images.content, mask, region)).clamp(0, 1)
+        for style, mask, region in zip(images.styles, images.style_masks, places(images), strict=True)
     ]
-    return replace(pictures, content=grey(pictures.content), styles=styles)
+    return replace(images, content=grey(images.content), styles=styles)
 
 
-def places(pictures: Pictures) -> list[Tensor | None]:
+def places(images: StyleInputs) -> list[Tensor | None]:
     """For each style where in the content it goes; None: everywhere."""
-    return [*pictures.regions] or [None] * len(pictures.styles)
+    return [*images.regions] or [None] * len(images.styles)
 
 
 def grey(images: Tensor) -> Tensor:
@@ -98,9 +98,9 @@ def grey(images: Tensor) -> Tensor:
     return luminance(images).expand(-1, 3, -1, -1)
 
 
-# What becomes of the colours: the pictures as they are -> those that the transfer shall see
-COLORS: dict[str, Callable[[Pictures], Pictures]] = {
-    "free": lambda pictures: pictures,
+# What becomes of the colours: the images as they are -> those that the transfer shall see
+COLORS: dict[str, Callable[[StyleInputs], StyleInputs]] = {
+    "free": lambda images: images,
     "style_to_content": styles_to_content,
     "content_to_style": content_to_styles,
     "keep_chroma": without_chroma,

@@ -1,6 +1,6 @@
 """The terms of neural style transfer: statistics of features, distances between them, and penalties on pixels.
 
-Letters: N pictures, C channels, H x W positions, M = H*W. A mask is (1, 1, H, W) with values >= 0, not all of them 0.
+Letters: N images, C channels, H x W positions, M = H*W. A mask is (1, 1, H, W) with values >= 0, not all of them 0.
 """
 
 from typing import Any
@@ -49,7 +49,7 @@ def weighted(features: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def gram(features: Tensor, mask: Tensor | None, normalization: str) -> Tensor:
-    """G_ij = sum_k F_ik F_jk (Gatys et al. 2016, eq. 3), per picture: (N, C, H, W) -> (N, C, C).
+    """G_ij = sum_k F_ik F_jk (Gatys et al. 2016, eq. 3), per image: (N, C, H, W) -> (N, C, C).
 
     Args:
         features: of any precision; the result is float32 or float64.
@@ -72,14 +72,14 @@ def gram(features: Tensor, mask: Tensor | None, normalization: str) -> Tensor:
 def moments(features: Tensor, mask: Tensor | None) -> Tensor:
     """Mean and second moments in one matrix: E [F; 1] [F; 1]^T, (N, C, H, W) -> (N, C + 1, C + 1).
 
-    The last column is the mean. Averages of such matrices are the moments of several pictures taken together.
+    The last column is the mean. Averages of such matrices are the moments of several images taken together.
     """
     ones = features.new_ones(features.shape[0], 1, *features.shape[2:])
     return gram(torch.cat([features, ones], 1), mask, "hw")
 
 
 def unchanged(features: Tensor, mask: Tensor | None) -> Tensor:
-    """The features as their own statistic: a style picture of the content's size is then a second content."""
+    """The features as their own statistic: a style image of the content's size is then a second content."""
     return weighted(features, mask)
 
 
@@ -149,7 +149,7 @@ def total_variation(image: Tensor) -> Tensor:
 def range_penalty(image: Tensor) -> Tensor:
     """mean (relu(x - 1)^2 + relu(-x)^2): how far pixels leave [0, 1].
 
-    A soft wall keeps L-BFGS's picture of the curvature true; clamping inside the closure would move the point
+    A soft wall keeps L-BFGS's image of the curvature true; clamping inside the closure would move the point
     behind its back.
     """
     return (image - image.clamp(0, 1)).square().mean()

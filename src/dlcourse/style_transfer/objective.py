@@ -1,4 +1,4 @@
-"""What a picture of neural style transfer is to agree with."""
+"""What an image of neural style transfer is to agree with."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -9,28 +9,28 @@ from torch.nn import functional as F
 
 from dlcourse.engine.optimization import Metrics
 from dlcourse.nn.vgg import LAYERS, PIXELS, VGG19, down_to_deepest, smallest_side
-from dlcourse.style_transfer.inputs import Pictures
+from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.losses import range_penalty, total_variation, weighted
 
 
 class StyleObjective:
     """L = alpha L_content + beta L_style (Gatys et al. 2016, eq. 7) + penalties on the pixels.
 
-    L_content compares features with the content picture's, L_style compares statistics of features with the style
-    pictures'; each is a weighted sum over layers. Several styles are either blended, by averaging their statistics,
-    or each has a region of the picture for itself.
+    L_content compares features with the content image's, L_style compares statistics of features with the style
+    images'; each is a weighted sum over layers. Several styles are either blended, by averaging their statistics,
+    or each has a region of the image for itself.
 
     Args:
         model: makes the network of the features, when it is first needed: its weights may have to be downloaded, and
             whatever else can be wrong is found out before. Runs of older versions have the network itself.
-        content_layers, style_layers: names of layers; "pixels" is the picture itself.
+        content_layers, style_layers: names of layers; "pixels" is the image itself.
         content_layer_weights, style_layer_weights: of each layer within its term; None is 1.
         content_distance: (features, target) -> scalar.
         style_statistic: (features (N, C, H, W), mask or None) -> (N, S, S), such as the Gram matrix.
         style_distance: (statistic, target) -> scalar.
         content_weight, style_weight: alpha, beta.
-        variation_weight, range_weight: of the total variation and of the soft wall around [0, 1].
-        calibrate: whether the features are first calibrated on the style pictures (for untrained weights).
+        tv_weight, range_weight: of the total variation and of the soft wall around [0, 1].
+        calibrate: whether the features are first calibrated on the style images (for untrained weights).
 
     Raises:
         ValueError: an unknown layer, no layer at all, not as many weights as layers, or a weight below 0.
@@ -48,7 +48,7 @@ class StyleObjective:
         style_distance: Callable[[Tensor, Tensor], Tensor],
         content_weight: float,
         style_weight: float,
-        variation_weight: float,
+        tv_weight: float,
         range_weight: float,
         calibrate: bool,
     ):
@@ -59,7 +59,7 @@ class StyleObjective:
         if not content_layers and not style_layers:
             raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
         weights = {"content_weight": content_weight, "style_weight": style_weight}
-        weights |= {"variation_weight": variation_weight, "range_weight": range_weight}
+        weights |= {"tv_weight": tv_weight, "range_weight": range_weight}
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"{name} must be at least 0, got {weight}")
@@ -69,7 +69,7 @@ class StyleObjective:
         self.content_distance, self.style_distance = content_distance, style_distance
         self.style_statistic = style_statistic
         self.content_weight, self.style_weight = content_weight, style_weight
-        self.variation_weight, self.range_weight = variation_weight, range_weight
+        self.tv_weight, self.range_weight = tv_weight, range_weight
         self.calibrate = calibrate
 
     @cached_property
@@ -93,40 +93,40 @@ class StyleObjective:
         return content, styles
 
     @torch.no_grad()
-    def aim(self, pictures: Pictures) -> None:
+    def aim(self, images: StyleInputs) -> None:
         """Compute the targets, once for all steps, in float32 whatever the precision of the steps.
 
         Raises:
-            ValueError: a layer too deep for pictures of this size.
+            ValueError: a layer too deep for images of this size.
         """
-        with torch.autocast(pictures.content.device.type, enabled=False):
-            self.compute_targets(pictures)
+        with torch.autocast(images.content.device.type, enabled=False):
+            self.compute_targets(images)
 
-    def compute_targets(self, pictures: Pictures) -> None:
+    def compute_targets(self, images: StyleInputs) -> None:
         """Calibrate the network, if it is wanted, and keep the features and statistics to be compared with."""
-        shares = pictures.shares
+        shares = images.shares
         if self.calibrate:
             layers = self.content_layers | self.style_layers
-            self.model.calibrate(pictures.styles, pictures.style_masks, shares, layers)
-        self.size = pictures.content.shape[-2:]
-        self.content_mask, self.regions = pictures.content_mask, pictures.regions
-        content = self.model(pictures.content, self.content_layers)
+            self.model.calibrate(images.styles, images.style_masks, shares, layers)
+        self.size = images.content.shape[-2:]
+        self.content_mask, self.regions = images.content_mask, images.regions
+        content = self.model(images.content, self.content_layers)
         self.content_targets = {
             name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
         }
-        per_style = [self.statistics(*pair) for pair in zip(pictures.styles, pictures.style_masks, strict=True)]
+        per_style = [self.statistics(*pair) for pair in zip(images.styles, images.style_masks, strict=True)]
         if self.regions:
             self.style_targets, self.style_shares = per_style, shares
         else:
             self.style_targets, self.style_shares = [mixture(per_style, shares)], [1.0]
 
     def statistics(self, style: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-        """The statistic of each style layer of a picture."""
+        """The statistic of each style layer of an image."""
         features = self.model(style, self.style_layers)
         return {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
 
     def __call__(self, image: Tensor) -> Metrics:
-        """The total and its unweighted terms, of a picture (1, 3, H, W)."""
+        """The total and its unweighted terms, of an image (1, 3, H, W)."""
         features = self.model(image, self.content_layers | self.style_layers)
         zero = image.new_zeros(())
         content = zero
@@ -140,10 +140,10 @@ class StyleObjective:
                 statistic = self.style_statistic(features[name], at_size_of(features[name], region))
                 style = style + share * weight * self.style_distance(statistic, targets[name])
         outside = range_penalty(image)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.variation_weight > 0):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.tv_weight > 0):
             variation = total_variation(image)
         total = self.content_weight * content + self.style_weight * style
-        total = total + self.range_weight * outside + self.variation_weight * variation
+        total = total + self.range_weight * outside + self.tv_weight * variation
         return {"loss": total, "content": content, "style": style, "range": outside, "variation": variation}
 
 

@@ -13,45 +13,45 @@ from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.style_transfer.canvas import Canvas
-from dlcourse.style_transfer.dataset import ContentAndStyles, read_picture
+from dlcourse.style_transfer.dataset import ContentAndStyles, read_image
 from dlcourse.style_transfer.guard import DivergenceGuard
-from dlcourse.style_transfer.inputs import Pictures
+from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.objective import StyleObjective
 
-# The picture that the first scale starts from, by name; anything else is the path of a picture
+# The image that the first scale starts from, by name; anything else is the path of an image
 INITS = {
-    "content": lambda pictures: pictures.content,
-    "style": lambda pictures: pictures.compose(
-        [F.interpolate(style, pictures.content.shape[-2:], mode="bicubic") for style in pictures.styles]
+    "content": lambda images: images.content,
+    "style": lambda images: images.compose(
+        [F.interpolate(style, images.content.shape[-2:], mode="bicubic") for style in images.styles]
     ),
-    "noise": lambda pictures: torch.rand_like(pictures.content),
+    "noise": lambda images: torch.rand_like(images.content),
 }
 # When pixels are clamped to [0, 1]: (in each evaluation of the loss, after each update)
 CLAMPS = {"never": (False, False), "update": (False, True), "evaluation": (True, False)}
 
 
 class StyleTransfer(Task):
-    """Minimise an objective over the pixels, from coarse to fine; the best picture is the result.
+    """Minimise an objective over the pixels, from coarse to fine; the best image is the result.
 
     The coarser scales have sizes of 1/sqrt 2, 1/2, ... of the content's and `steps_per_scale` steps each; the last
     one has the rest. Every scale starts from the result of the one before with an optimizer that remembers nothing.
-    Coarse scales at which a picture is too small for the objective's layers are left out.
+    Coarse scales at which an image is too small for the objective's layers are left out.
 
     Args:
-        objective: what the picture is to agree with.
+        objective: what the image is to agree with.
         dataset: content and styles.
         optimizer, scheduler: of the pixels.
-        init: the first picture: "content", "style", "noise", or the path of a picture.
+        init: the first image: "content", "style", "noise", or the path of an image.
         clamp: "never" leaves the range to the objective's soft wall; "update" clamps to [0, 1] after each update (for
             Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does: behind the back of
             L-BFGS, which then explodes (for comparison).
         smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
         steps_per_scale: >= 1.
-        averaging: beta in [0, 1) of the moving average of the pictures, which then is the result; 0 is none.
-        explosion, max_restarts: of `DivergenceGuard`.
+        iterate_ema_decay: beta in [0, 1) of the moving average of the images, which then is the result; 0 is none.
+        divergence_factor, max_restarts: of `DivergenceGuard`.
 
     Raises:
-        ValueError: a value out of range, or a picture too small for the objective's layers at its full size.
+        ValueError: a value out of range, or an image too small for the objective's layers at its full size.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class StyleTransfer(Task):
         clamp: str,
         smallest_size: int | None,
         steps_per_scale: int,
-        averaging: float,
-        explosion: float,
+        iterate_ema_decay: float,
+        divergence_factor: float,
         max_restarts: int,
     ):
         if clamp not in CLAMPS:
@@ -74,42 +74,42 @@ class StyleTransfer(Task):
             raise ValueError(f"smallest_size must be at least 16 pixels, or null, got {smallest_size}")
         if steps_per_scale < 1:
             raise ValueError(f"steps_per_scale must be at least 1, got {steps_per_scale}")
-        if not 0 <= averaging < 1:
-            raise ValueError(f"averaging must be in [0, 1), got {averaging}")
+        if not 0 <= iterate_ema_decay < 1:
+            raise ValueError(f"iterate_ema_decay must be in [0, 1), got {iterate_ema_decay}")
         self.objective, self.dataset, self.init = objective, dataset, init
         self.make_optimizer, self.schedule = optimizer, scheduler
         self.clamps_evaluations, self.clamps_updates = CLAMPS[clamp]
         longest_side = dataset.longest_side
         self.sizes = large_enough(scale_sizes(smallest_size or longest_side, longest_side), dataset, objective)
         self.steps_per_scale = steps_per_scale
-        self.canvas = Canvas(averaging)
-        self.guard = DivergenceGuard(explosion, max_restarts)
+        self.canvas = Canvas(iterate_ema_decay)
+        self.guard = DivergenceGuard(divergence_factor, max_restarts)
         self.result: Tensor | None = None
 
     def setup(self, device: torch.device) -> None:
-        """Put the first picture on the easel."""
+        """Put the first image on the easel."""
         self.device = device
         self.objective.to(device)
         self.descent = Descent(self.canvas.parameters(), self.make_optimizer, self.schedule)
-        self.begin(self.first_picture(self.aim_at_scale(0)).to(device))
+        self.begin(self.first_image(self.set_scale(0)).to(device))
 
-    def aim_at_scale(self, scale: int) -> Pictures:
+    def set_scale(self, scale: int) -> StyleInputs:
         """Compute the targets of a scale; returns what they are of."""
-        self.scale, pictures = scale, self.dataset.at(self.sizes[scale]).to(self.device)
-        self.objective.aim(pictures)
-        return pictures
+        self.scale, images = scale, self.dataset.at(self.sizes[scale]).to(self.device)
+        self.objective.aim(images)
+        return images
 
-    def first_picture(self, pictures: Pictures) -> Tensor:
+    def first_image(self, images: StyleInputs) -> Tensor:
         """What `init` names, at the size of the content."""
         if self.init in INITS:
-            return INITS[self.init](pictures)
-        height, width = pictures.content.shape[-2:]
-        return to_tensor(resize(read_picture("init", self.init), [width, height]))[None]
+            return INITS[self.init](images)
+        height, width = images.content.shape[-2:]
+        return to_tensor(resize(read_image("init", self.init), [width, height]))[None]
 
-    def begin(self, picture: Tensor) -> None:
-        """Start to descend from a picture of the current scale, on a loss whose largest slope is 1."""
-        self.canvas.put(picture)
-        self.guard.begin(picture)
+    def begin(self, image: Tensor) -> None:
+        """Start to descend from an image of the current scale, on a loss whose largest slope is 1."""
+        self.canvas.put(image)
+        self.guard.begin(image)
         (gradient,) = torch.autograd.grad(self.objective(self.canvas.image)["loss"], [self.canvas.image])
         slope = float(gradient.abs().max())
         self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
@@ -119,12 +119,12 @@ class StyleTransfer(Task):
         return [self.objective.model]
 
     def step(self) -> Metrics:
-        """One update of the picture."""
+        """One update of the image."""
         wanted = min(self.descent.updates // self.steps_per_scale, len(self.sizes) - 1)
         if wanted != self.scale:
-            picture = self.canvas.average() if self.canvas.averaging else self.guard.best
-            self.aim_at_scale(wanted)
-            self.begin(enlarge(picture, self.objective.size))
+            image = self.canvas.average() if self.canvas.iterate_ema_decay else self.guard.best
+            self.set_scale(wanted)
+            self.begin(enlarge(image, self.objective.size))
         before = self.canvas.image.detach().clone()
         terms = self.descent.step(self.losses)
         if not self.guard.accepts(float(terms["loss"]), before):
@@ -138,16 +138,16 @@ class StyleTransfer(Task):
         }
 
     def losses(self) -> Metrics:
-        """The objective of the picture as it is."""
+        """The objective of the image as it is."""
         if self.clamps_evaluations:
             self.canvas.clamp()
         return self.objective(self.canvas.image)
 
     def go_back(self, loss: float) -> None:
-        """Return to the best picture of this scale, with an optimizer that remembers nothing and half the step."""
+        """Return to the best image of this scale, with an optimizer that remembers nothing and half the step."""
         best = self.guard.best_loss
         logging.getLogger(__name__).warning(
-            f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best picture"
+            f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best image"
         )
         self.canvas.put(self.guard.best)
         self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.lr_factor / 2)
@@ -157,31 +157,35 @@ class StyleTransfer(Task):
         return self.guard.is_exhausted()
 
     @torch.no_grad()
-    def conclude(self) -> Metrics:
-        """Choose the result: of the best, the last and the average picture the one with the lowest loss."""
-        candidates = [self.guard.best, self.canvas.image, *([self.canvas.average()] if self.canvas.averaging else [])]
-        pictures = [picture.detach().clamp(0, 1) for picture in candidates]
-        losses = [self.objective(picture) for picture in pictures]
+    def finalize(self) -> Metrics:
+        """Choose the result: of the best, the last and the average image the one with the lowest loss."""
+        candidates = [
+            self.guard.best,
+            self.canvas.image,
+            *([self.canvas.average()] if self.canvas.iterate_ema_decay else []),
+        ]
+        images = [image.detach().clamp(0, 1) for image in candidates]
+        losses = [self.objective(image) for image in images]
         if self.guard.is_exhausted():
             logging.getLogger(__name__).warning(
-                f"given up: the loss rose {self.guard.restarts} times; the result is the best picture so far; "
+                f"given up: the loss rose {self.guard.restarts} times; the result is the best image so far; "
                 "try a smaller optimizer.lr, or smaller weights of the objective"
             )
         best = min(range(len(losses)), key=lambda index: nan_last(float(losses[index]["loss"])))
-        self.result = pictures[best]
+        self.result = images[best]
         return {f"result/{name}": value for name, value in losses[best].items()}
 
     def visualize(self) -> Images:
-        """The result, or the picture as it is."""
-        picture = self.canvas.average() if self.result is None else self.result
-        return {"picture": self.dataset.finish(picture)}
+        """The result, or the image as it is."""
+        image = self.canvas.average() if self.result is None else self.result
+        return {"image": self.dataset.finish(image)}
 
     def state(self) -> dict[str, Stateful]:
         """This task, since the shape of its parts depends on the scale."""
         return {"transfer": self}
 
     def state_dict(self) -> dict[str, Any]:
-        """The picture, the optimizer's memory, and the best picture so far."""
+        """The image, the optimizer's memory, and the best image so far."""
         return {
             "scale": self.scale,
             "canvas": self.canvas.state_dict(),
@@ -190,8 +194,8 @@ class StyleTransfer(Task):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a picture of any scale."""
-        self.aim_at_scale(state_dict["scale"])
+        """Take over an image of any scale."""
+        self.set_scale(state_dict["scale"])
         self.begin(state_dict["canvas"]["image"].to(self.device))
         self.canvas.load_state_dict(state_dict["canvas"])
         self.descent.load_state_dict(state_dict["descent"])
@@ -205,7 +209,7 @@ def scale_sizes(smallest: int, largest: int) -> list[int]:
 
 
 def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleObjective) -> list[int]:
-    """Those of the rising `sizes` at which no picture is too small for the layers of the objective.
+    """Those of the rising `sizes` at which no image is too small for the layers of the objective.
 
     Raises:
         ValueError: there is none.
@@ -222,9 +226,9 @@ def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleOb
     return fitting
 
 
-def enlarge(picture: Tensor, size: torch.Size) -> Tensor:
-    """A picture at (height, width) `size`, smoothly."""
-    return F.interpolate(picture, size, mode="bicubic", align_corners=False)
+def enlarge(image: Tensor, size: torch.Size) -> Tensor:
+    """An image at (height, width) `size`, smoothly."""
+    return F.interpolate(image, size, mode="bicubic", align_corners=False)
 
 
 def nan_last(loss: float) -> float:

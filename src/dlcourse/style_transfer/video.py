@@ -1,4 +1,4 @@
-"""Frames of a video in one style: which picture is painted from which, and how much the sequence flickers."""
+"""Frames of a video in one style: which image is painted from which, and how much the sequence flickers."""
 
 import shlex
 from collections.abc import Iterable, Iterator
@@ -21,20 +21,20 @@ from dlcourse.style_transfer.task import StyleTransfer
 
 @dataclass(frozen=True)
 class FrameSequence:
-    """Frames, and the pictures that they become.
+    """Frames, and the images that they become.
 
-    A later frame begins with the picture of the frame before: where nothing moves it is there already, so nothing
+    A later frame begins with the image of the frame before: where nothing moves it is there already, so nothing
     flickers, and few steps do (Ruder, Dosovitskiy, Brox 2016, section 4.1, the one without optical flow).
 
     Args:
-        frames: a folder of pictures, which are taken in natural order of their names.
+        frames: a folder of images, which are taken in natural order of their names.
         output: the folder for output/NAME.png of each frame.
         steps_first: of a frame that begins with `task.init`, all scales together, >= 1.
-        steps_next: of a frame that begins with a picture, at full size only, >= 1.
-        from_last: whether later frames begin with the picture before; else every frame is painted like the first.
+        steps_next: of a frame that begins with an image, at full size only, >= 1.
+        from_last: whether later frames begin with the image before; else every frame is painted like the first.
 
     Raises:
-        ValueError: no such folder, no pictures in it, two frames of one name, an `output` that is no folder or the
+        ValueError: no such folder, no images in it, two frames of one name, an `output` that is no folder or the
             frames' own, or a value out of range.
     """
 
@@ -58,18 +58,18 @@ class FrameSequence:
         report_files(self.frames, f"skipped {len(links)} files", links)
         for first, second in pairwise(sorted(found, key=lambda path: path.stem)):
             if first.stem == second.stem:
-                raise ValueError(f"frames={self.frames}: {first.name} and {second.name} would be the same picture")
+                raise ValueError(f"frames={self.frames}: {first.name} and {second.name} would be the same image")
 
-    def pictures(self) -> dict[Path, Path]:
-        """Frame -> its picture, in order."""
+    def images(self) -> dict[Path, Path]:
+        """Frame -> its image, in order."""
         return {frame: Path(self.output, f"{frame.stem}.png") for frame in frames_in(Path(self.frames))}
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """The pictures in a folder: 2.png before 10.png; hidden and system files are none, nor are links that leave it.
+    """The images in a folder: 2.png before 10.png; hidden and system files are none, nor are links that leave it.
 
     Raises:
-        ValueError: no such folder, or no pictures in it.
+        ValueError: no such folder, or no images in it.
     """
     if folder.is_file():
         film = shlex.quote(str(folder))
@@ -77,14 +77,14 @@ def frames_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"frames={folder}: no such folder")
     found = [path for path in sorted(folder.iterdir()) if path.is_file() and not is_system_file(path.name)]
-    pictures = [path for path in found if path.suffix.lower() in SUFFIXES and not leaves_folder(path, folder)]
-    if not pictures:
-        raise ValueError(f"frames={folder}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
-    return sorted(pictures, key=lambda path: natural_order(Path(path.name)))
+    images = [path for path in found if path.suffix.lower() in SUFFIXES and not leaves_folder(path, folder)]
+    if not images:
+        raise ValueError(f"frames={folder}: no images in it ({', '.join(sorted(SUFFIXES))})")
+    return sorted(images, key=lambda path: natural_order(Path(path.name)))
 
 
 def content_size(config: dict[str, Any]) -> int | list[int]:
-    """The size that a config of style transfer gives its pictures.
+    """The size that a config of style transfer gives its images.
 
     Raises:
         UserError: a config of another task.
@@ -102,7 +102,7 @@ def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, *
 
 
 def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator[Tensor]:
-    """Pictures as (3, H, W) in [0, 1], one at a time.
+    """Images as (3, H, W) in [0, 1], one at a time.
 
     Args:
         paths: files.
@@ -113,37 +113,37 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
     """
     first: tuple[Path, tuple[int, int]] | None = None
     for path in paths:
-        picture = opened(path) if size is None else resize(opened(path), size)
-        first = first or (path, picture.size)
-        if picture.size != first[1]:
-            here, there = (f"{width} x {height}" for width, height in (picture.size, first[1]))
+        image = opened(path) if size is None else resize(opened(path), size)
+        first = first or (path, image.size)
+        if image.size != first[1]:
+            here, there = (f"{width} x {height}" for width, height in (image.size, first[1]))
             raise UserError(f"{path}: has another size; it would be {here} pixels, {first[0]} {there}")
-        yield to_tensor(picture)
+        yield to_tensor(image)
 
 
-def painted(pictures: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The pictures that are there already.
+def painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
+    """The images that are there already.
 
     Raises:
         UserError: a broken one, or one of another size than the first frame, resized to `size`, has.
     """
-    found = [picture for picture in pictures.values() if picture.exists()]
-    width, height = resize(opened(next(iter(pictures))), size).size
-    for picture in found:
-        if opened(picture).size != (width, height):
-            raise UserError(f"{picture}: is there already, but not of {width} x {height} pixels; choose another output")
+    found = [image for image in images.values() if image.exists()]
+    width, height = resize(opened(next(iter(images))), size).size
+    for image in found:
+        if opened(image).size != (width, height):
+            raise UserError(f"{image}: is there already, but not of {width} x {height} pixels; choose another output")
     return found
 
 
-def flicker(pictures: Iterable[Tensor]) -> float:
-    """mean_t mean_p |x_t,p - x_t-1,p| over neighbours in time t and over pixels and channels p; 0 for one picture.
+def flicker(images: Iterable[Tensor]) -> float:
+    """mean_t mean_p |x_t,p - x_t-1,p| over neighbours in time t and over pixels and channels p; 0 for one image.
 
     Values are in [0, 1], so 1/255 is one level. Motion counts too: compare it with that of the frames at the same size.
     """
-    changes = [float((after - before).abs().mean()) for before, after in pairwise(pictures)]
+    changes = [float((after - before).abs().mean()) for before, after in pairwise(images)]
     return sum(changes) / len(changes) if changes else 0.0
 
 
-def flicker_report(frames: float, pictures: float) -> dict[str, float | None]:
-    """The flicker of the frames, of their pictures, and the ratio: 1 changes as the frames do; None where they rest."""
-    return {"frames": frames, "pictures": pictures, "ratio": pictures / frames if frames else None}
+def flicker_report(frames: float, images: float) -> dict[str, float | None]:
+    """The flicker of the frames, of their images, and the ratio: 1 changes as the frames do; None where they rest."""
+    return {"frames": frames, "images": images, "ratio": images / frames if frames else None}

@@ -1,4 +1,4 @@
-"""How the pictures in a folder of painted frames came about, so that no other command goes on there."""
+"""How the images in a folder of painted frames came about, so that no other command goes on there."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcourse.engine.checkpoint import flatten
 from dlcourse.errors import UserError
-from dlcourse.files.atomic import whole_file
+from dlcourse.files.atomic import atomic_write
 
 NAME = "settings.json"
 GROUPS = ("dataset", "objective", "model", "optimizer", "scheduler", "task")
@@ -16,11 +16,11 @@ KEYS = ("style", "seed", "precision", "steps_first", "steps_next", "from_last")
 
 
 def settings(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[str, dict[str, Any]]:
-    """What pictures depend on: the keys of a config, and digests of the files that they name and of the frames.
+    """What images depend on: the keys of a config, and digests of the files that they name and of the frames.
 
     Args:
         config: of scripts/style_frames.py, resolved.
-        frames: frame -> its picture.
+        frames: frame -> its image.
     """
     groups = {group: config[group] for group in GROUPS}
     of_groups = {  # what a group takes from another one stands there
@@ -44,9 +44,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
-def refuse_other_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Path], output: Path) -> None:
-    """Raise UserError if a picture in `output` was painted otherwise, or from another frame, than it would be now."""
-    there = {frame.name: picture for frame, picture in frames.items() if picture.exists()}
+def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Path], output: Path) -> None:
+    """Raise UserError if an image in `output` was painted otherwise, or from another frame, than it would be now."""
+    there = {frame.name: image for frame, image in frames.items() if image.exists()}
     if not there:
         return
     first = next(iter(there.values()))
@@ -60,9 +60,9 @@ def refuse_other_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, 
     ]
     if changed:
         raise UserError(f"{first}: is there already, painted with {', '.join(changed)}; choose another output")
-    for name, picture in there.items():
+    for name, image in there.items():
         if then["frames"].get(name) != now["frames"][name]:
-            raise UserError(f"{picture}: is there already, painted from another {name}; choose another output")
+            raise UserError(f"{image}: is there already, painted from another {name}; choose another output")
 
 
 def of_key(record: dict[str, dict[str, Any]], key: str) -> Any:
@@ -81,7 +81,7 @@ def read(path: Path) -> dict[str, dict[str, Any]] | None:
 
 
 def write(record: dict[str, dict[str, Any]], output: Path) -> None:
-    """Put the settings beside the pictures."""
+    """Put the settings beside the images."""
     output.mkdir(parents=True, exist_ok=True)
-    with whole_file(output / NAME) as temporary:
+    with atomic_write(output / NAME) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

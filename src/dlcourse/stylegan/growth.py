@@ -34,8 +34,8 @@ class Growth:
     Args:
         resolution: R, of the data and the networks.
         initial_resolution: R_0, from 4 to R; R itself trains at a fixed resolution.
-        training_images: T, with which each resolution is trained before the next one fades in, >= 0.
-        fading_images: F, during which the next resolution fades in, >= 0.
+        stable_images: T, with which each resolution is trained before the next one fades in, >= 0.
+        transition_images: F, during which the next resolution fades in, >= 0.
         batch_size: images per minibatch.
         batch_sizes: by resolution, where it is another; None: nowhere.
         lr_factors: factors on the learning rates by resolution, where it is not 1; None: nowhere.
@@ -46,8 +46,8 @@ class Growth:
 
     resolution: int
     initial_resolution: int
-    training_images: int
-    fading_images: int
+    stable_images: int
+    transition_images: int
     batch_size: int
     batch_sizes: dict[int, int] | None
     lr_factors: dict[int, float] | None
@@ -57,10 +57,10 @@ class Growth:
         if self.initial_resolution not in resolutions:
             allowed = ", ".join(map(str, resolutions))
             raise ValueError(f"initial_resolution must be one of {allowed}, got {self.initial_resolution}")
-        if min(self.training_images, self.fading_images) < 0 or self.training_images + self.fading_images < 1:
+        if min(self.stable_images, self.transition_images) < 0 or self.stable_images + self.transition_images < 1:
             raise ValueError(
-                "training_images and fading_images must not be negative nor both 0, "
-                f"got {self.training_images} and {self.fading_images}"
+                "stable_images and transition_images must not be negative nor both 0, "
+                f"got {self.stable_images} and {self.transition_images}"
             )
         tables: dict[str, Mapping[int, float]] = {
             "batch_sizes": self.batch_sizes or {},
@@ -76,8 +76,8 @@ class Growth:
     def phase(self, images_seen: int) -> Phase:
         """What holds after so many images."""
         levels = self.resolution.bit_length() - self.initial_resolution.bit_length()
-        index, images = divmod(images_seen, self.training_images + self.fading_images)
-        faded = max(images - self.training_images, 0) / self.fading_images if self.fading_images else 0.0
+        index, images = divmod(images_seen, self.stable_images + self.transition_images)
+        faded = max(images - self.stable_images, 0) / self.transition_images if self.transition_images else 0.0
         lod = max(levels - index - faded, 0.0)
         resolution = self.resolution >> math.floor(lod)
         return Phase(

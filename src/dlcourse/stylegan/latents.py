@@ -12,17 +12,17 @@ class Latents(NamedTuple):
     """All that a minibatch of fakes follows from."""
 
     z: Tensor  # (N, 2, z_dim), the second one for style mixing
-    labels: Tensor | None  # one-hot (N, label_size)
+    labels: Tensor | None  # one-hot (N, num_classes)
     noise: list[Tensor]  # (N, 1, r, r) for each layer that is computed
     crossover: int  # the first layer that takes its style from the second latent
 
 
 def draw_latents(
-    generator: Generator, batch_size: int, labels: Tensor | None, lod: float, mixing_probability: float
+    generator: Generator, batch_size: int, labels: Tensor | None, lod: float, style_mixing_prob: float
 ) -> Latents:
     """Latents ~ N(0, 1) and noise ~ N(0, 1) on the generator's device, and where the styles are mixed.
 
-    With `mixing_probability` the crossover is drawn from 1, ..., layers - 1, else there is none: one draw per
+    With `style_mixing_prob` the crossover is drawn from 1, ..., layers - 1, else there is none: one draw per
     minibatch, among the layers that are computed at this level of detail, as in the official training.
     """
     device = generator.w_avg.device
@@ -30,7 +30,7 @@ def draw_latents(
     z = torch.randn(batch_size, 2, generator.z_dim, device=device)
     sizes = [2 ** (layer // 2 + 2) for layer in range(layers)]
     noise = [torch.randn(batch_size, 1, size, size, device=device) for size in sizes]
-    is_mixed = torch.rand(()) < mixing_probability
+    is_mixed = torch.rand(()) < style_mixing_prob
     crossover = int(torch.randint(1, layers, ())) if is_mixed else layers
     return Latents(z, labels, noise, crossover)
 

@@ -19,7 +19,7 @@ class AdversarialLoss:
         generator: fake scores -> loss.
         penalty: (score, reals, real scores, fakes) -> penalty of the discriminator.
         penalty_weight: its factor, >= 0; gamma of R1.
-        penalty_every: discriminator updates per penalty, >= 1, which is scaled up in proportion   (Karras et al. 2020,
+        d_reg_interval: discriminator updates per penalty, >= 1, which is scaled up in proportion   (Karras et al. 2020,
             arXiv:1912.04958, section 3.1).
 
     Raises:
@@ -30,17 +30,17 @@ class AdversarialLoss:
     generator: Callable[[Tensor], Tensor]
     penalty: Callable[[Score, Tensor, Tensor, Tensor], Tensor]
     penalty_weight: float
-    penalty_every: int
+    d_reg_interval: int
 
     def __post_init__(self) -> None:
         if self.penalty_weight < 0:
             raise ValueError(f"penalty_weight must not be negative, got {self.penalty_weight}")
-        if self.penalty_every < 1:
-            raise ValueError(f"penalty_every must be at least 1, got {self.penalty_every}")
+        if self.d_reg_interval < 1:
+            raise ValueError(f"d_reg_interval must be at least 1, got {self.d_reg_interval}")
 
     def has_penalty(self, updates: int) -> bool:
         """Whether the penalty is due in the discriminator's update after so many."""
-        return self.penalty_weight > 0 and updates % self.penalty_every == 0
+        return self.penalty_weight > 0 and updates % self.d_reg_interval == 0
 
 
 def logistic_generator_loss(fake_scores: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.stylegan.networks.generator import Generator, mix_styles, truncate
-from dlcourse.stylegan.sampling.drawing import to_unit
 from dlcourse.stylegan.sampling.ranges import default_ranges
 from dlcourse.stylegan.sampling.seeds import latents
+from dlcourse.stylegan.sampling.synthesizer import to_unit
 
 SEEDS = range(16)
 MIXED_SEEDS = range(5)  # as sources and as destinations
@@ -17,7 +17,7 @@ PSI = 0.7
 
 @torch.no_grad()
 def previews(generator: Generator, lod: float) -> dict[str, Tensor]:
-    """Pictures of fixed seeds at psi 0.7; coarse styles of the top row in the pictures of the left column; psi 1 to -1.
+    """Images of fixed seeds at psi 0.7; coarse styles of the top row in the images of the left column; psi 1 to -1.
 
     A generator with classes shows one after the other. Returns name -> (N, 3, R, R) in [0, 1], N a square number.
     """
@@ -43,8 +43,8 @@ def styles_of(generator: Generator, count: int) -> Tensor:
 
 
 def classes_in_turn(generator: Generator, count: int) -> Tensor | None:
-    """Labels 0, 1, ..., one-hot (N, label_size), or None for a generator without classes."""
-    size = generator.label_size
+    """Labels 0, 1, ..., one-hot (N, num_classes), or None for a generator without classes."""
+    size = generator.num_classes
     return torch.eye(size, device=generator.w_avg.device)[torch.arange(count) % size] if size else None
 
 

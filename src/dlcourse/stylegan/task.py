@@ -27,7 +27,7 @@ from dlcourse.stylegan.previews import previews
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
 
 
-class Pictures(Protocol):
+class ImageDataset(Protocol):
     """A data set to learn from."""
 
     @property
@@ -40,23 +40,23 @@ class Pictures(Protocol):
 
 
 class StyleGAN(Task):
-    """One step: update the discriminator, the average of the generator, then the generator; `repeats` times.
+    """One step: update the discriminator, the average of the generator, then the generator; `minibatch_repeats` times.
 
     Args:
         generator, discriminator: networks of one resolution.
-        dataset: pictures of that resolution.
+        dataset: images of that resolution.
         optimizer, scheduler: of both networks.
         growth: resolution and minibatch size by images seen.
-        repeats: minibatches per step, between which resolution and rates do not change.
-        accumulate: equal parts into which a minibatch is divided to need less memory.
+        minibatch_repeats: minibatches per step, between which resolution and rates do not change.
+        gradient_accumulation_steps: equal parts into which a minibatch is divided to need less memory.
         loss: of both networks.
         augment: of what the discriminator sees, real and fake.
         discriminator_lr_factor: how many times the learning rate the discriminator has.
         freeze_d: so many of the discriminator's resolutions, from the highest, keep their weights.
-        mixing_probability: share of minibatches whose images take their finer layers from a second latent.
+        style_mixing_prob: share of minibatches whose images take their finer layers from a second latent.
         reuse_fakes: whether both updates see the same fakes; the official training draws new ones for the second.
         ema_half_life: images after which an old weight counts half in the average.
-        mirror: whether reals are flipped left-right with probability 1/2.
+        mirror_augment: whether reals are flipped left-right with probability 1/2.
         channels_last: the memory layout of images, the faster one on recent hardware.
         evaluation: metrics of the averaged generator, (generator, dataset, lod=...) -> numbers by tag; None: none.
         seed: of the order of the images.
@@ -69,40 +69,47 @@ class StyleGAN(Task):
         self,
         generator: Generator,
         discriminator: Discriminator,
-        dataset: Pictures,
+        dataset: ImageDataset,
         optimizer: MakeOptimizer,
         scheduler: Schedule,
         growth: Growth,
-        repeats: int,
-        accumulate: int,
+        minibatch_repeats: int,
+        gradient_accumulation_steps: int,
         loss: AdversarialLoss,
         augment: Augment,
         discriminator_lr_factor: float,
         freeze_d: int,
-        mixing_probability: float,
+        style_mixing_prob: float,
         reuse_fakes: bool,
         ema_half_life: float,
-        mirror: bool,
+        mirror_augment: bool,
         channels_last: bool,
         evaluation: Callable[..., Metrics] | None,
         seed: int,
     ):
-        if min(repeats, accumulate) < 1:
-            raise ValueError(f"repeats and accumulate must be at least 1, got {repeats} and {accumulate}")
+        if min(minibatch_repeats, gradient_accumulation_steps) < 1:
+            counts = f"{minibatch_repeats} and {gradient_accumulation_steps}"
+            raise ValueError(f"minibatch_repeats and gradient_accumulation_steps must be at least 1, got {counts}")
         if not 0 <= freeze_d <= (most := discriminator.resolution.bit_length() - 3):  # all but 4 x 4
             raise ValueError(f"freeze_d must be in [0, {most}] at {discriminator.resolution} pixels, got {freeze_d}")
-        if not 0 <= mixing_probability <= 1:
-            raise ValueError(f"mixing_probability must be in [0, 1], got {mixing_probability}")
+        if not 0 <= style_mixing_prob <= 1:
+            raise ValueError(f"style_mixing_prob must be in [0, 1], got {style_mixing_prob}")
         if min(ema_half_life, discriminator_lr_factor) <= 0:
             values = f"{ema_half_life} and {discriminator_lr_factor}"
             raise ValueError(f"ema_half_life and discriminator_lr_factor must be positive, got {values}")
         self.generator, self.discriminator, self.dataset = generator, discriminator, dataset
         self.make_optimizer, self.schedule, self.growth = optimizer, scheduler, growth
-        self.repeats, self.accumulate, self.reuse_fakes = repeats, accumulate, reuse_fakes
+        self.minibatch_repeats, self.reuse_fakes = minibatch_repeats, reuse_fakes
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.loss, self.augment = loss, augment
         self.discriminator_lr_factor, self.freeze_d = discriminator_lr_factor, freeze_d
-        self.mixing_probability, self.ema_half_life = mixing_probability, ema_half_life
-        self.mirror, self.channels_last, self.evaluation, self.seed = mirror, channels_last, evaluation, seed
+        self.style_mixing_prob, self.ema_half_life = style_mixing_prob, ema_half_life
+        self.mirror_augment, self.channels_last, self.evaluation, self.seed = (
+            mirror_augment,
+            channels_last,
+            evaluation,
+            seed,
+        )
 
     def setup(self, device: torch.device) -> None:
         """Move networks to `device`; the average starts as a copy.
@@ -115,7 +122,7 @@ class StyleGAN(Task):
         for network in (self.generator, self.discriminator, self.augment):
             network.to(device).to(memory_format=layout)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
-        parts = self.accumulate * distributed.world_size()
+        parts = self.gradient_accumulation_steps * distributed.world_size()
         for size in (self.growth.batch_size, *(self.growth.batch_sizes or {}).values()):
             if size % parts:
                 raise ValueError(f"a minibatch of {size} images cannot be divided into {parts} equal parts")
@@ -137,9 +144,9 @@ class StyleGAN(Task):
         self.d_descent.restart(self.d_descent.parameters, lr_factor=factor)
 
     def step(self) -> Metrics:
-        """`repeats` updates of each network."""
+        """`minibatch_repeats` updates of each network."""
         phase = self.growth.phase(self.reals.samples_seen)
-        for _ in range(self.repeats):
+        for _ in range(self.minibatch_repeats):
             metrics = self.update(phase)
         following = self.growth.phase(self.reals.samples_seen)
         if following.stage != phase.stage:
@@ -174,9 +181,9 @@ class StyleGAN(Task):
         }
 
     def next_reals(self, phase: Phase) -> list[tuple[Tensor, Tensor | None]]:
-        """This process's part of the next minibatch, in parts: (N, 3, r, r) in [-1, 1], labels (N, label_size)."""
+        """This process's part of the next minibatch, in parts: (N, 3, r, r) in [-1, 1], labels (N, num_classes)."""
         (chosen,) = self.reals.take(phase.batch_size)
-        mirrored = torch.rand(len(chosen)) < 0.5 * self.mirror
+        mirrored = torch.rand(len(chosen)) < 0.5 * self.mirror_augment
         parts = zip(self.own_parts(chosen), self.own_parts(mirrored), strict=True)
         return [self.read(*part, phase) for part in parts]
 
@@ -188,32 +195,33 @@ class StyleGAN(Task):
         return fade_reals(images, phase.lod - level), self.one_hot(chosen)
 
     def one_hot(self, chosen: Tensor) -> Tensor | None:
-        """The labels of some of the data, (N, label_size), or None for networks without classes."""
+        """The labels of some of the data, (N, num_classes), or None for networks without classes."""
         labels = self.dataset.labels
         if labels is None:
             return None
-        return F.one_hot(labels[chosen], self.generator.label_size).float().to(self.device)
+        return F.one_hot(labels[chosen], self.generator.num_classes).float().to(self.device)
 
     def next_latents(self, phase: Phase) -> list[Latents]:
         """This process's part of the latents of a minibatch, in parts; labels are drawn from the data's."""
         labels = self.one_hot(torch.randint(self.reals.num_samples, (phase.batch_size,)))
-        latents = draw_latents(self.generator, phase.batch_size, labels, phase.lod, self.mixing_probability)
-        own_labels = [None] * self.accumulate if labels is None else self.own_parts(labels)
+        latents = draw_latents(self.generator, phase.batch_size, labels, phase.lod, self.style_mixing_prob)
+        own_labels = [None] * self.gradient_accumulation_steps if labels is None else self.own_parts(labels)
         own_noise = map(list, zip(*(self.own_parts(layer) for layer in latents.noise), strict=True))
         parts = zip(self.own_parts(latents.z), own_labels, own_noise, strict=True)
         return [Latents(*part, latents.crossover) for part in parts]
 
     def own_parts(self, batch: Tensor) -> list[Tensor]:
         """This process's part of a minibatch, in parts."""
-        parts, first = self.accumulate * distributed.world_size(), distributed.rank() * self.accumulate
-        return split(batch, parts, self.discriminator.mbstd_group_size)[first : first + self.accumulate]
+        steps = self.gradient_accumulation_steps
+        parts = split(batch, steps * distributed.world_size(), self.discriminator.mbstd_group_size)
+        return parts[distributed.rank() * steps :][:steps]
 
     def generate(self, latents: Latents, phase: Phase) -> Tensor:
         """Fakes at a level of detail, (N, 3, r, r); the mean of their w moves the tracked average."""
         w, styles = mixed_styles(self.generator, latents)
         mean = w.detach().float().mean(0)
         distributed.average([mean])
-        self.generator.w_avg.lerp_(mean, 1 - W_AVG_BETA ** (1 / self.accumulate))
+        self.generator.w_avg.lerp_(mean, 1 - W_AVG_BETA ** (1 / self.gradient_accumulation_steps))
         return self.generator.synthesis(styles, latents.noise, phase.lod, is_upscaled=False)
 
     def discriminator_losses(
@@ -245,7 +253,7 @@ class StyleGAN(Task):
         }
         if has_penalty:
             terms["penalty"] = self.loss.penalty(score, images, real_scores, fakes * scale)
-            terms["loss"] = adversarial + self.loss.penalty_weight * self.loss.penalty_every * terms["penalty"]
+            terms["loss"] = adversarial + self.loss.penalty_weight * self.loss.d_reg_interval * terms["penalty"]
         return terms
 
     def generator_losses(self, phase: Phase, latents: Latents, fakes: Tensor | None) -> Metrics:
@@ -263,7 +271,7 @@ class StyleGAN(Task):
         return self.evaluation(self.generator_ema, self.dataset, lod=self.growth.phase(self.reals.samples_seen).lod)
 
     def visualize(self) -> Images:
-        """The averaged generator's pictures of fixed seeds, style mixing, truncation, and real pictures."""
+        """The averaged generator's images of fixed seeds, style mixing, truncation, and real images."""
         lod = self.growth.phase(self.reals.samples_seen).lod
         return previews(self.generator_ema, lod) | {"reals": self.dataset.levels[0][:16].float() / 255}
 

@@ -1,4 +1,4 @@
-"""Random variations of pictures, drawn anew for every sample of a batch."""
+"""Random variations of images, drawn anew for every sample of a batch."""
 
 import math
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class FlipRotateCrop:
-    """Mirror, turn and magnify each picture at random, by one bilinear resampling.
+    """Mirror, turn and magnify each image at random, by one bilinear resampling.
 
     Args:
-        flip: whether half of the pictures are mirrored left to right.
+        flip: whether half of the images are mirrored left to right.
         rotate: largest angle in degrees, either way, in [0, 180].
-        crop: least side of the visible window as a share of the picture's, in (0, 1]; the window lies at random.
+        crop: least side of the visible window as a share of the image's, in (0, 1]; the window lies at random.
 
     Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged where nothing is to be done.
 
@@ -34,7 +34,7 @@ class FlipRotateCrop:
             raise ValueError(f"crop must be in (0, 1], got {self.crop}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch, each picture varied by itself."""
+        """A batch, each image varied by itself."""
         if not self.flip and self.rotate == 0 and self.crop == 1:
             return images
         images = images.float() / 255 if images.dtype == torch.uint8 else images
@@ -42,12 +42,12 @@ class FlipRotateCrop:
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
     def transforms(self, count: int, device: torch.device) -> Tensor:
-        """From positions in the new picture to positions in the old one, in units of half its side: (N, 2, 3)."""
+        """From positions in the new image to positions in the old one, in units of half its side: (N, 2, 3)."""
         uniform = torch.rand(5, count).to(device)  # from the CPU's generator: the same on every device
         mirror = torch.where(uniform[0] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count, device=device)
         angle = math.radians(self.rotate) * (2 * uniform[1] - 1)
         window = self.crop + (1 - self.crop) * uniform[2]
-        offset = (1 - window) * (2 * uniform[3:] - 1)  # (2, N); the window stays inside the picture
+        offset = (1 - window) * (2 * uniform[3:] - 1)  # (2, N); the window stays inside the image
         cos, sin = window * angle.cos(), window * angle.sin()
         rows = [mirror * cos, -sin, offset[0], mirror * sin, cos, offset[1]]
         return torch.stack(rows, 1).reshape(count, 2, 3)
@@ -55,13 +55,13 @@ class FlipRotateCrop:
 
 @dataclass(frozen=True)
 class Degrade:
-    """Halve the resolution of some pictures, then add noise of a strength of its own to each.
+    """Halve the resolution of some images, then add noise of a strength of its own to each.
 
-    It makes a network indifferent to the softness and the grain by which generated pictures differ from drawn ones.
+    It makes a network indifferent to the softness and the grain by which generated images differ from drawn ones.
 
     Args:
-        soft: share of the pictures that are averaged over 2x2 pixels and enlarged again, in [0, 1].
-        noise: largest standard deviation, >= 0; each picture's is uniform up to it.
+        soft: share of the images that are averaged over 2x2 pixels and enlarged again, in [0, 1].
+        noise: largest standard deviation, >= 0; each image's is uniform up to it.
 
     Shape: uint8 or float (N, C, H, W) -> float in [0, 1].
 
@@ -79,7 +79,7 @@ class Degrade:
             raise ValueError(f"noise must be at least 0, got {self.noise}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch, each picture degraded by itself."""
+        """A batch, each image degraded by itself."""
         images = images.float() / 255 if images.dtype == torch.uint8 else images
         chance, std = torch.rand(2, len(images), 1, 1, 1).to(images.device)  # from the CPU's generator
         coarse = F.interpolate(F.avg_pool2d(images, 2), images.shape[2:], mode="bilinear", align_corners=False)

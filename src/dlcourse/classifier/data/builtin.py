@@ -1,4 +1,4 @@
-"""Labelled pictures that come with a package or are drawn: nothing to prepare."""
+"""Labelled images that come with a package or are drawn: nothing to prepare."""
 
 from pathlib import Path
 
@@ -22,13 +22,13 @@ class Digits(LabelledImages):
     """Scikit-learn's 1797 handwritten digits of 8 x 8 grey pixels (Alpaydin & Kaynak 1998).
 
     Args:
-        dev_share, test_share, augment, seed: see `LabelledImages`.
+        dev_fraction, test_fraction, augment, seed: see `LabelledImages`.
 
     Raises:
         ValueError: scikit-learn is not installed.
     """
 
-    def __init__(self, dev_share: float, test_share: float, augment: FlipRotateCrop, seed: int):
+    def __init__(self, dev_fraction: float, test_fraction: float, augment: FlipRotateCrop, seed: int):
         try:
             from sklearn.datasets import load_digits
         except ImportError:
@@ -36,16 +36,16 @@ class Digits(LabelledImages):
         inputs, labels = load_digits(return_X_y=True)
         images = torch.from_numpy(inputs).reshape(-1, 1, 8, 8) * (255 / 16)  # grey values are 0..16 there
         arrays = images.round().to(torch.uint8), torch.from_numpy(labels).long()
-        super().__init__(arrays, test_share, [str(digit) for digit in range(10)], dev_share, augment, seed)
+        super().__init__(arrays, test_fraction, [str(digit) for digit in range(10)], dev_fraction, augment, seed)
 
 
 class FaceAttributes(LabelledImages):
     """The procedural faces, with one of their attributes as the class.
 
     Args:
-        faces: the pictures.
+        faces: the images.
         attribute: a categorical one, such as glasses or hair_style.
-        dev_share, test_share, augment, seed: see `LabelledImages`.
+        dev_fraction, test_fraction, augment, seed: see `LabelledImages`.
 
     Raises:
         ValueError: no such categorical attribute.
@@ -55,8 +55,8 @@ class FaceAttributes(LabelledImages):
         self,
         faces: Faces,
         attribute: str,
-        dev_share: float,
-        test_share: float,
+        dev_fraction: float,
+        test_fraction: float,
         augment: FlipRotateCrop,
         seed: int,
     ):
@@ -65,7 +65,7 @@ class FaceAttributes(LabelledImages):
         numbered = [str(index) for index in range(CATEGORICAL[attribute])]
         classes = ATTRIBUTE_CLASSES.get(attribute, numbered)
         arrays = faces.images, faces.attributes[attribute]
-        super().__init__(arrays, test_share, classes, dev_share, augment, seed)
+        super().__init__(arrays, test_fraction, classes, dev_fraction, augment, seed)
 
 
 class Torchvision(LabelledImages):
@@ -74,7 +74,7 @@ class Torchvision(LabelledImages):
     Args:
         name: MNIST, FashionMNIST or CIFAR10.
         root: folder of the downloaded files.
-        dev_share, augment, seed: see `LabelledImages`.
+        dev_fraction, augment, seed: see `LabelledImages`.
         download: whether it is fetched, once, if it is not in `root`.
 
     Raises:
@@ -82,7 +82,7 @@ class Torchvision(LabelledImages):
     """
 
     def __init__(
-        self, name: str, root: str, dev_share: float, augment: FlipRotateCrop, seed: int, download: bool = True
+        self, name: str, root: str, dev_fraction: float, augment: FlipRotateCrop, seed: int, download: bool = True
     ):
         import torchvision
 
@@ -99,7 +99,7 @@ class Torchvision(LabelledImages):
             (as_images(train.data), torch.as_tensor(train.targets)),
             (as_images(test.data), torch.as_tensor(test.targets)),
             train.classes,
-            dev_share,
+            dev_fraction,
             augment,
             seed,
         )

@@ -1,4 +1,4 @@
-"""The user's own pictures in classes, for a classifier."""
+"""The user's own images in classes, for a classifier."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from dlcourse.classifier.data.labelled import MAX_CLASSES, Arrays, digests, firs
 from dlcourse.classifier.data.labelled_images import LabelledImages
 from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, shown
 from dlcourse.datasets.labels import class_name
-from dlcourse.datasets.memory import refuse_more_than_memory
+from dlcourse.datasets.memory import check_memory
 from dlcourse.datasets.sources import Source, report_files, source_at
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES, decode, to_rgb
@@ -22,28 +22,28 @@ from dlcourse.images.tensors import to_tensor
 
 
 class ImageClasses(LabelledImages):
-    """Pictures in one folder per class, cropped to their central square and scaled to one resolution.
+    """Images in one folder per class, cropped to their central square and scaled to one resolution.
 
     `root` holds the classes' folders, and dev and test sets are split off; or it holds folders named train, val and
     test or alike (see `class_folders.WORDS`; seg_train will do), each with the same classes' folders, and what is
-    missing of val and test is split off train. Everything is decoded once, into memory. What is no picture, cannot be
+    missing of val and test is split off train. Everything is decoded once, into memory. What is no image, cannot be
     read, or lies in no class's folder is skipped and named on the console.
 
-    Pictures that are equal, as decoded, are never in two sets: copies are split together, and of the copies of a
-    picture in the folder for dev or test, that in train is left out. They are named too.
+    Images that are equal, as decoded, are never in two sets: copies are split together, and of the copies of a
+    image in the folder for dev or test, that in train is left out. They are named too.
 
     Args:
         root: a folder or a .zip.
         resolution: pixels per side, >= 2.
-        max_per_class: the first so many pictures of each class in the order of their paths, per folder of a split;
+        max_per_class: the first so many images of each class in the order of their paths, per folder of a split;
             null is all.
-        dev_share: of the training pictures, in (0, 1), where there is no folder for dev.
-        test_share: of all pictures, in (0, 1), where there is no folder for test.
+        dev_fraction: of the training images, in (0, 1), where there is no folder for dev.
+        test_fraction: of all images, in (0, 1), where there is no folder for test.
         augment: how training batches are varied.
         seed: of the splits.
 
     Raises:
-        ValueError: nothing at `root`, fewer than two classes, a class without pictures, classes that differ between
+        ValueError: nothing at `root`, fewer than two classes, a class without images, classes that differ between
             the splits' folders, folders that may be splits or classes, a value out of range, or more than fits into
             memory.
     """
@@ -53,8 +53,8 @@ class ImageClasses(LabelledImages):
         root: str,
         resolution: int,
         max_per_class: int | None,
-        dev_share: float,
-        test_share: float,
+        dev_fraction: float,
+        test_fraction: float,
         augment: FlipRotateCrop,
         seed: int,
     ):
@@ -73,12 +73,12 @@ class ImageClasses(LabelledImages):
         report_copies(root, sets)
         arrays: dict[str, Arrays] = {split: (found.images, found.labels) for split, found in sets.items()}
         train = arrays.get("train") or arrays["all"]
-        test, dev = arrays.get("test", test_share), arrays.get("dev", dev_share)
+        test, dev = arrays.get("test", test_fraction), arrays.get("dev", dev_fraction)
         super().__init__(train, test, [class_name(name) for name in classes], dev, augment, seed)
         self.report_splits(root, folders.splits)
 
     def equals(self, inputs: Tensor) -> Tensor:
-        """The first of the same pictures: people's folders hold copies."""
+        """The first of the same images: people's folders hold copies."""
         return first_equals(inputs)
 
     def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
@@ -88,12 +88,12 @@ class ImageClasses(LabelledImages):
         rest = splits.get("train") or splits.get("all")
         sizes = {"train": self.train, "dev": self.dev, "test": self.test}
         told = [f"{name}: {len(labels)} of {splits.get(name, rest)}" for name, (_, labels) in sizes.items()]
-        say(f"{root}: pictures for {', '.join(told)}", file=sys.stderr)
+        say(f"{root}: images for {', '.join(told)}", file=sys.stderr)
 
 
 @dataclass(frozen=True)
-class ClassPictures:
-    """Pictures uint8 (N, 3, R, R), their labels int64 (N,), and their names in the source."""
+class ClassImages:
+    """Images uint8 (N, 3, R, R), their labels int64 (N,), and their names in the source."""
 
     images: Tensor
     labels: Tensor
@@ -108,9 +108,7 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
     """
     splits = folders.splits
     if "all" not in splits and "train" not in splits:
-        raise ValueError(
-            f"root={source.root}: has {shown(splits.values())}, but no folder of training pictures (train)"
-        )
+        raise ValueError(f"root={source.root}: has {shown(splits.values())}, but no folder of training images (train)")
     classes = folders.classes["all" if "all" in splits else "train"]
     if len(classes) > MAX_CLASSES:
         raise ValueError(f"root={source.root}: has {len(classes)} folders of classes; at most {MAX_CLASSES}")
@@ -130,10 +128,10 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
 
 
 class ClassReader:
-    """Decodes the pictures of each split.
+    """Decodes the images of each split.
 
     Attributes:
-        skipped: name of a picture -> why it is not used.
+        skipped: name of an image -> why it is not used.
     """
 
     def __init__(
@@ -149,20 +147,20 @@ class ClassReader:
             else:
                 self.skipped[name] = "in no class's folder"
 
-    def read(self, split: str) -> ClassPictures:
-        """The pictures of a split, those of each class one after the other.
+    def read(self, split: str) -> ClassImages:
+        """The images of a split, those of each class one after the other.
 
         Raises:
-            ValueError: a class without pictures, or more than fits into memory.
+            ValueError: a class without images, or more than fits into memory.
         """
         wanted = [self.names[split, name] for name in self.classes]
         count = sum(min(len(names), self.limit or len(names)) for names in wanted)
-        refuse_more_than_memory(count * 3 * self.resolution**2, self.source.root)
+        check_memory(count * 3 * self.resolution**2, self.source.root)
         images = torch.empty(count, 3, self.resolution, self.resolution, dtype=torch.uint8)
         labels: list[int] = []
         kept: list[str] = []
         title = printable(f"reading {self.source.root}")
-        with tqdm(total=count, desc=title, unit=" pictures", disable=None) as bar:
+        with tqdm(total=count, desc=title, unit=" images", disable=None) as bar:
             for label, names in enumerate(wanted):
                 end = len(kept) + (self.limit or len(names))
                 for name in names:
@@ -171,23 +169,23 @@ class ClassReader:
                         labels.append(label)
                         bar.update()
                 if not labels or labels[-1] != label:
-                    raise ValueError(f"root={self.source.root}: no pictures of class {self.why_empty(label, names)}")
-        return ClassPictures(images[: len(kept)], torch.tensor(labels), kept)
+                    raise ValueError(f"root={self.source.root}: no images of class {self.why_empty(label, names)}")
+        return ClassImages(images[: len(kept)], torch.tensor(labels), kept)
 
     def read_square(self, name: str, place: Tensor) -> bool:
-        """Decode a picture into `place` (1, 3, R, R), cropped to its central square; False for one that is skipped."""
+        """Decode an image into `place` (1, 3, R, R), cropped to its central square; False for one that is skipped."""
         try:
             with self.source.open(name) as file:
-                picture = to_rgb(decode(file))
+                image = to_rgb(decode(file))
         except ValueError as error:
             self.skipped[name] = str(error)
             return False
-        square = ImageOps.fit(picture, (self.resolution, self.resolution), Image.Resampling.LANCZOS)
+        square = ImageOps.fit(image, (self.resolution, self.resolution), Image.Resampling.LANCZOS)
         place[0] = (to_tensor(square) * 255).round().to(torch.uint8)
         return True
 
     def why_empty(self, label: int, names: Sequence[str]) -> str:
-        """The class's name, and what to say of its having no pictures."""
+        """The class's name, and what to say of its having no images."""
         if names:
             example = printable(f"{names[0]}: {self.skipped[names[0]]}")
             return f"{printable(self.classes[label])} can be used, such as {example}"
@@ -200,9 +198,9 @@ class ClassReader:
 
 
 def without_leaks(
-    root: str, sets: Mapping[str, ClassPictures], classes: Sequence[str]
-) -> tuple[dict[str, ClassPictures], dict[str, str]]:
-    """The sets without what equals a picture of a set that is measured later, and the names left out with reasons.
+    root: str, sets: Mapping[str, ClassImages], classes: Sequence[str]
+) -> tuple[dict[str, ClassImages], dict[str, str]]:
+    """The sets without what equals an image of a set that is measured later, and the names left out with reasons.
 
     Raises:
         ValueError: nothing of a class is left.
@@ -213,32 +211,32 @@ def without_leaks(
     for split in ("test", "dev", "train"):
         if split not in sets:
             continue
-        pictures = sets[split]
-        keys = digests(pictures.images)
+        images = sets[split]
+        keys = digests(images.images)
         copies = {index: seen[key] for index, key in enumerate(keys) if key in seen}
-        seen |= dict(zip(keys, pictures.names, strict=True))
-        leaked |= {pictures.names[index]: f"a copy of {name}, left out here" for index, name in copies.items()}
+        seen |= dict(zip(keys, images.names, strict=True))
+        leaked |= {images.names[index]: f"a copy of {name}, left out here" for index, name in copies.items()}
         if copies:
             kept = [index for index in range(len(keys)) if index not in copies]
-            found[split] = ClassPictures(
-                pictures.images[kept], pictures.labels[kept], [pictures.names[index] for index in kept]
+            found[split] = ClassImages(
+                images.images[kept], images.labels[kept], [images.names[index] for index in kept]
             )
         for label in set(range(len(classes))) - set(found[split].labels.tolist()):
             raise ValueError(
-                f"root={root}: all pictures of class {printable(classes[label])} for {split} are copies of others that "
+                f"root={root}: all images of class {printable(classes[label])} for {split} are copies of others that "
                 "are for dev or test"
             )
     return found, leaked
 
 
-def report_copies(root: str, sets: Mapping[str, ClassPictures]) -> None:
+def report_copies(root: str, sets: Mapping[str, ClassImages]) -> None:
     """Name the copies within a set, and those that are of another class than the first."""
     copies: dict[str, str] = {}
     contradictions: dict[str, str] = {}
-    for pictures in sets.values():
-        for index, first in enumerate(first_equals(pictures.images).tolist()):
+    for images in sets.values():
+        for index, first in enumerate(first_equals(images.images).tolist()):
             if index != first:
-                same = pictures.labels[index] == pictures.labels[first]
-                (copies if same else contradictions)[pictures.names[index]] = f"equals {pictures.names[first]}"
-    report_files(root, f"{len(copies)} pictures are copies of others and go into the same set", copies)
-    report_files(root, f"{len(contradictions)} pictures are of two classes; remove the wrong ones", contradictions)
+                same = images.labels[index] == images.labels[first]
+                (copies if same else contradictions)[images.names[index]] = f"equals {images.names[first]}"
+    report_files(root, f"{len(copies)} images are copies of others and go into the same set", copies)
+    report_files(root, f"{len(contradictions)} images are of two classes; remove the wrong ones", contradictions)

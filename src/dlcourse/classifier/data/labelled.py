@@ -33,7 +33,7 @@ class Labelled:
         return inputs
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
-        """Pictures (N, 3, H, W) in [0, 1] of what a classifier makes of the data, by name."""
+        """Images (N, 3, H, W) in [0, 1] of what a classifier makes of the data, by name."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""Pictures in classes, in memory as bytes."""
+"""Images in classes, in memory as bytes."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ SHOWN = 16
 
 
 class LabelledImages(Labelled):
-    """Pictures whose dev and test sets, where there are none yet, are split off the training set, each class alike.
+    """Images whose dev and test sets, where there are none yet, are split off the training set, each class alike.
 
     Args:
-        train: pictures uint8 (N, C, H, W) and labels int64 (N,).
+        train: images uint8 (N, C, H, W) and labels int64 (N,).
         test: likewise, or a share in (0, 1) to be split off `train`.
         classes: a name for each label.
         dev: likewise, or a share in (0, 1) to be split off `train`, after the test set was.
@@ -24,7 +24,7 @@ class LabelledImages(Labelled):
         seed: of the splits.
 
     Raises:
-        ValueError: a share outside (0, 1), or a class with too few pictures.
+        ValueError: a share outside (0, 1), or a class with too few images.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class LabelledImages(Labelled):
         return None
 
     def augment(self, inputs: Tensor) -> Tensor:
-        """Each picture flipped, turned or cropped at random."""
+        """Each image flipped, turned or cropped at random."""
         return self.vary(inputs)
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
-        """The dev pictures that the classifier finds hardest, with the truth and what it thinks instead."""
+        """The dev images that the classifier finds hardest, with the truth and what it thinks instead."""
         inputs, labels = self.dev
         chances = torch.cat([probabilities(batch).cpu() for batch in inputs.split(512)])
         hardest = chances.gather(1, labels[:, None])[:, 0].argsort()[:SHOWN]
@@ -72,7 +72,7 @@ class LabelledImages(Labelled):
 
 
 def captioned(images: Tensor, captions: Sequence[str]) -> Tensor:
-    """Pictures uint8 (N, C, H, W), C = 1 or 3, in rows of four with a caption each: (1, 3, H', W') in [0, 1]."""
+    """Images uint8 (N, C, H, W), C = 1 or 3, in rows of four with a caption each: (1, 3, H', W') in [0, 1]."""
     figure = new_figure(6, 1.7 * ((len(images) + 3) // 4))
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         axes = figure.add_subplot((len(images) + 3) // 4, 4, index + 1)

@@ -12,23 +12,23 @@ class PlanePoints(Labelled):
     """Points of the plane, wherever they come from: inputs float (N, 2).
 
     Args:
-        jitter: standard deviation of the Gaussian noise on every training batch, in units of each coordinate's
+        input_noise_std: standard deviation of the Gaussian noise on every training batch, in units of each coordinate's
             standard deviation; 0 is none (Bishop 1995: equivalent to Tikhonov regularization).
 
     Raises:
-        ValueError: a negative jitter.
+        ValueError: a negative input_noise_std.
     """
 
-    def __init__(self, jitter: float):
-        if jitter < 0:
-            raise ValueError(f"jitter must be at least 0, got {jitter}")
-        self.jitter = jitter
+    def __init__(self, input_noise_std: float):
+        if input_noise_std < 0:
+            raise ValueError(f"input_noise_std must be at least 0, got {input_noise_std}")
+        self.input_noise_std = input_noise_std
 
     def augment(self, inputs: Tensor) -> Tensor:
         """The batch with fresh Gaussian noise."""
-        if self.jitter == 0:
+        if self.input_noise_std == 0:
             return inputs
-        return inputs + self.jitter * inputs.std(0) * torch.randn_like(inputs)
+        return inputs + self.input_noise_std * inputs.std(0) * torch.randn_like(inputs)
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
         """The decision map: how probable each class is, all over the plane."""
@@ -41,15 +41,17 @@ class Points(PlanePoints):
     Args:
         pattern: draws them; see `dlcourse.classifier.data.patterns`.
         num_train, num_dev, num_test: points per set, >= 1.
-        jitter: as in `PlanePoints`.
+        input_noise_std: as in `PlanePoints`.
         seed: of the points.
 
     Raises:
-        ValueError: a count below 1, a negative jitter.
+        ValueError: a count below 1, a negative input_noise_std.
     """
 
-    def __init__(self, pattern: Pattern, num_train: int, num_dev: int, num_test: int, jitter: float, seed: int):
-        super().__init__(jitter)
+    def __init__(
+        self, pattern: Pattern, num_train: int, num_dev: int, num_test: int, input_noise_std: float, seed: int
+    ):
+        super().__init__(input_noise_std)
         for name, count in {"num_train": num_train, "num_dev": num_dev, "num_test": num_test}.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")

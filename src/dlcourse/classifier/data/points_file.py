@@ -24,8 +24,8 @@ class PointsFile(PlanePoints):
     Args:
         path: a table (.csv, .tsv) with columns x1, x2, label, or a .npz with x1, x2, label of shape (N,); at most
             a million points. Labels may be numbers or words; their sorted values are the classes.
-        dev_share, test_share: of all points, in (0, 1).
-        jitter: as in `PlanePoints`.
+        dev_fraction, test_fraction: of all points, in (0, 1).
+        input_noise_std: as in `PlanePoints`.
         seed: of the division.
 
     Raises:
@@ -34,12 +34,12 @@ class PointsFile(PlanePoints):
             of fewer than three points.
     """
 
-    def __init__(self, path: str, dev_share: float, test_share: float, jitter: float, seed: int):
+    def __init__(self, path: str, dev_fraction: float, test_fraction: float, input_noise_std: float, seed: int):
         columns = read_columns(Path(os.path.expanduser(path)), path)  # noqa: PTH111  (pathlib raises for an unknown user)
-        super().__init__(jitter)
+        super().__init__(input_noise_std)
         labels, self.classes = merge_classes(columns, path)
         inputs = torch.from_numpy(columns.x.astype(np.float32))
-        refuse_lost_digits(columns.x, path)
+        check_digits(columns.x, path)
         report_copies(columns.x, path)
         for name, count in zip(self.classes, labels.bincount().tolist(), strict=True):
             if count < 3:
@@ -47,8 +47,8 @@ class PointsFile(PlanePoints):
                     f"path={path}: class {name} has {count} sample{'s' * (count > 1)}; at least 3 are needed, "
                     "for train, dev and test"
                 )
-        rest, test = stratified_split(labels, test_share, seed, self.classes)
-        train, dev = stratified_split(labels[rest], dev_share / (1 - test_share), seed, self.classes)
+        rest, test = stratified_split(labels, test_fraction, seed, self.classes)
+        train, dev = stratified_split(labels[rest], dev_fraction / (1 - test_fraction), seed, self.classes)
         self.train, self.dev, self.test = (
             (inputs[chosen], labels[chosen]) for chosen in (rest[train], rest[dev], test)
         )
@@ -105,7 +105,7 @@ def number_in(text: str) -> int | float | None:
     return None
 
 
-def refuse_lost_digits(x: np.ndarray, path: str) -> None:
+def check_digits(x: np.ndarray, path: str) -> None:
     """Raise ValueError for a column whose values differ no more once they are float32, such as times in seconds."""
     for name, column in zip(("x1", "x2"), x.T, strict=True):
         is_narrow = np.ptp(column) < 1e-3 * np.abs(column).max()

@@ -202,14 +202,14 @@ class Numbers:
                 f"not a finite number of at most {LARGEST:g} ({place.line(index)})"
             )
         if self.has_commas:
-            self.refuse_two_marks(texts, name, place)
+            self.check_one_mark(texts, name, place)
         return values
 
     def with_points(self, texts: Sequence[str]) -> Sequence[str]:
         """The texts with decimal points."""
         return [text.replace(",", ".") for text in texts] if self.has_commas else texts
 
-    def refuse_two_marks(self, texts: Sequence[str], name: str, place: Place) -> None:
+    def check_one_mark(self, texts: Sequence[str], name: str, place: Place) -> None:
         """Raise ValueError where decimal commas and points are mixed: one of them may divide thousands."""
         for index, text in enumerate(texts):
             for mark in ",.":

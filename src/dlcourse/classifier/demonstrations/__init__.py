@@ -1,4 +1,4 @@
-"""Small experiments of a second or two, each of which shows one idea of the course in one picture.
+"""Small experiments of a second or two, each of which shows one idea of the course in one image.
 
 Each module has a function `demonstrate`; it is imported only when it is asked for, so their names cost nothing.
 """
@@ -21,9 +21,9 @@ SUMMARIES = {
 
 
 class Demonstration(NamedTuple):
-    """What there is to show: a picture (1, 3, H, W) in [0, 1], and lines with the measured numbers."""
+    """What there is to show: an image (1, 3, H, W) in [0, 1], and lines with the measured numbers."""
 
-    picture: "Tensor"
+    image: "Tensor"
     lines: list[str]
 
 

@@ -1,6 +1,6 @@
 """Draws cartoon portraits in batches with signed distance functions; `dataset.py` decides who is drawn.
 
-The picture spans [-FRAME, FRAME] in x (right) and y (down). A shape is a distance in these units, negative
+The image spans [-FRAME, FRAME] in x (right) and y (down). A shape is a distance in these units, negative
 inside; its coverage is a ramp one pixel wide around zero, so a face is the same at every resolution, only
 finer. The painter's algorithm lays the shapes over each other, each in a window as large as it can ever need.
 
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-FRAME = 0.9  # half the width of the picture, in picture units
+FRAME = 0.9  # half the width of the image, in image units
 
 
 def _palette(*colors: str) -> Tensor:
@@ -39,7 +39,7 @@ MOUTH_INSIDE, TONGUE = _palette("6d1f2b", "e0767a")
 
 
 class HairStyle(NamedTuple):
-    """Measures of a hair style, in picture units; the hairline in head_heights from the head's middle."""
+    """Measures of a hair style, in image units; the hairline in head_heights from the head's middle."""
 
     sides: float  # how far the hair stands off the head
     top: float
@@ -94,7 +94,7 @@ def smoothstep(low: float, high: float, value: Tensor) -> Tensor:
 class Window:
     """A rectangle of the canvas and what lies in it."""
 
-    picture: Tensor  # (N, 3, h, w), a view: painting here paints the canvas
+    image: Tensor  # (N, 3, h, w), a view: painting here paints the canvas
     x: Tensor  # (N, 1, w), relative to the middle of the head
     y: Tensor  # (1, h, 1)
     u: Tensor  # (N, 1, w), the face coordinate
@@ -105,8 +105,8 @@ class Window:
         return distance.div(-self.pixel).add_(0.5).clamp_(0, 1)
 
     def paint(self, coverage: Tensor, color: Tensor) -> None:
-        """picture <- picture + coverage * (color - picture), coverage (N, h, w), color (N, 3) or (3,)."""
-        self.picture.lerp_(color[..., None, None], coverage[:, None])
+        """image <- image + coverage * (color - image), coverage (N, h, w), color (N, 3) or (3,)."""
+        self.image.lerp_(color[..., None, None], coverage[:, None])
 
     def under(self, curve: Tensor) -> Tensor:
         """Distance to what lies above (smaller y than) `curve`, a y for every column: (N, 1, w)."""
@@ -123,7 +123,7 @@ class Portrait:
         self.detail = {name: value[:, None, None] for name, value in detail.items()}
         self.pixel = 2 * FRAME / resolution
         self.axis = (torch.arange(resolution, device=device) + 0.5) * self.pixel - FRAME
-        self.picture = torch.empty(len(attributes["yaw"]), 3, resolution, resolution, device=device)
+        self.image = torch.empty(len(attributes["yaw"]), 3, resolution, resolution, device=device)
 
         self.hair_color = HAIR_COLORS.to(device)[attributes["hair_color"]]  # (N, 3), as all colours
         self.eye_color = EYE_COLORS.to(device)[attributes["eye_color"]]
@@ -145,10 +145,10 @@ class Portrait:
         self.eye_y = self.head_y + 0.03
 
     def window(self, left: float, right: float, top: float, bottom: float) -> Window:
-        """The pixels that touch a rectangle in picture units."""
+        """The pixels that touch a rectangle in image units."""
         rows, columns = self._pixels(top, bottom), self._pixels(left, right)
         return Window(
-            self.picture[:, :, rows, columns],
+            self.image[:, :, rows, columns],
             self.axis[columns] - self.head_x,
             self.axis[None, rows, None],
             self.face_u[:, :, columns],

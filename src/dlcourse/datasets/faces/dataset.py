@@ -38,7 +38,7 @@ CATEGORICAL = {
     "background_color": len(BACKGROUND_COLORS),
     "clothes_color": len(CLOTHES_COLORS),
 }
-# The scale of what each attribute changes in a picture: what coarse, middle and fine styles should learn.
+# The scale of what each attribute changes in an image: what coarse, middle and fine styles should learn.
 ATTRIBUTE_SCALE = {
     **dict.fromkeys(("yaw", "face_width", "jaw", "hair_style", "glasses"), "coarse"),
     **dict.fromkeys(("eye_size", "eye_slant", "smile", "mouth_open", "brow_height", "brow_angle"), "middle"),
@@ -56,7 +56,7 @@ DETAIL = (
     "stripes",
 )
 
-PIXELS_PER_CHUNK = 2**17  # of the pictures as drawn: small enough for the cache, large enough to outweigh call overhead
+PIXELS_PER_CHUNK = 2**17  # of the images as drawn: small enough for the cache, large enough to outweigh call overhead
 
 
 def _signed(value: int) -> int:
@@ -96,23 +96,23 @@ def sample_detail(seed: int, indices: Tensor) -> dict[str, Tensor]:
 class Faces:
     """`num_images` portraits of `resolution` x `resolution` pixels, drawn at the first use of `images`.
 
-    `label` is the categorical attribute by which a generator with classes tells the faces apart, `label_size` the
+    `label` is the categorical attribute by which a generator with classes tells the faces apart, `num_classes` the
     number of its values, or 0 for no classes.
 
     Raises ValueError for a `resolution` that is no power of two in 8..256, `num_images` below 1, another `label`, or a
-    `label_size` that is not its own.
+    `num_classes` that is not its own.
     """
 
-    def __init__(self, resolution: int, num_images: int, seed: int, label: str, label_size: int):
+    def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int):
         if resolution not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
         if num_images < 1:
             raise ValueError(f"num_images must be at least 1, got {num_images}")
         if label not in CATEGORICAL:
             raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, got {label!r}")
-        if label_size not in (0, CATEGORICAL[label]):
-            raise ValueError(f"label_size must be {CATEGORICAL[label]} for label={label}, or 0, got {label_size}")
-        self.label, self.label_size = label, label_size
+        if num_classes not in (0, CATEGORICAL[label]):
+            raise ValueError(f"num_classes must be {CATEGORICAL[label]} for label={label}, or 0, got {num_classes}")
+        self.label, self.num_classes = label, num_classes
         self.resolution = resolution
         self.num_images = num_images
         self.seed = seed
@@ -128,22 +128,22 @@ class Faces:
     @property
     def labels(self) -> Tensor | None:
         """The attribute called `label`, int64 (num_images,); None without classes."""
-        return self.attributes[self.label] if self.label_size else None
+        return self.attributes[self.label] if self.num_classes else None
 
     @cached_property
     def levels(self) -> list[Tensor]:
-        """The pictures at every level of detail, see `pyramid`."""
+        """The images at every level of detail, see `pyramid`."""
         return pyramid(self.images)
 
     @cached_property
     def images(self) -> Tensor:
-        """RGB pictures (num_images, 3, resolution, resolution), uint8 in 0..255, on the CPU."""
+        """RGB images (num_images, 3, resolution, resolution), uint8 in 0..255, on the CPU."""
         chunk = max(1, PIXELS_PER_CHUNK // max(self.resolution, 64) ** 2)
         images = torch.empty(self.num_images, 3, self.resolution, self.resolution, dtype=torch.uint8)
         for start in range(0, self.num_images, chunk):
             # Always a whole chunk, the surplus dropped: a smaller batch might round in another way.
             indices = torch.arange(start, start + chunk)
-            pictures = render(sample_attributes(self.seed, indices), sample_detail(self.seed, indices), self.resolution)
+            rendered = render(sample_attributes(self.seed, indices), sample_detail(self.seed, indices), self.resolution)
             kept = images[start : start + chunk]
-            kept.copy_(pictures[: len(kept)].mul(255).round_())
+            kept.copy_(rendered[: len(kept)].mul(255).round_())
         return images

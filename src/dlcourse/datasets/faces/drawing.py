@@ -1,7 +1,7 @@
 """The parts of a portrait, from the background to the hair, and `render`, which lays them over each other.
 
-Every part is a function of the portrait that paints a few shapes in a window. Sizes are in picture units: the
-picture is 1.8 wide. `q` is the distance along the face from the middle of an eye (or of the mouth).
+Every part is a function of the portrait that paints a few shapes in a window. Sizes are in image units: the
+image is 1.8 wide. `q` is the distance along the face from the middle of an eye (or of the mouth).
 """
 
 import torch
@@ -21,14 +21,14 @@ from dlcourse.datasets.faces.canvas import (
     smoothstep,
 )
 
-# Thin shapes (rims, brows, strands) fall between the pixels of smaller pictures: draw larger, and average.
+# Thin shapes (rims, brows, strands) fall between the pixels of smaller images: draw larger, and average.
 SMALLEST_DRAWN = 64
 EYE_U = 0.43
-AROUND = 0.42  # picture units per unit of u on a face of middling width, seen from the front
+AROUND = 0.42  # image units per unit of u on a face of middling width, seen from the front
 
 
 def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int) -> Tensor:
-    """Pictures (N, 3, resolution, resolution), RGB in [0, 1], on the device of the attributes.
+    """Images (N, 3, resolution, resolution), RGB in [0, 1], on the device of the attributes.
 
     `attributes` and `detail` are as from `faces.sample_attributes` and `faces.sample_detail`: what a face is,
     and the strands, freckles and stripes that no attribute says. `resolution` is a power of two, at least 8.
@@ -49,13 +49,13 @@ def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution:
     brows(portrait)
     glasses(portrait)
     front_hair(portrait, outline, strands)
-    return avg_pool2d(portrait.picture, drawn // resolution)
+    return avg_pool2d(portrait.image, drawn // resolution)
 
 
 def background(p: Portrait) -> None:
     """The background colour, lighter in a disc behind the head."""
     canvas = p.everywhere
-    canvas.picture.copy_(p.background_color[..., None, None])
+    canvas.image.copy_(p.background_color[..., None, None])
     x, y = p.axis, p.axis[:, None]
     glow = 0.45 * smoothstep(1.25, 0.2, (x * x + (y + 0.05) ** 2).sqrt())
     canvas.paint(glow[None], WHITE.to(x.device))

@@ -1,6 +1,6 @@
-"""Pictures and masks for neural style transfer that need no file: wherever a path is asked for, their name will do.
+"""Images and masks for neural style transfer that need no file: wherever a path is asked for, their name will do.
 
-They are drawn by code: nothing to download, no licence to respect, and always the same pictures.
+They are drawn by code: nothing to download, no licence to respect, and always the same images.
 """
 
 import functools
@@ -14,7 +14,7 @@ from dlcourse.style_transfer.demo_images.mosaic import mosaic
 from dlcourse.style_transfer.demo_images.seascape import seascape
 
 # A second's work each: a process draws them once, and nobody changes what it is given.
-PICTURES: dict[str, Callable[[], Image.Image]] = {
+IMAGES: dict[str, Callable[[], Image.Image]] = {
     "seascape": functools.cache(seascape),  # a lighthouse, a village and a sailing boat by the sea: 384 x 288
     "painting": functools.cache(painting),  # suns over fields in thick, swirling brush strokes: 320 x 320
     "mosaic": functools.cache(mosaic),  # warm broken tiles, set in rings: 320 x 320

@@ -1,6 +1,6 @@
-"""The style picture for neural style transfer: suns over fields, in thick strokes along a swirling flow.
+"""The style image for neural style transfer: suns over fields, in thick strokes along a swirling flow.
 
-Lengths are in pixels of the returned picture; x to the right, y down.
+Lengths are in pixels of the returned image; x to the right, y down.
 """
 
 import numpy as np
@@ -21,13 +21,13 @@ FLAME = ((14, 34, 40), (26, 60, 48), (52, 84, 44), (86, 66, 40))
 def painting() -> Image.Image:
     """A night sky and fields in thick strokes which swirl around the suns: RGB, 320 x 320."""
     rng = np.random.default_rng(3)
-    picture = Image.new("RGB", (SIZE * OVERSAMPLING,) * 2, (24, 38, 84))
-    draw = Pen(picture)
+    image = Image.new("RGB", (SIZE * OVERSAMPLING,) * 2, (24, 38, 84))
+    draw = Pen(image)
     for x, y, radius, _ in SUNS:  # strokes turn around the middles without ever covering them
         draw.disc(x, y, radius, radius, FIRE[1])
     for count, length, width in ((2600, 26, 6.5), (3000, 20, 4.2), (3200, 13, 2.9)):
         _strokes(draw, rng, count, length, width)
-    return picture.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    return image.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
 
 
 def _flow(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
-"""A second style picture for neural style transfer: a floor of broken tiles, set in rings.
+"""A second style image for neural style transfer: a floor of broken tiles, set in rings.
 
-Lengths are in pixels of the returned picture; x to the right, y down.
+Lengths are in pixels of the returned image; x to the right, y down.
 """
 
 import numpy as np
@@ -35,6 +35,6 @@ def mosaic() -> Image.Image:
         second[here] = np.where(is_nearest, first[here], np.minimum(second[here], distance))
         first[here] = np.where(is_nearest, distance, first[here])
         nearest[here] = np.where(is_nearest, index, nearest[here])
-    picture = np.where((second - first < GROUT)[..., None], JOINT, colors[nearest])
-    image = Image.fromarray(picture.clip(0, 255).astype(np.uint8))
+    pixels = np.where((second - first < GROUT)[..., None], JOINT, colors[nearest])
+    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     return image.resize((SIZE, SIZE), Image.Resampling.LANCZOS)

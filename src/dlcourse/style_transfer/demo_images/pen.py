@@ -1,16 +1,16 @@
-"""Drawing with Pillow, in the coordinates of a picture which is drawn larger than it is returned."""
+"""Drawing with Pillow, in the coordinates of an image which is drawn larger than it is returned."""
 
 from PIL import Image, ImageDraw
 
-OVERSAMPLING = 3  # pictures are drawn so many times larger, then reduced: edges and thin strokes get smooth
+OVERSAMPLING = 3  # images are drawn so many times larger, then reduced: edges and thin strokes get smooth
 
 
 class Pen:
-    """Draws on a large picture in the coordinates of the small one; colours are RGB(A) in 0..255."""
+    """Draws on a large image in the coordinates of the small one; colours are RGB(A) in 0..255."""
 
-    def __init__(self, picture: Image.Image):
-        self.picture = picture
-        self.draw = ImageDraw.Draw(picture, picture.mode)
+    def __init__(self, image: Image.Image):
+        self.image = image
+        self.draw = ImageDraw.Draw(image, image.mode)
 
     def polygon(self, points, color) -> None:
         """Fill the polygon with corners `points`."""
@@ -21,7 +21,7 @@ class Pen:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
 
     def line(self, points, color, width: float) -> None:
-        """Join `points` by a line, at least one pixel of the large picture wide."""
+        """Join `points` by a line, at least one pixel of the large image wide."""
         points = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
         self.draw.line(points, fill=_rgb(color), width=max(1, round(width * OVERSAMPLING)), joint="curve")
 

@@ -1,6 +1,6 @@
-"""The content picture for neural style transfer: a lighthouse, a village and a sailing boat by the sea.
+"""The content image for neural style transfer: a lighthouse, a village and a sailing boat by the sea.
 
-Lengths are in pixels of the returned picture; x to the right, y down. The low sun stands on the left.
+Lengths are in pixels of the returned image; x to the right, y down. The low sun stands on the left.
 """
 
 from itertools import pairwise
@@ -17,17 +17,17 @@ HORIZON = 150  # rows above are sky and land, rows below are sea
 def seascape() -> Image.Image:
     """A lighthouse, a village and a sailing boat by the sea: RGB, 384 x 288."""
     rng = np.random.default_rng(7)
-    picture = _sky()
-    draw = Pen(picture)
+    image = _sky()
+    draw = Pen(image)
     _mountains(draw)
     _headland(draw, rng)
     _lighthouse(draw)
-    picture = _with_sea(picture, rng)
-    picture = _with_boat(picture)
-    draw = Pen(picture)
+    image = _with_sea(image, rng)
+    image = _with_boat(image)
+    draw = Pen(image)
     _shore(draw, rng)
     _village(draw, rng)
-    return picture.resize(SIZE, Image.Resampling.LANCZOS)
+    return image.resize(SIZE, Image.Resampling.LANCZOS)
 
 
 def _gradient(places, colors, at: np.ndarray) -> np.ndarray:
@@ -41,18 +41,18 @@ def _sky() -> Image.Image:
     sky = _gradient((0, 60, 115, 150), ((58, 116, 190), (122, 174, 220), (248, 214, 168), (255, 186, 128)), y)
     glow = np.exp(-np.hypot(x - 118, y - 104) / 46)[..., None]
     sky += glow * np.array((90, 62, 6))
-    picture = Image.fromarray(sky.clip(0, 255).astype(np.uint8))
-    _clouds(picture)
-    Pen(picture).disc(118, 104, 17, 17, (255, 246, 204))
-    return picture
+    image = Image.fromarray(sky.clip(0, 255).astype(np.uint8))
+    _clouds(image)
+    Pen(image).disc(118, 104, 17, 17, (255, 246, 204))
+    return image
 
 
-def _clouds(picture: Image.Image) -> None:
+def _clouds(image: Image.Image) -> None:
     """Heaps of discs, softened: lit from below left, where the sun stands."""
     puffs = ((-26, 3, 13), (-12, -4, 16), (5, -8, 19), (22, -1, 15), (36, 4, 10))
     for cloud_x, cloud_y, size in ((60, 40, 0.9), (212, 28, 1.15), (330, 62, 0.8), (178, 78, 0.5)):
         for color, shift in (((196, 190, 210), -2.0), ((255, 244, 228), 0.0), ((255, 255, 250), 3.0)):
-            mask = Image.new("L", picture.size)
+            mask = Image.new("L", image.size)
             pen = ImageDraw.Draw(mask)
             for x, y, radius in puffs:
                 middle_x, middle_y = cloud_x + size * x - 0.6 * shift, cloud_y + size * (y + shift)
@@ -62,7 +62,7 @@ def _clouds(picture: Image.Image) -> None:
             left, top = int((cloud_x - 60) * OVERSAMPLING), int((cloud_y - 40) * OVERSAMPLING)
             near = (left, top, left + 120 * OVERSAMPLING, top + 80 * OVERSAMPLING)
             soft = mask.crop(near).filter(ImageFilter.GaussianBlur(1.4 * OVERSAMPLING))
-            picture.paste(color, near, soft)
+            image.paste(color, near, soft)
 
 
 def _mountains(draw: Pen) -> None:
@@ -110,9 +110,9 @@ def _lighthouse(draw: Pen) -> None:
     _house(draw, 338, 117, 17, 13, 11, (244, 232, 210), (190, 84, 60))
 
 
-def _with_sea(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _with_sea(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """The sea mirrors what stands above the horizon, in ripples which grow towards the viewer."""
-    pixels = np.asarray(picture).astype(float)
+    pixels = np.asarray(image).astype(float)
     height, width, _ = pixels.shape
     first = HORIZON * OVERSAMPLING
     depth = np.arange(height - first)[:, None] / OVERSAMPLING  # rows below the horizon
@@ -123,8 +123,8 @@ def _with_sea(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     mirrored = pixels[rows.astype(int), columns.clip(0, width - 1).astype(int)]
     water = _gradient((0, 30, 90), ((96, 160, 178), (44, 116, 152), (22, 78, 122)), depth)
     pixels[first:] = 0.52 * water + 0.44 * mirrored + 9 * ripple[..., None]
-    picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-    draw = Pen(picture)
+    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    draw = Pen(image)
     for y in HORIZON + 2 + 90 * rng.uniform(0, 1, 150) ** 1.4:  # sunlight on the crests
         spread = 6 + 0.32 * (y - HORIZON)
         x, half = rng.normal(118, spread), rng.uniform(1.5, 3) + 0.05 * (y - HORIZON)
@@ -132,12 +132,12 @@ def _with_sea(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     for x, y in rng.uniform((0, 156), (384, 240), (110, 2)):
         half = 1.5 + 0.07 * (y - HORIZON)
         draw.line([(x - half, y), (x, y - 0.5), (x + half, y)], (152, 200, 212), 0.5)
-    return picture
+    return image
 
 
-def _with_boat(picture: Image.Image) -> Image.Image:
+def _with_boat(image: Image.Image) -> Image.Image:
     """A sailing boat, drawn on glass, and the glass turned upside down for its reflection."""
-    glass = Image.new("RGBA", picture.size)
+    glass = Image.new("RGBA", image.size)
     draw = Pen(glass)
     x, waterline = 212, 196
     for color, corners in (
@@ -158,10 +158,10 @@ def _with_boat(picture: Image.Image) -> Image.Image:
     columns = (np.arange(pixels.shape[1]) + wobble[:, None]).clip(0, pixels.shape[1] - 1)
     mirrored = pixels[rows[:, None], columns] * (depth > 0)[:, None, None]
     mirrored[..., 3] = mirrored[..., 3] * 0.5
-    picture = picture.convert("RGBA")
-    picture.alpha_composite(Image.fromarray(mirrored.astype(np.uint8)))
-    picture.alpha_composite(glass)
-    return picture.convert("RGB")
+    image = image.convert("RGBA")
+    image.alpha_composite(Image.fromarray(mirrored.astype(np.uint8)))
+    image.alpha_composite(glass)
+    return image.convert("RGB")
 
 
 def _shore_line(x):

@@ -54,7 +54,7 @@ def checked(pretrained: Pretrained) -> Pretrained:
     """The networks, or UserError if one has weights that are no finite numbers."""
     for role in ROLE_KINDS:
         if (network := getattr(pretrained, role)) is not None:
-            checkpoint.refuse_not_finite(network.state_dict(), f"its {role}")
+            checkpoint.check_finite(network.state_dict(), f"its {role}")
     return pretrained
 
 

@@ -96,8 +96,8 @@ def assemble(found: Found, resolution: int | None, only_to_draw: bool = False) -
         kind = ROLE_KINDS[role]
         weights = cut(found.networks[role], resolution)
         if kind == "discriminator":
-            label_size = pretrained.config.get("generator", {}).get("label_size", 0)
-            node = discriminator_node(weights, label_size) | found.discriminator_options
+            num_classes = pretrained.config.get("generator", {}).get("num_classes", 0)
+            node = discriminator_node(weights, num_classes) | found.discriminator_options
         else:
             node = generator_node(weights) | found.generator_options
         pretrained.config.setdefault(kind, node)
@@ -193,10 +193,10 @@ def estimated_w_avg(generator: Generator) -> Tensor:
     """The mean of w over W_AVG_SAMPLES latents of FILL_SEED, labels drawn evenly: (w_dim,)."""
     random = torch.Generator().manual_seed(FILL_SEED)
     z = torch.randn(W_AVG_SAMPLES, generator.z_dim, generator=random)
-    if not generator.label_size:
+    if not generator.num_classes:
         return generator.mapping(z).mean(0)
-    classes = torch.randint(generator.label_size, (W_AVG_SAMPLES,), generator=random)
-    return generator.mapping(z, F.one_hot(classes, generator.label_size)).mean(0)
+    classes = torch.randint(generator.num_classes, (W_AVG_SAMPLES,), generator=random)
+    return generator.mapping(z, F.one_hot(classes, generator.num_classes)).mean(0)
 
 
 def some(names: list[str]) -> str:
@@ -259,7 +259,7 @@ def generator_node(weights: Weights) -> dict[str, Any]:
     """The config node that the shapes describe."""
     resolution = resolution_of(weights)
     layers = len([name for name in weights if re.fullmatch(r"mapping\.dense\d+\.weight", name)])
-    label_size = size_of(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
+    num_classes = size_of(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
     inputs = size_of(weights, "mapping.dense0.weight", 1)
     w_dim = size_of(weights, f"mapping.dense{layers - 1}.weight", 0)
     width = size_of(weights, "mapping.dense0.weight", 0)
@@ -268,16 +268,16 @@ def generator_node(weights: Weights) -> dict[str, Any]:
     node: dict[str, Any] = {
         "_target_": "dlcourse.stylegan.networks.generator.Generator",
         "resolution": resolution,
-        "z_dim": inputs // 2 if label_size else inputs,
+        "z_dim": inputs // 2 if num_classes else inputs,
         "w_dim": w_dim,
-        "label_size": label_size,
+        "num_classes": num_classes,
         "mapping_layers": layers,
     }
     return node | ({"mapping_width": width} if width != w_dim else {}) | widths(resolution, [coarse, coarse, *fine])
 
 
-def discriminator_node(weights: Weights, label_size: int) -> dict[str, Any]:
-    """The config node that the shapes describe; `label_size` of the generator tells one class from none."""
+def discriminator_node(weights: Weights, num_classes: int) -> dict[str, Any]:
+    """The config node that the shapes describe; `num_classes` of the generator tells one class from none."""
     resolution = resolution_of(weights)
     outputs = size_of(weights, "4x4.dense1.weight", 0)
     channels = [size_of(weights, "4x4.dense0.weight", 0), size_of(weights, "4x4.conv.weight", 0)]
@@ -285,7 +285,7 @@ def discriminator_node(weights: Weights, label_size: int) -> dict[str, Any]:
     node = {
         "_target_": "dlcourse.stylegan.networks.discriminator.Discriminator",
         "resolution": resolution,
-        "label_size": outputs if outputs > 1 else min(label_size, 1),
+        "num_classes": outputs if outputs > 1 else min(num_classes, 1),
     }
     return node | widths(resolution, channels)
 

@@ -41,7 +41,7 @@ def official_sizes(node: dict[str, Any]) -> dict[str, Any]:
     """The arguments of the official code for a node of our config."""
     names = {
         "resolution": "resolution",
-        "label_size": "label_size",
+        "num_classes": "label_size",
         "channel_base": "fmap_base",
         "channel_max": "fmap_max",
         "z_dim": "latent_size",
@@ -77,7 +77,7 @@ def whole_generator(name: str, generator: Generator, sizes: dict[str, Any]) -> N
     mapping = [
         f"G_mapping/Dense{index}/{leaf}" for index in range(generator.mapping.depth) for leaf in ("weight", "bias")
     ]
-    if generator.label_size:
+    if generator.num_classes:
         mapping.insert(0, "G_mapping/LabelConcat/weight")
     synthesis = [f"G_synthesis/{name}" for name in synthesis_names(generator)]
     broadcast = {"dlatent_broadcast": generator.num_layers}

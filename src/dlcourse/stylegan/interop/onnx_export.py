@@ -13,7 +13,7 @@ INSTALL = "ONNX needs packages that are not installed: pip install 'dlcourse[onn
 MAX_BATCH = 1024
 
 
-class Pictures(nn.Module):
+class Images(nn.Module):
     """z, truncation_psi and, of a conditional generator, labels -> images, with the stored noise."""
 
     def __init__(self, generator: Generator):
@@ -21,7 +21,7 @@ class Pictures(nn.Module):
         self.generator = generator
 
     def forward(self, z: Tensor, truncation_psi: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, z_dim), (), (N, label_size) or None -> (N, 3, R, R)."""
+        """(N, z_dim), (), (N, num_classes) or None -> (N, 3, R, R)."""
         return self.generator(z, labels, truncation_psi)
 
 
@@ -29,8 +29,8 @@ def inputs_of(generator: Generator, batch: int, seed: int) -> dict[str, Tensor]:
     """Inputs by their names in the file, drawn from a seed."""
     random = torch.Generator().manual_seed(seed)
     inputs = {"z": torch.randn(batch, generator.z_dim, generator=random), "truncation_psi": torch.tensor(0.7)}
-    if generator.label_size:
-        inputs["labels"] = torch.eye(generator.label_size)[torch.arange(batch) % generator.label_size]
+    if generator.num_classes:
+        inputs["labels"] = torch.eye(generator.num_classes)[torch.arange(batch) % generator.num_classes]
     return inputs
 
 
@@ -48,7 +48,7 @@ def write_onnx(generator: Generator, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's own, about PyTorch
             program = torch.onnx.export(
-                Pictures(generator).eval(),
+                Images(generator).eval(),
                 kwargs=inputs,
                 dynamo=True,
                 verbose=False,
@@ -75,6 +75,6 @@ def onnx_error(generator: Generator, path: Path) -> float:
         raise UserError(f"{INSTALL} ({error})") from error
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     inputs = inputs_of(generator, 3, seed=1)
-    expected = Pictures(generator)(**inputs)
+    expected = Images(generator)(**inputs)
     (images,) = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     return float((torch.from_numpy(images) - expected).abs().max() / expected.abs().max())

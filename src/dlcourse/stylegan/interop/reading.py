@@ -9,10 +9,10 @@ from dlcourse.files import pickle_reader, torch_file
 from dlcourse.stylegan.interop import unpickle
 
 OTHER_FILES = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"RIFF": "a WebP picture or a sound",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"RIFF": "a WebP image or a sound",
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"BZh": "a bzip2 archive: unpack it first",
     b"\xfd7zXZ": "an xz archive: unpack it first",

@@ -19,7 +19,7 @@ COLOR_LEVELS = 4  # of each channel
 
 @dataclass(frozen=True)
 class Look:
-    """What is seen of P pictures.
+    """What is seen of P images.
 
     Attributes:
         reading: their attributes, read by a network.
@@ -42,13 +42,13 @@ def color_histograms(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class StyleEffects:
-    """What happens to the attributes of pictures when some layers take their style from another seed.
+    """What happens to the attributes of images when some layers take their style from another seed.
 
     Attributes:
         attributes: names, A of them.
         swaps: names of what was swapped, K of them; the last one is the whole style.
         moved: (A, K), how often the attribute moved: another class, or by more than a sixth of its range; the colour
-            scheme by more than half of what pictures of two seeds differ by on average.
+            scheme by more than half of what images of two seeds differ by on average.
         amount: (A, K), the mean change in units of the range; of a class, 0 or 1; of the colour scheme, the share of
             pixels whose colour would have to change.
     """
@@ -79,7 +79,7 @@ class StyleEffects:
 def changes(
     network: AttributeNetwork, before: Look, after: Look, color_step: float
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Attribute -> (whether it moved (P), by how much (P)) between two looks at P pictures each."""
+    """Attribute -> (whether it moved (P), by how much (P)) between two looks at P images each."""
     colors = (after.colors - before.colors).abs().sum(1) / 2  # total variation
     found = {COLOR_SCHEME: ((colors > color_step).double(), colors)}
     for name, (low, high) in network.continuous.items():

@@ -16,11 +16,11 @@ from dlcourse.stylegan.metrics.frechet import frechet_distance, moments
 from dlcourse.stylegan.metrics.kernel import kernel_distance
 from dlcourse.stylegan.metrics.manifold import precision_recall
 from dlcourse.stylegan.metrics.path_length import path_lengths, slerp, trimmed_mean
-from dlcourse.stylegan.metrics.reals import Pictures, Reals, real_features
+from dlcourse.stylegan.metrics.reals import Images, Reals, real_features
 from dlcourse.stylegan.metrics.separability import separability
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.stylegan.sampling.drawing import check_finite, check_psi
 from dlcourse.stylegan.sampling.ranges import default_ranges
+from dlcourse.stylegan.sampling.synthesizer import check_finite, check_psi
 
 Values = dict[str, float]
 OF_DISTRIBUTIONS = ("fd", "kid", "precision_recall")
@@ -31,7 +31,7 @@ WHOLE = "all"
 
 
 @dataclass(frozen=True)
-class Findings:
+class EvaluationResult:
     """What was measured.
 
     Attributes:
@@ -47,7 +47,7 @@ class Evaluation:
     """Measures a generator; the same seeds and settings give the same numbers, whatever the batch size.
 
     Args:
-        extractor: what pictures are compared by; metrics of attributes and of separability need `FaceFeatures`.
+        extractor: what images are compared by; metrics of attributes and of separability need `FaceFeatures`.
         metrics: some of fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in
             Z and W, whole paths and ends), separability (in Z and W), styles (which style layers move which
             attributes, and the colour scheme); None: all that the features and the data set allow.
@@ -56,7 +56,7 @@ class Evaluation:
         num_paths: of the path lengths, >= 1.
         num_pairs: of the style swaps, >= 1.
         truncation_psi: of all but the path lengths; 1 is the whole distribution.
-        batch_size: pictures at a time, >= 1.
+        batch_size: images at a time, >= 1.
         seed: of the first fake; the others follow.
         cache: folder where features of reals are kept; None: nowhere.
 
@@ -87,12 +87,12 @@ class Evaluation:
         self.num_images, self.num_paths, self.num_pairs = num_images, num_paths, num_pairs
         self.truncation_psi, self.batch_size, self.seed = truncation_psi, batch_size, seed
 
-    def __call__(self, generator: Generator, dataset: Pictures, lod: float = 0.0) -> Values:
+    def __call__(self, generator: Generator, dataset: Images, lod: float = 0.0) -> Values:
         """The values alone, for TensorBoard during training; see `measure`."""
         return self.measure(generator, dataset, lod).values
 
     @torch.no_grad()
-    def measure(self, generator: Generator, dataset: Pictures, lod: float = 0.0) -> Findings:
+    def measure(self, generator: Generator, dataset: Images, lod: float = 0.0) -> EvaluationResult:
         """Everything asked for, by tag, such as metrics/faces_fd.
 
         Args:
@@ -101,7 +101,7 @@ class Evaluation:
             lod: level of detail, while the generator grows; the reals are taken at full resolution.
 
         Raises:
-            UserError: metrics that these features or this data set do not have, or a generator whose pictures, or what
+            UserError: metrics that these features or this data set do not have, or a generator whose images, or what
                 is measured of them, are no finite numbers.
         """
         if dataset.resolution != generator.resolution:
@@ -122,15 +122,15 @@ class Evaluation:
         if "ppl" in asked:
             values |= self.path_lengths(fakes)
         effects = self.effects(fakes) if "styles" in asked else None
-        return Findings(finite(values | ({} if effects is None else summary(effects))), effects)
+        return EvaluationResult(finite(values | ({} if effects is None else summary(effects))), effects)
 
     @torch.no_grad()
-    def between_reals(self, dataset: Pictures) -> Values:
-        """The metrics of distributions with real pictures in the place of the fakes: the best that can be had."""
+    def between_reals(self, dataset: Images) -> Values:
+        """The metrics of distributions with real images in the place of the fakes: the best that can be had."""
         asked = set(self.chosen(dataset)) & {*OF_DISTRIBUTIONS}
         return self.of_distributions(*self.reals(dataset), asked) if asked else {}
 
-    def chosen(self, dataset: Pictures) -> list[str]:
+    def chosen(self, dataset: Images) -> list[str]:
         """The metrics that were asked for.
 
         Raises:
@@ -149,7 +149,7 @@ class Evaluation:
             )
         return asked
 
-    def reals(self, dataset: Pictures) -> Reals:
+    def reals(self, dataset: Images) -> Reals:
         """Features of two disjoint sets."""
         return real_features(dataset, self.extractor, self.num_images, self.seed, self.batch_size, self.cache)
 
@@ -216,7 +216,7 @@ class Evaluation:
         }
 
     def effects(self, fakes: Fakes) -> StyleEffects:
-        """Which attributes move when layers of one seed's picture take another seed's style."""
+        """Which attributes move when layers of one seed's image take another seed's style."""
         network, count = self.extractor.attribute_network(), self.num_pairs
         first = range(self.seed, self.seed + count)
         own, other = (fakes.styles(fakes.w(seeds)) for seeds in (first, range(first.stop, first.stop + count)))

@@ -1,4 +1,4 @@
-"""What pictures are compared by: features of a network. Letters: N pictures, F features."""
+"""What images are compared by: features of a network. Letters: N images, F features."""
 
 import hashlib
 from pathlib import Path
@@ -21,7 +21,7 @@ INCEPTION_URL = (
 
 
 class Extractor(nn.Module):
-    """Pictures (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
+    """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
 
     Attributes:
         tag: what the values measured by it are called after.
@@ -78,7 +78,7 @@ class FaceFeatures(Extractor):
         if not isinstance(network, AttributeNetwork):
             raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
         checkpoint.restore(saved, {"model": network}, path)
-        checkpoint.refuse_not_finite(network.state_dict(), f"{path}: its network")
+        checkpoint.check_finite(network.state_dict(), f"{path}: its network")
         self.network = network.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class FaceFeatures(Extractor):
 
 
 class Vgg19Features(Extractor):
-    """The mean over positions of one layer of VGG19; pictures below 64 pixels are enlarged.
+    """The mean over positions of one layer of VGG19; images below 64 pixels are enlarged.
 
     Args:
         weights: see `VGG19`.

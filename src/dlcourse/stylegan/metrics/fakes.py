@@ -1,6 +1,6 @@
-"""Pictures of a generator, their points and their features, all addressed by seeds.
+"""Images of a generator, their points and their features, all addressed by seeds.
 
-Letters: N pictures, L layers, F features.
+Letters: N images, L layers, F features.
 """
 
 import copy
@@ -15,21 +15,21 @@ from dlcourse.stylegan.metrics.disentanglement import Look, color_histograms
 from dlcourse.stylegan.metrics.extractors import Extractor
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
-from dlcourse.stylegan.sampling.drawing import check_finite, seeded_noise, to_unit
 from dlcourse.stylegan.sampling.seeds import latents
+from dlcourse.stylegan.sampling.synthesizer import check_finite, seeded_noise, to_unit
 
-LABEL_SEED = 2**20  # what is added to a picture's seed to draw its class
+LABEL_SEED = 2**20  # what is added to an image's seed to draw its class
 
 
 @dataclass(frozen=True)
 class Fakes:
-    """The pictures of seeds, measured in batches, with bounded memory.
+    """The images of seeds, measured in batches, with bounded memory.
 
     Args:
         generator: in any mode; it is not changed.
         extractor: on the same device.
         truncation_psi: of the styles.
-        batch_size: pictures at a time.
+        batch_size: images at a time.
         lod: level of detail, while the generator grows.
     """
 
@@ -59,8 +59,8 @@ class Fakes:
         return latents(seeds, self.generator.z_dim).to(self.generator.w_avg)
 
     def labels(self, seeds: range) -> Tensor | None:
-        """One-hot classes (N, label_size), each as likely as the others; None for a generator without classes."""
-        size = self.generator.label_size
+        """One-hot classes (N, num_classes), each as likely as the others; None for a generator without classes."""
+        size = self.generator.num_classes
         if size == 0:
             return None
         sources = [torch.Generator().manual_seed(LABEL_SEED + seed) for seed in seeds]
@@ -77,7 +77,7 @@ class Fakes:
         return truncate(whole, self.generator.w_avg, self.truncation_psi, None)
 
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """Pictures of 256 grey levels, in [0, 1], (N, L, w_dim) -> (N, 3, R, R)."""
+        """Images of 256 grey levels, in [0, 1], (N, L, w_dim) -> (N, 3, R, R)."""
         images = self.generator.synthesis(styles, noise, self.lod).float()
         check_finite(images)
         return (to_unit(images) * 255).round() / 255
@@ -87,13 +87,13 @@ class Fakes:
         return [torch.cat(layer) for layer in zip(*(seeded_noise(self.generator, seed) for seed in seeds), strict=True)]
 
     def features(self, w: Tensor, seeds: range) -> Tensor:
-        """Of the pictures of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""
+        """Of the images of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""
         styles = self.styles(w)
         parts = zip(styles.split(self.batch_size), self.batches(seeds), strict=True)
         return torch.cat([self.extractor(self.images(part, self.noise(numbers))) for part, numbers in parts])
 
     def look(self, styles: Tensor, network: AttributeNetwork) -> Look:
-        """At pictures with the generator's own noise, (N, L, w_dim)."""
+        """At images with the generator's own noise, (N, L, w_dim)."""
         features, colors = [], []
         for part in styles.split(self.batch_size):
             images = self.images(part)

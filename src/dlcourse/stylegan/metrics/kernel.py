@@ -1,4 +1,4 @@
-"""The kernel distance of two sets of features. Letters: N, M pictures, F features."""
+"""The kernel distance of two sets of features. Letters: N, M images, F features."""
 
 import torch
 from torch import Tensor
@@ -15,10 +15,10 @@ def kernel_distance(first: Tensor, second: Tensor) -> float:
     Shape: (N, F), (M, F).
 
     Raises:
-        ValueError: fewer than two pictures in a set.
+        ValueError: fewer than two images in a set.
     """
     if min(len(first), len(second)) < 2:
-        raise ValueError(f"the kernel distance needs at least 2 pictures each, got {len(first)} and {len(second)}")
+        raise ValueError(f"the kernel distance needs at least 2 images each, got {len(first)} and {len(second)}")
     x, y = first.double(), second.double()
     within = [(kernel_sum(z, z) - kernel(z, z.mul(z).sum(1)).sum()) / (len(z) * (len(z) - 1)) for z in (x, y)]
     return float(within[0] + within[1] - 2 * kernel_sum(x, y) / (len(x) * len(y)))

@@ -1,11 +1,11 @@
-"""Precision and recall of a set of features. Letters: N, M pictures, F features."""
+"""Precision and recall of a set of features. Letters: N, M images, F features."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-CHUNK = 1024  # pictures whose distances to all others exist at a time
+CHUNK = 1024  # images whose distances to all others exist at a time
 
 
 class PrecisionRecall(NamedTuple):
@@ -24,10 +24,10 @@ def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> PrecisionRecal
     Shape: (N, F), (M, F).
 
     Raises:
-        ValueError: no more than k pictures in a set.
+        ValueError: no more than k images in a set.
     """
     if min(len(reals), len(fakes)) <= k:
-        raise ValueError(f"precision and recall need more than k={k} pictures, got {len(reals)} and {len(fakes)}")
+        raise ValueError(f"precision and recall need more than k={k} images, got {len(reals)} and {len(fakes)}")
     reals, fakes = reals.double(), fakes.double()
     return PrecisionRecall(share_inside(fakes, reals, radii(reals, k)), share_inside(reals, fakes, radii(fakes, k)))
 

@@ -1,4 +1,4 @@
-"""Perceptual path length: how much pictures change on a small step. Letters: N paths."""
+"""Perceptual path length: how much images change on a small step. Letters: N paths."""
 
 from collections.abc import Callable
 
@@ -9,8 +9,8 @@ from torch.nn import functional as F
 EPSILON = 1e-4
 TRIMMED = 0.01  # share of the paths that is left out at either end, as in the official code
 
-Images = Callable[[Tensor], Tensor]  # points (N, D) -> pictures
-Features = Callable[[Tensor], Tensor]  # pictures -> (N, F)
+Images = Callable[[Tensor], Tensor]  # points (N, D) -> images
+Features = Callable[[Tensor], Tensor]  # images -> (N, F)
 Between = Callable[[Tensor, Tensor, Tensor], Tensor]  # lerp or slerp
 
 

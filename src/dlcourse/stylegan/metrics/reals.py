@@ -1,4 +1,4 @@
-"""The features of the real pictures, kept on disk. Letters: N pictures, F features."""
+"""The features of the real images, kept on disk. Letters: N images, F features."""
 
 import hashlib
 import sys
@@ -13,7 +13,7 @@ from dlcourse.files.terminal import say
 from dlcourse.stylegan.metrics.extractors import Extractor
 
 
-class Pictures(Protocol):
+class Images(Protocol):
     """A data set for StyleGAN."""
 
     resolution: int
@@ -24,27 +24,27 @@ class Pictures(Protocol):
 
 
 class Reals(NamedTuple):
-    """Features (N, F) of two disjoint sets of real pictures: fakes are compared with the first one."""
+    """Features (N, F) of two disjoint sets of real images: fakes are compared with the first one."""
 
     reference: Tensor
     others: Tensor
 
 
 def real_features(
-    dataset: Pictures, extractor: Extractor, count: int, seed: int, batch_size: int, cache: str | None
+    dataset: Images, extractor: Extractor, count: int, seed: int, batch_size: int, cache: str | None
 ) -> Reals:
-    """Features of twice `count` pictures, or of all if there are fewer, chosen by the seed and divided in halves.
+    """Features of twice `count` images, or of all if there are fewer, chosen by the seed and divided in halves.
 
     Args:
         dataset: where they come from.
         extractor: what they are compared by.
         count: wanted in each half.
         seed: of the choice.
-        batch_size: pictures at a time.
-        cache: folder of files named by the hash of the chosen pictures and of the extractor; None keeps nothing.
+        batch_size: images at a time.
+        cache: folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
 
     Raises:
-        ValueError: fewer than 8 pictures.
+        ValueError: fewer than 8 images.
     """
     chosen = choose(len(dataset.levels[0]), count, seed)
     path = None if cache is None else Path(cache, f"{extractor.tag}_{key_of(dataset, extractor, chosen)}.pt")
@@ -59,7 +59,7 @@ def real_features(
             path.parent.mkdir(parents=True, exist_ok=True)
             torch_file.save(list(reals), path)
         except OSError as error:
-            say(f"{error}; the features of real pictures are not kept", file=sys.stderr)
+            say(f"{error}; the features of real images are not kept", file=sys.stderr)
     return reals
 
 
@@ -79,15 +79,15 @@ def read_reals(path: Path) -> Reals:
 
 
 def choose(num_images: int, count: int, seed: int) -> Tensor:
-    """The numbers of twice `count` pictures, or of an even number of all."""
+    """The numbers of twice `count` images, or of an even number of all."""
     if num_images < 8:
-        raise ValueError(f"metrics need at least 8 real pictures, got {num_images}")
+        raise ValueError(f"metrics need at least 8 real images, got {num_images}")
     half = min(count, num_images // 2)
     return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))[: 2 * half]
 
 
-def key_of(dataset: Pictures, extractor: Extractor, chosen: Tensor) -> str:
-    """A hash of what features depend on; of the pictures a level of at most 64 pixels tells them apart."""
+def key_of(dataset: Images, extractor: Extractor, chosen: Tensor) -> str:
+    """A hash of what features depend on; of the images a level of at most 64 pixels tells them apart."""
     small = next(level for level in dataset.levels if level.shape[2] <= 64)[chosen]
     content = hashlib.sha256(f"{extractor.fingerprint()} {dataset.resolution}".encode())
     content.update(small.contiguous().numpy().data)
@@ -95,7 +95,7 @@ def key_of(dataset: Pictures, extractor: Extractor, chosen: Tensor) -> str:
 
 
 def measure(images: Tensor, extractor: Extractor, chosen: Tensor, batch_size: int) -> Reals:
-    """Features of two disjoint sets of pictures, on the CPU."""
+    """Features of two disjoint sets of images, on the CPU."""
     device = next(extractor.parameters()).device
     chunks = [extractor(images[rows].to(device).float() / 255).cpu() for rows in chosen.split(batch_size)]
     reference, others = torch.cat(chunks).chunk(2)

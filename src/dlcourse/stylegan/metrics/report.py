@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from dlcourse.engine.build import build
-from dlcourse.files.atomic import whole_file
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import aligned
 from dlcourse.images import figures
 from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw
 from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
-from dlcourse.stylegan.metrics.reals import Pictures
+from dlcourse.stylegan.metrics.reals import Images
 from dlcourse.stylegan.networks.generator import Generator
 
 
@@ -24,7 +24,7 @@ class Comparison:
 
     Attributes:
         value: of the generator.
-        reals: of real pictures in its place, where that makes sense: no generator of the same data can do better.
+        reals: of real images in its place, where that makes sense: no generator of the same data can do better.
         untrained: of a generator of the same configuration with new weights.
         effects: of style layers on attributes, if asked for.
     """
@@ -54,7 +54,7 @@ class Comparison:
         return {**notes, "metrics": found} | ({} if self.effects is None else {"styles": effects_as_json(self.effects)})
 
 
-def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], dataset: Pictures) -> Comparison:
+def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], dataset: Images) -> Comparison:
     """Measure a generator and its baselines.
 
     Args:
@@ -117,15 +117,15 @@ def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: 
 
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "metrics.json"]
-    with whole_file(written[0]) as temporary:
+    with atomic_write(written[0]) as temporary:
         temporary.write_text(json.dumps(comparison.as_json(notes), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     with SummaryWriter(str(folder)) as writer:
         for tag, value in comparison.value.items():
             writer.add_scalar(tag, value, step)
         if comparison.effects is not None:
             title = "How often an attribute moves when layers take another style, % of pairs"
-            picture = draw(comparison.effects, title)
+            image = draw(comparison.effects, title)
             written.append(folder / "styles.png")
-            figures.save(picture, written[-1])
-            writer.add_image("images/styles", picture[0], step)
+            figures.save(image, written[-1])
+            writer.add_image("images/styles", image[0], step)
     return written

@@ -1,4 +1,4 @@
-"""Linear separability of attributes in a latent space. Letters: N pictures, D dimensions, C classes."""
+"""Linear separability of attributes in a latent space. Letters: N images, D dimensions, C classes."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Separability(NamedTuple):
 
     Attributes:
         score: exp(sum_i H(Y_i | X_i)), 1 at best   (Karras et al. 2019, section 4.2).
-        entropy_left: sum_i H(Y_i | X_i) / sum_i H(Y_i), in about [0, 1]. The score is low also where all pictures have
+        entropy_left: sum_i H(Y_i | X_i) / sum_i H(Y_i), in about [0, 1]. The score is low also where all images have
             the same attributes, as those of an untrained generator; this share is not.
     """
 
@@ -28,26 +28,26 @@ class Separability(NamedTuple):
 def separability(latents: Tensor, labels: Mapping[str, tuple[Tensor, Tensor]]) -> Separability:
     """Linear separability of all attributes at once.
 
-    Y_i is what the attribute network says of a picture, X_i what a linear model guesses from its latent. Of each
-    attribute only the surer half of the pictures counts. The linear model is a multinomial logistic regression
+    Y_i is what the attribute network says of an image, X_i what a linear model guesses from its latent. Of each
+    attribute only the surer half of the images counts. The linear model is a multinomial logistic regression
     where the paper has an SVM: it serves attributes of many classes too, and is fitted by L-BFGS. It is fitted on every
-    other picture and judged on the rest, so that it cannot gain by learning few pictures by heart.
+    other image and judged on the rest, so that it cannot gain by learning few images by heart.
 
     Args:
         latents: z or w, (N, D).
         labels: attribute -> (classes (N) int64, confidence (N)), at least one.
 
     Raises:
-        ValueError: fewer than 8 pictures.
+        ValueError: fewer than 8 images.
     """
     if len(latents) < 8:
-        raise ValueError(f"separability needs at least 8 pictures, got {len(latents)}")
+        raise ValueError(f"separability needs at least 8 images, got {len(latents)}")
     left, whole = (sum(terms) for terms in zip(*(entropies(latents, *one) for one in labels.values()), strict=True))
     return Separability(math.exp(left), left / whole if whole else 0.0)
 
 
 def entropies(latents: Tensor, classes: Tensor, confidence: Tensor) -> tuple[float, float]:
-    """H(Y | X) and H(Y) in nats of one attribute, on the surer half of the pictures, every other of which teaches."""
+    """H(Y | X) and H(Y) in nats of one attribute, on the surer half of the images, every other of which teaches."""
     sure = confidence.argsort(descending=True, stable=True)[: len(classes) // 2].sort().values
     x, y = latents[sure].double().cpu(), classes[sure].cpu()
     x = (x - x.mean(0)) / x.std(0).clamp(min=1e-12)

@@ -33,7 +33,7 @@ class Discriminator(nn.Module):
     Args:
         resolution: R, a power of two from 8 to 1024.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
-        label_size: classes; 0 makes it unconditional.
+        num_classes: classes; 0 makes it unconditional.
         mbstd_group_size: images per group of the minibatch standard deviation; None takes the whole batch.
         channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
         parts: the graph, see `variants`.
@@ -47,27 +47,27 @@ class Discriminator(nn.Module):
         resolution: int,
         channel_base: int,
         channel_max: int,
-        label_size: int,
+        num_classes: int,
         mbstd_group_size: int | None = 4,
         channels: list[int] | None = None,
         parts: "DiscriminatorParts | None" = None,
     ):
         super().__init__()
-        if label_size < 0:
-            raise ValueError(f"label_size must be 0 (no labels) or the number of classes, got {label_size}")
+        if num_classes < 0:
+            raise ValueError(f"num_classes must be 0 (no labels) or the number of classes, got {num_classes}")
         if mbstd_group_size is not None and mbstd_group_size < 1:
             raise ValueError(f"mbstd_group_size must be at least 1, got {mbstd_group_size}")
         stages = widths_by_stage(resolution, channel_base, channel_max, channels)
         parts = DiscriminatorParts() if parts is None else parts
         self.activate_rgb = parts.activate_rgb
-        self.resolution, self.label_size = resolution, label_size
+        self.resolution, self.num_classes = resolution, num_classes
         self.mbstd_group_size = sys.maxsize if mbstd_group_size is None else mbstd_group_size
         self.top = resolution.bit_length() - 1  # log2(R)
         for log2 in range(self.top, 1, -1):
             self.add_module(f"from_rgb_lod{self.top - log2}", Conv2d(3, stages[log2 - 1], parts.rgb_kernel_size))
         for log2 in range(self.top, 2, -1):
             self.add_module(f"{2**log2}x{2**log2}", parts.down_block(stages[log2 - 1], stages[log2 - 2]))
-        self.add_module("4x4", parts.score_block(stages[1], stages[0], max(label_size, 1), self.mbstd_group_size))
+        self.add_module("4x4", parts.score_block(stages[1], stages[0], max(num_classes, 1), self.mbstd_group_size))
 
     def forward(self, images: Tensor, labels: Tensor | None = None, lod: float = 0.0) -> Tensor:
         """Scores, (N, 3, R, R) -> (N, 1).
@@ -77,7 +77,7 @@ class Discriminator(nn.Module):
 
         Args:
             images: in about [-1, 1]; (N, 3, R / 2^k, R / 2^k) is taken as it is.
-            labels: one-hot rows (N, label_size), exactly if label_size > 0.
+            labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
 
         Raises:
@@ -87,7 +87,7 @@ class Discriminator(nn.Module):
         if images.shape[1:] not in {(3, size, size) for size in (self.resolution, self.resolution >> skipped)}:
             wanted = f"(N, 3, {self.resolution}, {self.resolution})"
             raise ValueError(f"images must be {wanted}, got {tuple(images.shape)}")
-        check_labels(labels, images.shape[0], self.label_size)
+        check_labels(labels, images.shape[0], self.num_classes)
         images = downscale(images, images.shape[2] // (self.resolution >> skipped))  # (N, 3, R / 2^k, R / 2^k)
         x = self.activate_rgb(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
         for log2 in range(self.top - skipped, 2, -1):
@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
             if fade and log2 == self.top - skipped:
                 from_rgb = self.get_submodule(f"from_rgb_lod{skipped + 1}")
                 x = lerp(x, self.activate_rgb(from_rgb(downscale(images, 2))), fade)
-        scores = self.get_submodule("4x4")(x)  # (N, max(label_size, 1))
+        scores = self.get_submodule("4x4")(x)  # (N, max(num_classes, 1))
         return scores if labels is None else (scores * labels).sum(dim=1, keepdim=True)  # (N, 1)
 
 

@@ -24,7 +24,7 @@ class Generator(nn.Module):
         resolution: R, a power of two from 8 to 1024.
         z_dim, w_dim: of the latent z and of w.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
-        label_size: classes; 0 makes it unconditional.
+        num_classes: classes; 0 makes it unconditional.
         mapping_layers: depth of the mapping network.
         mapping_width: its hidden units; None takes w_dim.
         mapping_lr_multiplier: how much slower it learns than the rest.
@@ -44,7 +44,7 @@ class Generator(nn.Module):
         w_dim: int,
         channel_base: int,
         channel_max: int,
-        label_size: int,
+        num_classes: int,
         mapping_layers: int = 8,
         mapping_width: int | None = None,
         mapping_lr_multiplier: float = 0.01,
@@ -60,13 +60,13 @@ class Generator(nn.Module):
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if mapping_layers > MAX_MAPPING_LAYERS:
             raise ValueError(f"mapping_layers must be at most {MAX_MAPPING_LAYERS}, got {mapping_layers}")
-        if label_size < 0:
-            raise ValueError(f"label_size must be 0 (no labels) or the number of classes, got {label_size}")
+        if num_classes < 0:
+            raise ValueError(f"num_classes must be 0 (no labels) or the number of classes, got {num_classes}")
         if mapping_lr_multiplier <= 0:
             raise ValueError(f"mapping_lr_multiplier must be positive, got {mapping_lr_multiplier}")
-        self.z_dim, self.w_dim, self.label_size = z_dim, w_dim, label_size
+        self.z_dim, self.w_dim, self.num_classes = z_dim, w_dim, num_classes
         widths = [width] * (mapping_layers - 1) + [w_dim]
-        self.mapping = Mapping(z_dim, widths, label_size, mapping_lr_multiplier, parts.normalize_latent)
+        self.mapping = Mapping(z_dim, widths, num_classes, mapping_lr_multiplier, parts.normalize_latent)
         stages = widths_by_stage(resolution, channel_base, channel_max, channels)
         self.synthesis = Synthesis(resolution, w_dim, stages, parts)
         self.resolution, self.num_layers = resolution, self.synthesis.num_layers
@@ -85,7 +85,7 @@ class Generator(nn.Module):
 
         Args:
             z: latents ~ N(0, 1).
-            labels: one-hot rows (N, label_size), exactly if label_size > 0.
+            labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
             truncation_psi, truncation_cutoff: see `truncate`.
             noise, lod: see `Synthesis`.
 
@@ -138,27 +138,27 @@ class Mapping(nn.Module):
         self,
         z_dim: int,
         widths: Sequence[int],
-        label_size: int,
+        num_classes: int,
         lr_multiplier: float,
         normalize: Callable[[Tensor], Tensor],
     ):
         super().__init__()
-        self.z_dim, self.label_size, self.depth, self.normalize = z_dim, label_size, len(widths), normalize
-        self.label_concat = LabelConcat(label_size, z_dim) if label_size else None
-        inputs = 2 * z_dim if label_size else z_dim
+        self.z_dim, self.num_classes, self.depth, self.normalize = z_dim, num_classes, len(widths), normalize
+        self.label_concat = LabelConcat(num_classes, z_dim) if num_classes else None
+        inputs = 2 * z_dim if num_classes else z_dim
         for index, outputs in enumerate(widths):
             self.add_module(f"dense{index}", Linear(inputs, outputs, lr_multiplier=lr_multiplier))
             inputs = outputs
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, z_dim), (N, label_size) or None -> (N, w_dim).
+        """(N, z_dim), (N, num_classes) or None -> (N, w_dim).
 
         Raises:
             ValueError: another shape.
         """
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise ValueError(f"z must be (N, {self.z_dim}), got {tuple(z.shape)}")
-        check_labels(labels, z.shape[0], self.label_size)
+        check_labels(labels, z.shape[0], self.num_classes)
         with torch.autocast(z.device.type, enabled=False):
             x = z if self.label_concat is None else self.label_concat(z, labels)
             x = self.normalize(x)
@@ -168,12 +168,12 @@ class Mapping(nn.Module):
 
 
 class LabelConcat(nn.Module):
-    """[z, labels W] with W ~ N(0, 1), not scaled: (N, z_dim), (N, label_size) -> (N, 2 z_dim)."""
+    """[z, labels W] with W ~ N(0, 1), not scaled: (N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
 
-    def __init__(self, label_size: int, z_dim: int):
+    def __init__(self, num_classes: int, z_dim: int):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(label_size, z_dim))
+        self.weight = nn.Parameter(torch.randn(num_classes, z_dim))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """(N, z_dim), (N, label_size) -> (N, 2 z_dim)."""
+        """(N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
         return torch.cat([z, labels.to(z.dtype) @ self.weight], dim=1)

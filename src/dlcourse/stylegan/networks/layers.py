@@ -48,16 +48,16 @@ def widths_by_stage(
     return channels
 
 
-def check_labels(labels: Tensor | None, batch: int, label_size: int) -> None:
+def check_labels(labels: Tensor | None, batch: int, num_classes: int) -> None:
     """Labels are there exactly if the network is conditional.
 
     Raises:
-        ValueError: labels missing, unwanted or of another shape than (batch, label_size).
+        ValueError: labels missing, unwanted or of another shape than (batch, num_classes).
     """
-    if labels is None and label_size:
-        raise ValueError(f"labels are missing: give one-hot rows ({batch}, {label_size})")
-    if labels is not None and labels.shape != (batch, label_size):
-        cure = f"give ({batch}, {label_size})" if label_size else "leave them out: label_size is 0"
+    if labels is None and num_classes:
+        raise ValueError(f"labels are missing: give one-hot rows ({batch}, {num_classes})")
+    if labels is not None and labels.shape != (batch, num_classes):
+        cure = f"give ({batch}, {num_classes})" if num_classes else "leave them out: num_classes is 0"
         raise ValueError(f"labels of shape {tuple(labels.shape)} do not fit, {cure}")
 
 

@@ -229,9 +229,9 @@ class UpConvLayer(ConvLayer):
 
 @contextmanager
 def constant_weights(network: nn.Module) -> Iterator[None]:
-    """Inside, layers make their kernels once and keep them, without a gradient: for pictures after pictures.
+    """Inside, layers make their kernels once and keep them, without a gradient: for images after images.
 
-    Up to a quarter of the time of one picture goes into kernels otherwise; they take 1.4 times the weights'
+    Up to a quarter of the time of one image goes into kernels otherwise; they take 1.4 times the weights'
     memory. Weights that change inside are not seen.
     """
     layers = [module for module in network.modules() if isinstance(module, ConvLayer)]

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from dlcourse.files.bounded import open_file
 from dlcourse.images.tables import Table
-from dlcourse.images.tensors import to_picture
+from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.drawing import Drawing
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
-MOST_STRENGTH = 100.0  # further out every picture is of one colour
+MOST_STRENGTH = 100.0  # further out every image is of one colour
 MAX_BYTES = 2**22  # of a file of attributes: about a hundred thousand seeds
 MAX_COLUMNS = 1000
 
@@ -40,7 +40,7 @@ class Edit(Sampler):
         strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
         layers: all, coarse, middle, fine, or one of `ranges`.
         ranges: as in `Mixing`.
-        drawing: how pictures are drawn.
+        synthesizer: draws the images.
 
     Raises:
         ValueError: a value out of range, or a file that is not as described.
@@ -57,7 +57,7 @@ class Edit(Sampler):
         strengths: list[float],
         layers: str,
         ranges: Ranges,
-        drawing: Drawing,
+        synthesizer: Synthesizer,
     ):
         check_ranges(ranges)
         self.points, self.component_seeds = parse_seeds(seeds), parse_numbers(component_seeds)
@@ -71,13 +71,13 @@ class Edit(Sampler):
         if not components and not self.attributes:
             raise ValueError("components is 0 and there are no attributes: there is no direction to go")
         self.components, self.strengths, self.layers, self.ranges = components, strengths, layers, ranges
-        self.drawing = drawing
+        self.synthesizer = synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table."""
         ranges = {"all": [0, generator.num_layers]} | resolve_ranges(self.ranges, generator.num_layers)
         first, last = chosen_range(ranges, self.layers)
-        styles = self.drawing.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.points)
         labels = unique([point.label for point in self.points])
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
@@ -85,11 +85,11 @@ class Edit(Sampler):
         for name, direction in directions.items():
             for label, point, own in zip(labels, self.points, styles, strict=True):
                 edited = move(own, direction, self.strengths, first, last)
-                images = self.drawing.images(generator, edited, point.noise(generator))
+                images = self.synthesizer.synthesize(generator, edited, point.noise(generator))
                 for strength, image in zip(self.strengths, images, strict=True):
                     cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0"] = enlarged(image)
                     place = f"{name.partition(',')[0]}_{label}_{strength:+g}"
-                    singles[place.replace(" ", "_").replace("/", "_")] = to_picture(image)
+                    singles[place.replace(" ", "_").replace("/", "_")] = to_pil_image(image)
         heading = (
             f"Editing, w + strength x direction in {describe([first, last])}: the unit is a standard deviation of a "
             "principal component, or from without to with an attribute"
@@ -101,12 +101,12 @@ class Edit(Sampler):
         """Name -> (w_dim)."""
         found: dict[str, Tensor] = {}
         if self.components:
-            w = self.drawing.w(generator, self.component_seeds)
+            w = self.synthesizer.w(generator, self.component_seeds)
             axes, shares = principal_components(w, self.components)
             for index, (axis, share) in enumerate(zip(axes, shares, strict=True)):
                 found[f"component {index}, {100 * share:.0f} % of the variance"] = axis
         for name, values in self.attributes.items():
-            w = self.drawing.w(generator, list(values))
+            w = self.synthesizer.w(generator, list(values))
             found[name] = slope(w, torch.tensor(list(values.values()), device=w.device))
         return found
 

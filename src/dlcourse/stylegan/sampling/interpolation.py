@@ -1,4 +1,4 @@
-"""Animations: from picture to picture, and noise that moves."""
+"""Animations: from image to image, and noise that moves."""
 
 import math
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from torch import Tensor
 from dlcourse.images.animation import captioned
 from dlcourse.images.tables import Table
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.drawing import Drawing, seeded_noise
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 SMALLEST_FRAME = 256  # pixels
 
@@ -35,17 +35,17 @@ def slerp(first: Tensor, last: Tensor, t: float) -> Tensor:
 
 
 class Interpolate(Sampler):
-    """From each picture to the next one, and back to the first: w = (1 - t) w1 + t w2, or the like in z.
+    """From each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or the like in z.
 
     Args:
         seeds: at least two.
         space: "w", straight between the truncated w; "z", straight between the z; "slerp", along the great circle
             between the z.
-        frames: per pair of pictures, >= 1; t = 0, 1 / frames, ...
-        stills: columns of the picture, from t = 0 to t = 1, >= 2.
-        seconds: from one picture to the next, > 0.
-        loop: whether the last picture is followed by the first.
-        drawing: how pictures are drawn.
+        frames: per pair of images, >= 1; t = 0, 1 / frames, ...
+        stills: columns of the image, from t = 0 to t = 1, >= 2.
+        seconds: from one image to the next, > 0.
+        loop: whether the last image is followed by the first.
+        synthesizer: draws the images.
 
     Raises:
         ValueError: a value outside these ranges.
@@ -54,7 +54,7 @@ class Interpolate(Sampler):
     is_animated = True
 
     def __init__(
-        self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, drawing: Drawing
+        self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, synthesizer: Synthesizer
     ):
         self.points = parse_seeds(seeds)
         if len(self.points) < 2:
@@ -65,13 +65,13 @@ class Interpolate(Sampler):
             raise ValueError(f"frames must be at least 1 and stills at least 2, got {frames} and {stills}")
         if not 0.04 <= seconds / frames <= 60:
             raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
-        self.space, self.frames, self.stills, self.loop, self.drawing = space, frames, stills, loop, drawing
+        self.space, self.frames, self.stills, self.loop, self.synthesizer = space, frames, stills, loop, synthesizer
         self.seconds = seconds / frames
 
     def __call__(self, generator: Generator) -> Result:
         """Draw a row of stills for each pair, and the frames."""
         labels = unique([point.label for point in self.points])
-        draw_at = self.pictures_between(generator)
+        draw_at = self.images_between(generator)
         pairs = len(self.points) if self.loop else len(self.points) - 1
         cells, frames = {}, []
         for start in range(pairs):
@@ -85,17 +85,17 @@ class Interpolate(Sampler):
                 frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
-        heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.drawing.truncation_psi:g}"
+        heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.synthesizer.truncation_psi:g}"
         return Result(table(heading, cells), frames, self.seconds)
 
-    def pictures_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
-        """Numbers of two points and t -> the picture (3, R, R); noise of their own goes over straight."""
+    def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
+        """Numbers of two points and t -> the image (3, R, R); noise of their own goes over straight."""
         path = PATHS[self.space](self, generator)
         noises = [point.noise(generator) for point in self.points]
 
         def draw_at(start: int, end: int, t: float) -> Tensor:
             noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
-            return self.drawing.images(generator, path(start, end, t)[None], noise)[0]
+            return self.synthesizer.synthesize(generator, path(start, end, t)[None], noise)[0]
 
         return draw_at
 
@@ -105,20 +105,20 @@ Route = Callable[[int, int, float], Tensor]  # numbers of two points and t -> st
 
 def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
     """Straight between styles."""
-    styles = sampler.drawing.styles(generator, sampler.points)
+    styles = sampler.synthesizer.styles(generator, sampler.points)
     return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
 
 
 def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
     """By `between` of two z, and straight between their classes, then through the mapping."""
     z = torch.cat([point.z(generator) for point in sampler.points])
-    labels = sampler.drawing.labels(generator, sampler.points)
+    labels = sampler.synthesizer.labels(generator, sampler.points)
 
     @torch.no_grad()
     def styles(start: int, end: int, t: float) -> Tensor:
         mixed = None if labels is None else torch.lerp(labels[start], labels[end], t)[None]
         w = generator.mapping(between(z[start][None], z[end][None], t), mixed)
-        return sampler.drawing.truncated(generator, w.expand(1, generator.num_layers, -1))[0]
+        return sampler.synthesizer.truncated(generator, w.expand(1, generator.num_layers, -1))[0]
 
     return styles
 
@@ -136,16 +136,16 @@ HEADINGS = {
 
 
 class NoiseWalk(Sampler):
-    """Pictures whose noise goes round a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
+    """Images whose noise goes round a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
 
     Args:
-        seeds: one picture each, side by side.
+        seeds: one image each, side by side.
         noise_seeds: two, of n1 and n2.
         layers: name of the range of layers whose noise moves: all, coarse, middle, fine, or one of `ranges`.
         ranges: as in `Mixing`.
         frames: of a round, >= 2.
         seconds: of a round, > 0.
-        drawing: how pictures are drawn.
+        synthesizer: draws the images.
 
     Raises:
         ValueError: a value outside these ranges.
@@ -161,7 +161,7 @@ class NoiseWalk(Sampler):
         ranges: Ranges,
         frames: int,
         seconds: float,
-        drawing: Drawing,
+        synthesizer: Synthesizer,
     ):
         check_ranges(ranges)
         self.points, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
@@ -171,12 +171,12 @@ class NoiseWalk(Sampler):
             raise ValueError(f"frames must be at least 2, got {frames}")
         if not 0.04 <= seconds / frames <= 60:
             raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
-        self.layers, self.ranges, self.frames, self.drawing = layers, ranges, frames, drawing
+        self.layers, self.ranges, self.frames, self.synthesizer = layers, ranges, frames, synthesizer
         self.seconds = seconds / frames
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the frames, and eight of them as a strip."""
-        styles = self.drawing.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.points)
         noise = self.circle(generator)
         labels = unique([point.label for point in self.points])
         eighths = {eighth * self.frames // 8 for eighth in range(8)}
@@ -184,7 +184,7 @@ class NoiseWalk(Sampler):
         frames = []
         for index in range(self.frames):
             t = index / self.frames
-            images = self.drawing.images(generator, styles, noise(t))
+            images = self.synthesizer.synthesize(generator, styles, noise(t))
             frames.append(caption(torch.cat(list(images), dim=2), ", ".join(labels)))
             if index in eighths:
                 cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
@@ -210,5 +210,5 @@ class NoiseWalk(Sampler):
 
 def caption(image: Tensor, text: str) -> Image.Image:
     """A frame: (3, H, W) with a line of text beneath."""
-    picture = enlarged(image, SMALLEST_FRAME)
-    return captioned(picture, text, picture.size)
+    frame = enlarged(image, SMALLEST_FRAME)
+    return captioned(frame, text, frame.size)

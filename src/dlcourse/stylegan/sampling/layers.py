@@ -9,36 +9,36 @@ from torch import Tensor
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.tables import Table
-from dlcourse.images.tensors import to_picture
+from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.stylegan.sampling.drawing import Drawing
 from dlcourse.stylegan.sampling.ranges import describe
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 HEADING = (
-    "Style inputs one at a time: each picture has the style of one layer from {}, all others from {}; beneath it, how "
+    "Style inputs one at a time: each image has the style of one layer from {}, all others from {}; beneath it, how "
     "much each pixel changed. The chart, a mean over all seeds, is the share of the squared change by its scale: up to "
-    "4x4 means what a picture of 4x4 pixels could show."
+    "4x4 means what an image of 4x4 pixels could show."
 )
 
 
 class Layers(Sampler):
-    """Replace the style of each layer in turn by the next picture's and measure the change.
+    """Replace the style of each layer in turn by the next image's and measure the change.
 
     Args:
         seeds: at least two; each gets the next one's styles, the last one the first one's. The first one is shown,
             the chart is the mean over all.
         gain: the brightest pixel of the maps is a change of 1 / gain, > 0.
-        drawing: how pictures are drawn.
+        synthesizer: draws the images.
 
     Raises:
         ValueError: a value outside these ranges.
     """
 
-    def __init__(self, seeds: Seeds, gain: float, drawing: Drawing):
-        self.points, self.gain, self.drawing = parse_seeds(seeds), gain, drawing
+    def __init__(self, seeds: Seeds, gain: float, synthesizer: Synthesizer):
+        self.points, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
         if len(self.points) < 2:
             raise ValueError(f"seeds must be at least two, got {seeds!r}")
         if not gain > 0:
@@ -46,22 +46,22 @@ class Layers(Sampler):
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table and the chart."""
-        styles = self.drawing.styles(generator, self.points)
-        images = self.drawing.images(generator, styles)  # (N, 3, R, R)
+        styles = self.synthesizer.styles(generator, self.points)
+        images = self.synthesizer.synthesize(generator, styles)  # (N, 3, R, R)
         shown, energies = [], []
         for layer in range(generator.num_layers):
             mixed = mix_styles(styles, styles.roll(-1, 0), layer, layer + 1)
-            drawn = self.drawing.images(generator, mixed)
+            drawn = self.synthesizer.synthesize(generator, mixed)
             shown.append(drawn[0])
             energies.append(energy_by_octave(drawn - images).mean(0))
         titles = [describe([layer, layer + 1]) for layer in range(generator.num_layers)]
         upper = self.tables(images[0], shown, titles)
-        chart = to_picture(chart_of(torch.stack(energies), scale=max(1.0, upper.width / 1800))[0])
-        singles = {f"layer_{layer:02}": to_picture(image) for layer, image in enumerate(shown)}
+        chart = to_pil_image(chart_of(torch.stack(energies), scale=max(1.0, upper.width / 1800))[0])
+        singles = {f"layer_{layer:02}": to_pil_image(image) for layer, image in enumerate(shown)}
         return Result(stacked([upper, chart]), singles=singles | {"chart": chart})
 
     def tables(self, image: Tensor, changed: list[Tensor], titles: list[str]) -> Image.Image:
-        """The picture at the left, then a column for each layer."""
+        """The image at the left, then a column for each layer."""
         cells: Table[Image.Image] = {("changed", self.points[0].label): enlarged(image)}
         for title, other in zip(titles, changed, strict=True):
             cells["changed", title] = enlarged(other)
@@ -70,9 +70,9 @@ class Layers(Sampler):
 
 
 def energy_by_octave(change: Tensor) -> Tensor:
-    """The squared change of each picture by scale: up to 4x4, 8x8, ..., RxR, (N, 3, R, R) -> (N, log2(R) - 1).
+    """The squared change of each image by scale: up to 4x4, 8x8, ..., RxR, (N, 3, R, R) -> (N, log2(R) - 1).
 
-    A frequency of f periods per picture (the larger of both axes) needs a grid of 2 f pixels. The sum over scales is
+    A frequency of f periods per image (the larger of both axes) needs a grid of 2 f pixels. The sum over scales is
     the mean square over pixels and colours   (Parseval).
     """
     size = change.shape[-1]
@@ -85,14 +85,14 @@ def energy_by_octave(change: Tensor) -> Tensor:
 
 
 def chart_of(energies: Tensor, scale: float = 1.0) -> Tensor:
-    """Bars for each layer, (L, bands) -> a picture (1, 3, H, W): shares of scales above, sizes of the change below.
+    """Bars for each layer, (L, bands) -> an image (1, 3, H, W): shares of scales above, sizes of the change below.
 
     Raises:
         UserError: no style changes anything.
     """
     total = energies.sum(1, keepdim=True)
     if not total.max() > 0:
-        raise UserError("no style changes the picture: is this generator trained, and psi not 0?")
+        raise UserError("no style changes the image: is this generator trained, and psi not 0?")
     shares = energies / total.clamp(min=torch.finfo(energies.dtype).tiny)
     figure = new_figure(9, 5)
     figure.set_dpi(100 * scale)

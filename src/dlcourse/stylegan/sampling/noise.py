@@ -5,17 +5,17 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from dlcourse.images.tables import Table
-from dlcourse.images.tensors import to_picture
+from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.drawing import Drawing, seeded_noise
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import enlarged, heat, table, unique
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 
 class Noise(Sampler):
-    """One picture under many draws of noise: a part of it, and how much each pixel varies.
+    """One image under many draws of noise: a part of it, and how much each pixel varies.
 
     (Karras et al. 2019, figure 4)
 
@@ -23,16 +23,22 @@ class Noise(Sampler):
         seeds: one row each.
         noise_seeds: of the noise; the standard deviation is over all of them, >= 2.
         variations: how many of them are shown, from the first, >= 0.
-        crop: the part that is shown, [left, top, side] as shares of the picture; [0, 0, 1] is all of it.
+        crop: the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it.
         gain: the brightest value of the map of standard deviations is 1 / gain, > 0.
-        drawing: how pictures are drawn.
+        synthesizer: draws the images.
 
     Raises:
         ValueError: a value outside these ranges.
     """
 
     def __init__(
-        self, seeds: Seeds, noise_seeds: Seeds, variations: int, crop: list[float], gain: float, drawing: Drawing
+        self,
+        seeds: Seeds,
+        noise_seeds: Seeds,
+        variations: int,
+        crop: list[float],
+        gain: float,
+        synthesizer: Synthesizer,
     ):
         self.points, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
         if len(self.noise_seeds) < 2:
@@ -44,27 +50,27 @@ class Noise(Sampler):
             raise ValueError(f"crop must be [left, top, side], a square within [0, 1], got {crop}")
         if not gain > 0:
             raise ValueError(f"gain must be positive, got {gain}")
-        self.variations, self.crop, self.gain, self.drawing = variations, crop, gain, drawing
+        self.variations, self.crop, self.gain, self.synthesizer = variations, crop, gain, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table."""
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
-        styles = self.drawing.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.points)
         spreads = []
         size = max(192, generator.resolution)
         for row, own in zip(unique([point.label for point in self.points]), styles, strict=True):
             shown, deviation = self.vary(generator, own[None])
-            (image,) = self.drawing.images(generator, own[None])
-            cells[row, "stored noise"] = framed(enlarged(image, size), self.crop)
-            for number, picture in zip(self.noise_seeds, shown, strict=False):
-                cells[row, f"noise {number}"] = enlarged(cropped(picture, self.crop), size)
-                singles[f"{row}_noise_{number}".replace(" ", "_")] = to_picture(picture)
+            (stored,) = self.synthesizer.synthesize(generator, own[None])
+            cells[row, "stored noise"] = framed(enlarged(stored, size), self.crop)
+            for number, image in zip(self.noise_seeds, shown, strict=False):
+                cells[row, f"noise {number}"] = enlarged(cropped(image, self.crop), size)
+                singles[f"{row}_noise_{number}".replace(" ", "_")] = to_pil_image(image)
             cells[row, f"deviation x {self.gain:g}"] = heat(deviation * self.gain, size)
             singles[f"{row}_deviation".replace(" ", "_")] = heat(deviation * self.gain, 1)
             spreads.append(float(deviation.mean()))
         heading = (
-            f"Noise. Parts of one picture under other draws of noise, and the standard deviation of each pixel over "
+            f"Noise. Parts of one image under other draws of noise, and the standard deviation of each pixel over "
             f"{len(self.noise_seeds)} draws (on average {100 * sum(spreads) / len(spreads):.2g} % of the range)."
         )
         return Result(table(heading, cells), singles=singles)
@@ -74,7 +80,7 @@ class Noise(Sampler):
         shown: list[Tensor] = []
         mean = squares = torch.zeros(generator.resolution, generator.resolution, dtype=torch.float64)
         for count, number in enumerate(self.noise_seeds, start=1):
-            (image,) = self.drawing.images(generator, styles, seeded_noise(generator, number))
+            (image,) = self.synthesizer.synthesize(generator, styles, seeded_noise(generator, number))
             shown += [image] if count <= self.variations else []
             grey = image.double().mean(0)
             step = grey - mean
@@ -89,15 +95,15 @@ class NoiseComponents(Sampler):
     Args:
         seeds: one row each.
         ranges: as in `Mixing`; fine is the range of that name, coarse everything below it.
-        drawing: how pictures are drawn.
+        synthesizer: draws the images.
 
     Raises:
         ValueError: seeds or ranges that make no sense.
     """
 
-    def __init__(self, seeds: Seeds, ranges: Ranges, drawing: Drawing):
+    def __init__(self, seeds: Seeds, ranges: Ranges, synthesizer: Synthesizer):
         check_ranges(ranges)
-        self.points, self.ranges, self.drawing = parse_seeds(seeds), ranges, drawing
+        self.points, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table."""
@@ -109,16 +115,16 @@ class NoiseComponents(Sampler):
             f"fine, {describe([first, last])}": [first, last],
             f"coarse, {describe([0, first])}": [0, first],
         }
-        styles = self.drawing.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.points)
         rows = unique([point.label for point in self.points])
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         for title, limits in kinds.items():
-            images = self.drawing.images(generator, styles, noise_within(generator, limits))
+            images = self.synthesizer.synthesize(generator, styles, noise_within(generator, limits))
             for row, image in zip(rows, images, strict=True):
                 cells[row, title] = enlarged(image, 192)
-                singles[f"{row}_{title.partition(',')[0]}".replace(" ", "_")] = to_picture(image)
-        heading = "The same pictures with the stored noise in all layers, in none, in the fine and in the coarse ones"
+                singles[f"{row}_{title.partition(',')[0]}".replace(" ", "_")] = to_pil_image(image)
+        heading = "The same images with the stored noise in all layers, in none, in the fine and in the coarse ones"
         return Result(table(heading, cells), singles=singles)
 
 
@@ -137,11 +143,11 @@ def cropped(image: Tensor, crop: list[float]) -> Tensor:
     return image[:, top : top + side, left : left + side]
 
 
-def framed(picture: Image.Image, crop: list[float]) -> Image.Image:
-    """A picture with a frame around the part that is shown, unless that is all of it."""
+def framed(image: Image.Image, crop: list[float]) -> Image.Image:
+    """An image with a frame around the part that is shown, unless that is all of it."""
     if crop[2] < 1:
-        left, top, side = (round(share * picture.width) for share in crop)
+        left, top, side = (round(share * image.width) for share in crop)
         box = left, top, left + side - 1, top + side - 1
-        ImageDraw.Draw(picture).rectangle(box, outline="white", width=max(2, picture.width // 96))
-        ImageDraw.Draw(picture).rectangle(box, outline="black", width=max(1, picture.width // 192))
-    return picture
+        ImageDraw.Draw(image).rectangle(box, outline="white", width=max(2, image.width // 96))
+        ImageDraw.Draw(image).rectangle(box, outline="black", width=max(1, image.width // 192))
+    return image

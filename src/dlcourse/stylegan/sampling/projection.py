@@ -1,4 +1,4 @@
-"""From a picture to the w that the generator draws it from."""
+"""From an image to the w that the generator draws it from."""
 
 import math
 from collections.abc import Callable
@@ -13,26 +13,26 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.images.files import open_picture
-from dlcourse.images.tensors import resize, to_picture, to_tensor
+from dlcourse.images.files import open_image
+from dlcourse.images.tensors import resize, to_pil_image, to_tensor
 from dlcourse.nn.vgg import LAYERS, VGG19
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.drawing import Drawing, to_unit
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer, to_unit
 
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
 
 class Project(Sampler):
-    """Minimise a distance of G(w, noise) from a picture x over w; the best point is the result.
+    """Minimise a distance of G(w, noise) from an image x over w; the best point is the result.
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
     + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
 
     Args:
-        target: a picture; its middle square is used, at the generator's resolution.
+        target: an image; its middle square is used, at the generator's resolution.
         space: "w", one w for all layers, or "w+", one per layer.
         noise: "fixed", the generator's own, or "free", descended on too.
         steps: updates, >= 1.
@@ -43,10 +43,10 @@ class Project(Sampler):
         feature_weight, noise_weight: >= 0.
         optimizer, scheduler: of w and noise.
         seeds: where to start: one seed or file; None is w_avg.
-        drawing: its classes are those of a start from a seed.
+        synthesizer: its classes are those of a start from a seed.
 
     Raises:
-        ValueError: a value out of range, or a picture that cannot be read.
+        ValueError: a value out of range, or an image that cannot be read.
     """
 
     finds = True
@@ -65,7 +65,7 @@ class Project(Sampler):
         optimizer: MakeOptimizer,
         scheduler: Schedule,
         seeds: Seeds | None,
-        drawing: Drawing,
+        synthesizer: Synthesizer,
     ):
         if space not in ("w", "w+"):
             raise ValueError(f"space must be w or w+, got {space!r}")
@@ -81,24 +81,24 @@ class Project(Sampler):
         if len(self.start) > 1:
             raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {seeds!r}")
         if target is None:
-            raise ValueError("there is no target; give a picture, target=PHOTO.jpg")
-        self.picture = square(open_picture(target))
+            raise ValueError("there is no target; give an image, target=PHOTO.jpg")
+        self.image = square(open_image(target))
         self.space, self.noise, self.steps, self.scales = space, noise, steps, scales
         self.make_features, self.feature_layers = features, feature_layers
         self.feature_weight, self.noise_weight = feature_weight, noise_weight
-        self.make_optimizer, self.schedule, self.drawing = optimizer, scheduler, drawing
+        self.make_optimizer, self.schedule, self.synthesizer = optimizer, scheduler, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Descend, and show target, reconstruction and the course of the loss."""
         size = generator.resolution
-        target = to_tensor(resize(self.picture, [size, size]))
+        target = to_tensor(resize(self.image, [size, size]))
         self.aim(target.to(generator.w_avg.device))
         w, noise = self.first_point(generator)
         losses, best, best_noise = self.descend(generator, w, noise)
         styles = best.expand(generator.num_layers, -1)  # (L, w_dim)
-        (image,) = self.drawing.images(generator, styles[None], best_noise)
+        (image,) = self.synthesizer.synthesize(generator, styles[None], best_noise)
         found = {"w": styles.cpu().clone(), "noise": [one.cpu() for one in best_noise], "losses": losses}
-        singles = {"projection": to_picture(image)}
+        singles = {"projection": to_pil_image(image)}
         return Result(self.report(target, image, losses), singles=singles, found=found)
 
     def aim(self, target: Tensor) -> None:
@@ -119,7 +119,7 @@ class Project(Sampler):
         """Where the descent starts: w of one row or of L, and the noise of each layer."""
         styles, noise = generator.w_avg.expand(generator.num_layers, -1), stored_noise(generator)
         for point in self.start:
-            (styles,), noise = self.drawing.styles(generator, [point]), point.noise(generator)
+            (styles,), noise = self.synthesizer.styles(generator, [point]), point.noise(generator)
         w = styles if self.space == "w+" else styles.mean(0, keepdim=True)
         return w.clone(), [own.clone() for own in noise]
 
@@ -175,14 +175,14 @@ class Project(Sampler):
             f"{len(losses)} updates, the best one kept"
         )
         upper = table(heading, cells)
-        return stacked([upper, to_picture(curve(losses, upper.width / 620)[0])])
+        return stacked([upper, to_pil_image(curve(losses, upper.width / 620)[0])])
 
 
-def square(picture: Image.Image) -> Image.Image:
-    """The middle square of a picture."""
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return picture.crop((left, top, left + side, top + side))
+def square(image: Image.Image) -> Image.Image:
+    """The middle square of an image."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def multiscale_distance(image: Tensor, target: Tensor, scales: int) -> Tensor:
@@ -202,7 +202,7 @@ def multiscale_distance(image: Tensor, target: Tensor, scales: int) -> Tensor:
 def correlation(noise: Tensor) -> Tensor:
     """Sum over scales and both axes of (mean n(x) n(x - 1))^2, plus (mean)^2 + (variance - 1)^2: 0 for white noise.
 
-    It keeps noise from carrying the picture   (Karras et al. 2020, appendix D). Shape: (1, 1, r, r) -> ().
+    It keeps noise from carrying the image   (Karras et al. 2020, appendix D). Shape: (1, 1, r, r) -> ().
     """
     total = noise.mean().square() + (noise.var(correction=0) - 1).square()
     while True:
@@ -214,12 +214,12 @@ def correlation(noise: Tensor) -> Tensor:
 
 
 def psnr(image: Tensor, target: Tensor) -> float:
-    """10 log10(1 / mean |image - target|^2), in dB, of pictures in [0, 1]."""
+    """10 log10(1 / mean |image - target|^2), in dB, of images in [0, 1]."""
     return float(-10 * torch.log10(F.mse_loss(to_unit(2 * image - 1), target).clamp(min=1e-12)))
 
 
 def curve(losses: list[float], scale: float) -> Tensor:
-    """The loss of each update and the least so far, a picture (1, 3, H, W) about 620 * scale pixels wide."""
+    """The loss of each update and the least so far, an image (1, 3, H, W) about 620 * scale pixels wide."""
     figure = new_figure(6.2, 2.6)
     figure.set_dpi(100 * scale)
     axes = figure.subplots()

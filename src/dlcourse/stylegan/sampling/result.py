@@ -12,23 +12,23 @@ from dlcourse.errors import UserError
 from dlcourse.files import outputs, torch_file
 from dlcourse.images import files
 from dlcourse.images.animation import WRITERS, save_animation, writer_for
-from dlcourse.images.files import save_picture
+from dlcourse.images.files import save_image
 from dlcourse.stylegan.networks.generator import Generator
 
 
 @dataclass(frozen=True)
 class Result:
-    """A labelled picture, and whatever else there is.
+    """A labelled image, and whatever else there is.
 
     Args:
-        picture: it explains itself.
+        image: it explains itself.
         frames: of an animation that repeats; RGB, of equal size.
         seconds: each frame is shown for so long.
-        singles: name -> a single picture without labels.
+        singles: name -> a single image without labels.
         found: what another sampler can start from, {"w": (L, w_dim), "noise": L tensors}; plain data and tensors.
     """
 
-    picture: Image.Image
+    image: Image.Image
     frames: list[Image.Image] = field(default_factory=list)
     seconds: float = 0.1
     singles: Mapping[str, Image.Image] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Result:
 
 
 class Sampler(ABC):
-    """What draws a picture that explains itself."""
+    """What draws an image that explains itself."""
 
     is_animated = False  # whether its result has frames
     finds = False  # whether its result has something that another sampler can start from
@@ -58,8 +58,8 @@ def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collecti
     suffixes = dict.fromkeys([*files.WRITERS, *(WRITERS if sampler.is_animated else ())])
     if output.suffix.lower() not in suffixes:
         raise UserError(f"{given}: must end in one of {', '.join(suffixes)}, or be a folder, as in output=A/")
-    picture, animation = names_of(output, sampler.is_animated)
-    written = {picture: True, animation: sampler.is_animated, output.with_suffix(".pt"): sampler.finds}
+    still, animation = names_of(output, sampler.is_animated)
+    written = {still: True, animation: sampler.is_animated, output.with_suffix(".pt"): sampler.finds}
     for path in (path for path, is_written in written.items() if is_written):
         outputs.check_file(path, given if path == output else f"{given}: {path}")
         if any(path.resolve() == taken.resolve() for taken in inputs):
@@ -71,20 +71,20 @@ def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collecti
 
 
 def names_of(output: Path, is_animated: bool) -> tuple[Path, Path]:
-    """The picture and the animation of an `output`, one of which has just that name."""
+    """The image and the animation of an `output`, one of which has just that name."""
     if is_animated and output.suffix.lower() in WRITERS:
         return output.with_suffix(".png"), output
     return output, output.with_suffix(".gif")
 
 
 def save(result: Result, output: Path, singles: bool) -> list[Path]:
-    """Write a result: the picture to `output`, everything else beside it under the same name.
+    """Write a result: the image to `output`, everything else beside it under the same name.
 
     Args:
         result: what to write.
-        output: a picture's name; where there are frames also an animation's (.gif, .webp, .mp4), the picture then is
+        output: an image's name; where there are frames also an animation's (.gif, .webp, .mp4), the image then is
             a .png beside it.
-        singles: whether the single pictures are wanted too, in a folder of the same name.
+        singles: whether the single images are wanted too, in a folder of the same name.
 
     Returns:
         The files, the one called `output` first; for singles their folder.
@@ -92,10 +92,10 @@ def save(result: Result, output: Path, singles: bool) -> list[Path]:
     Raises:
         UserError: a name of another kind, or a file that cannot be written.
     """
-    picture, animation = names_of(output, bool(result.frames))
+    still, animation = names_of(output, bool(result.frames))
     try:
-        save_picture(result.picture, picture)
-        written = [picture]
+        save_image(result.image, still)
+        written = [still]
         if result.frames:
             save_animation(result.frames, [round(1000 * result.seconds)] * len(result.frames), animation)
             written.insert(0 if animation == output else 1, animation)
@@ -105,7 +105,7 @@ def save(result: Result, output: Path, singles: bool) -> list[Path]:
         if singles and result.singles:
             folder = output.with_suffix("")
             for name, image in result.singles.items():
-                save_picture(image, folder / f"{name}.png")
+                save_image(image, folder / f"{name}.png")
             written.append(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"output={error}") from error

@@ -1,4 +1,4 @@
-"""Where a picture comes from: a seed, or a w in a file."""
+"""Where an image comes from: a seed, or a w in a file."""
 
 import re
 from collections.abc import Iterable
@@ -18,22 +18,22 @@ MAX_SEED, MAX_SEEDS = 2**63, 10**6
 SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
-class Point(Protocol):
+class Latent(Protocol):
     """A place in the generator's latent space."""
 
     @property
     def label(self) -> str:
-        """What to write beneath its picture."""
+        """What to write beneath its image."""
 
     @property
     def class_number(self) -> int | None:
-        """Its own class; None takes that of the drawing."""
+        """Its own class; None takes that of the synthesizer."""
 
     def z(self, generator: Generator) -> Tensor:
         """Its latent, (1, z_dim)."""
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """One w per layer, (L, w_dim), of a class given as one row, (1, label_size)."""
+        """One w per layer, (L, w_dim), of a class given as one row, (1, num_classes)."""
 
     def noise(self, generator: Generator) -> list[Tensor]:
         """The noise that belongs to it, L tensors (1, 1, r, r)."""
@@ -68,7 +68,7 @@ class Seed:
 
 
 @dataclass(frozen=True)
-class SavedStyles:
+class SavedLatent:
     """The w of a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}, such as a projection writes.
 
     Without "noise" it goes with the generator's own.
@@ -127,17 +127,17 @@ def latents(seeds: Iterable[int], z_dim: int) -> Tensor:
     return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
-def parse_seeds(seeds: Seeds) -> list[Point]:
+def parse_seeds(seeds: Seeds) -> list[Latent]:
     """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
 
     Raises:
         ValueError: anything else, or none at all.
     """
     parts = [str(seed) for seed in seeds] if isinstance(seeds, list) else str(seeds).split(",")
-    points: list[Point] = []
+    points: list[Latent] = []
     for part in map(str.strip, parts):
         if part.endswith(".pt"):
-            points.append(SavedStyles(part))
+            points.append(SavedLatent(part))
             continue
         found = SEEDS.fullmatch(part)
         if found is None:

@@ -1,4 +1,4 @@
-"""Pictures from tensors, in labelled tables under a heading."""
+"""Images from tensors, in labelled tables under a heading."""
 
 import math
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from torch import Tensor
 
 from dlcourse.images import tables
 from dlcourse.images.tables import Table, under
-from dlcourse.images.tensors import to_picture
+from dlcourse.images.tensors import to_pil_image
 
-SMALLEST_CELL = 96  # pixels; smaller pictures are enlarged by a whole factor
-MOST_PIXELS = 6 * 10**7  # of all cells of a table together; larger pictures are reduced
+SMALLEST_CELL = 96  # pixels; smaller images are enlarged by a whole factor
+MOST_PIXELS = 6 * 10**7  # of all cells of a table together; larger images are reduced
 
 
 def enlarged(image: Tensor, least: int = SMALLEST_CELL) -> Image.Image:
-    """(3, H, W) in [0, 1] as a picture of at least so many pixels per side, each pixel a whole square."""
-    picture = to_picture(image)
-    factor = max(1, math.ceil(least / min(picture.size)))
-    return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    """(3, H, W) in [0, 1] as an image of at least so many pixels per side, each pixel a whole square."""
+    exact = to_pil_image(image)
+    factor = max(1, math.ceil(least / min(exact.size)))
+    return exact.resize((exact.width * factor, exact.height * factor), Image.Resampling.NEAREST)
 
 
 def table(heading: str, cells: Table[Image.Image]) -> Image.Image:
@@ -27,32 +27,32 @@ def table(heading: str, cells: Table[Image.Image]) -> Image.Image:
 
     Args:
         heading: what is seen, in a sentence or two.
-        cells: (title of the row, title of the column) -> picture, at least one.
+        cells: (title of the row, title of the column) -> image, at least one.
     """
     height = cell_height(list(cells.values()))
     return under(heading, tables.draw([cells], height), max(13, height // 13))
 
 
-def cell_height(pictures: Sequence[Image.Image]) -> int:
+def cell_height(images: Sequence[Image.Image]) -> int:
     """The height of the highest, or what keeps the whole table within MOST_PIXELS."""
-    highest = max(picture.height for picture in pictures)
-    widest = max(picture.width / picture.height for picture in pictures)
-    return max(16, min(highest, math.floor(math.sqrt(MOST_PIXELS / len(pictures) / widest))))
+    highest = max(image.height for image in images)
+    widest = max(image.width / image.height for image in images)
+    return max(16, min(highest, math.floor(math.sqrt(MOST_PIXELS / len(images) / widest))))
 
 
-def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures beneath each other on white, centred."""
-    width = max(picture.width for picture in pictures)
-    sheet = Image.new("RGB", (width, sum(picture.height for picture in pictures)), "white")
+def stacked(images: Sequence[Image.Image]) -> Image.Image:
+    """Images beneath each other on white, centred."""
+    width = max(image.width for image in images)
+    sheet = Image.new("RGB", (width, sum(image.height for image in images)), "white")
     top = 0
-    for picture in pictures:
-        sheet.paste(picture, ((width - picture.width) // 2, top))
-        top += picture.height
+    for image in images:
+        sheet.paste(image, ((width - image.width) // 2, top))
+        top += image.height
     return sheet
 
 
 def heat(values: Tensor, least: int = SMALLEST_CELL) -> Image.Image:
-    """(H, W) in [0, 1] as a picture: black, red, yellow, white."""
+    """(H, W) in [0, 1] as an image: black, red, yellow, white."""
     level = values.clamp(0, 1) * 3
     return enlarged(torch.stack([level, level - 1, level - 2]).clamp(0, 1), least)
 

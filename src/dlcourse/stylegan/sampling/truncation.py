@@ -2,12 +2,12 @@
 
 import torch
 
-from dlcourse.images.tensors import to_picture
+from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.drawing import Drawing, check_psi
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer, check_psi
 
 
 class Truncation(Sampler):
@@ -15,45 +15,45 @@ class Truncation(Sampler):
 
     Args:
         seeds: one row each.
-        truncation_psi: one column each; 1 is the picture itself, 0 the mean picture, below 0 its opposite.
-        drawing: how pictures are drawn; its own psi is not used.
+        truncation_psi: one column each; 1 is the image itself, 0 the mean image, below 0 its opposite.
+        synthesizer: draws the images; its own psi is not used.
 
     Raises:
         ValueError: senseless seeds, or no psi, or one out of range.
     """
 
-    def __init__(self, seeds: Seeds, truncation_psi: float | list[float], drawing: Drawing):
+    def __init__(self, seeds: Seeds, truncation_psi: float | list[float], synthesizer: Synthesizer):
         self.truncation_psi = truncation_psi if isinstance(truncation_psi, list) else [truncation_psi]
         if not self.truncation_psi:
             raise ValueError("truncation_psi must name at least one value, such as [1,0.7,0.5,0,-0.5,-1]")
         for psi in self.truncation_psi:
             check_psi(psi)
-        self.points, self.drawing = parse_seeds(seeds), drawing
+        self.points, self.synthesizer = parse_seeds(seeds), synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table."""
-        whole = self.drawing.whole_styles(generator, self.points)
+        whole = self.synthesizer.whole_styles(generator, self.points)
         labels = unique([point.label for point in self.points])
         images = {}
         for label, point, own in zip(labels, self.points, whole, strict=True):
-            styles = torch.cat([self.drawing.truncated(generator, own[None], psi) for psi in self.truncation_psi])
-            drawn = self.drawing.images(generator, styles, point.noise(generator))
+            styles = torch.cat([self.synthesizer.truncated(generator, own[None], psi) for psi in self.truncation_psi])
+            drawn = self.synthesizer.synthesize(generator, styles, point.noise(generator))
             for psi, image in zip(self.truncation_psi, drawn, strict=True):
                 images[label, f"psi {psi:g}"] = image
-        heading = "Truncation, w' = w_avg + psi (w - w_avg): psi 1 is the picture itself, psi 0 the mean picture"
-        cutoff = self.drawing.truncation_cutoff
+        heading = "Truncation, w' = w_avg + psi (w - w_avg): psi 1 is the image itself, psi 0 the mean image"
+        cutoff = self.synthesizer.truncation_cutoff
         heading += "" if cutoff is None else f"; only in the {cutoff} coarsest layers"
-        singles = {f"{row}_{column}".replace(" ", "_"): to_picture(image) for (row, column), image in images.items()}
+        singles = {f"{row}_{column}".replace(" ", "_"): to_pil_image(image) for (row, column), image in images.items()}
         return Result(table(heading, {place: enlarged(image) for place, image in images.items()}), singles=singles)
 
 
 class MeanImage(Sampler):
-    """The picture of the mean w beside the mean of pictures   (Karras et al. 2019, appendix B).
+    """The image of the mean w beside the mean of images   (Karras et al. 2019, appendix B).
 
     Args:
         seeds: whose w, before truncation, are averaged.
-        pixel_samples: of so many of them, from the first, the pictures are averaged too, >= 1.
-        drawing: how pictures are drawn; only classes and batch_size matter.
+        pixel_samples: of so many of them, from the first, the images are averaged too, >= 1.
+        synthesizer: draws the images; only classes and batch_size matter.
 
     Raises:
         ValueError: a value outside these ranges.
@@ -61,32 +61,32 @@ class MeanImage(Sampler):
 
     finds = True
 
-    def __init__(self, seeds: Seeds, pixel_samples: int, drawing: Drawing):
+    def __init__(self, seeds: Seeds, pixel_samples: int, synthesizer: Synthesizer):
         if pixel_samples < 1:
             raise ValueError(f"pixel_samples must be at least 1, got {pixel_samples}")
-        self.seeds, self.pixel_samples, self.drawing = parse_numbers(seeds), pixel_samples, drawing
+        self.seeds, self.pixel_samples, self.synthesizer = parse_numbers(seeds), pixel_samples, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw three pictures; found is the mean w."""
-        drawing = self.drawing
-        w = drawing.w(generator, self.seeds)  # (N, w_dim)
+        """Draw three images; found is the mean w."""
+        synthesizer = self.synthesizer
+        w = synthesizer.w(generator, self.seeds)  # (N, w_dim)
         mean, tracked = w.mean(0), generator.w_avg
         in_all_layers = lambda rows: rows[:, None].expand(-1, generator.num_layers, -1)
-        of_mean, of_tracked = drawing.images(generator, in_all_layers(torch.stack([mean, tracked])))
+        of_mean, of_tracked = synthesizer.synthesize(generator, in_all_layers(torch.stack([mean, tracked])))
         total = torch.zeros_like(of_mean)
-        pictures = w[: self.pixel_samples]
-        for chunk in pictures.split(drawing.batch_size):
-            total += drawing.images(generator, in_all_layers(chunk)).sum(0)
+        sampled = w[: self.pixel_samples]
+        for chunk in sampled.split(synthesizer.batch_size):
+            total += synthesizer.synthesize(generator, in_all_layers(chunk)).sum(0)
         images = {
             f"mean of w, {len(w)} seeds": of_mean,
             "w_avg, tracked in training": of_tracked,
-            f"mean of pixels, {len(pictures)} seeds": total / len(pictures),
+            f"mean of pixels, {len(sampled)} seeds": total / len(sampled),
         }
         distance = float((mean - tracked).norm() / (w - mean).norm(dim=1).mean())
         heading = (
-            "The mean picture: the mean of w gives a picture, the mean of pixels a blur. The mean of w and w_avg are "
+            "The mean image: the mean of w gives an image, the mean of pixels a blur. The mean of w and w_avg are "
             f"{distance:.3f} apart, where 1 is the mean distance of a w from the mean."
         )
-        singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_picture, images.values()), strict=True))
+        singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_pil_image, images.values()), strict=True))
         cells = {("", title): enlarged(image, 192) for title, image in images.items()}
         return Result(table(heading, cells), singles=singles, found={"w": in_all_layers(mean[None])[0].cpu().clone()})

@@ -1,0 +1,177 @@
+"""From points to images, in batches. Letters: N images, L layers, R resolution."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dlcourse.errors import UserError
+from dlcourse.stylegan.networks.generator import Generator, truncate
+from dlcourse.stylegan.networks.synthesis import Noise
+from dlcourse.stylegan.sampling.seeds import Latent, latents, stored_noise
+
+CHUNK = 1000  # latents that pass the mapping together
+MOST_PSI = 10.0  # beyond it every generator's images are one colour
+MOST_PIXELS = 2**27  # of images that are drawn together: 128 of 1024 x 1024, in float32 1.5 GiB
+
+
+class Synthesizer:
+    """How every sampler turns points into styles and styles into images.
+
+    Args:
+        classes: for generators with labels: one class for all images, or one for each; seeds such as 7@2 have their
+            own.
+        truncation_psi: 1 is the whole distribution, 0 the mean image; see check_psi.
+        truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
+        batch_size: images per forward pass, >= 1. With 1 an image is the same to the last bit whatever else is
+            drawn; larger batches are faster on a GPU, need more memory and may round differently.
+
+    Raises:
+        ValueError: a value outside these ranges.
+    """
+
+    def __init__(
+        self,
+        classes: int | list[int] | None,
+        truncation_psi: float,
+        truncation_cutoff: int | None,
+        batch_size: int,
+    ):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if truncation_cutoff is not None and truncation_cutoff < 0:
+            raise ValueError(f"truncation_cutoff must be a number of layers, or null for all, got {truncation_cutoff}")
+        check_psi(truncation_psi)
+        self.classes, self.batch_size = classes, batch_size
+        self.truncation_psi, self.truncation_cutoff = truncation_psi, truncation_cutoff
+
+    def styles(self, generator: Generator, points: Sequence[Latent]) -> Tensor:
+        """Truncated styles of points, (N, L, w_dim)."""
+        return self.truncated(generator, self.whole_styles(generator, points))
+
+    def whole_styles(self, generator: Generator, points: Sequence[Latent]) -> Tensor:
+        """Styles of points before truncation, (N, L, w_dim); each is computed by itself.
+
+        Raises:
+            UserError: more points than can be drawn together.
+        """
+        most = MOST_PIXELS // generator.resolution**2
+        if len(points) > most:
+            raise UserError(f"seeds: {len(points)} images, of this generator at most {most} are drawn together")
+        labels = self.labels(generator, points)
+        rows = [None] * len(points) if labels is None else labels.split(1)
+        return torch.stack([point.styles(generator, row) for point, row in zip(points, rows, strict=True)])
+
+    def labels(self, generator: Generator, points: Sequence[Latent]) -> Tensor | None:
+        """The classes of points, their own before those of the synthesizer, (N, num_classes) or None: see one_hot."""
+        pairs = zip(points, self.class_of_each(len(points)), strict=True)
+        return one_hot(
+            [given if point.class_number is None else point.class_number for point, given in pairs], generator
+        )
+
+    def class_of_each(self, count: int) -> list[int | None]:
+        """`classes` of so many images.
+
+        Raises:
+            UserError: a list of another length.
+        """
+        if not isinstance(self.classes, list):
+            return [self.classes] * count
+        if len(self.classes) != count:
+            cure = "give as many, or one for all, or write them behind the seeds: seeds=[0@1,3@2]"
+            raise UserError(f"classes={self.classes}: {len(self.classes)} classes for {count} images; {cure}")
+        return list(self.classes)
+
+    def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
+        """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given.
+
+        Raises:
+            UserError: truncation_cutoff is more than all layers.
+        """
+        chosen, cutoff = self.truncation_psi if psi is None else psi, self.truncation_cutoff
+        if cutoff is not None and cutoff > generator.num_layers:
+            cure = f"this generator has {generator.num_layers} layers; null truncates all"
+            raise UserError(f"truncation_cutoff={cutoff}: {cure}")
+        return truncate(styles, generator.w_avg, chosen, cutoff)
+
+    @torch.no_grad()
+    def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
+        """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
+        labels = one_hot(self.class_of_each(len(seeds)), generator)
+        chunks = []
+        for start in range(0, len(seeds), CHUNK):
+            z = latents(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
+            chunks.append(generator.mapping(z, None if labels is None else labels[start : start + CHUNK]))
+        return torch.cat(chunks)
+
+    def images(self, generator: Generator, points: Sequence[Latent]) -> Tensor:
+        """The truncated image of each point, with the noise that belongs to it, (N, 3, R, R) in [0, 1] on the CPU."""
+        styles = self.styles(generator, points)
+        batches = [slice(start, start + self.batch_size) for start in range(0, len(points), self.batch_size)]
+        return torch.cat(
+            [self.synthesize(generator, styles[rows], noise_of(generator, points[rows])) for rows in batches]
+        )
+
+    @torch.no_grad()
+    def synthesize(self, generator: Generator, styles: Tensor, noise: Noise = "const") -> Tensor:
+        """synthesis(styles) in batches, (N, L, w_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
+
+        Args:
+            generator: the network.
+            styles: on any device.
+            noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all images share; where there
+                is but one batch, also (N, 1, r, r).
+        """
+        device = generator.w_avg.device
+        chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(self.batch_size)]
+        images = torch.cat(chunks)
+        check_finite(images)
+        return to_unit(images)
+
+
+def check_psi(psi: float) -> None:
+    """Raise ValueError for a truncation psi that no image can be drawn with."""
+    if not abs(psi) <= MOST_PSI:
+        raise ValueError(f"truncation_psi must be in [{-MOST_PSI:g}, {MOST_PSI:g}], got {psi:g}")
+
+
+def check_finite(images: Tensor) -> None:
+    """Raise UserError for images of a generator that are no finite numbers, and would be shown as black."""
+    if not images.isfinite().all():
+        raise UserError(
+            "the generator's images are no finite numbers: its weights are damaged or have diverged, or the styles "
+            "lie too far out (a smaller truncation_psi or sampler.strengths)"
+        )
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """[-1, 1] -> [0, 1], clamped."""
+    return ((images + 1) / 2).clamp(0, 1)
+
+
+def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | None:
+    """Labels of images of these classes, (N, num_classes), or None for a generator without classes.
+
+    Raises:
+        UserError: a class where the generator has none, none where it has some, or one that it does not have.
+    """
+    size = generator.num_classes
+    for number in classes:
+        if size == 0 and number is not None:
+            raise UserError(f"class={number}: this generator knows no classes; leave classes=null and seeds without @")
+        if size and (number is None or not 0 <= number < size):
+            wanted = f"give one of 0 to {size - 1}, classes=1 or seeds=0@1"
+            raise UserError(f"class={number}: this generator was trained on classes; {wanted}")
+    return torch.eye(size, device=generator.w_avg.device)[list(classes)] if size else None
+
+
+def noise_of(generator: Generator, points: Sequence[Latent]) -> list[Tensor]:
+    """The noise that belongs to each point, L tensors (N, 1, r, r)."""
+    return [torch.cat(layer) for layer in zip(*(point.noise(generator) for point in points), strict=True)]
+
+
+def seeded_noise(generator: Generator, seed: int) -> list[Tensor]:
+    """Noise ~ N(0, 1) for every layer, L tensors (1, 1, r, r), drawn on the CPU from one seed."""
+    source = torch.Generator().manual_seed(seed)
+    stored = stored_noise(generator)
+    return [torch.randn(own.shape, generator=source).to(own.device) for own in stored]

@@ -1,0 +1,84 @@
+"""What TensorBoard is given: speeds, charts, and a record without a fork where a run was resumed."""
+
+import shutil
+
+import pytest
+import torch
+from tensorboard.backend.event_processing import plugin_event_accumulator
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+
+from dlcourse.engine.logger import RunLogger, charts_of
+
+
+def scalars(run_dir):
+    events = EventAccumulator(str(run_dir)).Reload()
+    return {tag: [event.step for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_only_what_counts_samples_has_a_speed(tmp_path):
+    with RunLogger(tmp_path, {}, step=0, max_steps=2) as logbook:
+        for step in (1, 2):
+            progress = {"progress/images": 16 * step, "progress/size": 64 * step, "progress/epoch": step / 2}
+            logbook.advance(step, progress, is_last=step == 2)
+    speeds = {tag for tag in scalars(tmp_path) if tag.endswith("_per_second")}
+    assert speeds == {"perf/steps_per_second", "perf/images_per_second"}
+
+
+def test_curves_of_one_quantity_share_a_chart():
+    tags = ["train/loss", "dev/loss", "dev/accuracy", "gan/d_loss", "gan/g_loss", "gan/penalty", "optimizer/lr"]
+    tags += ["perf/steps_per_second", "perf/images_per_second", "perf/data_milliseconds", "perf/step_milliseconds"]
+    assert charts_of(tags) == {
+        "loss": "^[a-z]+/loss$",
+        "gan/loss": "^gan/[a-z0-9]+_loss$",
+        "perf/milliseconds": "^perf/[a-z0-9]+_milliseconds$",
+    }
+
+
+def titles(run_dir):
+    events = EventAccumulator(str(run_dir)).Reload()
+    layouts = [event.tensor_proto.string_val[0] for event in events.Tensors("custom_scalars__config__")]
+    return [chart.title for category in Layout.FromString(layouts[-1]).category for chart in category.chart]
+
+
+def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(tmp_path):
+    with RunLogger(tmp_path, {}, step=0, max_steps=4) as logbook:
+        for step in (1, 2, 3, 4):
+            logbook.advance(step, {"train/loss": 1.0, "dev/loss": 2.0}, is_last=False)
+    with RunLogger(tmp_path, {}, step=2, max_steps=6) as logbook:
+        logbook.advance(3, {"train/loss": 1.0}, is_last=False)  # dev comes later
+        assert titles(tmp_path) == ["loss"]
+        logbook.advance(6, {"train/loss": 1.0}, is_last=True)
+    assert scalars(tmp_path)["train/loss"] == [1, 2, 3, 6]
+    assert scalars(tmp_path)["dev/loss"] == [1, 2]
+
+
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
+    """At 0: it was killed before it had a checkpoint, and begins again."""
+    image = {"grey": torch.zeros(1, 3, 4, 4)}
+    with RunLogger(tmp_path, {}, step=0, max_steps=9) as logbook:
+        for number in range(1, 6):
+            logbook.advance(number, {"train/loss": 1.0}, is_last=False)
+            logbook.images(number, image)
+    with RunLogger(tmp_path, {}, step=step, max_steps=9) as logbook:
+        logbook.advance(step + 1, {"train/loss": 1.0}, is_last=False)
+        logbook.images(step + 1, image)
+    steps = list(range(1, step + 2))
+    assert set(map(tuple, scalars(tmp_path).values())) == {tuple(steps)}
+    events = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
+    assert [event.step for event in events.Images("images/grey")] == steps
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [f"grey_{n:07}.png" for n in steps]
+    shown = plugin_event_accumulator.EventAccumulator(str(tmp_path)).Reload()  # as TensorBoard itself reads
+    assert len(shown.Tensors("config/text_summary")) == 1
+
+
+def test_an_error_of_tensorboards_thread_is_raised_once_and_printed_by_nobody(tmp_path, capsys):
+    folder = tmp_path / "run"
+    with pytest.raises(FileNotFoundError), RunLogger(folder, {}, step=0, max_steps=9) as logbook:
+        while folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # TensorBoard's thread may just write into it
+        for step in range(1, 10):
+            logbook.advance(step, {"train/loss": 1.0}, is_last=False)
+            logbook.writer.flush()
+    assert "Traceback" not in capsys.readouterr().err

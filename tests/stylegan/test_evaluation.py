@@ -1,0 +1,377 @@
+"""Generators measured: what comes out, what is kept, what is refused."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from conftest import IMAGES, ROOT, SMALL_GAN, compose, run_script
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, Faces
+from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.engine import checkpoint
+from dlcourse.errors import UserError
+from dlcourse.files import torch_file
+from dlcourse.stylegan.metrics import reals as reals_module
+from dlcourse.stylegan.metrics.disentanglement import SCALES
+from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation, finite
+from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
+from generators import small_generator
+
+BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
+SETTINGS = {
+    "metrics": list(METRICS),
+    "num_images": 24,
+    "num_paths": 5,
+    "num_pairs": 4,
+    "truncation_psi": 1.0,
+    "batch_size": 8,
+    "seed": 0,
+    "cache": None,
+}
+
+
+class Means(Extractor):
+    """The mean colour: features that know no attributes."""
+
+    tag = "means"
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, images):
+        return self.scale * images.mean((2, 3))
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return FaceFeatures(None)
+
+
+def folder_of_images():
+    return ImageFolder(str(IMAGES), 32, "crop", 1, [255, 255, 255], 0, cache=None)
+
+
+@pytest.fixture
+def faces():
+    return Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
+
+
+def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
+    faces = Faces(resolution=64, num_images=300, seed=7, label="glasses", num_classes=0)
+    reading = extractor.attribute_network()(faces.images.float() / 255)
+    for name, logits in reading.logits.items():
+        assert (logits.argmax(1) == faces.attributes[name]).float().mean() > 0.95, name
+    for name, values in reading.values.items():
+        truth = faces.attributes[name]
+        assert 1 - (values - truth).square().mean() / truth.var() > 0.8, name
+    assert reading.values.keys() | reading.logits.keys() == ATTRIBUTE_SCALE.keys()
+    assert BUNDLED.stat().st_size < 1.5e6 and checkpoint.load(BUNDLED)["state"].keys() == {"model"}
+
+
+def test_every_metric_is_measured_and_none_is_called_fid(extractor, faces):
+    values = Evaluation(extractor, **SETTINGS)(small_generator(32), faces)
+    names = {f"metrics/faces_{name}" for name in ("fd", "kid", "precision", "recall")}
+    names |= {f"metrics/faces_ppl_{space}_{place}" for space in "zw" for place in ("full", "ends")}
+    names |= {f"metrics/{name}_{space}" for name in ("separability", "entropy_left") for space in "zw"}
+    scales = ("coarse", "middle", "fine")
+    names |= {f"styles/{style}_moves_{scale}" for style in scales for scale in scales}
+    assert values.keys() == names
+    assert all(isinstance(value, float) and value == value for value in values.values())
+
+
+def test_the_batch_size_does_not_matter_and_nothing_is_left_behind(extractor, faces):
+    generator = small_generator(32)
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    first = Evaluation(extractor, **SETTINGS)(generator, faces)
+    torch.manual_seed(99)  # a draw from the global generator would show
+    second = Evaluation(extractor, **SETTINGS | {"batch_size": 5})(generator, faces)
+    assert first == pytest.approx(second, rel=1e-3, abs=1e-4)
+    assert all(torch.equal(before[name], value) for name, value in generator.state_dict().items())
+    other = Evaluation(extractor, **SETTINGS | {"seed": 500, "metrics": ["fd"]})(generator, faces)
+    assert other["metrics/faces_fd"] != first["metrics/faces_fd"]
+
+
+def test_a_generator_with_classes_is_measured(extractor, faces):
+    values = Evaluation(extractor, **SETTINGS)(small_generator(32, num_classes=3), faces)
+    assert all(value == value for value in values.values())
+
+
+def test_path_lengths_are_free_of_rounding(faces, monkeypatch):
+    evaluation = Evaluation(FaceFeatures(None), **SETTINGS | {"metrics": ["ppl"]})
+    first = evaluation(small_generator(32), faces)
+    monkeypatch.setattr("dlcourse.stylegan.metrics.path_length.EPSILON", 1e-6)  # in float32 up to a fifth too long
+    assert evaluation(small_generator(32), faces) == pytest.approx(first, rel=0.03)
+
+
+def test_the_level_of_detail_reaches_the_images(faces):
+    settings = SETTINGS | {"metrics": ["fd", "ppl"]}
+    whole, coarse = (Evaluation(Means(), **settings)(small_generator(32), faces, lod=lod) for lod in (0.0, 2.0))
+    assert all(whole[tag] != coarse[tag] for tag in whole)
+
+
+def test_reals_against_reals_are_closer_than_an_untrained_generator(extractor, faces):
+    evaluation = Evaluation(extractor, **SETTINGS)
+    reals = evaluation.between_reals(faces)
+    fakes = evaluation(small_generator(32), faces)
+    assert reals.keys() == {f"metrics/faces_{name}" for name in ("fd", "kid", "precision", "recall")}
+    assert reals["metrics/faces_fd"] < fakes["metrics/faces_fd"] / 2
+
+
+def test_features_of_reals_are_kept_and_known_again_by_everything_they_depend_on(tmp_path, faces, monkeypatch):
+    def cached(dataset, extractor, **changes):
+        arguments = {"count": 20, "seed": 0, "batch_size": 8, "cache": str(tmp_path / "kept")} | changes
+        return reals_module.real_features(dataset, extractor, **arguments)
+
+    first = cached(faces, Means())
+    assert first.reference.shape == first.others.shape == (20, 3)
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert kept.name.startswith("means_")
+    fresh = Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
+    monkeypatch.setattr(reals_module, "measure", lambda *_: pytest.fail("features were computed again"))
+    again = cached(fresh, Means(), batch_size=7)
+    monkeypatch.undo()
+    assert torch.equal(first.reference, again.reference)
+    other = Means()
+    other.scale.data += 1
+    cached(Faces(resolution=32, num_images=60, seed=1, label="glasses", num_classes=0), Means())
+    cached(faces, Means(), count=21)
+    cached(faces, other)
+    assert len(list((tmp_path / "kept").iterdir())) == 4
+    kept.write_bytes(b"broken")
+    assert torch.equal(cached(faces, Means()).others, first.others)
+
+
+def test_few_reals_are_divided_in_halves_and_too_few_refused():
+    few = reals_module.real_features(Faces(8, 21, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
+    assert len(few.reference) == len(few.others) == 10
+    with pytest.raises(ValueError, match="at least 8 real images, got 7"):
+        reals_module.real_features(Faces(8, 7, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrics": ["fid"]}, "metrics must be some of fd, kid"),
+        ({"metrics": []}, "metrics must be some of"),
+        ({"num_images": 7}, "num_images must be at least 8, got 7"),
+        ({"num_pairs": 0}, "num_pairs must be at least 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+    ],
+)
+def test_senseless_settings_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Evaluation(Means(), **SETTINGS | change)
+
+
+def test_attributes_of_other_images_or_by_other_features_are_refused(extractor, faces):
+    with pytest.raises(UserError, match="separability,styles: not with means features"):
+        Evaluation(Means(), **SETTINGS)(small_generator(32), faces)
+    with pytest.raises(UserError, match="attributes are known of the procedural faces alone"):
+        Evaluation(extractor, **SETTINGS)(small_generator(32), folder_of_images())
+    with pytest.raises(UserError, match="32 pixels per side, the generator 16"):
+        Evaluation(extractor, **SETTINGS)(small_generator(16), faces)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_refuses_a_generator_whose_images_are_no_numbers(extractor, faces, metric):
+    broken = small_generator(32)
+    next(broken.synthesis.parameters()).data.fill_(float("nan"))
+    with pytest.raises(UserError, match="no finite numbers"):
+        Evaluation(extractor, **SETTINGS | {"metrics": [metric]})(broken, faces)
+
+
+def test_values_that_are_no_numbers_are_named():
+    with pytest.raises(UserError, match="^metrics/kid is nan: the weights of the generator, or of the features, are"):
+        finite({"metrics/fd": 1.0, "metrics/kid": float("nan")})
+
+
+def test_missing_and_foreign_weights_are_told(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
+    with pytest.raises(UserError, match=r"other.pt: not a checkpoint of experiment=face_attributes"):
+        FaceFeatures(str(tmp_path / "other.pt"))
+    with pytest.raises(ValueError, match="or take extractor=faces"):
+        Vgg19Features(str(tmp_path / "nowhere.pth"), "relu5_1")
+    with pytest.raises(ValueError, match="layer must be one of"):
+        Vgg19Features("orthogonal", "relu9_9")
+
+
+def test_by_default_everything_possible_is_measured(extractor, faces):
+    folder = folder_of_images()
+    everything = SETTINGS | {"metrics": None}
+    assert Evaluation(extractor, **everything).chosen(faces) == list(METRICS)
+    assert Evaluation(extractor, **everything).chosen(folder) == ["fd", "kid", "precision_recall", "ppl"]
+    assert Evaluation(Means(), **everything).chosen(faces) == ["fd", "kid", "precision_recall", "ppl"]
+    stepped = Means()
+    stepped.is_smooth = False
+    assert Evaluation(stepped, **everything).chosen(faces) == ["fd", "kid", "precision_recall"]
+
+
+def test_inception_says_which_file_belongs_where(tmp_path, monkeypatch):
+    pytest.importorskip("torch_fidelity")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match=r"put https://.*inception.*pth at .*hub/checkpoints"):
+        InceptionFeatures(None)
+    (tmp_path / "broken.pth").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="not the weights of torch-fidelity's Inception"):
+        InceptionFeatures(str(tmp_path / "broken.pth"))
+
+
+def test_vgg_features_of_small_images(faces):
+    values = Evaluation(Vgg19Features("orthogonal", "relu5_1"), **SETTINGS | {"metrics": ["fd"]})(
+        small_generator(32), faces
+    )
+    assert values.keys() == {"metrics/vgg19_fd"}
+
+
+MODEL = {
+    "_target_": "dlcourse.stylegan.networks.generator.Generator",
+    "resolution": 16,
+    "z_dim": 8,
+    "w_dim": 8,
+    "channel_base": 64,
+    "channel_max": 8,
+    "num_classes": 0,
+}
+DATASET = {
+    "_target_": "dlcourse.datasets.faces.dataset.Faces",
+    "resolution": 16,
+    "num_images": 40,
+    "seed": 0,
+    "label": "glasses",
+    "num_classes": 0,
+}
+CATS = ["dataset=image_folder", f"dataset.root={IMAGES}", "dataset.min_size=8", "dataset.cache=null"]
+FEW = ["num_images=16", "num_paths=3", "num_pairs=3"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from dlcourse.engine.build import build
+
+    folder = tmp_path_factory.mktemp("evaluate")
+    torch.manual_seed(3)
+    state = {"generator_ema": build(MODEL).state_dict()}
+    (folder / "run" / "checkpoints").mkdir(parents=True)
+    (folder / "run" / "config.yaml").touch()  # as in every run
+    config = {"model": {"generator": MODEL}, "dataset": DATASET}
+    checkpoint.save(checkpoint.path_for(folder / "run", 7), 7, config, state)
+    checkpoint.save(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
+    return folder
+
+
+def test_the_command_prints_the_table_and_writes_the_record(folder):
+    done = run_script("evaluate.py", "checkpoint=run", *FEW, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "real against real" in done.stdout and "faces_fd" in done.stdout and "fid" not in done.stdout
+    home = folder / "run" / "evaluation" / "step_0000007"
+    assert done.stdout.split()[-2:] == [
+        str(path.relative_to(folder)) for path in (home / "metrics.json", home / "styles.png")
+    ]
+    found = json.loads((home / "metrics.json").read_text())
+    assert found["metrics"]["metrics/faces_fd"].keys() == {"value", "real_against_real", "untrained"}
+    assert found["styles"]["moved"].keys() == SCALES.keys()
+    assert list(home.glob("events.*")) and list((folder / "runs" / "real_features").glob("faces_*.pt"))
+    again = run_script("evaluate.py", "checkpoint=run", *FEW, "output=there", "metrics=[fd]", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    values = json.loads((folder / "there" / "metrics.json").read_text())["metrics"]
+    assert values == {"metrics/faces_fd": found["metrics"]["metrics/faces_fd"]}
+    sweep = ["-m", "truncation_psi=1.0,0.5", "metrics=[ppl]", "output=swept/"]
+    assert run_script("evaluate.py", "checkpoint=run", *FEW, *sweep, cwd=folder).returncode == 0
+    measured = [json.loads((folder / name / "metrics.json").read_text()) for name in ("swept", "swept_2")]
+    assert [one["evaluation"]["truncation_psi"] for one in measured] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["checkpoint: no value given"]),
+        (["checkpoint=nope"], ["nope: no such run folder"]),
+        (["checkpoint=bare.pt"], ["bare.pt: does not say what it was trained on; give dataset=faces"]),
+        (["checkpoint=run", "metrics=[fid]"], ["metrics must be some of"]),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.resolution=32"],
+            ["error: dataset.resolution=32: the generator draws 16 pixels; set dataset.resolution=16\n"],
+        ),
+        (["checkpoint=run", "dataset=points"], ["error: dataset: Points is not a data set of images", "dataset=faces"]),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.num_images=1000000000000"],
+            ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
+        ),
+        (
+            ["checkpoint=run", "dataset=faces", "dataset.num_images=4000000000000000000"],
+            ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
+        ),
+        (["checkpoint=run", "extractor=nope"], ["extractor=nope", "inception"]),
+        (
+            ["checkpoint=run", *CATS, "metrics=[styles]"],
+            ["styles: not with faces features and this data set", "fd, kid"],
+        ),
+        (["checkpoint=run", "extractor.weights=bare.pt"], ["not a checkpoint of experiment=face_attributes"]),
+    ],
+    ids=lambda value: " ".join(value)[:50],
+)
+def test_mistakes_are_told_in_a_line(arguments, words, folder):
+    done = run_script("evaluate.py", *arguments, *FEW, cwd=folder)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_typed_resolution_may_be_the_right_one(folder):
+    arguments = ["checkpoint=run", "dataset=faces", "dataset.resolution=16", "dataset.num_images=40", "output=same"]
+    done = run_script("evaluate.py", *arguments, "metrics=[fd]", *FEW, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (compose("dataset=points")["dataset"], "its dataset: Points is not a data set of images for a StyleGAN; give"),
+        (
+            {"_target_": "dlcourse.classifier.data.patterns.ThreeColors"},
+            "its dataset: ThreeColors is not a data set of images",
+        ),
+        (DATASET | {"_partial_": True}, "its dataset: Faces is not a data set of images for a StyleGAN; give"),
+        ("hello", "does not say what it was trained on; give dataset=faces, or dataset=image_folder dataset.root=FOL"),
+        ({"a": 1}, "does not say what it was trained on; give dataset=faces"),
+        ([1], "does not say what it was trained on; give dataset=faces"),
+        (DATASET | {"num_images": 10**12}, "out of memory ("),
+    ],
+    ids=["points", "pattern", "partial", "text", "no target", "list", "huge"],
+)
+def test_a_checkpoint_that_names_no_data_set_of_images_is_told(dataset, message, folder, tmp_path):
+    content = torch_file.load(folder / "bare.pt")
+    content["config"]["dataset"] = dataset
+    torch_file.save(content, tmp_path / "a.pt")
+    done = run_script("evaluate.py", "checkpoint=a.pt", *FEW, cwd=tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"error: {'' if message.startswith('out') else 'a.pt: '}{message}")
+
+
+@pytest.mark.parametrize("command", ["evaluate.py", "sample.py", "train.py"])
+def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(command, folder):
+    content = torch_file.load(folder / "bare.pt")
+    content["state"]["generator_ema"]["synthesis.8x8.conv1.weight"][0, 0, 0, 0] = float("nan")
+    content["state"]["generator_ema"]["w_avg"][3] = float("inf")
+    torch_file.save(content, folder / "nan.pt")
+    arguments = {
+        "evaluate.py": ["checkpoint=nan.pt", "dataset=faces", "metrics=[ppl]", *FEW],
+        "sample.py": ["checkpoint=nan.pt"],
+        "train.py": ["experiment=stylegan_faces_tiny", "weights=nan.pt", "run_dir=new", *SMALL_GAN],
+    }
+    done = run_script(command, *arguments[command], cwd=folder)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: nan.pt: its generator_ema has weights that are not finite (w_avg, synthesis.8x8.conv1.weight): it is "
+        "damaged or its training diverged\n",
+    )
+    assert not (folder / "new").exists()
+
+
+def test_images_of_a_folder_have_distances_and_path_lengths(folder):
+    arguments = ["checkpoint=bare.pt", *CATS, "output=cats"]
+    done = run_script("evaluate.py", *arguments, *FEW, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "faces_ppl_w_full" in done.stdout and "separability" not in done.stdout

@@ -1,0 +1,254 @@
+"""What each sampler's image must satisfy."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import CONFIGS, compose
+from dlcourse.engine.build import build
+from dlcourse.errors import UserError
+from dlcourse.images.tensors import to_pil_image
+from dlcourse.stylegan.sampling.interpolation import slerp
+from dlcourse.stylegan.sampling.layers import chart_of, energy_by_octave
+from dlcourse.stylegan.sampling.noise import cropped, noise_within
+from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.sheets import table, unique
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
+from generators import small_generator
+
+NAMES = sorted(path.stem for path in (CONFIGS / "sampler").glob("*.yaml"))
+SMALL = {
+    "edit": ["sampler.component_seeds=0-99"],
+    "grid": ["seeds=0-3", "singles=true"],
+    "interpolate": ["sampler.frames=2", "sampler.seconds=1", "sampler.stills=2"],
+    "layers": ["seeds=0-1"],
+    "mean_image": ["seeds=0-99", "sampler.pixel_samples=3"],
+    "mixing": ["seeds=0-1"],
+    "noise": ["seeds=0", "sampler.noise_seeds=0-4"],
+    "noise_walk": ["sampler.frames=4"],
+    "project": ["sampler.steps=3"],
+    "project_features": ["sampler.steps=2", "sampler.features.weights=orthogonal"],
+    "uncurated": ["sampler.rows=1"],
+}
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return small_generator()
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory, generator):
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    to_pil_image(Synthesizer(None, 1.0, None, 1).images(generator, parse_seeds(77))[0]).resize((50, 40)).save(path)
+    return path
+
+
+def sampler(name, *overrides, photo=None):
+    target = [f"target={photo}"] if name.startswith("project") else []
+    torch.manual_seed(0)  # as scripts/sample.py does: some features are drawn
+    overrides = [f"sampler={name}", "checkpoint=none", *target, *SMALL.get(name, []), *overrides]
+    return build(compose(*overrides, config_name="sample")["sampler"], "sampler")
+
+
+def pixels(result, name):
+    return np.asarray(result.singles[name]).astype(int)
+
+
+def test_the_glob_is_not_empty():
+    assert len(NAMES) >= 13 and set(SMALL) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
+    result, again = (sampler(name, photo=photo)(generator) for _ in range(2))
+    assert result.image.mode == "RGB" and min(result.image.size) >= 96
+    corners = [(0, 0), (result.image.width - 1, 0)]
+    assert {result.image.getpixel(corner) for corner in corners} == {(255, 255, 255)}
+    assert result.image.tobytes() == again.image.tobytes()
+    assert len({frame.size for frame in result.frames}) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sampler_draws_in_half_precision(name, generator, photo):
+    with torch.autocast("cpu", torch.bfloat16):
+        half = sampler(name, photo=photo)(generator)
+    full = sampler(name, photo=photo)(generator)
+    assert half.image.size == full.image.size
+    for key in full.singles.keys() if name != "noise" else ():  # whose map of deviations has a scale of its own
+        difference = np.abs(pixels(half, key) - pixels(full, key))
+        assert difference.mean() < 6, key
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "project_features"])
+def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
+    small = small_generator(resolution=8, num_classes=2)
+    one, other = (sampler(name, f"classes={number}", photo=photo)(small).image.tobytes() for number in (0, 1))
+    assert (one == other) == (name == "project")  # whose start, w_avg, knows no class
+
+
+def test_every_set_of_points_may_have_classes_of_its_own(photo):
+    small = small_generator(resolution=8, num_classes=2)
+    mixed = sampler("mixing", "seeds=[0@0,1@1]", "sampler.destinations={coarse:5@1,middle:null,fine:null}")(small)
+    assert "seed_5_of_class_1_coarse_of_seed_0_of_class_0" in mixed.singles
+    assert sampler("interpolate", "seeds=[0@0,0@1]", "sampler.space=z")(small).frames
+
+
+def test_no_grid_depends_on_how_its_seeds_are_written_or_accompanied(generator):
+    one, two = (sampler("grid", f"seeds={seeds}")(generator) for seeds in ("2-4", "[4,9]"))
+    assert np.array_equal(pixels(one, "seed_4"), pixels(two, "seed_4"))
+    assert one.image.size == sampler("grid", "seeds=[2,3,4]")(generator).image.size
+
+
+def test_uncurated_leaves_no_seed_out(generator):
+    result = sampler("uncurated", "seeds=5", "sampler.halvings=[0,1]")(generator)
+    sheet = np.asarray(result.singles["sheet"])
+    assert sheet.shape == (32, 48, 3)
+    grid = sampler("grid", "seeds=5-7")(generator)
+    assert np.array_equal(sheet[:, :32], np.asarray(grid.singles["seed_5"]))
+    halved = np.asarray(grid.singles["seed_7"]).reshape(16, 2, 16, 2, 3).mean((1, 3))
+    assert np.abs(sheet[16:, 32:] - halved).max() <= 1
+    with pytest.raises(UserError, match="seeds must be the first one alone"):
+        sampler("uncurated", "seeds=5-7")
+
+
+def test_mixing_an_empty_range_is_the_destination_and_the_full_one_the_source(generator):
+    ranges = "sampler.ranges={coarse: [2,2], middle: [0,8], fine: null}"
+    result = sampler("mixing", "seeds=0-1", ranges, "sampler.destinations={coarse: 5, middle: 6, fine: 7}")(generator)
+    whole = sampler("grid", "seeds=0-7", "truncation_psi=1")(generator)
+    for source in (0, 1):
+        assert np.array_equal(pixels(result, f"seed_5_coarse_of_seed_{source}"), pixels(whole, "seed_5"))
+        assert np.array_equal(pixels(result, f"seed_6_middle_of_seed_{source}"), pixels(whole, f"seed_{source}"))
+        fine = pixels(result, f"seed_7_fine_of_seed_{source}")
+        assert not np.array_equal(fine, pixels(whole, "seed_7"))
+    with pytest.raises(UserError, match="there is no range 'odd'; there are coarse, middle, fine"):
+        sampler("mixing", "+sampler.destinations.odd=3")(generator)
+
+
+def test_truncation_ends_in_the_image_and_in_the_mean(generator):
+    result = sampler("truncation", "seeds=0-1")(generator)
+    whole = sampler("grid", "seeds=0-1", "truncation_psi=1")(generator)
+    assert np.array_equal(pixels(result, "seed_1_psi_1"), pixels(whole, "seed_1"))
+    assert np.array_equal(pixels(result, "seed_0_psi_0"), pixels(result, "seed_1_psi_0"))
+    mean = pixels(result, "seed_1_psi_0")
+    distance = [np.abs(pixels(result, f"seed_1_psi_{psi}") - mean).mean() for psi in ("0.5", "0.7", "1")]
+    assert distance == sorted(distance) and distance[0] > 0
+    assert len(sampler("truncation", "truncation_psi=0.3").truncation_psi) == 1
+
+
+def test_the_mean_of_w_is_the_mean_and_its_file_can_be_drawn(generator, tmp_path):
+    result = sampler("mean_image")(generator)
+    w = Synthesizer(None, 1.0, None, 1).whole_styles(generator, parse_seeds("0-99"))
+    assert torch.allclose(result.found["w"], w.mean(0), atol=1e-5)
+    torch.save(result.found, tmp_path / "mean.pt")
+    drawn = sampler("grid", f"seeds={tmp_path / 'mean.pt'}", "truncation_psi=1")(generator)
+    assert np.array_equal(pixels(drawn, "mean"), pixels(result, "mean_w"))
+    grid = sampler("grid", "seeds=0-2", "truncation_psi=1")(generator)
+    mean = np.mean([pixels(grid, f"seed_{seed}") for seed in range(3)], axis=0)
+    assert np.abs(pixels(result, "mean_pixels") - mean).max() <= 1.01
+
+
+def test_the_deviation_is_that_of_the_variations(generator):
+    result = sampler("noise", "sampler.variations=5", "sampler.gain=1")(generator)
+    grey = np.stack([pixels(result, f"seed_0_noise_{seed}").mean(2) for seed in range(5)])
+    level = pixels(result, "seed_0_deviation").sum(2) / 3  # black to red to yellow to white
+    assert np.abs(grey.std(0) - level).max() < 1.2
+    assert grey.std(0).mean() > 0.5
+
+
+def test_noise_is_where_it_is_said_to_be(generator):
+    result = sampler("noise_components", "seeds=0")(generator)
+    whole = sampler("grid", "seeds=0", "truncation_psi=1")(generator)
+    assert np.array_equal(pixels(result, "seed_0_all_layers"), pixels(whole, "seed_0"))
+    kinds = [pixels(result, f"seed_0_{kind}") for kind in ("all_layers", "none", "fine", "coarse")]
+    assert all(not np.array_equal(one, other) for one in kinds for other in kinds if one is not other)
+    inside = noise_within(generator, [2, 5])
+    for layer, (own, stored) in enumerate(zip(inside, stored_noise(generator), strict=True)):
+        assert torch.equal(own, stored if 2 <= layer < 5 else torch.zeros_like(stored))
+
+
+def test_crops_stay_inside():
+    image = torch.arange(64.0).reshape(1, 8, 8).expand(3, -1, -1)
+    assert torch.equal(cropped(image, [0.25, 0.5, 0.5]), image[:, 4:8, 2:6])
+    assert cropped(image, [0, 0, 1]).shape == (3, 8, 8) and cropped(image, [0.99, 0.99, 0.01]).shape == (3, 1, 1)
+
+
+def test_slerp_goes_round_at_constant_speed():
+    x, y = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    assert torch.allclose(slerp(x, y, 0.25), 2 * torch.tensor([[math.cos(math.pi / 8), math.sin(math.pi / 8)]]))
+    first, last = torch.randn(2, 5, 16).unbind()
+    assert torch.equal(slerp(first, last, 0), first) and torch.equal(slerp(first, last, 1), last)
+    assert torch.allclose(slerp(first, 3 * first, 0.5), 2 * first, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", ["w", "z", "slerp"])
+def test_interpolation_begins_and_ends_with_the_images(space, generator):
+    made = sampler("interpolate", "seeds=[3,8]", f"sampler.space={space}")
+    draw_at = made.images_between(generator)
+    ends = Synthesizer(None, 0.7, None, 1).images(generator, parse_seeds([3, 8]))
+    assert torch.equal(draw_at(0, 1, 0), ends[0]) and torch.equal(draw_at(0, 1, 1.0), ends[1])
+    assert not torch.equal(draw_at(0, 1, 0.5), ends[0])
+    assert len(made(generator).frames) == 2 * 2
+    assert len(sampler("interpolate", "seeds=[3,8]", "sampler.loop=false")(generator).frames) == 2 + 1
+
+
+def test_the_noise_walk_is_closed_even_and_standard_normal(generator):
+    noise = sampler("noise_walk", "sampler.layers=fine").circle(generator)
+    assert all(torch.equal(*pair) for pair in zip(noise(0), noise(1), strict=True))
+    for layer, stored in enumerate(stored_noise(generator)):
+        assert torch.equal(noise(0.3)[layer], stored) == (layer < 6)
+    assert abs(float(torch.cat([one.flatten() for one in noise(0.3)[6:]]).std()) - 1) < 0.05
+    frames = [np.asarray(frame).astype(int) for frame in sampler("noise_walk", "sampler.frames=16")(generator).frames]
+    steps = [np.abs(one - other).mean() for one, other in zip(frames, frames[1:] + frames[:1], strict=True)]
+    assert max(steps) < 3 * np.median(steps) and min(steps) > 0
+
+
+def test_energy_by_octave_is_parsevals_and_knows_its_scale():
+    change = torch.randn(2, 3, 32, 32)
+    energy = energy_by_octave(change)
+    assert energy.shape == (2, 4)
+    assert torch.allclose(energy.sum(1).float(), change.square().mean((1, 2, 3)))
+    x = torch.arange(32) / 32 * 2 * math.pi
+    for periods, band in ((0, 0), (2, 0), (3, 1), (4, 1), (5, 2), (16, 3)):
+        wave = torch.cos(periods * x).expand(1, 3, 32, 32)
+        assert int(energy_by_octave(wave).argmax()) == band
+    with pytest.raises(UserError, match="no style changes the image"):
+        chart_of(torch.zeros(8, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "words"),
+    [
+        ("edit", "sampler.strengths=[0,1e30]", r"strengths must be in \[-100, 100\]"),
+        ("edit", "sampler.strengths=[0,inf]", r"sampler\.strengths\[1\] must be a finite number, got inf"),
+        ("grid", "truncation_psi=nan", r"truncation_psi must be a finite number, got nan"),
+        ("grid", "sampler.columns=0", "columns must be at least 1, got 0"),
+        ("interpolate", "seeds=3", "seeds must be at least two"),
+        ("interpolate", "sampler.space=q", "space must be one of w, z, slerp, got 'q'"),
+        ("interpolate", "sampler.seconds=0", r"seconds / frames must be in \[0.04, 60\]"),
+        ("layers", "seeds=3", "seeds must be at least two"),
+        ("mean_image", "sampler.pixel_samples=0", "pixel_samples must be at least 1"),
+        ("mean_image", "seeds=a.pt", "seeds must be numbers here"),
+        ("mixing", "sampler.destinations={coarse: null, middle: null, fine: null}", "destinations must name at least"),
+        ("noise", "sampler.crop=[0.5,0.5,0.6]", r"crop must be \[left, top, side\]"),
+        ("noise", "sampler.noise_seeds=1", "noise_seeds must be at least 2"),
+        ("noise", "sampler.variations=9", r"variations must be in \[0, 5\]"),
+        ("noise_walk", "sampler.noise_seeds=[1]", "noise_seeds must be two"),
+        ("truncation", "truncation_psi=[]", "truncation_psi must name at least one value"),
+        ("truncation", "truncation_psi=much", "truncation_psi must be"),
+    ],
+)
+def test_senseless_values_are_named(name, override, words):
+    with pytest.raises(UserError, match=words):
+        sampler(name, override)
+
+
+def test_a_table_keeps_rows_of_one_name_apart_and_large_images_within_bounds(monkeypatch):
+    assert unique(["a", "b", "a"]) == ["a (1)", "b", "a (2)"]
+    monkeypatch.setattr("dlcourse.stylegan.sampling.sheets.MOST_PIXELS", 10**6)
+    large = Image.new("RGB", (1200, 1200))
+    sheet = table("many", {(str(row), str(column)): large for row in range(8) for column in range(8)})
+    assert sheet.width * sheet.height < 2e6

@@ -1,0 +1,277 @@
+"""What StyleGAN's training task does with its networks."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from conftest import assert_same, compose, run_script
+from dlcourse.engine import checkpoint
+from dlcourse.engine.build import build
+from dlcourse.engine.runner import step_seed
+from dlcourse.errors import UserError
+
+TINY = [
+    "experiment=stylegan_faces",
+    "dataset.num_images=24",
+    "dataset.resolution=16",
+    "model.channel_max=8",
+    "model.z_dim=8",
+    "model.w_dim=8",
+    "task.growth.batch_size=8",
+    "task.growth.batch_sizes=null",
+    "optimizer.lr=2e-3",
+    "loss.penalty_weight=1",
+    "loss.d_reg_interval=4",
+    "task.growth.stable_images=24",
+    "task.growth.transition_images=24",
+    "task.channels_last=false",
+]
+
+
+def make(*overrides):
+    torch.manual_seed(0)
+    task = build(compose(*TINY, *overrides)["task"], "task")
+    task.setup(torch.device("cpu"))
+    return task
+
+
+def steps(task, first, last):
+    for step in range(first, last):
+        torch.manual_seed(step_seed(0, step))
+        metrics = task.step()
+    return metrics
+
+
+def state_of(task):
+    return copy.deepcopy({name: part.state_dict() for name, part in task.state().items()})
+
+
+def largest_difference(first, second):
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return max((one - other).abs().max().item() for one, other in pairs)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 5, 6])  # while 8x8 trains, in the fade, at its end, at 16x16
+def test_resumed_in_any_phase_to_the_last_bit(stop):
+    straight, first, second = make(), make(), make()
+    steps(straight, 0, 10)
+    steps(first, 0, stop)
+    for name, part in second.state().items():
+        part.load_state_dict(state_of(first)[name])
+    steps(second, stop, 10)
+    assert_same(state_of(straight), state_of(second))
+
+
+def test_it_grows_as_the_images_go_by():
+    task = make()
+    lods = [float(steps(task, step, step + 1)["progress/lod"]) for step in range(8)]
+    assert lods == pytest.approx([1, 1, 1, 1, 2 / 3, 1 / 3, 0, 0])
+
+
+def test_optimizers_forget_when_the_stage_changes_and_take_the_rate_of_the_resolution():
+    task = make("task.growth.lr_factors={16: 0.5}")
+    steps(task, 0, 3)
+    assert task.g_descent.optimizer.state
+    assert task.g_descent.lr() == task.d_descent.lr() == 2e-3
+    steps(task, 3, 4)  # 24 images: trained, at the next image the fade begins
+    assert not task.g_descent.optimizer.state and not task.d_descent.optimizer.state
+    steps(task, 4, 5)
+    assert task.g_descent.lr() == task.d_descent.lr() == 1e-3
+
+
+def test_blocks_that_are_not_computed_keep_their_weights():
+    task = make()
+    before = copy.deepcopy(task.generator.state_dict())
+    steps(task, 0, 3)
+    after = task.generator.state_dict()
+    above = [name for name in after if name.startswith(("synthesis.16x16", "synthesis.to_rgb_lod0"))]
+    assert above and all(torch.equal(after[name], before[name]) for name in above)
+    for name in ("synthesis.8x8.conv1.weight", "synthesis.to_rgb_lod1.weight", "synthesis.4x4.const.const"):
+        assert not torch.equal(after[name], before[name])
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_parts_of_a_minibatch_give_the_update_of_the_whole(reuse):
+    options = ["task.growth.initial_resolution=16", "loss.d_reg_interval=1", f"task.reuse_fakes={reuse}"]
+    whole, parts = (make(*options, f"task.gradient_accumulation_steps={count}") for count in (1, 2))
+    first, second = steps(whole, 0, 1), steps(parts, 0, 1)
+    for tag in ("gan/d_loss", "gan/g_loss", "gan/penalty", "gan/real_score"):
+        assert float(first[tag]) == pytest.approx(float(second[tag]), rel=1e-5)
+    gradients = zip(whole.d_descent.parameters, parts.d_descent.parameters, strict=True)
+    assert all(torch.allclose(one.grad, other.grad, atol=1e-6) for one, other in gradients if one.grad is not None)
+    assert torch.allclose(whole.generator.w_avg, parts.generator.w_avg, atol=1e-3)
+
+
+def test_each_update_leaves_the_other_network_alone():
+    task = make("task.growth.initial_resolution=16")
+    seen = []
+    original = task.d_descent.step
+
+    def step(*loss_fns):
+        before = copy.deepcopy(task.generator)
+        terms = original(*loss_fns)
+        seen.append(largest_difference(before, task.generator))
+        assert all(parameter.grad is None for parameter in task.generator.parameters())
+        return terms
+
+    task.d_descent.step = step
+    steps(task, 0, 1)
+    assert seen == [0.0]
+
+
+def test_the_penalty_is_taken_when_it_is_due_and_scaled_up():
+    rare, every = make("loss.d_reg_interval=3"), make("loss.d_reg_interval=1")
+    phase = rare.growth.phase(0)
+    torch.manual_seed(0)
+    (reals,), (latents,) = rare.next_reals(phase), rare.next_latents(phase)
+    fakes = torch.randn(8, 3, 8, 8)
+    terms = [task.discriminator_losses(phase, reals, latents, fakes) for task in (rare, every)]
+    extra = [(part["loss"] - part["adversarial"]).item() for part in terms]
+    assert extra[0] == pytest.approx(3 * extra[1], rel=1e-4) and extra[1] > 0
+    rare.d_descent.updates = 1
+    assert "penalty" not in rare.discriminator_losses(phase, reals, latents, fakes)
+
+
+def test_repeats_are_that_many_minibatches():
+    twice, once = make("task.minibatch_repeats=2"), make()
+    steps(twice, 0, 1)
+    steps(once, 0, 2)
+    assert twice.reals.samples_seen == once.reals.samples_seen == 16
+    assert twice.d_descent.updates == 2
+
+
+def test_something_of_the_discriminator_is_left_to_learn():
+    with pytest.raises(UserError, match=r"task.freeze_d must be in \[0, 2\] at 16 pixels, got 3"):
+        make("task.freeze_d=3")
+
+
+def test_frozen_resolutions_of_the_discriminator():
+    task = make("task.freeze_d=1", "task.growth.initial_resolution=16")
+    before = copy.deepcopy(task.discriminator.state_dict())
+    steps(task, 0, 2)
+    changed = {name for name, value in task.discriminator.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and not any(name.startswith(("16x16", "from_rgb_lod0")) for name in changed)
+
+
+def test_two_time_scales():
+    task = make("task.discriminator_lr_factor=4")
+    steps(task, 0, 1)
+    assert task.d_descent.lr() == 4 * task.g_descent.lr()
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge", "wgan_gp"])
+@pytest.mark.parametrize("augment", ["none", "diffaugment", "adaptive"])
+def test_every_loss_and_augmentation_trains(loss, augment):
+    task = make(f"loss={loss}", f"augment={augment}", "optimizer.lr=1e-3")
+    metrics = steps(task, 0, 5)
+    assert all(torch.isfinite(torch.as_tensor(float(value))) for value in metrics.values())
+
+
+def test_classes_are_learned_and_shown_one_after_the_other():
+    task = make("dataset.label=glasses", "dataset.num_classes=2")
+    steps(task, 0, 5)
+    (reals,) = task.next_reals(task.growth.phase(0))
+    assert reals[1].shape == (8, 2) and torch.equal(reals[1].sum(1), torch.ones(8))
+    assert task.visualize()["fakes"].shape == (16, 3, 16, 16)
+
+
+def test_a_data_set_with_classes_can_be_learned_without_them():
+    task = make("dataset.label=glasses")
+    assert task.next_reals(task.growth.phase(0))[0][1] is None
+
+
+def test_labels_that_do_not_fit_are_told():
+    with pytest.raises(UserError, match="num_classes must be 2 for label=glasses, or 0, got 3"):
+        make("dataset.label=glasses", "dataset.num_classes=3")
+
+
+def test_a_minibatch_that_cannot_be_divided_is_told_before_training():
+    with pytest.raises(ValueError, match="a minibatch of 8 images cannot be divided into 3 equal parts"):
+        make("task.gradient_accumulation_steps=3")
+
+
+def test_reals_are_mirrored_half_the_time():
+    task = make("task.growth.initial_resolution=16", "task.growth.batch_size=24", "task.mirror_augment=true")
+    phase = task.growth.phase(0)
+    task.reals = SimpleNamespace(take=lambda count: (torch.zeros(count, dtype=torch.int64),), samples_seen=0)
+    images = torch.cat([task.next_reals(phase)[0][0] for _ in range(10)])
+    whole = images[0]
+    straight = (images == whole).all(3).all(2).all(1)
+    flipped = (images == whole.flip(2)).all(3).all(2).all(1)
+    assert (straight | flipped).all()
+    assert 80 < straight.sum() < 160
+
+
+def test_previews_are_square_tables():
+    images = make().visualize()
+    assert {name: len(batch) for name, batch in images.items()} == {
+        "fakes": 16,
+        "mixing": 36,
+        "truncation": 36,
+        "reals": 16,
+    }
+
+
+def run(*overrides, cwd):
+    steps = ["runner.max_steps=2", "runner.log_every=1", "runner.num_threads=1"]
+    return run_script("train.py", *TINY, *steps, *overrides, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    done = run("run_dir=first", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_can_begin_with_the_networks_of_another(finished):
+    done = run("weights=first", "run_dir=second", "optimizer.lr=1e-30", cwd=finished)
+    assert done.returncode == 0, done.stderr
+    assert "first: discriminator, generator, generator_ema" in done.stderr
+    states = [checkpoint.load(checkpoint.newest(finished / name))["state"] for name in ("first", "second")]
+    for name in ("synthesis.4x4.conv.weight", "mapping.dense0.weight"):
+        assert torch.equal(states[0]["generator"][name], states[1]["generator"][name])
+    assert states[1]["reals"] == {"samples_seen": 16}
+    again = run_script("train.py", "resume=second", "runner.max_steps=3", "task.growth.batch_size=4", cwd=finished)
+    state = checkpoint.load(checkpoint.newest(finished / "second"))["state"]
+    assert state["reals"] == {"samples_seen": 20}
+    assert again.returncode == 0 and "discriminator, generator" not in again.stderr
+
+
+def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
+    saved = checkpoint.load(checkpoint.newest(finished / "first"))
+    del saved["state"]["discriminator"], saved["config"]["model"]["discriminator"]
+    checkpoint.save(finished / "generators.pt", 0, saved["config"], saved["state"])
+    done = run("weights=generators.pt", "run_dir=third", cwd=finished)
+    assert done.returncode == 0 and "generators.pt: generator, generator_ema" in done.stderr
+
+    done = run("weights=generators.pt", "model.discriminator.channel_max=4", "run_dir=fifth", cwd=finished)
+    assert done.returncode == 0  # it has an effect: the discriminator is not in the file
+    node = checkpoint.load(checkpoint.newest(finished / "fifth"))["config"]["model"]["discriminator"]
+    assert node["channel_max"] == 4
+
+
+@pytest.mark.parametrize("override", ["model.channel_max=4", "model.z_dim=32", "model.generator.w_dim=16"])
+def test_sizes_that_are_not_those_of_the_weights_are_refused(finished, override):
+    done = run("weights=first", override, "run_dir=fourth", cwd=finished)
+    assert done.returncode == 1 and not (finished / "fourth").exists()
+    assert done.stderr == (
+        f"error: {override}: plays no part with weights=first, whose networks are taken as they are; "
+        f"leave out {override.partition('=')[0]}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["weights=nowhere"], "nowhere: no such run folder or checkpoint file"),
+        (["weights=first", "dataset.resolution=8"], "networks of 16 pixels; set dataset.resolution=16, or cut them"),
+    ],
+)
+def test_weights_that_cannot_be_taken(finished, overrides, message):
+    done = run(*overrides, "run_dir=fourth", cwd=finished)
+    assert done.returncode == 1 and message in done.stderr
+    assert not (finished / "fourth").exists()
