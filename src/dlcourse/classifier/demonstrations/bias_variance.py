@@ -20,7 +20,7 @@ TITLE_HEIGHT = 60  # pixels
 
 def points(seed: int) -> Points:
     """200 training and 4000 test points on either side of a line."""
-    return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, jitter=0.0, seed=seed)
+    return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, input_noise_std=0.0, seed=seed)
 
 
 def fit(hidden: list[int], seed: int) -> Classification:
