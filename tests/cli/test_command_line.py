@@ -59,8 +59,9 @@ def own_folder(tmp_path, monkeypatch):
 def run_here(monkeypatch, *words, script=train, job=None):
     """What the script's job is given for these words, in this process; or let another job have it."""
     found = []
-    monkeypatch.setattr("sys.argv", [f"{script.__name__}.py", *words])
-    command_line.command(script.__name__, job or found.append, script.READS)
+    name = script.__name__.rpartition(".")[2]
+    monkeypatch.setattr("sys.argv", [f"{name}.py", *words])
+    command_line.command(name, job or found.append, script.READS)
     return found[0] if found else None
 
 
@@ -172,7 +173,7 @@ def test_every_key_that_the_configs_call_a_path_is_one():
 
 
 def test_a_path_that_looks_like_a_number_is_a_path(monkeypatch):
-    words = ["run_dir=2024", "resume=true", "weights=7", "content=1", "style=[1,2]", "model.weights=1e5"]
+    words = ["run_dir=2024", "resume=true", "init_from=7", "content=1", "style=[1,2]", "model.weights=1e5"]
     cfg = run_here(monkeypatch, "experiment=style_transfer_offline", *words)
     assert (cfg.run_dir, cfg.resume, cfg.init_from, cfg.content) == ("2024", "true", "7", "1")
     assert cfg.style == ["1", "2"] and cfg.model.weights == "1e5"
@@ -365,7 +366,7 @@ def test_a_key_of_another_task_reaches_its_resumed_run():
 
 def test_files_of_any_name_are_read_and_written_by_every_command(monkeypatch):
     def do(script, *words):
-        run_here(monkeypatch, *words, script=script, job=getattr(script, script.__name__))
+        run_here(monkeypatch, *words, script=script, job=getattr(script, script.__name__.rpartition(".")[2]))
 
     for name in ("Köln (1).jpg", "日本.jpg", "it's.jpg"):
         Image.linear_gradient("L").convert("RGB").resize((24, 20)).save(name)

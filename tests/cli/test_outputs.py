@@ -161,7 +161,7 @@ def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
 
 HYDRA = {  # script -> overrides, and where its work begins
     "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.load_generator"),
-    "find_lr": (["output=file/a.png"], "run_folders.build_classifier"),
+    "find_lr": (["output=file/a.png"], "dlcourse.cli.run_folders.build_classifier"),
     "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.datasets.image_folder.ImageFolder.levels"),
     "style_frames": (
         ["experiment=style_transfer_offline", "frames=.", "output=file/a"],
