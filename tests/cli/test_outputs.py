@@ -118,7 +118,7 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "animate": ("animate", {"run": FILE, "name": None, "output": FILE / "a.gif"}, "dlcourse.reports.animation.animate"),
     "sheet": ("make_sheet", {"runs": [], "output": FILE / "a.png"}, "dlcourse.reports.runs.find_runs"),
     "compare": ("compare", {"runs": [], "output": FILE}, "dlcourse.reports.runs.find_runs"),
-    "report": ("report", {"run": FILE, "output": FILE / "a"}, "report.load_task"),
+    "report": ("report", {"run": FILE, "output": FILE / "a"}, "dlcourse.cli.report.load_task"),
     "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.classifier.demonstrations.demonstrate"),
     "bundle_checkpoint": ("bundle", {"source": FILE, "target": FILE / "a.pt"}, "dlcourse.engine.checkpoint.load"),
     "export_checkpoint": (
