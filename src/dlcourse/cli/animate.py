@@ -1,4 +1,4 @@
-"""A run's images in motion."""
+"""Make an animation of the images of a run."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,6 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="An animation of a run's images, images/NAME_<step>.png, in the order of steps."
     )
@@ -37,5 +36,4 @@ def animate(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(animate, parse())

@@ -1,4 +1,4 @@
-"""A small checkpoint to hand on."""
+"""Make a small copy of a checkpoint to hand on: some networks, in half precision."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,6 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
     )
@@ -19,7 +18,7 @@ def parse() -> argparse.Namespace:
 
 
 def bundle(arguments: argparse.Namespace) -> None:
-    """Read, drop, round, write."""
+    """Write the named parts of the source's state, rounded to half precision, to the target."""
     from dlcourse.engine import checkpoint
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
@@ -44,5 +43,4 @@ def bundle(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(bundle, parse())

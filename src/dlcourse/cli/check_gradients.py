@@ -1,4 +1,4 @@
-"""Are a classifier's gradients right? python scripts/check_gradients.py experiment=NAME key=value ..."""
+"""Check the gradients of a classifier against finite differences."""
 
 from omegaconf import DictConfig
 
@@ -21,5 +21,4 @@ def check_gradients(cfg: DictConfig) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("check_gradients", check_gradients, READS)

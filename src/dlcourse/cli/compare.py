@@ -9,7 +9,6 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
     )
@@ -52,5 +51,4 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(compare, parse())

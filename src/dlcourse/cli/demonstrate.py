@@ -10,7 +10,6 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     width = max(map(len, SUMMARIES))
     parser = command_line.Parser(
         description="Draw the course's demonstrations and print what was measured.",
@@ -49,5 +48,4 @@ def draw(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(draw, parse())

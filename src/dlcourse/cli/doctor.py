@@ -1,4 +1,4 @@
-"""What does this machine offer, and does it compute? python scripts/doctor.py [--json]"""
+"""Describe this machine, and try some arithmetic on each of its devices."""
 
 import argparse
 import json
@@ -8,7 +8,6 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
     )
@@ -30,5 +29,4 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(report, parse())

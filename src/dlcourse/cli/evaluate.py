@@ -124,5 +124,4 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("evaluate", evaluate, READS)

@@ -1,4 +1,4 @@
-"""A StyleGAN for other programs."""
+"""Export a StyleGAN for other programs, as an official pickle or as ONNX."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,6 @@ TOLERANCE = 1e-4  # of the largest value, between ONNX's images and ours
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
         "read the file back and compare."
@@ -22,7 +21,7 @@ def parse() -> argparse.Namespace:
 
 
 def export_checkpoint(arguments: argparse.Namespace) -> None:
-    """Load, write, compare."""
+    """Load the networks, write them, read the file back and compare."""
     from dlcourse.engine import checkpoint
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
@@ -47,7 +46,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
 
 
 def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
-    """The official layout; every variable must come back to the last bit."""
+    """Write the official layout, read it back, and compare every variable to the last bit."""
     from dlcourse.errors import UserError
     from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop import load_pretrained
@@ -70,7 +69,7 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
 
 
 def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
-    """ONNX; the images must agree."""
+    """Write ONNX, run it, and compare its images with ours."""
     from dlcourse.errors import UserError
     from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop import onnx_export
@@ -90,5 +89,4 @@ WRITERS = {".pkl": write_pickle, ".onnx": write_onnx}
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(export_checkpoint, parse())

@@ -1,4 +1,4 @@
-"""Which learning rate? python scripts/find_lr.py experiment=NAME key=value ..."""
+"""Suggest a learning rate for a classifier, by a range test."""
 
 import sys
 from pathlib import Path
@@ -38,5 +38,4 @@ def find_lr(cfg: DictConfig) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("find_lr", find_lr, READS)

@@ -1,4 +1,4 @@
-"""The words of a command line, made ready for Hydra: in its order, paths quoted, keys of a resumed run let through."""
+"""Prepare the words of a command line for Hydra: options last, paths quoted, any key allowed where a run is resumed."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A StyleGAN v1 of any implementation as a checkpoint of ours."""
+"""Import a StyleGAN v1 of another implementation as a checkpoint of ours."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,6 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
@@ -60,5 +59,4 @@ def facts(network: Any) -> list[str]:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(import_checkpoint, parse())

@@ -40,5 +40,4 @@ def prepare_dataset(cfg: DictConfig) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("prepare_dataset", prepare_dataset, READS)

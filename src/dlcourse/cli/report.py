@@ -1,4 +1,4 @@
-"""What a trained classifier is worth and what ails it."""
+"""Report on a trained classifier: errors, bias and variance, confusion, highest losses, weights."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,6 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
     )
@@ -106,7 +105,7 @@ def set_up(task: Any, device: str, path: Path) -> None:
 
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:
-    """Errors, losses and calibration on the three sets, and the diagnosis."""
+    """Print errors, losses and calibration on the three sets, and the diagnosis of bias and variance."""
     from dlcourse.classifier.diagnosis import calibration_error, diagnose
 
     rows, errors = [["set", "samples", "error", "loss", "calibration error"]], {}
@@ -126,7 +125,7 @@ def print_errors(task: Any, arguments: argparse.Namespace) -> None:
 
 
 def print_details(task: Any, num_top: int) -> None:
-    """Confusion matrix, highest losses, weights."""
+    """Print the confusion matrix, the highest losses and the norms of the weights."""
     from dlcourse.classifier.diagnosis import top_losses, weight_norms
     from dlcourse.classifier.task import confusion_matrix
 
@@ -144,5 +143,4 @@ def print_details(task: Any, num_top: int) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(report, parse())

@@ -1,4 +1,4 @@
-"""A run that goes on: its config, with what is typed on top."""
+"""The config of a resumed run: its own, with the overrides of the command line."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Run folders: where they are, how they begin, go on and end."""
+"""Where a run's folder is, what must hold before it begins, and what is said when it ends early."""
 
 import contextlib
 import os
@@ -222,7 +222,7 @@ def way_on_told(run_dir: Path) -> Iterator[None]:
 
 
 def told(end: KeyboardInterrupt, run_dir: Path) -> str:
-    """What an interruption left."""
+    """The line that ends an interrupted run."""
     if isinstance(end, Interrupted) and end.step is not None:
         return f"{end}: checkpoint written; {way_on(run_dir)}"
     lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""

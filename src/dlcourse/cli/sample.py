@@ -81,5 +81,4 @@ def output_path(checkpoint_path: Path, config: dict) -> Path:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("sample", sample, READS)

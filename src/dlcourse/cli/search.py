@@ -187,7 +187,6 @@ def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) 
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     try:
         spanning, sys.argv[1:] = split(sys.argv[1:])
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The final images of several runs in one."""
+"""Lay out the final images of several runs in one sheet."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,6 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
     parser = command_line.Parser(
         description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
     )
@@ -46,5 +45,4 @@ def make_sheet(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.run(make_sheet, parse())

@@ -1,4 +1,4 @@
-"""A video in one style: python scripts/style_frames.py experiment=style_transfer_offline frames=F output=G style=B.jpg
+"""Paint the frames of a video in one style.
 
 F holds the frames as images (ffmpeg -i A.mp4 F/%05d.png); those in G become a video again by
 ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
@@ -107,5 +107,4 @@ def paint(runner: "Runner", task: "StyleTransfer", steps: int) -> float:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("style_frames", style_frames, READS)

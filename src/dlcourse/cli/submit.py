@@ -45,7 +45,7 @@ class Job:
 
 
 def submit(arguments: argparse.Namespace) -> None:
-    """Send the job."""
+    """Send the job to the cluster, or start it here with --cluster local."""
     try:
         import submitit
     except ImportError:
@@ -70,7 +70,6 @@ def submit(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="as for scripts/train.py")
     parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: here, for a try")

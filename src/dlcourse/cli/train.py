@@ -100,5 +100,4 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
 
 
 def main() -> None:
-    """Run the command with this process's command line."""
     command_line.command("train", train, READS)
