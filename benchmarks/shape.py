@@ -3,12 +3,13 @@
     python benchmarks/shape.py [CHECKOUT]
 
 Counts, in this checkout or another: modules that lie flat in src/dlcourse, imports that cross its folders, lines, and
-the lines of the functions of src/dlcourse that a training of two steps calls, for each of the three systems, with the
+the lines of the functions that a training of two steps calls, for each of the three systems, with the
 share that lies outside of the folders of networks, losses, tasks and data ("machinery").
 """
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ called = {}
 def note(frame, event, argument):
     code = frame.f_code
     is_function = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
-    if event == "call" and is_function and "/src/dlcourse/" in code.co_filename:
+    if event == "call" and is_function and ("/src/dlcourse/" in code.co_filename or "/scripts/" in code.co_filename):
         called[code.co_filename, code.co_firstlineno] = max(code.co_firstlineno, *(x for *_, x in code.co_lines() if x))
 def write():
     sys.setprofile(None)
@@ -60,7 +61,7 @@ def imports(package: Path) -> list[tuple[str, str]]:
 
 
 def called(checkout: Path, overrides: str) -> list[tuple[Path, int]]:
-    """The files, in src/dlcourse, of the functions that a training calls, each with the function's lines."""
+    """The files, as seen from src/dlcourse, of the functions that a training calls, with the function's lines."""
     with tempfile.TemporaryDirectory() as folder:
         words = [*overrides.split(), "runner.max_steps=2", "device=cpu", "run_dir=run"]
         command = [sys.executable, "-c", TRACED, str(checkout / "scripts" / "train.py"), *words]
@@ -68,7 +69,7 @@ def called(checkout: Path, overrides: str) -> list[tuple[Path, int]]:
         subprocess.run(command, cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
         rows = json.loads(Path(folder, "called.json").read_text())
     package = checkout / "src" / "dlcourse"
-    return [(Path(name).relative_to(package), last - first + 1) for name, first, last in rows]
+    return [(Path(os.path.relpath(name, package)), last - first + 1) for name, first, last in rows]
 
 
 def main() -> None:

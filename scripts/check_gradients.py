@@ -1,26 +1,9 @@
 """Are a classifier's gradients right? python scripts/check_gradients.py experiment=NAME key=value ..."""
 
-import command_line
+from dlcourse.cli.start import begin
 
-from omegaconf import DictConfig
-
-import run_folders
-from dlcourse.files.terminal import say
-
-READS = ("check", "task", "runner", "run_dir", "resume", "seed")
-
-
-def check_gradients(cfg: DictConfig) -> None:
-    """Print a line per tensor; a wrong gradient is an error."""
-    from dlcourse.classifier.gradient_check import check_agreement, table
-    from dlcourse.engine.build import build
-
-    check = build(command_line.plain(cfg)["check"], "check")
-    _, task = run_folders.build_classifier(cfg)
-    comparisons = check(task)
-    say(*table(comparisons))
-    check_agreement(comparisons)
-
-
+begin()
 if __name__ == "__main__":
-    command_line.command("check_gradients", check_gradients, READS)
+    from dlcourse.cli.check_gradients import main
+
+    main()

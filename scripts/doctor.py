@@ -1,34 +1,9 @@
 """What does this machine offer, and does it compute? python scripts/doctor.py [--json]"""
 
-import command_line
+from dlcourse.cli.start import begin
 
-import argparse
-import json
-
-from dlcourse.files.terminal import say
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = command_line.Parser(
-        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
-
-
-def report(arguments: argparse.Namespace) -> None:
-    """Print what was found; a device that does not compute is an error."""
-    try:
-        from dlcourse.reports import doctor
-    except (ImportError, OSError) as error:
-        command_line.fail(f"torch cannot be loaded: {error}")
-    findings = doctor.examine()
-    say(*(json.dumps(findings, indent=2).splitlines() if arguments.json else doctor.describe(findings)))
-    broken = [f"{check['device']}: {check['problem']}" for check in findings["devices"] if check["problem"]]
-    if broken:
-        command_line.fail("; ".join(broken))
-
-
+begin()
 if __name__ == "__main__":
-    command_line.run(report, parse())
+    from dlcourse.cli.doctor import main
+
+    main()

@@ -1,44 +1,9 @@
 """Decode your images for StyleGAN, and look at them: python scripts/prepare_dataset.py dataset.root=FOLDER_OR_ZIP"""
 
-import command_line
+from dlcourse.cli.start import begin
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from omegaconf import DictConfig
-
-from dlcourse.files.terminal import say
-from memory_told import memory_told
-
-if TYPE_CHECKING:
-    from dlcourse.datasets.contact_sheet import ContactSheet
-
-READS = ("sheet", "dataset", "output")
-
-
-@memory_told("a smaller dataset.resolution or fewer images")
-def prepare_dataset(cfg: DictConfig) -> None:
-    """Decode into the cache, print what there is, and write the contact sheet."""
-    from dlcourse.datasets.image_folder import ImageFolder
-    from dlcourse.engine.build import build, locate
-    from dlcourse.errors import UserError
-    from dlcourse.files import outputs
-    from dlcourse.images.files import WRITERS, save_image
-
-    config = command_line.plain(cfg)
-    output = Path(config["output"])
-    outputs.check_file(output, f"output={output}", WRITERS)
-    if locate(config["dataset"]["_target_"], "dataset") is not ImageFolder:
-        raise UserError("dataset: there are no files to be prepared; give dataset=image_folder")
-    sheet: ContactSheet = build(config["sheet"], "sheet")(build(config["dataset"], "dataset"))
-    try:
-        for line in sheet.summary():
-            say(line)
-        save_image(sheet.draw(), output)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error
-    say(output)
-
-
+begin()
 if __name__ == "__main__":
-    command_line.command("prepare_dataset", prepare_dataset, READS)
+    from dlcourse.cli.prepare_dataset import main
+
+    main()

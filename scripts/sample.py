@@ -1,85 +1,9 @@
 """Draw images from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
 
-import command_line
+from dlcourse.cli.start import begin
 
-import re
-from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig
-
-from dlcourse.errors import UserError
-from dlcourse.files.terminal import say
-from memory_told import memory_told
-
-READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
-
-
-@memory_told("fewer seeds or a smaller batch_size")
-def sample(cfg: DictConfig) -> None:
-    """Let the sampler draw with the averaged generator of the checkpoint."""
-    import torch
-
-    from dlcourse.engine import checkpoint
-    from dlcourse.engine.build import build
-    from dlcourse.engine.device import keep_freed_memory
-    from dlcourse.engine.runner import autocast, find_device
-    from dlcourse.stylegan.interop import load_generator
-    from dlcourse.stylegan.networks.synthesis import constant_weights
-    from dlcourse.stylegan.sampling.result import check_output, save
-
-    keep_freed_memory()  # image after image needs the same
-    config = command_line.plain(cfg)
-    for key in ("singles", "compile"):
-        if type(config[key]) is not bool:
-            raise UserError(f"{key} must be true or false, got {'null' if config[key] is None else config[key]}")
-    try:
-        device = find_device(config["device"])
-        precision = autocast(device, config["precision"])
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    sampler = build(config["sampler"], "sampler")
-    path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
-    output = output_path(path, config)
-    check_output(sampler, output, config["singles"], [path, *files_in(config["sampler"])])
-    generator = load_generator(path)[0].requires_grad_(False)
-    torch.backends.cudnn.deterministic = True  # the same command draws the same image, on a GPU too
-    torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
-    generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
-    if config["compile"]:
-        generator.synthesis.compile(mode="reduce-overhead")
-    torch.manual_seed(0)  # images have their seeds; this is for features of VGG without downloaded weights
-    with constant_weights(generator), precision:
-        result = sampler(generator)
-    for written in save(result, output, config["singles"]):
-        say(written)
-
-
-def files_in(node: Any) -> list[Path]:
-    """The files that a sampler's config names: its target, w in files among its seeds, tables."""
-    if isinstance(node, str):
-        return [Path(word.strip()) for word in (node, *node.split(",")) if word and Path(word.strip()).is_file()]
-    parts = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
-    return [path for part in parts for path in files_in(part)]
-
-
-def output_path(checkpoint_path: Path, config: dict) -> Path:
-    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, or in samples/ here.
-
-    Nothing that is there already is replaced, unless `output` names it.
-    """
-    from dlcourse.files import outputs
-    from dlcourse.reports.runs import results_folder
-
-    output = config["output"]
-    if output is not None and not (str(output).endswith("/") or Path(output).is_dir()):
-        return Path(output)
-    sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
-    what = {"": Path(config["target"] or "").stem, "seeds": config["seeds"], "psi": config["truncation_psi"]}
-    words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]
-    folder = Path(output or results_folder(checkpoint_path, "samples"))
-    return outputs.unused(folder / f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png")
-
-
+begin()
 if __name__ == "__main__":
-    command_line.command("sample", sample, READS)
+    from dlcourse.cli.sample import main
+
+    main()

@@ -1,50 +1,9 @@
 """The final images of several runs in one: python scripts/sheet.py RUNS... [--rows KEY] [--columns KEY] [--inputs]"""
 
-import command_line
+from dlcourse.cli.start import begin
 
-import argparse
-from pathlib import Path
-
-from dlcourse.files.terminal import say
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = command_line.Parser(
-        description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
-    )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
-    parser.add_argument("--name", help="which images, images/NAME_<step>.png (default: the only kind there is)")
-    parser.add_argument("--rows", metavar="KEY", help="such as objective.content_weight")
-    parser.add_argument("--columns", metavar="KEY", help="such as dataset.style_size")
-    parser.add_argument(
-        "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="(default: %(default)s)"
-    )
-    parser.add_argument("--height", type=int, default=256, help="of each image, pixels (default: %(default)s)")
-    parser.add_argument("--inputs", action="store_true", help="the content and style image of style transfer, too")
-    return parser.parse_args()
-
-
-def make_sheet(arguments: argparse.Namespace) -> None:
-    """Read the runs, put their images in a table and write it."""
-    from dlcourse.errors import UserError
-    from dlcourse.files import outputs
-    from dlcourse.images.figures import save
-    from dlcourse.images.tables import draw
-    from dlcourse.images.tensors import to_tensor
-    from dlcourse.reports import sheet
-    from dlcourse.reports.runs import find_runs
-
-    if arguments.output.suffix.lower() != ".png":
-        raise UserError(f"--output {arguments.output}: the name of a sheet must end in .png")
-    outputs.check_file(arguments.output, f"--output {arguments.output}")
-    runs = find_runs(arguments.runs)
-    table = sheet.arrange(runs, arguments.rows, arguments.columns)
-    tables = [sheet.inputs(runs)] if arguments.inputs else []
-    image = draw([*tables, sheet.final_images(table, arguments.name)], arguments.height)
-    save(to_tensor(image)[None], arguments.output)
-    say(arguments.output)
-
-
+begin()
 if __name__ == "__main__":
-    command_line.run(make_sheet, parse())
+    from dlcourse.cli.sheet import main
+
+    main()

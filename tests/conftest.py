@@ -2,7 +2,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: threads cost more than they bring
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the commands do: see scripts/process_start.py
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the commands do: see scripts/start.py
 
 import gc
 import re

@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-import demonstrate
 from conftest import ROOT, run_script
 from dlcourse.classifier import demonstrations
 from dlcourse.classifier.demonstrations import (
@@ -23,6 +22,7 @@ from dlcourse.classifier.demonstrations import (
     softmax,
 )
 from dlcourse.classifier.mlp import ACTIVATIONS
+from dlcourse.cli import demonstrate
 from dlcourse.engine.schedules import Schedule
 from dlcourse.images.figures import save
 
@@ -205,7 +205,7 @@ def test_help_names_the_demonstrations_without_torch(tmp_path):
         "finally: print('TORCH' if 'torch' in sys.modules else 'LIGHT')"
     )
     command = [sys.executable, "-c", code, str(ROOT / "scripts" / "demonstrate.py"), "--help"]
-    environment = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'scripts'}", "PATH": ""}
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": ""}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0 and done.stdout.strip().endswith("LIGHT"), done.stderr
     assert all(name in done.stdout for name in SUMMARIES)

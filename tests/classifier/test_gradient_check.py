@@ -247,23 +247,14 @@ import runpy, sys
 from dlcourse.classifier.task import Classification
 right = Classification.losses
 Classification.losses = lambda self, *batch: {"loss": right(self, *batch)["loss"] + self.weights[0].detach().sum()}
-sys.path.insert(0, sys.argv[1])
-sys.argv = sys.argv[2:]
+sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 def test_the_command_names_the_wrong_tensor(tmp_path):
-    scripts = ROOT / "scripts"
-    command = [
-        sys.executable,
-        "-c",
-        PLANT,
-        scripts,
-        scripts / "check_gradients.py",
-        "model.hidden=[3]",
-        "max_entries=3",
-    ]
+    script = ROOT / "scripts" / "check_gradients.py"
+    command = [sys.executable, "-c", PLANT, script, "model.hidden=[3]", "max_entries=3"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "error: wrong gradient of network.layers.0.weight\n"

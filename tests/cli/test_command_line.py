@@ -1,7 +1,5 @@
 """What is typed is what counts: paths of any name, resume, options anywhere, keys that nothing reads."""
 
-import command_line
-
 import random
 import re
 import shlex
@@ -13,19 +11,22 @@ import yaml
 from omegaconf import OmegaConf
 from PIL import Image
 
-import find_lr
-import hydra_words
-import path_overrides
-import prepare_dataset
-import resuming
-import sample
-import search
-import style_frames
-import train
 from conftest import CONFIGS, run_script
+from dlcourse.cli import (
+    command_line,
+    find_lr,
+    hydra_words,
+    path_overrides,
+    prepare_dataset,
+    resuming,
+    sample,
+    search,
+    style_frames,
+    train,
+)
+from dlcourse.cli.unread_keys import check_read, reached_from
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
-from unread_keys import check_read, reached_from
 
 NAMES = [
     "Köln (1).jpg",
@@ -58,8 +59,9 @@ def own_folder(tmp_path, monkeypatch):
 def run_here(monkeypatch, *words, script=train, job=None):
     """What the script's job is given for these words, in this process; or let another job have it."""
     found = []
-    monkeypatch.setattr("sys.argv", [f"{script.__name__}.py", *words])
-    command_line.command(script.__name__, job or found.append, script.READS)
+    name = script.__name__.rpartition(".")[2]
+    monkeypatch.setattr("sys.argv", [f"{name}.py", *words])
+    command_line.command(name, job or found.append, script.READS)
     return found[0] if found else None
 
 
@@ -171,7 +173,7 @@ def test_every_key_that_the_configs_call_a_path_is_one():
 
 
 def test_a_path_that_looks_like_a_number_is_a_path(monkeypatch):
-    words = ["run_dir=2024", "resume=true", "weights=7", "content=1", "style=[1,2]", "model.weights=1e5"]
+    words = ["run_dir=2024", "resume=true", "init_from=7", "content=1", "style=[1,2]", "model.weights=1e5"]
     cfg = run_here(monkeypatch, "experiment=style_transfer_offline", *words)
     assert (cfg.run_dir, cfg.resume, cfg.init_from, cfg.content) == ("2024", "true", "7", "1")
     assert cfg.style == ["1", "2"] and cfg.model.weights == "1e5"
@@ -202,7 +204,7 @@ def test_words_that_make_no_command_line_are_refused_with_the_cure(words, said):
         ("optimizer.lr=größer", """if the value is a text, quote it: 'optimizer.lr="größer"'"""),
         ("optimizer=nope", "optimizer=nope: no such choice; optimizer is one of adam, adam_pixels, adamw"),
         ("content=A.jpg", "content=A.jpg: content plays no part here; it is for style transfer, as in experiment="),
-        ("weights=7", "weights=7: weights is for StyleGAN, as in experiment=stylegan_faces_tiny"),
+        ("init_from=7", "init_from=7: it is for StyleGAN, as in experiment=stylegan_faces_tiny"),
         ("resume=true", "resume=true: not a run; there is no such folder"),
         ("optimizer=null", "optimizer=null: no such choice; optimizer is one of adam, adam_pixels"),
         ("optimizer=5", "optimizer=5: no such choice; optimizer is one of adam, adam_pixels"),
@@ -291,7 +293,7 @@ def test_the_runs_of_a_sweep_do_not_write_one_file(word):
 
 
 def test_null_asks_for_nothing(monkeypatch):
-    cfg = run_here(monkeypatch, "content=null", "weights=null", "resume=${oc.env:NO_SUCH_RUN,null}", "seed=3")
+    cfg = run_here(monkeypatch, "content=null", "init_from=null", "resume=${oc.env:NO_SUCH_RUN,null}", "seed=3")
     assert cfg.seed == 3 and cfg.resume is None
 
 
@@ -364,7 +366,7 @@ def test_a_key_of_another_task_reaches_its_resumed_run():
 
 def test_files_of_any_name_are_read_and_written_by_every_command(monkeypatch):
     def do(script, *words):
-        run_here(monkeypatch, *words, script=script, job=getattr(script, script.__name__))
+        run_here(monkeypatch, *words, script=script, job=getattr(script, script.__name__.rpartition(".")[2]))
 
     for name in ("Köln (1).jpg", "日本.jpg", "it's.jpg"):
         Image.linear_gradient("L").convert("RGB").resize((24, 20)).save(name)

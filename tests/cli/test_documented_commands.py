@@ -187,7 +187,7 @@ def test_keys_that_are_named_are_there():
     groups = {path.name for path in (ROOT / "configs").iterdir() if path.is_dir()} | {"search", "sequence"}
     named = rf"(?<![\w./+-])((?:{'|'.join(groups)})(?:\.[a-z_0-9]+)+)(?![\w(/])"
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").rglob("*.yaml")]
-    helps = re.findall(r".*help=.*", "\n".join(path.read_text() for path in (ROOT / "scripts").glob("*.py")))
+    helps = re.findall(r".*help=.*", "\n".join(path.read_text() for path in (ROOT / "src/dlcourse/cli").glob("*.py")))
     found = set(re.findall(named, "\n".join([*(path.read_text() for path in pages), *helps])))
     found = {key for key in found if not key.endswith((".db", ".json", ".png", ".py"))}
     assert len(found) > 80 and found <= known, found - known

@@ -11,8 +11,8 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
-import train
 from conftest import CONFIGS, assert_same, small_overrides
+from dlcourse.cli import train
 from dlcourse.engine import checkpoint
 
 CHECKPOINT_EVERY = 7

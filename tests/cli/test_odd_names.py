@@ -1,7 +1,5 @@
 """Names that no encoding, number or file system foresaw: of files and folders, and keys as a person types them."""
 
-import command_line
-
 import json
 
 import pytest
@@ -9,8 +7,7 @@ import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import resuming
-import run_folders
+from dlcourse.cli import command_line, resuming, run_folders
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import find_runs, read_config

@@ -93,7 +93,7 @@ def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
     ],
 )
 def test_a_sampler_looks_before_it_draws(overrides, words, here, monkeypatch):
-    sample = importlib.import_module("sample")
+    sample = importlib.import_module("dlcourse.cli.sample")
     monkeypatch.setattr("dlcourse.stylegan.interop.load_generator", refuse_to_work)
     monkeypatch.setattr("dlcourse.engine.checkpoint.newest", lambda path: path)
     cfg = OmegaConf.create(compose("checkpoint=faces.pt", *overrides, config_name="sample"))
@@ -118,7 +118,7 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "animate": ("animate", {"run": FILE, "name": None, "output": FILE / "a.gif"}, "dlcourse.reports.animation.animate"),
     "sheet": ("make_sheet", {"runs": [], "output": FILE / "a.png"}, "dlcourse.reports.runs.find_runs"),
     "compare": ("compare", {"runs": [], "output": FILE}, "dlcourse.reports.runs.find_runs"),
-    "report": ("report", {"run": FILE, "output": FILE / "a"}, "report.load_task"),
+    "report": ("report", {"run": FILE, "output": FILE / "a"}, "dlcourse.cli.report.load_task"),
     "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.classifier.demonstrations.demonstrate"),
     "bundle_checkpoint": ("bundle", {"source": FILE, "target": FILE / "a.pt"}, "dlcourse.engine.checkpoint.load"),
     "export_checkpoint": (
@@ -132,7 +132,7 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
 @pytest.mark.parametrize("script", ARGPARSE)
 def test_a_report_looks_before_it_reads(script, here, monkeypatch):
     function, arguments, work = ARGPARSE[script]
-    module = importlib.import_module(script)
+    module = importlib.import_module(f"dlcourse.cli.{script}")
     monkeypatch.setattr(work, refuse_to_work)
     monkeypatch.setattr("dlcourse.reports.animation.images_of", lambda run, name: ("map", {}))
     with pytest.raises(UserError, match=IN_A_FILE):
@@ -146,7 +146,7 @@ def test_a_report_looks_before_it_reads(script, here, monkeypatch):
 def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
     monkeypatch.setattr("dlcourse.stylegan.interop.load_pretrained", refuse_to_work)
     with pytest.raises(UserError, match=words):
-        importlib.import_module("import_checkpoint").import_checkpoint(
+        importlib.import_module("dlcourse.cli.import_checkpoint").import_checkpoint(
             Namespace(source=[FILE], target=Path(target), resolution=None)
         )
 
@@ -154,12 +154,14 @@ def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
 def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
     monkeypatch.setattr("dlcourse.engine.checkpoint.load", refuse_to_work)
     with pytest.raises(UserError, match=r"^folder/\.\./file: is what is read here"):
-        importlib.import_module("bundle_checkpoint").bundle(Namespace(source=FILE, target=Path("folder/../file")))
+        importlib.import_module("dlcourse.cli.bundle_checkpoint").bundle(
+            Namespace(source=FILE, target=Path("folder/../file"))
+        )
 
 
 HYDRA = {  # script -> overrides, and where its work begins
     "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.load_generator"),
-    "find_lr": (["output=file/a.png"], "run_folders.build_classifier"),
+    "find_lr": (["output=file/a.png"], "dlcourse.cli.run_folders.build_classifier"),
     "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.datasets.image_folder.ImageFolder.levels"),
     "style_frames": (
         ["experiment=style_transfer_offline", "frames=.", "output=file/a"],
@@ -171,7 +173,7 @@ HYDRA = {  # script -> overrides, and where its work begins
 @pytest.mark.parametrize("script", HYDRA)
 def test_a_command_looks_before_it_works(script, here, monkeypatch):
     overrides, work = HYDRA[script]
-    module = importlib.import_module(script)
+    module = importlib.import_module(f"dlcourse.cli.{script}")
     monkeypatch.setattr(work, refuse_to_work)
     cfg = OmegaConf.create(compose(*overrides, config_name=script))
     with pytest.raises(UserError, match=IN_A_FILE):
@@ -179,7 +181,7 @@ def test_a_command_looks_before_it_works(script, here, monkeypatch):
 
 
 def test_a_search_looks_before_its_first_trial(here, monkeypatch):
-    search = importlib.import_module("search")
+    search = importlib.import_module("dlcourse.cli.search")
     monkeypatch.setattr("dlcourse.search.study.open_study", refuse_to_work)
     settings = build(compose("search.folder=file/a", config_name="search")["search"], "search")
     with pytest.raises(UserError, match=re.escape("search.folder=file/a: cannot be written (file is a file")):

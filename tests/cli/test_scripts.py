@@ -235,7 +235,7 @@ def test_help_and_cfg_answer_without_torch(script, tmp_path):
     )
     for option in (["--help"], ["--cfg", "job"]):
         command = [sys.executable, "-c", code, str(ROOT / "scripts" / script), *option]
-        environment = {"PYTHONPATH": str(ROOT / "scripts"), "PATH": ""}
+        environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": ""}
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip().endswith("LIGHT")

@@ -1,7 +1,5 @@
 """Signals, closed terminals and pipes that nobody reads: a run loses nothing, and a command ends in a line."""
 
-import process_start
-
 import contextlib
 import errno
 import json
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, assert_same, run_script
+from dlcourse.cli import start
 from dlcourse.engine import checkpoint
 from dlcourse.engine.signals import Interrupted
 from dlcourse.engine.standard_streams import Output
@@ -155,7 +154,7 @@ def test_ctrl_c_waits_for_the_end_of_an_import_that_would_catch_it(tmp_path):
         "print('whole')"
     )
     code = (
-        f"import sys; sys.path[:0] = [{str(ROOT / 'scripts')!r}, '.']; import process_start; process_start.begin()\n"
+        f"import sys; sys.path[:0] = [{str(ROOT / 'src')!r}, '.']; from dlcourse.cli import start; start.begin()\n"
         "import half, time; time.sleep(60)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)
@@ -164,7 +163,7 @@ def test_ctrl_c_waits_for_the_end_of_an_import_that_would_catch_it(tmp_path):
 
 def test_a_signal_that_cannot_be_raised_ends_the_command_too(tmp_path):
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import process_start; process_start.begin()\n"
+        f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); from dlcourse.cli import start; start.begin()\n"
         "import os, signal\n"
         "class Part:\n    def __del__(self): os.kill(os.getpid(), signal.SIGTERM); [0 for _ in range(9)]\n"
         "Part(); print('goes on')"
@@ -188,7 +187,7 @@ def test_threads_wait_without_spinning_unless_the_user_says_how(monkeypatch, giv
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    process_start.set_defaults_of_torch()
+    start.set_defaults_of_torch()
     assert os.environ.get("GOMP_SPINCOUNT") == expected
 
 

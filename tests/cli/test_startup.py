@@ -1,6 +1,5 @@
 """Nothing is imported that a command does not need: a run waits for neither Matplotlib nor torchvision."""
 
-import os
 import subprocess
 import sys
 
@@ -18,8 +17,7 @@ HEAVY = {"matplotlib", "torchvision", "scipy", "sklearn", "pandas", "tensorflow"
 
 def modules_after(*arguments, cwd):
     command = [sys.executable, "-c", CODE, str(ROOT / "scripts" / "train.py"), *arguments]
-    path = os.pathsep.join(filter(None, [str(ROOT / "scripts"), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 

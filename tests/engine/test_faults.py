@@ -11,9 +11,8 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
 
-import memory_told
-import run_folders
 from conftest import assert_same, run_script
+from dlcourse.cli import memory_told, run_folders
 from dlcourse.engine import checkpoint, runner
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError

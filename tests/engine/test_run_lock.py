@@ -5,8 +5,8 @@ import shutil
 import hydra
 import pytest
 
-import train
 from conftest import CONFIGS
+from dlcourse.cli import train
 from dlcourse.engine import run_lock
 from dlcourse.engine.run_lock import locked
 from dlcourse.errors import UserError

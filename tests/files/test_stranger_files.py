@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import resuming
 from attacks import MEGABYTE, packed, refused
 from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.cli import resuming
 from dlcourse.datasets import sources
 from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint

@@ -1,13 +1,12 @@
 """What files say is shown on one line, and a terminal does not obey it."""
 
-import command_line
-
 import io
 import sys
 from pathlib import Path
 
 import pytest
 
+from dlcourse.cli import command_line
 from dlcourse.files import terminal
 from dlcourse.files.terminal import aligned, printable, say
 

@@ -24,7 +24,7 @@ QUICK = [(name, kind) for name, limit in LIMITS.items() for kind, one in limit.w
 
 def measure(*options: str) -> dict[str, dict[str, Measured]]:
     """What becomes of every file, where no reader can get more than its limit."""
-    here = {"PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), *sys.path]), "MALLOC_ARENA_MAX": "1"}
+    here = {"PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "1"}
     command = [sys.executable, str(ROOT / "tests" / "support" / "limits.py"), "--limited", *options]
     done = subprocess.run(command, env=os.environ | here, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr

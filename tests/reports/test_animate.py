@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-import animate as script
 from conftest import run_script
+from dlcourse.cli import animate as script
 from dlcourse.errors import UserError
 from dlcourse.reports import animation
 from dlcourse.reports.animation import HOLD, animate, images_of, thin_out

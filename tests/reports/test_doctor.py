@@ -9,8 +9,8 @@ import sys
 import pytest
 import torch
 
-import doctor as script
 from conftest import ROOT, run_script
+from dlcourse.cli import doctor as script
 from dlcourse.reports import doctor
 from dlcourse.reports.doctor import Driver, diagnose, parse_driver, read_driver
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-import report
 from conftest import run_script
 from dlcourse.classifier.diagnosis import calibration_error, diagnose, top_losses, weight_norms
+from dlcourse.cli import report
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file

@@ -4,9 +4,9 @@ import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from dlcourse.cli.search import space_of, split
 from dlcourse.errors import UserError
 from dlcourse.search.space import Choice, Interval, Range, narrow
-from search import space_of, split
 
 SPACE = {"lr": Interval(1e-5, 1e-1, log=True), "width": Range(16, 128, 16, log=False), "kind": Choice(("a", "b"))}
 

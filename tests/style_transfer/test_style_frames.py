@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-import style_frames
 from conftest import CONFIGS, VGG_FILE, compose, run_script
+from dlcourse.cli import style_frames
 from dlcourse.engine.build import build
 from dlcourse.engine.runner import Runner
 from dlcourse.errors import UserError

@@ -10,11 +10,8 @@ import torch
 from omegaconf import OmegaConf
 from PIL import Image
 
-import animate
-import export_checkpoint
-import import_checkpoint
-import run_folders
 from conftest import compose, run_script
+from dlcourse.cli import animate, export_checkpoint, import_checkpoint, run_folders
 from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
@@ -128,7 +125,7 @@ def test_a_training_begins_with_networks_of_anybody(tmp_path):
 )
 def test_networks_for_other_data_are_refused_before_anything_is_made(tmp_path, changes, overrides, message):
     path = own_file(tmp_path / "a.pt", **changes)
-    with pytest.raises(UserError, match=f"^weights={path}: {message}"):
+    with pytest.raises(UserError, match=f"^init_from={path}: {message}"):
         run_folders.with_networks_of(path, stylegan(*overrides))
 
 

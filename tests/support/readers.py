@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-import resuming
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.image_classes import ImageClasses
 from dlcourse.classifier.data.points_file import PointsFile
+from dlcourse.cli import resuming
 from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint, logger
 from dlcourse.engine.build import build, build_fitting

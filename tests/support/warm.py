@@ -82,7 +82,7 @@ def become(request: dict) -> None:
     status = 0
     try:
         if program.parent.name == "scripts":
-            process_start.begin()
+            start.begin()
         runpy.run_path(str(program), run_name="__main__")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -97,16 +97,13 @@ def become(request: dict) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(1, str(ROOT / "scripts"))
-    import process_start
-
     import matplotlib.backends.backend_agg  # noqa: F401
     import matplotlib.figure  # noqa: F401
     import torch._dynamo  # what optimizers load
     import torch.utils.tensorboard  # noqa: F401
 
-    import run_folders  # noqa: F401
     from dlcourse.classifier import task  # noqa: F401
+    from dlcourse.cli import run_folders, start  # noqa: F401
     from dlcourse.engine import runner  # noqa: F401
     from dlcourse.search import worker  # noqa: F401
     from dlcourse.style_transfer.demo_images import IMAGES

@@ -1,21 +1,23 @@
-"""How a command begins, before anything large is imported: `command_line` imports this first.
-
-From here on a signal ends the command in one line, nobody has to read what it prints, and torch finds its settings.
-"""
+"""How a command begins, before anything large is imported."""
 
 import os
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from dlcourse.engine.signals import raise_on_signals, status_of
 from dlcourse.engine.standard_streams import outlive_readers
+from dlcourse.files import terminal
 from dlcourse.files.terminal import say
 
 
 def begin() -> None:
-    """Prepare the process of a command."""
+    """Prepare this process: a signal ends it in one line, nobody has to read what it prints, torch finds its settings.
+
+    scripts/*.py call this first, also in the processes that torch starts for `devices=N`.
+    """
+    set_defaults_of_torch()
+    terminal.prepare()
     outlive_readers()
     sys.excepthook, sys.unraisablehook = tell, tell_unraisable
     raise_on_signals()
@@ -46,8 +48,3 @@ def set_defaults_of_torch() -> None:
     # another process keeps a core busy, they take the time of the very thread that they wait for.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-
-set_defaults_of_torch()
-if Path(getattr(sys.modules["__main__"], "__file__", "")).resolve().parent == Path(__file__).resolve().parent:
-    begin()  # not where a test or another program imports the commands

@@ -1,6 +1,4 @@
-"""Run folders: where they are, how they begin, go on and end."""
-
-from command_line import plain
+"""Where a run's folder is, what must hold before it begins, and what is said when it ends early."""
 
 import contextlib
 import os
@@ -16,12 +14,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-import unread_keys
+from dlcourse.cli import command_line, unread_keys
+from dlcourse.cli.memory_told import lack_of_memory
 from dlcourse.engine import run_lock
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable, say
-from memory_told import lack_of_memory
 
 if TYPE_CHECKING:
     from dlcourse.classifier.task import Classification
@@ -97,7 +95,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.build import build, locate
 
-    config = plain(cfg)
+    config = command_line.plain(cfg)
     target = locate(config["task"]["_target_"], "task")
     if not (isinstance(target, type) and issubclass(target, Classification)):
         raise UserError(f"task: {target.__name__} does not train one classifier, which this command needs")
@@ -152,7 +150,7 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
     from dlcourse.stylegan.interop import load_pretrained
 
     if "generator" not in cfg.model:
-        raise UserError(f"init_from={weights}: weights is for StyleGAN, as in experiment=stylegan_faces_tiny")
+        raise UserError(f"init_from={weights}: it is for StyleGAN, as in experiment=stylegan_faces_tiny")
     path = checkpoint.newest(weights)
     pretrained = load_pretrained(path)
     model: Any = pretrained.config
@@ -207,7 +205,7 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if (reason := lack_of_memory(error)) is None:
             raise
-        from resuming import read_composed  # here: it knows this file
+        from dlcourse.cli.resuming import read_composed  # here: it knows this file
 
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
         raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
@@ -224,7 +222,7 @@ def way_on_told(run_dir: Path) -> Iterator[None]:
 
 
 def told(end: KeyboardInterrupt, run_dir: Path) -> str:
-    """What an interruption left."""
+    """The line that ends an interrupted run."""
     if isinstance(end, Interrupted) and end.step is not None:
         return f"{end}: checkpoint written; {way_on(run_dir)}"
     lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""

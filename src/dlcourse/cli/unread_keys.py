@@ -1,4 +1,4 @@
-"""Keys on the command line that nothing in the composed config reads are refused, instead of having no effect."""
+"""Refuse keys on the command line that nothing in the composed config reads, instead of ignoring them."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The words of a command line, made ready for Hydra: in its order, paths quoted, keys of a resumed run let through."""
+"""Prepare the words of a command line for Hydra: options last, paths quoted, any key allowed where a run is resumed."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import path_overrides
+from dlcourse.cli import path_overrides
 from dlcourse.errors import UserError
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+PROJECT = Path(__file__).resolve().parents[3]
+CONFIGS = PROJECT / "configs"
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # of Hydra, of which it does one
 
 

@@ -1,4 +1,4 @@
-"""Out of memory, told in a line."""
+"""Turn running out of memory into an error message of one line."""
 
 import re
 from collections.abc import Iterator

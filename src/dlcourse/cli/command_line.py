@@ -1,7 +1,5 @@
 """What the commands share: Hydra's entry point, and mistakes told in one line."""
 
-import process_start  # noqa: F401  # before whatever takes a while
-
 import difflib
 import os
 import re
@@ -22,16 +20,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-import hydra_words
-import path_overrides
-import unread_keys
+from dlcourse.cli import hydra_words, path_overrides, unread_keys
+from dlcourse.cli.hydra_words import CONFIGS, PROJECT
 from dlcourse.errors import UserError
-from dlcourse.files import terminal
 from dlcourse.files.terminal import say
-from hydra_words import CONFIGS
 
-terminal.prepare()
-BUNDLED = CONFIGS.parent / "checkpoints" / "stylegan_faces.pt"
+BUNDLED = PROJECT / "checkpoints" / "stylegan_faces.pt"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is there
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
@@ -50,7 +44,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
 
     def guarded(cfg: DictConfig) -> None:
         try:
-            check(cfg, config_name, HydraConfig.get().overrides.task, reads)
+            check(cfg, config_name, overrides(), reads)
             note_choices(cfg, HydraConfig.get().runtime.choices)
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:
@@ -66,6 +60,16 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
         if wants_trace:
             raise
         fail(explain(error, config_name))
+
+
+def overrides() -> list[str]:
+    """What was typed of the config's keys, in Hydra's grammar; nothing where no command runs."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def is_sweep() -> bool:
+    """Whether this is one of the runs of -m."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 @contextmanager
@@ -89,7 +93,7 @@ def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: It
         UserError: a key that does not exist, or that nothing reads.
     """
     check_known_keys(cfg, config_name)
-    if cfg.get("resume") is None:  # else the keys are those of another config, see scripts/resuming.py
+    if cfg.get("resume") is None:  # else the keys are those of another config, see resuming.py
         unread_keys.check_read(cfg, overrides, reads)
     path_overrides.expand_home(cfg)
 
@@ -110,9 +114,9 @@ def fail(message: str) -> NoReturn:
 
 def fail_or_let_others_go_on(message: str) -> NoReturn:
     """End the program; in a sweep only the job: the launcher runs the others and raises the first job's error then."""
-    job = HydraConfig.get()
-    if job.mode != RunMode.MULTIRUN:
+    if not is_sweep():
         fail(message)
+    job = HydraConfig.get()
     say(f"error in run {job.job.num} ({job.job.override_dirname}): {message}", file=sys.stderr)
     raise UserError(f"not all runs of the sweep succeeded; run {job.job.num} did not: {message}")
 

@@ -1,0 +1,39 @@
+"""Make an animation of the images of a run."""
+
+import argparse
+from pathlib import Path
+
+from dlcourse.cli import command_line
+from dlcourse.files.terminal import say
+
+
+def parse() -> argparse.Namespace:
+    parser = command_line.Parser(
+        description="An animation of a run's images, images/NAME_<step>.png, in the order of steps."
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="such as decision_map (default: the only kind there is)"
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH", help=".gif, .webp or .mp4 (default: RUN/NAME.gif)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="from the first image to the last (default: 5)")
+    return parser.parse_args()
+
+
+def animate(arguments: argparse.Namespace) -> None:
+    """Find the images and write the animation."""
+    from dlcourse.files import outputs
+    from dlcourse.reports import animation  # here: --help answers without torch
+    from dlcourse.reports.runs import check_links
+
+    name, images = animation.images_of(arguments.run, arguments.name)
+    if arguments.output is None:
+        check_links(arguments.run)
+    output = arguments.output or arguments.run / f"{name}.gif"
+    outputs.check_file(output, f"--output {output}")
+    animation.animate(images, output, arguments.seconds)
+    say(output)
+
+
+def main() -> None:
+    command_line.run(animate, parse())

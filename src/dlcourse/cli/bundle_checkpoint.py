@@ -1,0 +1,46 @@
+"""Make a small copy of a checkpoint to hand on: some networks, in half precision."""
+
+import argparse
+from pathlib import Path
+
+from dlcourse.cli import command_line
+from dlcourse.files.terminal import say
+
+
+def parse() -> argparse.Namespace:
+    parser = command_line.Parser(
+        description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
+    )
+    parser.add_argument("source", type=Path, help="a run folder or a checkpoint file")
+    parser.add_argument("target", type=Path, help="the checkpoint to write")
+    parser.add_argument("--keep", nargs="+", default=["model"], help="parts of the state, such as model, generator_ema")
+    return parser.parse_args()
+
+
+def bundle(arguments: argparse.Namespace) -> None:
+    """Write the named parts of the source's state, rounded to half precision, to the target."""
+    from dlcourse.engine import checkpoint
+    from dlcourse.errors import UserError
+    from dlcourse.files import outputs
+
+    path, target = checkpoint.newest(arguments.source), arguments.target
+    outputs.check_file(target, str(target))
+    if target.resolve() == path.resolve():
+        raise UserError(f"{target}: is what is read here, and would lose what is not kept; choose another name")
+    saved = checkpoint.load(path)
+    missing = set(arguments.keep) - saved["state"].keys()
+    if missing:
+        raise UserError(f"{path}: it has no {', '.join(sorted(missing))}; it has {', '.join(saved['state'])}")
+    state = {
+        part: {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+        for part, weights in saved["state"].items()
+        if part in arguments.keep
+    }
+    config = {name: saved["config"][name] for name in ("model", "dataset") if name in saved["config"]}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.save(target, saved["step"], config, state)
+    say(f"{target}: {', '.join(state)}, {target.stat().st_size / 1e6:.2f} MB")
+
+
+def main() -> None:
+    command_line.run(bundle, parse())

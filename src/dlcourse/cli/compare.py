@@ -1,0 +1,54 @@
+"""Compare runs."""
+
+import argparse
+import csv
+from pathlib import Path
+
+from dlcourse.cli import command_line
+from dlcourse.files.terminal import aligned, say
+
+
+def parse() -> argparse.Namespace:
+    parser = command_line.Parser(
+        description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
+    parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
+    parser.add_argument(
+        "--smooth", type=share, default=0.0, metavar="BETA", help="average the training losses over steps, in [0, 1)"
+    )
+    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
+    return parser.parse_args()
+
+
+def share(text: str) -> float:
+    """A number in [0, 1)."""
+    if not 0 <= float(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
+    return float(text)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Read the runs, print the table, write the curves and the table."""
+    from dlcourse.files import outputs
+    from dlcourse.images.figures import save
+    from dlcourse.reports import compare as comparison
+    from dlcourse.reports.runs import CHOICE, find_runs
+
+    outputs.check_folder(arguments.output, f"--output {arguments.output}")
+    runs = find_runs(arguments.runs)
+    groups = comparison.group_by_settings(runs)
+    tags = comparison.chosen_tags(runs, arguments.metrics)
+    rows = comparison.table(groups, tags)
+    for key, values in comparison.differing_keys(runs).items():
+        say(f"{key.removeprefix(CHOICE)}: {', '.join(values)}")
+    say(*comparison.without_tag(runs, tags), *aligned(rows))
+    save(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
+    with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
+    say(arguments.output / "curves.png", arguments.output / "table.csv")
+
+
+def main() -> None:
+    command_line.run(compare, parse())

@@ -1,0 +1,51 @@
+"""Draw what the course explains, each idea in one image."""
+
+import argparse
+from pathlib import Path
+
+from dlcourse.classifier.demonstrations import SUMMARIES
+from dlcourse.cli import command_line
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
+
+
+def parse() -> argparse.Namespace:
+    width = max(map(len, SUMMARIES))
+    parser = command_line.Parser(
+        description="Draw the course's demonstrations and print what was measured.",
+        epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
+    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
+    return parser.parse_args()
+
+
+def draw(arguments: argparse.Namespace) -> None:
+    """Run the demonstrations one after the other; each leaves <name>.png.
+
+    Raises:
+        UserError: a name that is none of them, or a folder that cannot be written to.
+    """
+    for name in arguments.names:
+        if name not in SUMMARIES:
+            raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")
+
+    from dlcourse.files import outputs
+
+    outputs.check_folder(arguments.output, f"--output {arguments.output}")
+    from dlcourse.classifier.demonstrations import demonstrate
+    from dlcourse.images.figures import save  # here: --help and a wrong name are answered without torch
+
+    for name in arguments.names or SUMMARIES:
+        image, lines = demonstrate(name)
+        path = arguments.output / f"{name}.png"
+        try:
+            save(image, path)
+        except OSError as error:
+            raise UserError(f"--output {error}") from error
+        say(path, *(f"  {line}" for line in lines))
+
+
+def main() -> None:
+    command_line.run(draw, parse())

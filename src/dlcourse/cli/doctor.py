@@ -1,0 +1,32 @@
+"""Describe this machine, and try some arithmetic on each of its devices."""
+
+import argparse
+import json
+
+from dlcourse.cli import command_line
+from dlcourse.files.terminal import say
+
+
+def parse() -> argparse.Namespace:
+    parser = command_line.Parser(
+        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args()
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """Print what was found; a device that does not compute is an error."""
+    try:
+        from dlcourse.reports import doctor
+    except (ImportError, OSError) as error:
+        command_line.fail(f"torch cannot be loaded: {error}")
+    findings = doctor.examine()
+    say(*(json.dumps(findings, indent=2).splitlines() if arguments.json else doctor.describe(findings)))
+    broken = [f"{check['device']}: {check['problem']}" for check in findings["devices"] if check["problem"]]
+    if broken:
+        command_line.fail("; ".join(broken))
+
+
+def main() -> None:
+    command_line.run(report, parse())

@@ -1,0 +1,127 @@
+"""Measure a StyleGAN."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from dlcourse.cli import command_line, run_folders
+from dlcourse.cli.memory_told import memory_told
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
+
+GIVE = "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
+READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "output")
+
+
+@memory_told("a smaller batch_size, or a smaller data set")
+def evaluate(cfg: DictConfig) -> None:
+    """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
+    from dlcourse.engine import checkpoint
+    from dlcourse.engine.build import build
+    from dlcourse.engine.device import keep_freed_memory
+    from dlcourse.engine.runner import find_device
+    from dlcourse.stylegan.interop import load_generator
+    from dlcourse.stylegan.metrics.evaluation import Evaluation
+    from dlcourse.stylegan.metrics.report import compare, write
+
+    start = time.monotonic()
+    keep_freed_memory()  # batch after batch needs the same
+    path = checkpoint.newest(Path(cfg.checkpoint))
+    folder = output_folder(path, cfg)
+    generator, model = load_generator(path)
+    set_resolution(cfg, generator.resolution)
+    config = command_line.plain(cfg)
+    node, step = dataset_node(path, config["dataset"])
+    dataset = build_dataset(path, node, config)
+    evaluation: Evaluation = build(config["evaluation"], "evaluation")
+    try:
+        generator = generator.eval().to(find_device(config["device"]))
+        comparison = compare(evaluation, generator, model, dataset)
+    except ValueError as error:
+        raise UserError(f"evaluation: {error}") from error
+    say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}", "")
+    say(*comparison.table(), "")
+    seconds = round(time.monotonic() - start, 1)
+    notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds}
+    notes |= {"dataset": node, "evaluation": config["evaluation"]}
+    try:
+        for written in write(comparison, notes, folder, step):
+            say(written)
+    except OSError as error:
+        raise UserError(f"output={error}") from error
+
+
+def output_folder(path: Path, cfg: DictConfig) -> Path:
+    """`output`, or evaluation/<name of the checkpoint> in its run, or here for a file of no run.
+
+    Nothing that is there already is replaced, unless `output` names it, and no run of a sweep replaces another's.
+
+    Raises:
+        UserError: nothing can be written there, or to `cache`, or a link leads out of the run.
+    """
+    from dlcourse.files import outputs
+    from dlcourse.reports.runs import results_folder
+
+    folder = Path(cfg.output or results_folder(path, "evaluation") / path.stem)
+    if cfg.output is None or command_line.is_sweep():
+        folder = outputs.unused(folder)
+    for name, place in {"output": folder, "cache": cfg.cache}.items():
+        if place is not None:
+            outputs.check_folder(Path(place), f"{name}={place}")
+    run_folders.check_name(f"output={folder}", folder)
+    return folder
+
+
+def set_resolution(cfg: DictConfig, resolution: int) -> None:
+    """Give a data set of the command line the generator's resolution.
+
+    Raises:
+        UserError: another one was typed.
+    """
+    if cfg.dataset is None or "resolution" not in cfg.dataset:
+        return
+    keys = [override.partition("=")[0].lstrip("+") for override in command_line.overrides()]
+    if "dataset.resolution" in keys and cfg.dataset.resolution != resolution:
+        typed = f"dataset.resolution={cfg.dataset.resolution}"
+        raise UserError(f"{typed}: the generator draws {resolution} pixels; set dataset.resolution={resolution}")
+    cfg.dataset.resolution = resolution
+
+
+def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
+    """The data set of the command line, or else of the checkpoint's own config, and the step; 0 of foreign files."""
+    from dlcourse.engine import checkpoint
+
+    try:
+        saved = checkpoint.load(path)
+    except UserError:
+        saved = {"config": {}, "step": 0}
+    node = given or saved["config"].get("dataset")
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise UserError(f"{path}: does not say what it was trained on; {GIVE}")
+    return node, saved["step"]
+
+
+def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> Any:
+    """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says.
+
+    Raises:
+        UserError: it cannot be built, or is none of images for a StyleGAN.
+    """
+    from dlcourse.engine.build import build, build_of_file
+    from dlcourse.engine.targets import DATASETS
+
+    if node is config["dataset"]:
+        dataset, whose = build(node, "dataset"), "dataset"
+    else:
+        imposed = {"cache": config["dataset_cache"], "download": False}
+        dataset, whose = build_of_file(node, "dataset", path, DATASETS, imposed), f"{path}: its dataset"
+    if not (hasattr(type(dataset), "levels") and hasattr(dataset, "resolution")):
+        name = str(node["_target_"]).rpartition(".")[2]
+        raise UserError(f"{whose}: {name} is not a data set of images for a StyleGAN; {GIVE}")
+    return dataset
+
+
+def main() -> None:
+    command_line.command("evaluate", evaluate, READS)

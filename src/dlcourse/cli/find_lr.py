@@ -1,0 +1,41 @@
+"""Suggest a learning rate for a classifier, by a range test."""
+
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from dlcourse.cli import command_line, run_folders
+from dlcourse.files.terminal import say
+
+READS = ("test", "task", "runner", "run_dir", "resume", "seed", "output")
+
+
+def find_lr(cfg: DictConfig) -> None:
+    """Print the suggestion and draw the curve."""
+    from dlcourse.classifier.lr_range import RangeTest, draw
+    from dlcourse.engine.build import build
+    from dlcourse.engine.runner import autocast
+    from dlcourse.errors import UserError
+    from dlcourse.files import outputs
+    from dlcourse.images.figures import save
+    from dlcourse.images.files import WRITERS
+
+    test: RangeTest = build(command_line.plain(cfg)["test"], "test")
+    output = Path(cfg.output or run_folders.run_dir_of(cfg) / "lr_range.png")
+    outputs.check_file(output, f"output={output}", WRITERS)
+    runner, task = run_folders.build_classifier(cfg)
+    with autocast(runner.device, runner.precision):
+        curve = test(task)
+    try:
+        save(draw(curve), output)
+    except (OSError, ValueError) as error:
+        raise UserError(f"output={error}") from error
+    if doubt := curve.doubt():
+        say(f"doubtful: {doubt}", file=sys.stderr)
+    say(f"optimizer.lr={curve.suggestion():.2g}   (steepest point: {curve.steepest():.2g})")
+    say(output)
+
+
+def main() -> None:
+    command_line.command("find_lr", find_lr, READS)

@@ -1,0 +1,62 @@
+"""Import a StyleGAN v1 of another implementation as a checkpoint of ours."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dlcourse.cli import command_line
+from dlcourse.files.terminal import aligned, say
+
+
+def parse() -> argparse.Namespace:
+    parser = command_line.Parser(
+        description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
+        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
+    )
+    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
+    parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
+    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
+    return parser.parse_args()
+
+
+def import_checkpoint(arguments: argparse.Namespace) -> None:
+    """Read, write, and print what was found."""
+    from dlcourse.engine import checkpoint
+    from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.combining import combine
+    from dlcourse.stylegan.interop.networks import ROLE_KINDS
+    from dlcourse.stylegan.interop.writing import check_target, save
+
+    check_target(arguments.target)
+    sources = [checkpoint.newest(source) for source in arguments.source]
+    pretrained = combine([load_pretrained(source, arguments.resolution) for source in sources])
+    names = ", ".join(source.name for source in sources)
+    notes = pretrained.notes + save(pretrained, arguments.target, names)
+    say(f"{names}: {pretrained.format}")
+    rows = [["network", "resolution", "layers", "classes", "parameters"]]
+    for role in ROLE_KINDS:
+        network = getattr(pretrained, role)
+        rows.append(
+            [role, *("" for _ in rows[0][1:-1]), "not in the file"] if network is None else [role, *facts(network)]
+        )
+    say(*aligned(rows))
+    for note in notes:
+        say(f"- {note}")
+    say(arguments.target)
+
+
+def facts(network: Any) -> list[str]:
+    """Resolution, layers, classes and number of trainable parameters, for people."""
+    kinds = {"linear": "dense", "convolutions": "conv", "styled": "style_mod"}
+    names = [
+        name.rpartition(".")[0].rpartition(".")[2] for name, _ in network.named_parameters() if name[-6:] == "weight"
+    ]
+    is_styled = "style_mod" in names
+    shown = ("linear", "styled") if is_styled else ("convolutions", "linear")
+    layers = [f"{sum(name.startswith(kinds[kind]) for name in names)} {kind}" for kind in shown]
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return [str(network.resolution), ", ".join(layers), str(network.num_classes), f"{count:,}".replace(",", " ")]
+
+
+def main() -> None:
+    command_line.run(import_checkpoint, parse())

@@ -1,0 +1,146 @@
+"""Report on a trained classifier: errors, bias and variance, confusion, highest losses, weights."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dlcourse.cli import command_line
+from dlcourse.cli.memory_told import memory_told
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import aligned, say
+
+
+def parse() -> argparse.Namespace:
+    parser = command_line.Parser(
+        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
+    )
+    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
+    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
+    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
+    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
+    return parser.parse_args()
+
+
+def count(text: str) -> int:
+    """A whole number that is not negative."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number in [0, 1]."""
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"must be in [0, 1], got {text}")
+    return float(text)
+
+
+@memory_told("another --device, or on a machine with more")
+def report(arguments: argparse.Namespace) -> None:
+    """Rebuild the classifier from its checkpoint, print the report, write the images."""
+    from dlcourse.engine import checkpoint
+    from dlcourse.files import outputs
+    from dlcourse.images.figures import save
+    from dlcourse.reports.runs import results_folder
+
+    path = checkpoint.newest(arguments.run)
+    output = arguments.output or results_folder(path, "report")
+    outputs.check_folder(output, f"--output {output}")
+    task = load_task(path, arguments.device)
+    say(path, "")
+    print_errors(task, arguments)
+    print_details(task, arguments.top)
+    for name, images in task.visualize().items():
+        save(images, output / f"{name}.png")
+        say(output / f"{name}.png")
+
+
+def load_task(path: Path, device: str) -> Any:
+    """The classification task of a checkpoint, with its state.
+
+    Raises:
+        UserError: a checkpoint of another task, or one that cannot be used.
+    """
+    from dlcourse.classifier.task import Classification
+    from dlcourse.engine import checkpoint
+    from dlcourse.engine.build import build_of_file
+    from dlcourse.engine.targets import CLASSIFICATION
+
+    saved = checkpoint.load(path)
+    kind = checkpoint.kind_of(saved)
+    if kind != checkpoint.COMMANDS["Classification"]:
+        raise UserError(f"{path}: this report is of a classifier, and the checkpoint {kind}")
+    node = checkpoint.config_of(saved, "task", path)
+    imposed = {"cache": None, "download": False}  # nothing is written or downloaded on the word of a file
+    task = build_of_file(node, "task", path, CLASSIFICATION, imposed)
+    if not isinstance(task, Classification):
+        raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
+    set_up(task, device, path)
+    checkpoint.restore(saved, task.state(), path)
+    checkpoint.check_finite(task.model.state_dict(), f"{path}: its classifier")
+    return task
+
+
+def set_up(task: Any, device: str, path: Path) -> None:
+    """Move a task of a checkpoint to a device.
+
+    Raises:
+        UserError: no such device, or settings in the checkpoint that do not fit its data.
+    """
+    from dlcourse.engine.build import objection
+    from dlcourse.engine.runner import find_device
+
+    try:
+        place = find_device(device)
+    except ValueError as error:
+        raise UserError(str(error).replace("device=", "--device ")) from error
+    try:
+        task.setup(place)
+    except ValueError as error:
+        raise UserError(f"{path}: its {objection('task', error, ('batch_size',))}") from error
+    except UserError as error:
+        raise UserError(f"{path}: its {error}") from error
+
+
+def print_errors(task: Any, arguments: argparse.Namespace) -> None:
+    """Print errors, losses and calibration on the three sets, and the diagnosis of bias and variance."""
+    from dlcourse.classifier.diagnosis import calibration_error, diagnose
+
+    rows, errors = [["set", "samples", "error", "loss", "calibration error"]], {}
+    for name, (inputs, labels) in {"train": task.train_set, "dev": task.dev_set, "test": task.test_set}.items():
+        measured = task.measure(inputs, labels)
+        errors[name] = 1 - float(measured["accuracy"])
+        probabilities = task.probabilities(inputs)
+        if not probabilities.isfinite().all():
+            reason = "its weights are damaged, or its training diverged"
+            raise UserError(f"{arguments.run}: the classifier's outputs on {name} are no finite numbers: {reason}")
+        calibration = calibration_error(probabilities, labels)
+        rows.append([name, str(len(labels)), f"{errors[name]:.4f}", f"{measured['loss']:.4g}", f"{calibration:.4f}"])
+    found = diagnose(errors["train"], errors["dev"], arguments.bayes_error, arguments.tolerance)
+    say(*aligned(rows))
+    say("", f"avoidable bias {found.avoidable_bias:.4f}, variance {found.variance:.4f}: {found.verdict}")
+    say(f"what helps: {found.advice}", "")
+
+
+def print_details(task: Any, num_top: int) -> None:
+    """Print the confusion matrix, the highest losses and the norms of the weights."""
+    from dlcourse.classifier.diagnosis import top_losses, weight_norms
+    from dlcourse.classifier.task import confusion_matrix
+
+    inputs, labels = task.dev_set
+    logits, classes = task.logits(inputs), task.dataset.classes
+    counts = confusion_matrix(labels, logits.argmax(1), len(classes)).tolist()
+    say("confusion on dev (rows true, columns predicted)")
+    say(*aligned([["", *classes], *([name, *map(str, row)] for name, row in zip(classes, counts, strict=True))]))
+    say("", "highest losses on dev", "-" * 21)
+    worst = top_losses(logits, labels, num_top)
+    rows = [[str(i), classes[t], classes[p], f"{v:.3g}"] for i, t, p, v in worst]
+    say(*aligned([["sample", "true", "predicted", "loss"], *rows]))
+    norms = [[n, str(c), f"{s:.4g}", f"{z:.3f}"] for n, c, s, z in weight_norms(task.model)]
+    say("", "weights", *aligned([["name", "number", "sum of squares", "share below 0.001"], *norms]), "")
+
+
+def main() -> None:
+    command_line.run(report, parse())

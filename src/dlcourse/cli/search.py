@@ -1,0 +1,194 @@
+"""Search for hyper-parameters."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse.cli import command_line, path_overrides, train
+from dlcourse.engine.signals import Interrupted, status_of
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import aligned, say
+from dlcourse.search.space import Choice, Dimension, Interval, Range, Space, Value
+
+if TYPE_CHECKING:
+    from dlcourse.search.settings import Lengths, Search
+
+BEST = 10  # trials in the printed table
+OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between the processes of a study
+
+
+def split(words: list[str]) -> tuple[list[Override], list[str]]:
+    """The overrides that span the search space, and all other words of a command line.
+
+    What Hydra cannot parse is left to Hydra, which complains.
+
+    Raises:
+        UserError: an empty path.
+    """
+    sweeps, others = [], []
+    for word in (path_overrides.take_path(word, is_sweep=not word.startswith("search.")) for word in words):
+        try:
+            override = None if word.startswith("-") or "=" not in word else path_overrides.PARSER.parse_override(word)
+        except HydraException:
+            override = None
+        if override is not None and override.is_sweep_override():
+            sweeps.append(override)
+        elif word not in ("-m", "--multirun"):  # the sweep is ours
+            others.append(word)
+    return sweeps, others
+
+
+def space_of(sweeps: list[Override]) -> Space:
+    """Key -> what it may be.
+
+    Raises:
+        UserError: nothing to search, or a sweep that spans nothing.
+    """
+    if not sweeps:
+        raise UserError(
+            "there is nothing to search: give at least one key a space, such as "
+            "'optimizer.lr=tag(log,interval(1e-5,1e-1))', 'task.batch_size=range(16,129,16)' or optimizer=adam,sgd"
+        )
+    space = {}
+    for sweep in sweeps:
+        name = sweep.get_key_element()
+        if name.startswith("search."):
+            raise UserError(f"{sweep.input_line}: how to search is not searched for; give one value")
+        try:
+            space[name] = dimension_of(sweep)
+        except ValueError as error:
+            raise UserError(f"{sweep.input_line}: {error}") from error
+    return space
+
+
+def dimension_of(sweep: Override) -> Dimension:
+    """What one word of Hydra's sweep grammar spans."""
+    value: Any = sweep.value()
+    if isinstance(value, ChoiceSweep):
+        return Choice(tuple(sweep.sweep_string_iterator()))
+    if isinstance(value, IntervalSweep):
+        is_whole = isinstance(value.start, int)  # int(interval(1,5))
+        make: Callable[..., Dimension] = Range if is_whole else Interval
+        return make(low=value.start, high=value.end, log="log" in value.tags, **({"step": 1} if is_whole else {}))
+    if isinstance(value, RangeSweep):
+        numbers = sorted(value.range())  # with the end left out, as Hydra has it
+        if not numbers:
+            raise ValueError(f"an empty range, from {value.start} to {value.stop} by {value.step}")
+        return Range(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
+    raise ValueError("glob is not understood here; list the options, a,b,c")
+
+
+def search(cfg: DictConfig, sweeps: list[Override]) -> None:
+    """Take part in a study until it has its trials, then show what was found."""
+    from dlcourse.engine.build import build
+
+    if "RANK" in os.environ:
+        raise UserError("torchrun trains one model in several processes; here, start several searches with one storage")
+    if cfg.devices != 1:
+        raise UserError(f"devices={cfg.devices}: here, start several searches with one storage")
+    if cfg.resume is not None or cfg.run_dir is not None:
+        raise UserError("resume and run_dir are of one run; a search has search.folder, and goes on by search.storage")
+    settings: Search = build(command_line.plain(cfg.search), "search")
+    space = space_of(sweeps)
+    fixed = [word for word in command_line.overrides() if not word.startswith("search.")]
+    lengths = lengths_of(composed(fixed, {name: dimension.first() for name, dimension in space.items()}))
+    experiment = HydraConfig.get().runtime.choices["experiment"]
+    name = settings.study or f"{experiment}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    take_part(settings, name, space, fixed, lengths)
+
+
+def take_part(settings: "Search", name: str, space: Space, fixed: list[str], lengths: "Lengths") -> None:
+    """Train trials, and whatever ends that, leave the findings."""
+    from dlcourse.files import outputs
+    from dlcourse.search.study import open_study
+    from dlcourse.search.worker import Worker
+
+    folder = Path(settings.folder or Path("runs", "search", name))
+    outputs.check_folder(folder, f"search.folder={folder}")
+    is_used = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    shared = [word for word in fixed if word.partition("=")[0] not in OTHER_PROCESS]
+    study = open_study(settings, name, space, shared, lengths)
+    if is_used and not study.get_trials(deepcopy=False):
+        raise UserError(f"{folder} is not empty, but the study is new; choose another search.study or search.folder")
+
+    def train_trial(number: int, values: dict[str, Value], observe: train.Observe) -> None:
+        run_dir = path_overrides.quote(str(folder / f"trial_{number:04}"))
+        cfg = composed([*fixed, f"run_dir={run_dir}"], values)
+        try:
+            train.train(cfg, observe)
+        except SystemExit as error:  # it was interrupted and has said so
+            raise Interrupted(int(error.code or 0) - 128) from error
+
+    try:
+        Worker(study, settings, space, train_trial, lengths).run()
+    except KeyboardInterrupt as end:
+        show(study, settings, name, space, folder)
+        kept = "the same command goes on" if settings.storage else "search.storage would have kept the study"
+        say(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
+        sys.exit(status_of(end))
+    except UserError:
+        show(study, settings, name, space, folder)
+        raise
+    show(study, settings, name, space, folder)
+
+
+def composed(fixed: list[str], values: dict[str, Value]) -> DictConfig:
+    """The config of a trial, as scripts/train.py would compose it.
+
+    Raises:
+        UserError: a key or choice that does not exist.
+    """
+    overrides = [*fixed, *(f"{name}={value}" for name, value in values.items())]
+    try:
+        cfg = command_line.compose("train", overrides)
+        command_line.check(cfg, "train", overrides, train.READS)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(command_line.explain(error, "train")) from error
+    return cfg
+
+
+def lengths_of(cfg: DictConfig) -> "Lengths":
+    """How long the runs are."""
+    from dlcourse.search.settings import Lengths
+
+    runner = cfg.runner
+    return Lengths(runner.max_steps, runner.evaluate_every, max(runner.evaluate_every, runner.log_every))
+
+
+def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) -> None:
+    """Print the best trials; write trials.csv and search.png."""
+    from dlcourse.files.atomic import atomic_write
+    from dlcourse.images.figures import save
+    from dlcourse.search.plots import draw
+    from dlcourse.search.results import EvaluationResult, results_of, spreadsheet, table
+
+    findings = EvaluationResult(name, settings.metric, settings.direction, space, results_of(study))
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        atomic_write(folder / "trials.csv") as path,
+        path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        csv.writer(file).writerows(spreadsheet(findings))
+    if findings.ranked():
+        say(*aligned(table(findings, BEST)))
+        save(draw(findings), folder / "search.png")
+        say(folder / "search.png")
+    say(folder / "trials.csv")
+
+
+def main() -> None:
+    try:
+        spanning, sys.argv[1:] = split(sys.argv[1:])
+    except UserError as error:
+        command_line.fail(str(error))
+    command_line.command("search", lambda cfg: search(cfg, spanning), (*train.READS, "search"))

@@ -1,0 +1,110 @@
+"""Paint the frames of a video in one style.
+
+F holds the frames as images (ffmpeg -i A.mp4 F/%05d.png); those in G become a video again by
+ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from dlcourse.cli import command_line
+from dlcourse.engine.signals import status_of
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
+
+if TYPE_CHECKING:
+    from dlcourse.engine.runner import Runner
+    from dlcourse.style_transfer.task import StyleTransfer
+    from dlcourse.style_transfer.video import FrameSequence
+
+READS = ("sequence", "task", "runner", "content", "run_dir", "resume", "seed")
+
+
+def style_frames(cfg: DictConfig) -> None:
+    """Paint the frames whose images are missing, and measure the flicker."""
+    from dlcourse.engine.build import build
+    from dlcourse.files import outputs
+    from dlcourse.files.atomic import atomic_write
+    from dlcourse.style_transfer import video_settings
+    from dlcourse.style_transfer.video import content_size, flicker, flicker_report, of_one_size, painted
+
+    for key in ("content", "resume", "run_dir"):
+        if cfg[key] is not None:
+            raise UserError(f"{key}={cfg[key]}: has no meaning here; give frames=FOLDER and output=FOLDER")
+    config = command_line.plain(cfg)
+    size = content_size(config)
+    sequence: FrameSequence = build(config["sequence"], "sequence")
+    outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
+    images = sequence.images()
+    of_frames = flicker(of_one_size(images, size))  # nothing is painted before every frame was looked at
+    skipped, settings = len(painted(images, size)), video_settings.settings(config, images)
+    video_settings.check_same_settings(settings, images, Path(sequence.output))
+    if skipped:
+        say(f"skipped {skipped} of {len(images)} frames, whose images are there already", file=sys.stderr)
+    try:
+        if skipped < len(images):
+            paint_missing(config, sequence, settings)
+        report = flicker_report(of_frames, flicker(of_one_size(images.values(), None)))
+        with atomic_write(Path(sequence.output, "flicker.json")) as temporary:
+            temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"output={error}") from error
+    except KeyboardInterrupt as end:
+        say("interrupted; the same command goes on", file=sys.stderr)
+        sys.exit(status_of(end))
+    ratio = "" if report["ratio"] is None else f", {report['ratio']:.2f} times as much"
+    say(f"flicker: {report['images']:.4f}; of the frames themselves {report['frames']:.4f}{ratio}")
+    say(sequence.output)
+
+
+def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: dict[str, Any]) -> None:
+    """Paint one frame after the other, with one network."""
+    import torch
+
+    from dlcourse.engine.build import build
+    from dlcourse.engine.runner import Runner, step_seed
+    from dlcourse.images.files import save_image
+    from dlcourse.images.tensors import to_pil_image
+    from dlcourse.style_transfer import video_settings
+    from dlcourse.style_transfer.video import transfer
+
+    images = sequence.images()
+    runner: Runner = build(config["runner"], "runner")
+    torch.manual_seed(config["seed"])  # as scripts/train.py does
+    objective = build(config["objective"], "objective")
+    first, begun = next(iter(images.items()))
+    runner.setup(transfer(config, objective, first, smallest_size=None), begun, config)
+    video_settings.write(settings, Path(sequence.output))
+    objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
+    last: Path | None = None
+    for number, (frame, image) in enumerate(images.items()):
+        if not image.exists():
+            begins_with = {"init": str(last), "smallest_size": None} if last else {}
+            task = transfer(config, objective, frame, **begins_with)
+            torch.manual_seed(step_seed(runner.seed, number))  # noise, if it begins with that, is of this frame's own
+            runner.setup(task, image, config)
+            loss = paint(runner, task, sequence.steps_next if last else sequence.steps_first)
+            save_image(to_pil_image(task.visualize()["image"][0]), image)
+            say(f"{number + 1}/{len(images)} {image}: loss {loss:.4g}", file=sys.stderr)
+        last = image if sequence.from_last else None
+
+
+def paint(runner: "Runner", task: "StyleTransfer", steps: int) -> float:
+    """Step a task that is set up, and return the loss of its result."""
+    for step in range(steps):
+        if task.is_finished():
+            break
+        runner.step(task, step)
+    loss = float(task.finalize()["result/loss"])
+    if not math.isfinite(loss):
+        raise UserError(f"{task.dataset.labels[0]}: its loss is {loss}; try a smaller optimizer.lr, or precision=fp32")
+    return loss
+
+
+def main() -> None:
+    command_line.command("style_frames", style_frames, READS)

@@ -1,0 +1,81 @@
+"""Train on a cluster with SLURM: python scripts/submit.py --partition gpu --gpus 4 experiment=NAME key=value ...
+
+When the job is preempted or out of time, it finishes the step, writes a checkpoint, and is queued again to go on there.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dlcourse.cli import command_line
+from dlcourse.cli.hydra_words import PROJECT
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
+
+TRAIN = PROJECT / "scripts" / "train.py"
+
+
+class Job:
+    """scripts/train.py in a folder of its own, new or begun before."""
+
+    def __init__(self, run_dir: Path, overrides: list[str]):
+        self.run_dir, self.overrides = run_dir, overrides
+
+    def __call__(self) -> None:
+        """Train, in a process that ends by itself when it is told to."""
+        has_begun = (self.run_dir / "composed.yaml").exists()
+        words = [f"resume={self.run_dir}"] if has_begun else [f"run_dir={self.run_dir}", *self.overrides]
+        self.process = subprocess.Popen([sys.executable, str(TRAIN), *words])
+        status = self.process.wait()
+        if status:
+            raise RuntimeError(f"train.py ended with status {status}; its own words are above")
+
+    def checkpoint(self) -> Any:
+        """What submitit calls when the job has to go: end the training, and say what is to run later."""
+        import submitit
+
+        self.process.send_signal(signal.SIGTERM)
+        os.waitpid(self.process.pid, 0)  # not process.wait(): it was interrupted to come here, and holds its lock
+        return submitit.helpers.DelayedSubmission(Job(self.run_dir, self.overrides))
+
+
+def submit(arguments: argparse.Namespace) -> None:
+    """Send the job to the cluster, or start it here with --cluster local."""
+    try:
+        import submitit
+    except ImportError:
+        raise UserError('submitit is missing: pip install "dlcourse[slurm]"') from None
+    for word in arguments.overrides:
+        if "=" not in word or word.startswith(("run_dir=", "resume=", "-")):
+            raise UserError(f"{word}: give key=value as for scripts/train.py; the folder is --run-dir")
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
+    run_dir = (arguments.run_dir or Path("runs", "submitted", now)).resolve()
+    overrides = [*arguments.overrides, f"devices={max(1, arguments.gpus)}"]
+    executor = submitit.AutoExecutor(run_dir.parent / f"{run_dir.name}.jobs", cluster=arguments.cluster)
+    executor.update_parameters(
+        name="dlcourse",
+        timeout_min=round(60 * arguments.hours),
+        cpus_per_task=arguments.cpus,
+        gpus_per_node=arguments.gpus,
+        slurm_partition=arguments.partition,
+        slurm_signal_delay_s=120,
+    )
+    job = executor.submit(Job(run_dir, overrides))
+    say(f"job {job.job_id}: {run_dir}; its words: {job.paths.stdout}")
+
+
+def main() -> None:
+    parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("overrides", nargs="*", help="as for scripts/train.py")
+    parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: here, for a try")
+    parser.add_argument("--partition", help="of SLURM")
+    parser.add_argument("--gpus", type=int, default=0, help="of one machine; each has a process")
+    parser.add_argument("--cpus", type=int, default=4, help="cores")
+    parser.add_argument("--hours", type=float, default=24.0, help="until SLURM ends the job, which then goes on")
+    parser.add_argument("--run-dir", type=Path, help="default: runs/submitted/<time>; one that has begun goes on")
+    command_line.run(submit, parser.parse_args())

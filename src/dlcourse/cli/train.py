@@ -1,0 +1,103 @@
+"""Train a classifier, transfer a style, or train StyleGAN."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlcourse.cli import command_line, resuming, run_folders
+from dlcourse.engine.signals import is_one_of_several
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
+
+READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices")
+Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
+
+
+def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
+    """Build the task and the runner from the config and train, in a new run folder or an old one."""
+    if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
+        raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
+    from dlcourse.reports.runs import check_links  # here: it loads torch
+
+    run_dir = run_folders.run_dir_of(cfg)
+    if type(cfg.devices) is not int:
+        raise UserError(f"devices must be a whole number of processes, got {cfg.devices}")
+    with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
+        if cfg.resume is not None:
+            cfg = resuming.config_of(run_dir, command_line.overrides(), READS)
+        else:
+            check_links(run_dir)
+            run_folders.check_unused(cfg)
+            if cfg.init_from is not None:
+                cfg = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
+        if cfg.devices == 1 or is_one_of_several():
+            train_joined(run_dir, OmegaConf.to_container(cfg), observe)
+        else:
+            launch(run_dir, cfg, held)
+
+
+def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
+    """Train in `devices` processes, which hold the run folder too."""
+    from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
+
+    try:
+        distributed.check_devices(cfg.devices, cfg.device)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    status = distributed.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
+    if status:
+        sys.exit(status)
+
+
+def train_held(run_dir: Path, config: Any, held: Any) -> None:
+    """Train as one of several processes; each keeps `held`, so that the run folder is held as long as one lives."""
+    train_joined(run_dir, config)
+
+
+def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None) -> None:
+    """Train in a run folder as one of several processes, or alone."""
+    from dlcourse.engine import distributed
+
+    with distributed.process_group(config["device"]):
+        distributed.barrier()  # process 0 holds the folder
+        train_in(run_dir, OmegaConf.create(config), observe)
+
+
+def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
+    """Train in a run folder, from its newest checkpoint if there is one."""
+    import torch
+
+    from dlcourse.engine import checkpoint, distributed
+    from dlcourse.engine.runner import Runner
+    from dlcourse.engine.task import Task
+
+    config = command_line.plain(cfg)
+    imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
+    runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
+    if runner.is_complete(run_dir):
+        say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
+        return
+    torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
+    task: Task = run_folders.build_a(Task, config, "task", imposed)
+    step = runner.setup(task, run_dir, config)
+    if config["init_from"] is not None and step == 0:
+        from dlcourse.stylegan.interop import start_networks
+
+        taken = start_networks(checkpoint.newest(Path(config["init_from"])), task.state())
+        say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
+    if task.is_finished():
+        say(f"{run_dir} is complete: its task ended by itself after {step} steps")
+        return
+    if distributed.rank() == 0:
+        run_folders.record_config(cfg, run_dir)
+        begun = f"on from step {step}, " if step else ""
+        say(f"{run_dir}: {begun}{config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+    with run_folders.way_on_told(run_dir):
+        runner.train(task, run_dir, config, step, observe)
+
+
+def main() -> None:
+    command_line.command("train", train, READS)
