@@ -36,6 +36,7 @@ PATHS = {
     "frames",
     "hydra.run.dir",
     "hydra.sweep.dir",
+    "init_from",
     "model.weights",
     "output",
     "resume",
@@ -50,7 +51,6 @@ PATHS = {
     "style",
     "target",
     "task.init",
-    "weights",
 }
 LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}  # [A.jpg, B.jpg] is two
 SEED_FILE = ".pt"  # what `seeds` holds besides is numbers, which Hydra reads

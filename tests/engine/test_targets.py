@@ -158,7 +158,7 @@ def test_the_commands_say_it_in_a_line_and_write_nothing(trap):
     for command, message in (
         (("sample.py", "checkpoint=weights.pt"), "weights.pt: model.discriminator._target_: 'torch.nn.attention"),
         (("evaluate.py", "checkpoint=data.pt"), "data.pt: dataset._target_: 'torch.nn.utils._dep"),
-        (("train.py", "weights=weights.pt", *tiny), "weights.pt: model.discriminator._target_: 'torch.nn.attention"),
+        (("train.py", "init_from=weights.pt", *tiny), "weights.pt: model.discriminator._target_: 'torch.nn.attention"),
         (("train.py", "resume=run"), "MNIST is not in root=evil and is downloaded for new runs only"),
     ):
         done = run_script(*command, cwd=trap)

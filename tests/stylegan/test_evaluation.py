@@ -359,7 +359,7 @@ def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(comman
     arguments = {
         "evaluate.py": ["checkpoint=nan.pt", "dataset=faces", "metrics=[ppl]", *FEW],
         "sample.py": ["checkpoint=nan.pt"],
-        "train.py": ["experiment=stylegan_faces_tiny", "weights=nan.pt", "run_dir=new", *SMALL_GAN],
+        "train.py": ["experiment=stylegan_faces_tiny", "init_from=nan.pt", "run_dir=new", *SMALL_GAN],
     }
     done = run_script(command, *arguments[command], cwd=folder)
     assert (done.returncode, done.stderr) == (

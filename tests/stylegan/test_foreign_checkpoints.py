@@ -128,7 +128,7 @@ def test_a_training_begins_with_networks_of_anybody(tmp_path):
 )
 def test_networks_for_other_data_are_refused_before_anything_is_made(tmp_path, changes, overrides, message):
     path = own_file(tmp_path / "a.pt", **changes)
-    with pytest.raises(UserError, match=f"^weights={path}: {message}"):
+    with pytest.raises(UserError, match=f"^init_from={path}: {message}"):
         run_folders.with_networks_of(path, stylegan(*overrides))
 
 
