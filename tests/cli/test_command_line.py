@@ -173,10 +173,11 @@ def test_every_key_that_the_configs_call_a_path_is_one():
 
 
 def test_a_path_that_looks_like_a_number_is_a_path(monkeypatch):
-    words = ["run_dir=2024", "resume=true", "init_from=7", "content=1", "style=[1,2]", "model.weights=1e5"]
+    words = ["run_dir=2024", "resume=true", "content=1", "style=[1,2]", "model.weights=1e5"]
     cfg = run_here(monkeypatch, "experiment=style_transfer_offline", *words)
-    assert (cfg.run_dir, cfg.resume, cfg.init_from, cfg.content) == ("2024", "true", "7", "1")
+    assert (cfg.run_dir, cfg.resume, cfg.content) == ("2024", "true", "1")
     assert cfg.style == ["1", "2"] and cfg.model.weights == "1e5"
+    assert run_here(monkeypatch, "experiment=stylegan_faces_tiny", "init_from=7").init_from == "7"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,9 @@ def test_words_that_make_no_command_line_are_refused_with_the_cure(words, said):
         ("optimizer.lr=größer", """if the value is a text, quote it: 'optimizer.lr="größer"'"""),
         ("optimizer=nope", "optimizer=nope: no such choice; optimizer is one of adam, adam_pixels, adamw"),
         ("content=A.jpg", "content=A.jpg: content plays no part here; it is for style transfer, as in experiment="),
-        ("init_from=7", "init_from=7: it is for StyleGAN, as in experiment=stylegan_faces_tiny"),
+        ("objective=gatys", "objective=gatys: objective plays no part here; it is for style transfer, as in"),
+        ("loss.r1_gamma=1", "loss.r1_gamma=1: loss plays no part here; it is for StyleGAN, as in experiment=stylegan_"),
+        ("init_from=RUN", "init_from=RUN: init_from plays no part here; it is for StyleGAN, as in experiment="),
         ("resume=true", "resume=true: not a run; there is no such folder"),
         ("optimizer=null", "optimizer=null: no such choice; optimizer is one of adam, adam_pixels"),
         ("optimizer=5", "optimizer=5: no such choice; optimizer is one of adam, adam_pixels"),
@@ -245,7 +248,7 @@ def test_a_key_is_read_at_first_or_second_hand_or_refused():
 def test_what_an_experiment_composes_it_reads(experiment):
     config = OmegaConf.to_container(command_line.compose("train", [f"experiment={experiment}"]))
     unread = {name for name, value in config.items() if value is not None} - reached_from(config, train.READS)
-    assert unread - {"choices"} == (set() if experiment.startswith("style_") else {"content", "style"})
+    assert unread == {"choices"}
 
 
 def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
@@ -293,8 +296,9 @@ def test_the_runs_of_a_sweep_do_not_write_one_file(word):
 
 
 def test_null_asks_for_nothing(monkeypatch):
-    cfg = run_here(monkeypatch, "content=null", "init_from=null", "resume=${oc.env:NO_SUCH_RUN,null}", "seed=3")
-    assert cfg.seed == 3 and cfg.resume is None
+    words = ["experiment=stylegan_faces_tiny", "init_from=null", "resume=${oc.env:NO_SUCH_RUN,null}", "seed=3"]
+    cfg = run_here(monkeypatch, *words)
+    assert cfg.seed == 3 and cfg.resume is None and cfg.init_from is None
 
 
 @pytest.mark.parametrize(

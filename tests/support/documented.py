@@ -178,7 +178,7 @@ def quick_training(chosen: dict[str, str]) -> list[str]:
     if chosen.get("dataset") == "image_folder":
         more += ["dataset.min_size=1", "dataset.cache=null"]
         more = [word for word in more if not word.startswith("dataset.num_images")]
-    if "/stylegan_faces.pt" in chosen.get("weights", ""):  # of 64 pixels, with networks of its own
+    if "/stylegan_faces.pt" in chosen.get("init_from", ""):  # of 64 pixels, with networks of its own
         more = [word for word in more if not word.startswith(("model.", "dataset.resolution"))]
     elif "task.growth.initial_resolution" in chosen:
         more += ["task.growth.initial_resolution=16", "task.freeze_d=1"]

@@ -153,6 +153,9 @@ def explain(error: Exception, config_name: str) -> str:
         key, _, value = error.override.partition("=")
         quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
         return f"{error.override}: not in Hydra's grammar; if the value is a text, quote it: {quoted}"
+    group = re.match(r"Could not (?:override|delete) '(\w+)'\. No match in the defaults list", str(error))
+    if group and group[1] in unread_keys.OWNERS:
+        return unread_keys.no_part(group[1], sys.argv[1:])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return explain_key(cause, lambda parent: known_keys(config_name, parent))
@@ -176,6 +179,8 @@ def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str
         return f"{key}: no value given; set {key}=..."
     if "is not in struct" not in str(error):
         return f"{key}: {str(error).partition(chr(10))[0]}"
+    if key in unread_keys.OWNERS:
+        return unread_keys.no_part(key, sys.argv[1:])
     parent, _, name = key.rpartition(".")
     known = keys_of(parent)
     close = difflib.get_close_matches(name, known, n=1)
@@ -209,7 +214,7 @@ def check_known_keys(cfg: DictConfig, config_name: str) -> None:
     """Raise UserError for a top-level key that nothing reads: a `+key` or a misspelt block of an experiment."""
     known = top_level_names(config_name)
     for name in map(str, cfg):
-        if name not in known:
+        if name not in known and name not in unread_keys.OWNERS:
             close = difflib.get_close_matches(name, known, n=1)
             raise UserError(f"{name}: no such key{f'; did you mean {close[0]}?' if close else ''}")
 

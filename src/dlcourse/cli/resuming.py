@@ -12,7 +12,7 @@ from dlcourse.cli.command_line import CONFIGS, explain_key, names_in
 from dlcourse.cli.run_folders import check_is_run
 from dlcourse.errors import UserError
 
-NEEDED = ("device", "devices", "model", "runner", "seed", "task", "init_from")  # keys of every run's config
+NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of every run's config
 
 
 def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> DictConfig:

@@ -150,7 +150,7 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
     from dlcourse.stylegan.interop import load_pretrained
 
     if "generator" not in cfg.model:
-        raise UserError(f"init_from={weights}: it is for StyleGAN, as in experiment=stylegan_faces_tiny")
+        raise UserError(f"init_from={weights}: init_from is for StyleGAN, as in experiment=stylegan_faces_tiny")
     path = checkpoint.newest(weights)
     pretrained = load_pretrained(path)
     model: Any = pretrained.config

@@ -31,7 +31,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
         else:
             check_links(run_dir)
             run_folders.check_unused(cfg)
-            if cfg.init_from is not None:
+            if cfg.get("init_from") is not None:
                 cfg = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
         if cfg.devices == 1 or is_one_of_several():
             train_joined(run_dir, OmegaConf.to_container(cfg), observe)
@@ -83,11 +83,11 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task: Task = run_folders.build_a(Task, config, "task", imposed)
     step = runner.setup(task, run_dir, config)
-    if config["init_from"] is not None and step == 0:
+    if config.get("init_from") is not None and step == 0:
         from dlcourse.stylegan.interop import start_networks
 
         taken = start_networks(checkpoint.newest(Path(config["init_from"])), task.state())
-        say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
+        say(f"{config['init_from']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return

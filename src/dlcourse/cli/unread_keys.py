@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 REFERENCE = re.compile(r"\$\{(\w+)")  # ${dataset.resolution} reads dataset
 STYLE = ("style transfer", "experiment=style_transfer_offline")
 GAN = ("StyleGAN", "experiment=stylegan_faces_tiny")
-# What a key is for, and what would read it
+# What a key that only some configs have is for, and what would read it
 OWNERS = {
     "content": STYLE,
     "style": STYLE,
@@ -20,6 +20,7 @@ OWNERS = {
     "loss": GAN,
     "augment": GAN,
     "evaluation": GAN,
+    "init_from": GAN,
     "target": ("projection", "sampler=project"),
 }
 
@@ -35,12 +36,27 @@ def check_read(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) 
     config: Any = OmegaConf.to_container(cfg)
     reached = reached_from(config, reads)
     for override in overrides:
-        key = override.partition("=")[0].lstrip("+~")
-        name = re.split(r"[.@]", key)[0]
+        name = top_level_name(override)
         if config.get(name) is not None and name not in reached:
-            what, cure = OWNERS.get(name, (None, None))
-            hint = f"it is for {what}, as in {cure}" if what else "leave it out"
-            raise UserError(f"{override.lstrip('+')}: {name} plays no part here; {hint}")
+            raise UserError(no_part(name, [override]))
+
+
+def no_part(name: str, overrides: Iterable[str]) -> str:
+    """The message for a top-level key or group that the command has no use for.
+
+    Args:
+        name: of the key.
+        overrides: of the command line; the message begins with the one of this key.
+    """
+    typed = next((word.lstrip("+") for word in overrides if top_level_name(word) == name), name)
+    what, cure = OWNERS.get(name, (None, None))
+    hint = f"it is for {what}, as in {cure}" if what else "leave it out"
+    return f"{typed}: {name} plays no part here; {hint}"
+
+
+def top_level_name(override: str) -> str:
+    """The top-level key, or group, of key.of.a.node=value."""
+    return re.split(r"[.@=]", override.lstrip("+~"))[0]
 
 
 def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
