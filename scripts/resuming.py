@@ -15,7 +15,7 @@ import unread_keys
 from dlcourse.errors import UserError
 from run_folders import check_is_run
 
-NEEDED = ("device", "devices", "model", "runner", "seed", "task", "weights")  # keys of every run's config
+NEEDED = ("device", "devices", "model", "runner", "seed", "task", "init_from")  # keys of every run's config
 
 
 def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> DictConfig:
@@ -53,9 +53,9 @@ def keys_only(overrides: Iterable[str]) -> Iterator[str]:
             raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
         if override.startswith("~"):
             raise UserError(f"{override}: a resumed run keeps its keys; give {key} another value")
-        if key in ("run_dir", "weights") and not hydra_words.is_null(override):
+        if key in ("run_dir", "init_from") and not hydra_words.is_null(override):
             raise UserError(f"{override.lstrip('+')}: a resumed run keeps its folder and its weights; leave it out")
-        if key not in ("resume", "run_dir", "weights"):
+        if key not in ("resume", "run_dir", "init_from"):
             yield override
 
 

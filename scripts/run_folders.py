@@ -26,6 +26,7 @@ from memory_told import lack_of_memory
 if TYPE_CHECKING:
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.runner import Runner
+    from dlcourse.stylegan.interop.networks import Pretrained
 
 LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
     "task.batch_size": "a smaller task.batch_size",
@@ -141,8 +142,10 @@ def check_is_run(run_dir: Path) -> None:
     raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
-def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
-    """The config with the networks of a checkpoint, whoever wrote it, in place of its own; what is not in it stays.
+def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> "tuple[DictConfig, Pretrained]":
+    """The config with the networks of a checkpoint, whoever wrote it, in place of its own, and these networks.
+
+    What is not in it stays.
 
     Raises:
         UserError: no StyleGAN there, one of other images or classes than the data's, or of other sizes than `overrides`
@@ -164,7 +167,7 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
-    return cfg
+    return cfg, pretrained
 
 
 def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:

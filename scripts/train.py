@@ -5,7 +5,7 @@ import command_line
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -16,7 +16,10 @@ from dlcourse.engine.signals import is_one_of_several
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
-READS = ("task", "runner", "run_dir", "resume", "weights", "seed", "device", "devices")
+if TYPE_CHECKING:
+    from dlcourse.stylegan.interop.networks import Pretrained
+
+READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices")
 Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
 
 
@@ -26,7 +29,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
     from dlcourse.reports.runs import check_links  # here: it loads torch
 
-    run_dir = run_folders.run_dir_of(cfg)
+    run_dir, pretrained = run_folders.run_dir_of(cfg), None
     if type(cfg.devices) is not int:
         raise UserError(f"devices must be a whole number of processes, got {cfg.devices}")
     with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
@@ -36,9 +39,10 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
             check_links(run_dir)
             run_folders.check_unused(cfg)
             if cfg.init_from is not None:
-                cfg = run_folders.with_networks_of(Path(cfg.init_from), cfg, HydraConfig.get().overrides.task)
+                overrides = HydraConfig.get().overrides.task
+                cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, overrides)
         if cfg.devices == 1 or is_one_of_several():
-            train_joined(run_dir, OmegaConf.to_container(cfg), observe)
+            train_joined(run_dir, OmegaConf.to_container(cfg), observe, pretrained)
         else:
             launch(run_dir, cfg, held)
 
@@ -61,17 +65,24 @@ def train_held(run_dir: Path, config: Any, held: Any) -> None:
     train_joined(run_dir, config)
 
 
-def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None) -> None:
+def train_joined(
+    run_dir: Path, config: Any, observe: Observe = lambda *_: None, pretrained: "Pretrained | None" = None
+) -> None:
     """Train in a run folder as one of several processes, or alone."""
     from dlcourse.engine import distributed
 
     with distributed.process_group(config["device"]):
         distributed.barrier()  # process 0 holds the folder
-        train_in(run_dir, OmegaConf.create(config), observe)
+        train_in(run_dir, OmegaConf.create(config), observe, pretrained)
 
 
-def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
-    """Train in a run folder, from its newest checkpoint if there is one."""
+def train_in(
+    run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None, pretrained: "Pretrained | None" = None
+) -> None:
+    """Train in a run folder, from its newest checkpoint if there is one.
+
+    `pretrained` are the networks of `init_from`, where this process has read them already.
+    """
     import torch
 
     from dlcourse.engine import checkpoint, distributed
@@ -88,10 +99,11 @@ def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None)
     task: Task = run_folders.build_a(Task, config, "task", imposed)
     step = runner.setup(task, run_dir, config)
     if config["init_from"] is not None and step == 0:
-        from dlcourse.stylegan.interop import start_networks
+        from dlcourse.stylegan.interop import load_pretrained, start_networks
 
-        taken = start_networks(checkpoint.newest(Path(config["init_from"])), task.state())
-        say(f"{config['weights']}: {', '.join(taken)}", file=sys.stderr)
+        path = checkpoint.newest(Path(config["init_from"]))
+        taken = start_networks(pretrained or load_pretrained(path), path, task.state())
+        say(f"{config['init_from']}: {', '.join(taken)}", file=sys.stderr)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return

@@ -120,7 +120,11 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "compare": ("compare", {"runs": [], "output": FILE}, "dlcourse.reports.runs.find_runs"),
     "report": ("report", {"run": FILE, "output": FILE / "a"}, "report.load_task"),
     "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.classifier.demonstrations.demonstrate"),
-    "bundle_checkpoint": ("bundle", {"source": FILE, "target": FILE / "a.pt"}, "dlcourse.engine.checkpoint.load"),
+    "bundle_checkpoint": (
+        "bundle",
+        {"source": FILE, "target": FILE / "a.pt"},
+        "dlcourse.engine.checkpoint.Checkpoint.load",
+    ),
     "export_checkpoint": (
         "export_checkpoint",
         {"checkpoint": FILE, "target": FILE / "a.pkl"},
@@ -152,7 +156,7 @@ def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
 
 
 def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
-    monkeypatch.setattr("dlcourse.engine.checkpoint.load", refuse_to_work)
+    monkeypatch.setattr("dlcourse.engine.checkpoint.Checkpoint.load", refuse_to_work)
     with pytest.raises(UserError, match=r"^folder/\.\./file: is what is read here"):
         importlib.import_module("bundle_checkpoint").bundle(Namespace(source=FILE, target=Path("folder/../file")))
 

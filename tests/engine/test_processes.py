@@ -211,7 +211,7 @@ def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + signal.SIGKILL, errors
     assert "was ended by SIGKILL, then the others" in errors
-    step = checkpoint.load(checkpoint.newest(tmp_path / "run"))["step"]
+    step = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / "run")).step
     shutil.copytree(tmp_path / "run", tmp_path / "two")
     for name, devices in {"run": 1, "two": 2}.items():
         options = [f"resume={name}", f"runner.max_steps={step + 5}", f"devices={devices}"]

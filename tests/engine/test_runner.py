@@ -106,8 +106,10 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_record(tmp_path, sto
     train(tmp_path / "straight")
     train(tmp_path / "resumed", max_steps=stop)
     train(tmp_path / "resumed")
-    straight, resumed = (checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed"))
-    assert_same(straight["state"], resumed["state"])
+    straight, resumed = (
+        checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed")
+    )
+    assert_same(straight.state, resumed.state)
     strip = lambda row: {key: value for key, value in row.items() if not key.startswith("perf/")}
     by_step = {row["step"]: strip(row) for row in rows(tmp_path / "resumed")}
     assert all(strip(row).items() <= by_step[row["step"]].items() for row in rows(tmp_path / "straight"))

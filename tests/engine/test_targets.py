@@ -158,7 +158,7 @@ def test_the_commands_say_it_in_a_line_and_write_nothing(trap):
     for command, message in (
         (("sample.py", "checkpoint=weights.pt"), "weights.pt: model.discriminator._target_: 'torch.nn.attention"),
         (("evaluate.py", "checkpoint=data.pt"), "data.pt: dataset._target_: 'torch.nn.utils._dep"),
-        (("train.py", "weights=weights.pt", *tiny), "weights.pt: model.discriminator._target_: 'torch.nn.attention"),
+        (("train.py", "init_from=weights.pt", *tiny), "weights.pt: model.discriminator._target_: 'torch.nn.attention"),
         (("train.py", "resume=run"), "MNIST is not in root=evil and is downloaded for new runs only"),
     ):
         done = run_script(*command, cwd=trap)
@@ -172,7 +172,7 @@ def test_a_node_without_weights_is_not_taken_over(tmp_path):
     cfg = OmegaConf.create(compose("experiment=stylegan_faces_tiny", "dataset.resolution=8"))
     own = dict(cfg.model.discriminator)
     path = file_of(tmp_path / "a.pt", {"generator": NODE, "discriminator": huge, "channel_max": 7})
-    taken = run_folders.with_networks_of(path, cfg).model
+    taken = run_folders.with_networks_of(path, cfg)[0].model
     assert taken.generator == NODE and taken.discriminator == own and taken.channel_max != 7
     asks = file_of(tmp_path / "b.pt", {"generator": NODE | {"parts": "${oc.env:HOME}"}})
     with pytest.raises(UserError, match=r"generator_ema\.parts must be"):

@@ -176,4 +176,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     for path in (tmp_path / "pipe.pt", "/dev/zero"):
         refused(path, "a pipe or a device", error=OSError)
     refused(tmp_path / "pipe.pt", "pipe.pt: a pipe or a device", load_pretrained, UserError)
-    refused(tmp_path / "pipe.pt", "not a whole checkpoint of dlcourse .a pipe or a device", checkpoint.load, UserError)
+    refused(
+        tmp_path / "pipe.pt",
+        "not a whole checkpoint of dlcourse .a pipe or a device",
+        checkpoint.Checkpoint.load,
+        UserError,
+    )

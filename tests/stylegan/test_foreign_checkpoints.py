@@ -94,12 +94,12 @@ def test_a_training_begins_with_networks_of_anybody(tmp_path):
         (tmp_path / "official.pkl", ["discriminator", "generator", "generator_ema"]),
         (DATA / "GAN_GEN_SHADOW_3_8.pth", ["generator", "generator_ema"]),  # the average stands for both
     ):
-        cfg = run_folders.with_networks_of(path, stylegan("dataset.resolution=32"))
+        cfg, pretrained = run_folders.with_networks_of(path, stylegan("dataset.resolution=32"))
         node = OmegaConf.to_container(cfg.model)
         generator, discriminator = build(node["generator"]), build(node["discriminator"])
         parts = {"generator": generator, "discriminator": discriminator, "generator_ema": build(node["generator"])}
-        assert start_networks(path, parts) == roles
-        expected = load_generator(path)[0]
+        assert start_networks(pretrained, path, parts) == roles
+        expected = load_generator(path).averaged_generator
         with torch.no_grad():
             z = torch.randn(1, expected.z_dim)
             assert torch.equal(parts["generator_ema"](z), expected(z))
@@ -128,7 +128,7 @@ def test_a_training_begins_with_networks_of_anybody(tmp_path):
 )
 def test_networks_for_other_data_are_refused_before_anything_is_made(tmp_path, changes, overrides, message):
     path = own_file(tmp_path / "a.pt", **changes)
-    with pytest.raises(UserError, match=f"^weights={path}: {message}"):
+    with pytest.raises(UserError, match=f"^init_from={path}: {message}"):
         run_folders.with_networks_of(path, stylegan(*overrides))
 
 

@@ -90,7 +90,7 @@ class Runner:
         if not any(checkpoint.step_of(path) >= self.max_steps for path in checkpoint.all_of(run_dir)):
             return False
         found = checkpoint.load_newest(run_dir)  # a name is no proof: the file may have been cut short
-        return found is not None and found[1]["step"] >= self.max_steps
+        return found is not None and found.step >= self.max_steps
 
     def setup(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
         """Set the task up on the device and load the newest checkpoint of `run_dir` that is whole into it.
@@ -118,10 +118,9 @@ class Runner:
         found = checkpoint.load_newest(run_dir)
         if found is None:
             return 0
-        path, saved = found
-        checkpoint.check_same_model(saved["config"], config, path)
-        checkpoint.restore(saved, task.state(), path)
-        return saved["step"]
+        found.check_same_model(config)
+        found.restore(task.state())
+        return found.step
 
     def train(
         self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, observe: Observe = lambda *_: None

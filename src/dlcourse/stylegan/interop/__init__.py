@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dlcourse.engine import checkpoint
+from dlcourse.engine.checkpoint import Checkpoint, check_finite, is_checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 from dlcourse.stylegan.interop import genforce, huangzh13, lernapparat, mmgen, official, own, rosinality
@@ -13,7 +13,6 @@ from dlcourse.stylegan.interop.combining import combine
 from dlcourse.stylegan.interop.networks import ROLE_KINDS, Pretrained, assemble
 from dlcourse.stylegan.interop.reading import read
 from dlcourse.stylegan.interop.writing import check_target, save, states_of
-from dlcourse.stylegan.networks.generator import Generator
 
 FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
 
@@ -40,26 +39,31 @@ def load_pretrained(path: str | Path, resolution: int | None = None, only_to_dra
     path = Path(path)
     try:
         content = read(path)
-        if own.recognises(content):
-            return checked(own.pretrained(content, resolution, only_to_draw))
-        for form in FORMATS:
-            if form.recognises(content):
-                return checked(assemble(form.convert(content, path.name), resolution, only_to_draw))
-        raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
+        if not is_checkpoint(content):
+            return converted(content, path.name, resolution, only_to_draw)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    return own.pretrained_of(Checkpoint.of(content, path), resolution, only_to_draw)
 
 
-def checked(pretrained: Pretrained) -> Pretrained:
-    """The networks, or UserError if one has weights that are no finite numbers."""
+def converted(content: Any, name: str, resolution: int | None, only_to_draw: bool) -> Pretrained:
+    """The networks in the content of a file of another implementation, whose name may tell something.
+
+    Raises:
+        UserError: none of the known formats, or weights that make no networks or are not finite.
+    """
+    form = next((form for form in FORMATS if form.recognises(content)), None)
+    if form is None:
+        raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
+    pretrained = assemble(form.convert(content, name), resolution, only_to_draw)
     for role in ROLE_KINDS:
         if (network := getattr(pretrained, role)) is not None:
-            checkpoint.check_finite(network.state_dict(), f"its {role}")
+            check_finite(network.state_dict(), f"its {role}")
     return pretrained
 
 
-def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
-    """The averaged generator of a checkpoint, whoever wrote it, or the only one, and the config that rebuilds it.
+def load_generator(path: Path) -> Pretrained:
+    """A checkpoint's generator to draw with, its `averaged_generator`, whoever wrote the file.
 
     Says on stderr what was missing in the file and how it was filled in.
 
@@ -67,23 +71,21 @@ def load_generator(path: Path) -> tuple[Generator, dict[str, Any]]:
         UserError: as `load_pretrained`, or there is none.
     """
     pretrained = load_pretrained(path, only_to_draw=True)
-    generator = pretrained.generator_ema or pretrained.generator
-    assert generator is not None  # load_pretrained has said so
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
-    return generator, pretrained.config["generator"]
+    return pretrained
 
 
-def start_networks(path: Path, parts: dict[str, Any]) -> list[str]:
-    """Give the networks among `parts` (generator, discriminator, generator_ema) their weights from a checkpoint.
+def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) -> list[str]:
+    """Give the networks among `parts` (generator, discriminator, generator_ema) their weights from those of a file.
 
     Returns:
         The names of those that are in the file.
 
     Raises:
-        UserError: see `load_pretrained`, or one does not fit.
+        UserError: one does not fit.
     """
-    states, _ = states_of(load_pretrained(path))
+    states, _ = states_of(pretrained)
     found = {role: parts[role] for role in states if role in parts}
-    checkpoint.restore({"state": states}, found, path)
+    Checkpoint(path, 0, {}, states).restore(found)
     return sorted(found)

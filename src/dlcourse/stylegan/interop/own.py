@@ -1,39 +1,41 @@
 """Checkpoints of this project, from training or from an earlier import."""
 
+from dataclasses import replace
 from typing import Any
 
-from dlcourse.engine import checkpoint
 from dlcourse.engine.build import check_nodes
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.targets import NETWORKS
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop.networks import ROLE_KINDS, Pretrained, chosen_roles, cut, load
+from dlcourse.stylegan.interop.networks import ROLE_CLASSES, ROLE_KINDS, Pretrained, chosen_roles, cut
 from dlcourse.stylegan.interop.renaming import is_variables
 
 
-def recognises(content: Any) -> bool:
-    """Whether something has the entries of a checkpoint."""
-    return is_variables(content) and content.keys() == checkpoint.KEYS
-
-
-def pretrained(content: Any, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
+def pretrained_of(saved: Checkpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
     """The networks that a checkpoint holds, cut down to `resolution` if that is given.
 
     Raises:
         UserError: a checkpoint of another task, or no such resolution in it.
     """
-    config, state = content["config"], content["state"]
-    model: Any = config.get("model") if is_variables(config) else None
-    roles = chosen_roles(state, only_to_draw) if is_variables(state) else []
-    is_complete = is_variables(model) and all(ROLE_KINDS[role] in model and is_variables(state[role]) for role in roles)
+    model: Any = saved.config.get("model")
+    roles = chosen_roles(saved.state, only_to_draw)
+    is_complete = is_variables(model) and all(
+        ROLE_KINDS[role] in model and is_variables(saved.state[role]) for role in roles
+    )
     if not roles or not is_complete:
-        raise UserError(f"a checkpoint of dlcourse, but not of a StyleGAN; it is {checkpoint.kind_of(content)}")
-    check_nodes(model, "model", NETWORKS)  # of the nodes without weights too, although nothing is built of them
-    found = Pretrained("checkpoint of dlcourse", {})
+        raise UserError(f"{saved.path}: a checkpoint of dlcourse, but not of a StyleGAN; it is {saved.kind()}")
+    try:
+        check_nodes(model, "model", NETWORKS)  # of the nodes without weights too, although nothing is built of them
+        kinds = {ROLE_KINDS[role]: cut_node(model[ROLE_KINDS[role]], resolution) for role in roles}
+        states = {
+            role: saved.state[role] if resolution is None else cut(saved.state[role], resolution) for role in roles
+        }
+    except UserError as error:
+        raise UserError(f"{saved.path}: {error}") from error
+    found = Pretrained("checkpoint of dlcourse", kinds, origin=replace(saved, state={}))
+    saved = replace(saved, config={"model": kinds}, state=states)
     for role in roles:
-        node = found.config.setdefault(ROLE_KINDS[role], cut_node(model[ROLE_KINDS[role]], resolution))
-        network, notes = load(role, node, state[role] if resolution is None else cut(state[role], resolution))
-        setattr(found, role, network)
-        found.notes += notes
+        setattr(found, role, saved.network(role, ROLE_CLASSES[role], f"its {role} is no network of StyleGAN"))
     return found
 
 
