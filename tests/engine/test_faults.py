@@ -15,6 +15,7 @@ import memory_told
 import run_folders
 from conftest import assert_same, run_script
 from dlcourse.engine import checkpoint, runner
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 
@@ -42,7 +43,7 @@ class Signalling(NoisyBowl):
 
 
 def states(*run_dirs):
-    return [checkpoint.Checkpoint.load(checkpoint.newest(run_dir)).state for run_dir in run_dirs]
+    return [Checkpoint.load(checkpoint.newest(run_dir)).state for run_dir in run_dirs]
 
 
 def test_a_run_that_was_asked_to_end_goes_on_to_the_same_bits(tmp_path):
@@ -120,11 +121,9 @@ def test_the_best_stays_however_long_ago_it_was(tmp_path):
             return {"dev/loss": abs(self.descent.updates - 3) + 1.0}
 
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=5)
-    assert checkpoint.Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3
+    assert Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=8)
-    assert (
-        checkpoint.Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3
-    )  # the record remembers how good it was
+    assert Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3  # the record remembers how good it was
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000008.pt"]
 
 
@@ -132,14 +131,14 @@ def test_a_loss_that_is_no_number_now_and_then_is_survived(tmp_path, caplog):
     train(tmp_path, task=Breaking(2, 3), log_every=1)
     assert [row["train/loss"] is None for row in rows(tmp_path)] == [False, False, True, True, False, False, False]
     assert "update 3: loss is nan; skipped" in caplog.text
-    state = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path)).state
+    state = Checkpoint.load(checkpoint.newest(tmp_path)).state
     assert state["descent"]["skipped"] == 2 and state["model"]["weight"].isfinite().all()
 
 
 def test_a_loss_that_stays_no_number_ends_the_run_before_its_checkpoints_are_bad(tmp_path):
     with pytest.raises(UserError, match="update 15: loss is nan, 10 times in a row"):
         train(tmp_path, task=Breaking(*range(5, 100)), max_steps=100)
-    state = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path)).state
+    state = Checkpoint.load(checkpoint.newest(tmp_path)).state
     assert state["model"]["weight"].isfinite().all()
 
 
@@ -157,7 +156,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_the_last_one_stays(tmp_
         train(tmp_path)
     folder = tmp_path / "checkpoints"
     assert [path.name for path in folder.iterdir()] == ["step_0000002.pt"]
-    assert checkpoint.Checkpoint.load(checkpoint.newest(tmp_path)).step == 2
+    assert Checkpoint.load(checkpoint.newest(tmp_path)).step == 2
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     last_line = done.stderr.strip().splitlines()[-1]
     assert "No space left on device" in last_line and "go on with resume=run" in last_line
     assert "Traceback" not in done.stderr
-    step = checkpoint.Checkpoint.load(checkpoint.newest(small_disk / "run")).step
+    step = Checkpoint.load(checkpoint.newest(small_disk / "run")).step
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     again = run_script("train.py", "resume=run", f"runner.max_steps={step + 20}", cwd=small_disk)
     assert again.returncode == 0 and f"run: on from step {step}, 20 steps" in again.stderr, again.stderr

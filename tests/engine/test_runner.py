@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from conftest import assert_same
 from dlcourse.engine import checkpoint
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.optimization import Descent
 from dlcourse.engine.runner import Runner, step_seed
 from dlcourse.engine.schedules import Constant
@@ -106,9 +107,7 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_record(tmp_path, sto
     train(tmp_path / "straight")
     train(tmp_path / "resumed", max_steps=stop)
     train(tmp_path / "resumed")
-    straight, resumed = (
-        checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed")
-    )
+    straight, resumed = (Checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed"))
     assert_same(straight.state, resumed.state)
     strip = lambda row: {key: value for key, value in row.items() if not key.startswith("perf/")}
     by_step = {row["step"]: strip(row) for row in rows(tmp_path / "resumed")}

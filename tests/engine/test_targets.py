@@ -175,13 +175,13 @@ def test_a_node_without_weights_is_not_taken_over(tmp_path):
     taken = run_folders.with_networks_of(path, cfg)[0].model
     assert taken.generator == NODE and taken.discriminator == own and taken.channel_max != 7
     asks = file_of(tmp_path / "b.pt", {"generator": NODE | {"parts": "${oc.env:HOME}"}})
-    with pytest.raises(UserError, match=r"generator_ema\.parts must be"):
+    with pytest.raises(UserError, match=r"model\.generator\.parts must be"):
         run_folders.with_networks_of(asks, cfg)
 
 
 def test_a_run_of_a_stranger_that_is_none(tmp_path):
     (tmp_path / "composed.yaml").write_text("seed: 0\ndevice: cpu\n")
-    with pytest.raises(UserError, match="not the config of a run .it has no devices, model, runner, task, weights"):
+    with pytest.raises(UserError, match="not the config of a run .it has no devices, model, runner, task, init_from"):
         resuming.config_of(tmp_path, [], [])
     with pytest.raises(UserError, match="^task: must be a Task, got a Constant"):
         run_folders.build_a(Task, {"task": {"_target_": "dlcourse.engine.schedules.Constant"}}, "task", {})

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attacks import MEGABYTE, refused
-from dlcourse.engine import checkpoint
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.stylegan.interop import load_pretrained
@@ -179,6 +179,6 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     refused(
         tmp_path / "pipe.pt",
         "not a whole checkpoint of dlcourse .a pipe or a device",
-        checkpoint.Checkpoint.load,
+        Checkpoint.load,
         UserError,
     )

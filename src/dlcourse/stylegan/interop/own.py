@@ -27,9 +27,9 @@ def pretrained_of(saved: Checkpoint, resolution: int | None, only_to_draw: bool 
     try:
         check_nodes(model, "model", NETWORKS)  # of the nodes without weights too, although nothing is built of them
         kinds = {ROLE_KINDS[role]: cut_node(model[ROLE_KINDS[role]], resolution) for role in roles}
-        states = {
-            role: saved.state[role] if resolution is None else cut(saved.state[role], resolution) for role in roles
-        }
+        states = {role: saved.state[role] for role in roles}
+        if resolution is not None:
+            states = {role: cut(weights, resolution) for role, weights in states.items()}
     except UserError as error:
         raise UserError(f"{saved.path}: {error}") from error
     found = Pretrained("checkpoint of dlcourse", kinds, origin=replace(saved, state={}))
