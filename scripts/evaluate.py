@@ -26,7 +26,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.runner import find_device
-    from dlcourse.stylegan.interop import load_generator
+    from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.metrics.evaluation import Evaluation
     from dlcourse.stylegan.metrics.report import compare, write
 

@@ -24,7 +24,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.runner import autocast, find_device
-    from dlcourse.stylegan.interop import load_generator
+    from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
     from dlcourse.stylegan.sampling.result import check_output, save
 

@@ -94,7 +94,7 @@ def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
 )
 def test_a_sampler_looks_before_it_draws(overrides, words, here, monkeypatch):
     sample = importlib.import_module("sample")
-    monkeypatch.setattr("dlcourse.stylegan.interop.load_generator", refuse_to_work)
+    monkeypatch.setattr("dlcourse.stylegan.interop.files.load_generator", refuse_to_work)
     monkeypatch.setattr("dlcourse.engine.checkpoint.newest", lambda path: path)
     cfg = OmegaConf.create(compose("checkpoint=faces.pt", *overrides, config_name="sample"))
     with pytest.raises(UserError, match=words):
@@ -128,7 +128,7 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "export_checkpoint": (
         "export_checkpoint",
         {"checkpoint": FILE, "target": FILE / "a.pkl"},
-        "dlcourse.stylegan.interop.load_pretrained",
+        "dlcourse.stylegan.interop.files.load_pretrained",
     ),
 }
 
@@ -148,7 +148,7 @@ def test_a_report_looks_before_it_reads(script, here, monkeypatch):
     [("no/a.pt", "^no: no such folder"), ("folder.png", "exists"), ("x" * 250, "a name of")],
 )
 def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
-    monkeypatch.setattr("dlcourse.stylegan.interop.load_pretrained", refuse_to_work)
+    monkeypatch.setattr("dlcourse.stylegan.interop.files.load_pretrained", refuse_to_work)
     with pytest.raises(UserError, match=words):
         importlib.import_module("import_checkpoint").import_checkpoint(
             Namespace(source=[FILE], target=Path(target), resolution=None)
@@ -162,7 +162,7 @@ def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
 
 
 HYDRA = {  # script -> overrides, and where its work begins
-    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.load_generator"),
+    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.files.load_generator"),
     "find_lr": (["output=file/a.png"], "run_folders.build_classifier"),
     "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.datasets.image_folder.ImageFolder.levels"),
     "style_frames": (

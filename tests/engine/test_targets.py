@@ -23,7 +23,7 @@ from dlcourse.engine.runner import Runner
 from dlcourse.engine.targets import TARGETS
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_generator, load_pretrained
+from dlcourse.stylegan.interop.files import load_generator, load_pretrained
 from readers import NODE, generator
 
 PURE = {

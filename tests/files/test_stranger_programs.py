@@ -12,7 +12,7 @@ from attacks import MEGABYTE, refused
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")
 

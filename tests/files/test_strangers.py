@@ -13,7 +13,7 @@ from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.rebuild import build_fitting, build_of_file
 from dlcourse.engine.targets import DATASETS
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
 from readers import NODE, generator
 

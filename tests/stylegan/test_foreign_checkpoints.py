@@ -19,7 +19,8 @@ from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import results_folder
-from dlcourse.stylegan.interop import load_generator, load_pretrained, onnx_export, start_networks
+from dlcourse.stylegan.interop import onnx_export
+from dlcourse.stylegan.interop.files import load_generator, load_pretrained, start_networks
 from dlcourse.stylegan.networks.layers import downscale, upscale
 from dlcourse.stylegan.sampling.result import Result, save
 from stylegan_files import DATA, tiny_official_pickle

@@ -8,7 +8,7 @@ from PIL import Image
 
 from conftest import run_script
 from dlcourse.engine import checkpoint
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from stylegan_files import DATA, arrays, assert_close, tiny_official_pickle
 
 

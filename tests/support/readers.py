@@ -24,7 +24,7 @@ from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.nn.vgg import read_weights
 from dlcourse.reports.runs import read_run
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
 from dlcourse.stylegan.metrics.reals import read_reals
 from dlcourse.stylegan.sampling.editing import read_attributes
