@@ -105,7 +105,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     runner: Runner = build(config["runner"], "runner")
     torch.manual_seed(config["seed"])  # as scripts/train.py does
     task: Classification = build(config["task"], "task")
-    runner.setup(task, run_dir_of(cfg), config)
+    runner.prepare(task)
     return runner, task
 
 
@@ -152,7 +152,7 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
             of the command line ask for.
     """
     from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.files import load_pretrained
 
     if "generator" not in cfg.model:
         raise UserError(f"init_from={weights}: weights is for StyleGAN, as in experiment=stylegan_faces_tiny")

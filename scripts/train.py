@@ -92,14 +92,15 @@ def train_in(
     config = command_line.plain(cfg)
     imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
-    if runner.is_complete(run_dir):
-        say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
-        return
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
     task: Task = run_folders.build_a(Task, config, "task", imposed)
-    step = runner.setup(task, run_dir, config)
+    runner.prepare(task)
+    step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
+    if step >= total:
+        say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
+        return
     if config["init_from"] is not None and step == 0:
-        from dlcourse.stylegan.interop import load_pretrained, start_networks
+        from dlcourse.stylegan.interop.files import load_pretrained, start_networks
 
         path = checkpoint.newest(Path(config["init_from"]))
         taken = start_networks(pretrained or load_pretrained(path), path, task.state())
@@ -110,7 +111,7 @@ def train_in(
     if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
         begun = f"on from step {step}, " if step else ""
-        say(f"{run_dir}: {begun}{config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+        say(f"{run_dir}: {begun}{total - step} steps on {runner.device}", file=sys.stderr)
     with run_folders.way_on_told(run_dir):
         runner.train(task, run_dir, config, step, observe)
 

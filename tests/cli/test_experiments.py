@@ -19,7 +19,8 @@ def train(experiment, run_dir, max_steps, *overrides, interrupt_after=None):
     config = compose(*small_overrides(experiment, max_steps), *overrides)
     torch.manual_seed(config["seed"])
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
-    step = runner.setup(task, run_dir, config)
+    runner.prepare(task)
+    step = runner.restore(task, run_dir, config)
     if interrupt_after is None:
         runner.train(task, run_dir, config, step)
         return checkpoint.Checkpoint.load(checkpoint.newest(run_dir))

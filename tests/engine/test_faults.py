@@ -9,7 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
+from test_runner import CONFIG, NoisyBowl, is_complete, resume, rows, train
 
 import memory_told
 import run_folders
@@ -72,7 +72,7 @@ def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_pat
 def test_a_signal_in_the_last_step_ends_what_would_follow_the_run(tmp_path):
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 4"):
         train(tmp_path, max_steps=4, task=Signalling())
-    assert make_runner(4).is_complete(tmp_path)
+    assert is_complete(tmp_path, max_steps=4)
     events = EventAccumulator(str(tmp_path)).Reload()
     assert "_hparams_/session_start_info" in events.summary_metadata  # whole, as without the signal
 
@@ -96,7 +96,7 @@ def test_a_newest_checkpoint_cut_short_is_passed_over(tmp_path, kept, caplog):
     whole = newest.read_bytes()
     newest.write_bytes(whole[: int(kept if kept > 1 else kept * len(whole))])
     assert checkpoint.newest(tmp_path / "cut").name == "step_0000006.pt"
-    assert not make_runner().is_complete(tmp_path / "cut")
+    assert not is_complete(tmp_path / "cut")
     train(tmp_path / "cut")
     assert "step_0000007.pt: not a whole checkpoint" in caplog.text and "going on from the one before" in caplog.text
     assert_same(*states(tmp_path / "straight", tmp_path / "cut"))
@@ -104,7 +104,7 @@ def test_a_newest_checkpoint_cut_short_is_passed_over(tmp_path, kept, caplog):
     for path in checkpoint.all_of(tmp_path / "cut"):
         path.write_bytes(b"PK")
     with pytest.raises(UserError, match=r"step_0000006\.pt: not a whole checkpoint"):
-        make_runner().setup(NoisyBowl(), tmp_path / "cut", CONFIG)
+        resume(tmp_path / "cut")
 
 
 def test_what_a_killed_write_leaves_is_swept_up(tmp_path):

@@ -50,7 +50,8 @@ with distributed.process_group("cpu"):
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
     folder = Path(sys.argv[1])
-    step = runner.setup(task, folder / "run", config)
+    runner.prepare(task)
+    step = runner.restore(task, folder / "run", config)
     first = runner.step(task, 0)
     descents = {name: part for name, part in vars(task).items() if isinstance(part, Descent)}
     gradients = {name: [parameter.grad for parameter in part.parameters] for name, part in descents.items()}

@@ -67,7 +67,8 @@ def train(run_dir, experiment, max_steps, *overrides):
     config = compose(*small_overrides(experiment, max_steps), "device=cpu", *overrides)
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
-    runner.train(task, run_dir, config, runner.setup(task, run_dir, config))
+    runner.prepare(task)
+    runner.train(task, run_dir, config)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,10 @@ class Task(ABC):
         """Values whose distribution a person would want to look at."""
         return {}
 
+    def total_steps(self) -> int | None:
+        """The updates of a whole training; None if the task does not know them. It is asked once it is set up."""
+        return None
+
     def is_finished(self) -> bool:
         """Whether training should end though there are steps left."""
         return False
