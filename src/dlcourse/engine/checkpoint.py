@@ -1,7 +1,6 @@
 """Checkpoints: {step, config, state}, written whole or not at all, read without running anything from the file."""
 
 import logging
-import os
 import re
 import shlex
 import zipfile
@@ -46,19 +45,8 @@ def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -
     """
     try:
         torch_file.save({"step": step, "config": config, "state": state}, path)
-        flush_folder(path.parent)
     except OSError as error:
         raise UserError(str(error)) from error
-
-
-def flush_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system has such a thing."""
-    if os.name != "nt":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 N = TypeVar("N", bound=nn.Module)
@@ -260,8 +248,9 @@ def load_newest(run_dir: Path) -> Checkpoint | None:
 
 def clear_away(run_dir: Path, step: int) -> None:
     """What a run that goes on from `step` should not meet again: unfinished files go, later checkpoints are renamed."""
-    for path in (run_dir / "checkpoints").glob(".*.tmp"):
-        path.unlink()
+    for folder in (run_dir, run_dir / "checkpoints", run_dir / "images"):
+        for path in folder.glob(".*.tmp"):
+            path.unlink()
     for path in all_of(run_dir):
         if step_of(path) > step:
             path.rename(path.with_name(f"{path.name}.broken"))

@@ -6,7 +6,6 @@ size, and believes what a file says of its own length; this reader checks each t
 
 import errno
 import math
-import os
 import stat
 import zipfile
 from io import BytesIO
@@ -89,10 +88,8 @@ def save(content: Any, path: Path) -> None:
         OSError: "PATH: cannot be written (reason)".
     """
     try:
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
+        with atomic_write(path, durable=True) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
         cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
         if not isinstance(cause, OSError):
