@@ -19,7 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 import unread_keys
 from dlcourse.engine import run_lock
 from dlcourse.engine.signals import Interrupted, status_of
-from dlcourse.errors import UserError
+from dlcourse.errors import MissingFileError, UserError
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import printable, say
 from memory_told import lack_of_memory
 
@@ -196,10 +197,6 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
     """
     try:
         yield
-    except UserError as error:
-        if cfg.resume is None or "no such f" not in str(error):
-            raise
-        raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
     except KeyboardInterrupt as end:
         if os.environ.get("RANK", "0") == "0":
             say(told(end, run_dir), file=sys.stderr)
@@ -214,6 +211,22 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
 
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
         raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
+
+
+def comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an exception, or one that it was raised in the place of, is of a kind."""
+    return error is not None and (isinstance(error, kind) or comes_from(error.__context__, kind))
+
+
+@contextlib.contextmanager
+def paths_told(run_dir: Path) -> Iterator[None]:
+    """Within the block, which builds a task, what says that a file is not there also says where a run's paths begin."""
+    try:
+        yield
+    except UserError as error:
+        if not has_begun(run_dir) or not comes_from(error, MissingFileError):
+            raise
+        raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
 
 
 @contextlib.contextmanager
@@ -262,6 +275,5 @@ def record_config(cfg: DictConfig, run_dir: Path) -> None:
     """Write config.yaml, the resolved config, and composed.yaml, with its references, for `resume`."""
     run_dir.mkdir(parents=True, exist_ok=True)
     for name, resolve in {"config.yaml": True, "composed.yaml": False}.items():
-        temporary = run_dir / f".{name}.tmp"
-        OmegaConf.save(cfg, temporary, resolve=resolve)
-        temporary.replace(run_dir / name)
+        with atomic_write(run_dir / name) as temporary:
+            OmegaConf.save(cfg, temporary, resolve=resolve)

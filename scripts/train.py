@@ -93,8 +93,9 @@ def train_in(
     imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
     torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
-    task: Task = run_folders.build_a(Task, config, "task", imposed)
-    runner.prepare(task)
+    with run_folders.paths_told(run_dir):
+        task: Task = run_folders.build_a(Task, config, "task", imposed)
+        runner.prepare(task)
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
     if step >= total:
         say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
