@@ -186,7 +186,7 @@ class Runner:
         """What keeps the record, in the first of several processes."""
         if distributed.rank():
             return NullLogger()
-        return RunLogger(run_dir, config, step, total, self.device, self.profile)
+        return RunLogger(run_dir, config, step, total, self.profile)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
