@@ -76,11 +76,11 @@ class RunLogger:
         self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
 
     def __enter__(self) -> "RunLogger":
-        self.hook, threading.excepthook = threading.excepthook, self.hear_thread
+        self.hook, threading.excepthook = threading.excepthook, self.on_thread_error
         return self
 
-    def hear_thread(self, failure: threading.ExceptHookArgs) -> None:
-        """Be silent about TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
+    def on_thread_error(self, failure: threading.ExceptHookArgs) -> None:
+        """Print nothing of TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
         if not type(failure.thread).__module__.startswith("tensorboard."):
             self.hook(failure)
 
@@ -196,7 +196,10 @@ class RunLogger:
 
 
 class NullLogger:
-    """The logbook of a process that keeps none."""
+    """Stands for the RunLogger in all processes but the first: it records nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
 
     def __enter__(self) -> "NullLogger":
         return self
@@ -205,13 +208,13 @@ class NullLogger:
         pass
 
     def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def images(self, step: int, images: dict[str, Tensor]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def peak_memory() -> int:

@@ -61,13 +61,13 @@ class Profile:
 
 
 class NoProfile:
-    """The profile of a run that is not profiled."""
+    """Stands for a Profile in a run that is not profiled."""
 
     def advance(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:

@@ -22,6 +22,8 @@ from dlcourse.errors import UserError
 
 PRECISIONS = ("fp32", "bf16")
 MAX_THREADS = 1024
+COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkpoint_every", "keep_checkpoints",
+          "num_threads")  # fmt: skip
 Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
 
 
@@ -63,30 +65,19 @@ class Runner:
         keep_best: str | None,
         profile: bool,
     ):
-        counts = {
-            "max_steps": max_steps,
-            "log_every": log_every,
-            "evaluate_every": evaluate_every,
-            "visualize_every": visualize_every,
-            "checkpoint_every": checkpoint_every,
-            "keep_checkpoints": keep_checkpoints,
-            "num_threads": num_threads,
-        }
-        for name, count in counts.items():
+        self.seed, self.precision, self.num_threads, self.compile = seed, precision, num_threads, compile
+        self.max_steps, self.log_every, self.evaluate_every = max_steps, log_every, evaluate_every
+        self.visualize_every, self.checkpoint_every = visualize_every, checkpoint_every
+        self.keep_checkpoints, self.keep_best, self.profile = keep_checkpoints, keep_best, profile
+        for name in COUNTS:
+            count = getattr(self, name)
             if count is not None and count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
         if num_threads and num_threads > MAX_THREADS:
             raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
-        self.seed = seed
         self.device = find_device(device)
         autocast(self.device, precision)  # refuses an unknown one
         self.generators = default_generators(self.device)
-        self.precision = precision
-        self.num_threads = num_threads
-        self.compile = compile
-        self.max_steps, self.log_every, self.evaluate_every = max_steps, log_every, evaluate_every
-        self.visualize_every, self.checkpoint_every = visualize_every, checkpoint_every
-        self.keep_checkpoints, self.keep_best, self.profile = keep_checkpoints, keep_best, profile
 
     def total_steps(self, task: Task) -> int:
         """Updates of the whole run: `max_steps`, or else what the task says.
@@ -152,7 +143,8 @@ class Runner:
             UserError: a checkpoint cannot be written, or a loss, a result or a weight is not finite any more.
         """
         total = self.total_steps(task)
-        with SignalHandler(announce) as interruption, self.logbook(run_dir, config, step, total) as logbook:
+        make = NullLogger if distributed.rank() else RunLogger  # process 0 keeps the record
+        with SignalHandler(announce) as interruption, make(run_dir, config, step, total, self.profile) as logger:
             best, is_last = lowest(run_dir, self.keep_best), self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)
@@ -163,15 +155,17 @@ class Runner:
                     record |= task.evaluate()
                     is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
-                    record |= finalize(task, step)
+                    results = task.finalize()
+                    check_finite(step, results, state_of(task))
+                    record |= results
                 value = float(record.get(self.keep_best or "", best))
                 if is_last or is_due(step, self.log_every):
                     record = metrics | record
-                logbook.advance(step, record, is_last)
+                logger.advance(step, record, is_last)
                 observe(step, record)
                 if is_last or is_due(step, self.visualize_every):
-                    logbook.images(step, task.visualize())
-                    logbook.histograms(step, task.histograms())
+                    logger.images(step, task.visualize())
+                    logger.histograms(step, task.histograms())
                 signum = distributed.all_reduce_max(interruption.signum)
                 is_newest, is_best = is_last or bool(signum) or is_due(step, self.checkpoint_every), value < best
                 if is_newest or is_best:
@@ -181,12 +175,6 @@ class Runner:
                     raise Interrupted(signum, step)
         if interruption.signum:  # too late for this run, but not for those that were to follow
             raise Interrupted(interruption.signum, step)
-
-    def logbook(self, run_dir: Path, config: dict[str, Any], step: int, total: int) -> RunLogger | NullLogger:
-        """What keeps the record, in the first of several processes."""
-        if distributed.rank():
-            return NullLogger()
-        return RunLogger(run_dir, config, step, total, self.profile)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
@@ -220,15 +208,8 @@ def is_due(step: int, every: int | None) -> bool:
 
 
 def state_of(task: Task) -> dict[str, Any]:
-    """What a checkpoint of a task holds."""
+    """The state that a checkpoint of a task holds: name -> state_dict."""
     return {name: part.state_dict() for name, part in task.state().items()}
-
-
-def finalize(task: Task, step: int) -> Metrics:
-    """The results of a task after `step` updates, its last one; UserError if they are none."""
-    results = task.finalize()
-    check_finite(step, results, state_of(task))
-    return results
 
 
 def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -249,7 +230,7 @@ def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
-    """What computes in a precision. Casts are not cached: a step may update a network and use it again.
+    """A context in which networks compute in `precision`; casts are not cached, as a step updates networks in between.
 
     Raises:
         ValueError: an unknown precision.

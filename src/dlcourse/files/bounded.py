@@ -54,7 +54,7 @@ class BoundedFile:
         return self.file.read(size)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the underlying file."""
         self.file.close()
 
 

@@ -120,7 +120,7 @@ class Storages:
         self.machine = Machine({**GRANTED, **self.tensors()}, limit, load=self.load)
 
     def tensors(self) -> Granted:
-        """What rebuilds tensors."""
+        """The functions by whose names files rebuild tensors: (module, name) -> `rebuild`."""
         names = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
         return {("torch._utils", name): Function(self.rebuild) for name in names}
 
@@ -236,12 +236,12 @@ def encoded(text: Any, encoding: Any) -> bytes:
 
 
 def size_of(numbers: Any) -> torch.Size:
-    """A torch.Size."""
+    """The torch.Size of a tuple of whole numbers."""
     return torch.Size(of_type(number, int) for number in of_type(numbers, tuple))
 
 
 def kept(value: Any, *_: Any) -> Tensor:
-    """The tensor in a parameter."""
+    """A parameter as its tensor; the other arguments are about gradients."""
     return of_type(value, Tensor)
 
 

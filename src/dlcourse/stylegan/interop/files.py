@@ -112,7 +112,7 @@ def foreign_networks(content: Any, name: str, resolution: int | None, only_to_dr
 
 
 def summary(content: Any) -> str:
-    """What a checkpoint begins with."""
+    """The first names in a checkpoint, for the message that it is of no known format."""
     names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
     return f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
 
