@@ -34,7 +34,7 @@ def train(overrides: list[str]) -> None:
     config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
-    runner.setup(task, Path("/nonexistent"), config)
+    runner.prepare(task)
     step = 0
     for line in sys.stdin:
         start, first = time.perf_counter(), step

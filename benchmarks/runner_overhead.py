@@ -45,7 +45,8 @@ def in_the_runner(config: dict) -> float:
     runner, task = build(config["runner"]), build(config["task"])
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        step = runner.setup(task, Path(folder), config)
+        runner.prepare(task)
+        step = runner.restore(task, Path(folder), config)
         runner.train(task, Path(folder), config, step)
         return time.perf_counter() - start
 

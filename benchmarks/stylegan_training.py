@@ -62,7 +62,7 @@ def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tup
     config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
-    runner.setup(task, Path("/nonexistent"), config)
+    runner.prepare(task)
     return runner, task
 
 

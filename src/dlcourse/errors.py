@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake of the user rather than of the program."""
+"""Exceptions that stand for a mistake of the user rather than of the program."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Scripts show the message alone and exit with status 1; every other exception keeps its traceback.
     """
+
+
+class MissingFileError(ValueError):
+    """A file or folder that a user named and that is not there."""

@@ -79,7 +79,7 @@ def kill_often(run_dir, config, kills, seconds, dice):
             return kill, in_write
         in_write += any((run_dir / "checkpoints").glob(".*.tmp"))
         found = checkpoint.load_newest(run_dir)
-        lost = last_step(run_dir) - (found[1]["step"] if found else 0)
+        lost = last_step(run_dir) - (found.step if found else 0)
         assert lost <= CHECKPOINT_EVERY
     return kills, in_write
 
@@ -89,15 +89,15 @@ def prove(experiment, tmp_path, kills):
     begin = time.monotonic()
     assert os.waitpid(start(tmp_path / "straight", config), 0)[1] == 0
     seconds = time.monotonic() - begin
-    straight = checkpoint.load(checkpoint.newest(tmp_path / "straight"))
-    assert straight["step"] == TASKS[experiment]
+    straight = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / "straight"))
+    assert straight.step == TASKS[experiment]
     runs = 0
     while killed < kills:
         run_dir = tmp_path / f"killed{runs}"
         more, more_in_write = kill_often(run_dir, config, kills - killed, seconds / 3, dice)
         runs, killed, in_write = runs + 1, killed + more, in_write + more_in_write
         assert os.waitpid(start(run_dir, config), 0)[1] == 0
-        assert_same(straight["state"], checkpoint.load(checkpoint.newest(run_dir))["state"])
+        assert_same(straight.state, checkpoint.Checkpoint.load(checkpoint.newest(run_dir)).state)
         rows = [json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
         assert rows == list(range(1, TASKS[experiment] + 1))
     print(f"{experiment}: {killed} kills in {runs} runs, {in_write} of them in a write")

@@ -11,7 +11,8 @@ from dlcourse.cli import command_line, resuming, run_folders
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import find_runs, read_config
-from dlcourse.stylegan.interop import huangzh13, load_pretrained, mmgen
+from dlcourse.stylegan.interop import huangzh13, mmgen
+from dlcourse.stylegan.interop.files import load_pretrained
 
 RAW = b"q\xff\xe9.jpg".decode(errors="surrogateescape")  # a file name of raw bytes, as Python gives it
 

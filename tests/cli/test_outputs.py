@@ -94,7 +94,7 @@ def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
 )
 def test_a_sampler_looks_before_it_draws(overrides, words, here, monkeypatch):
     sample = importlib.import_module("dlcourse.cli.sample")
-    monkeypatch.setattr("dlcourse.stylegan.interop.load_generator", refuse_to_work)
+    monkeypatch.setattr("dlcourse.stylegan.interop.files.load_generator", refuse_to_work)
     monkeypatch.setattr("dlcourse.engine.checkpoint.newest", lambda path: path)
     cfg = OmegaConf.create(compose("checkpoint=faces.pt", *overrides, config_name="sample"))
     with pytest.raises(UserError, match=words):
@@ -120,11 +120,15 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "compare": ("compare", {"runs": [], "output": FILE}, "dlcourse.reports.runs.find_runs"),
     "report": ("report", {"run": FILE, "output": FILE / "a"}, "dlcourse.cli.report.load_task"),
     "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.classifier.demonstrations.demonstrate"),
-    "bundle_checkpoint": ("bundle", {"source": FILE, "target": FILE / "a.pt"}, "dlcourse.engine.checkpoint.load"),
+    "bundle_checkpoint": (
+        "bundle",
+        {"source": FILE, "target": FILE / "a.pt"},
+        "dlcourse.engine.checkpoint.Checkpoint.load",
+    ),
     "export_checkpoint": (
         "export_checkpoint",
         {"checkpoint": FILE, "target": FILE / "a.pkl"},
-        "dlcourse.stylegan.interop.load_pretrained",
+        "dlcourse.stylegan.interop.files.load_pretrained",
     ),
 }
 
@@ -144,7 +148,7 @@ def test_a_report_looks_before_it_reads(script, here, monkeypatch):
     [("no/a.pt", "^no: no such folder"), ("folder.png", "exists"), ("x" * 250, "a name of")],
 )
 def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
-    monkeypatch.setattr("dlcourse.stylegan.interop.load_pretrained", refuse_to_work)
+    monkeypatch.setattr("dlcourse.stylegan.interop.files.load_pretrained", refuse_to_work)
     with pytest.raises(UserError, match=words):
         importlib.import_module("dlcourse.cli.import_checkpoint").import_checkpoint(
             Namespace(source=[FILE], target=Path(target), resolution=None)
@@ -152,7 +156,7 @@ def test_an_import_looks_before_it_reads(target, words, here, monkeypatch):
 
 
 def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
-    monkeypatch.setattr("dlcourse.engine.checkpoint.load", refuse_to_work)
+    monkeypatch.setattr("dlcourse.engine.checkpoint.Checkpoint.load", refuse_to_work)
     with pytest.raises(UserError, match=r"^folder/\.\./file: is what is read here"):
         importlib.import_module("dlcourse.cli.bundle_checkpoint").bundle(
             Namespace(source=FILE, target=Path("folder/../file"))
@@ -160,7 +164,7 @@ def test_a_bundle_does_not_replace_what_it_is_made_of(here, monkeypatch):
 
 
 HYDRA = {  # script -> overrides, and where its work begins
-    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.load_generator"),
+    "evaluate": (["checkpoint=file", "output=file"], "dlcourse.stylegan.interop.files.load_generator"),
     "find_lr": (["output=file/a.png"], "dlcourse.cli.run_folders.build_classifier"),
     "prepare_dataset": (["dataset.root=.", "output=file/a.png"], "dlcourse.datasets.image_folder.ImageFolder.levels"),
     "style_frames": (

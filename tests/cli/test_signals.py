@@ -68,7 +68,7 @@ def assert_goes_on_to_the_bits_of_a_run_left_alone(folder, *options):
     assert again.returncode == 0, again.stderr
     alone = run_script("train.py", "device=cpu", "run_dir=alone", "runner.num_threads=1", steps, *options, cwd=folder)
     assert alone.returncode == 0, alone.stderr
-    assert_same(*(checkpoint.load(checkpoint.newest(folder / name))["state"] for name in ("run", "alone")))
+    assert_same(*(checkpoint.Checkpoint.load(checkpoint.newest(folder / name)).state for name in ("run", "alone")))
     logged = [json.loads(line)["step"] for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
     assert logged == list(range(1, checkpoint.step_of(path) + 4))
 

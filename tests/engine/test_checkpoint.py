@@ -6,6 +6,7 @@ import torch
 
 from conftest import assert_same
 from dlcourse.engine import checkpoint
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.errors import UserError
 
 STATE = {"model": {"weight": torch.arange(3.0)}, "stream": {"samples_seen": 5}}
@@ -20,7 +21,7 @@ def save(path, step=7):
 
 def test_round_trip_is_exact_and_leaves_no_temporary_file(tmp_path):
     path = save(tmp_path / "a.pt")
-    assert_same(checkpoint.load(path), {"step": 7, "config": CONFIG, "state": STATE})
+    assert_same(vars(Checkpoint.load(path)), {"path": path, "step": 7, "config": CONFIG, "state": STATE})
     assert os.listdir(tmp_path) == ["a.pt"]
 
 
@@ -28,7 +29,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = save(tmp_path / "a.pt")
     with pytest.raises((AttributeError, pickle.PicklingError)):
         checkpoint.save(path, 8, CONFIG, {"bad": lambda: None})
-    assert checkpoint.load(path)["step"] == 7
+    assert Checkpoint.load(path).step == 7
     assert os.listdir(tmp_path) == ["a.pt"]
 
 
@@ -45,7 +46,7 @@ def test_a_file_that_wants_to_run_code_is_refused_and_runs_nothing(tmp_path):
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "ran")))
     for name in ("evil.pt", "evil.pkl"):
         with pytest.raises(UserError, match=f"{name}: not a whole checkpoint"):
-            checkpoint.load(tmp_path / name)
+            Checkpoint.load(tmp_path / name)
     assert not (tmp_path / "ran").exists()
 
 
@@ -55,15 +56,15 @@ def test_a_file_cut_short_is_refused(tmp_path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(UserError, match="not a whole checkpoint of dlcourse"):
-        checkpoint.load(path)
+        Checkpoint.load(path)
 
 
 def test_a_foreign_torch_file_is_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "other.pt")
     with pytest.raises(UserError, match="its entries are not"):
-        checkpoint.load(tmp_path / "other.pt")
+        Checkpoint.load(tmp_path / "other.pt")
     with pytest.raises(UserError, match="no such checkpoint"):
-        checkpoint.load(tmp_path / "missing.pt")
+        Checkpoint.load(tmp_path / "missing.pt")
 
 
 def test_the_newest_is_found_by_number_and_the_oldest_go(tmp_path):
@@ -85,14 +86,15 @@ def test_a_folder_that_is_no_run_is_named(tmp_path):
 
 def test_another_model_is_refused_with_both_values(tmp_path):
     other = {"model": {"width": 4, "init": "he", "norm": True}, "optimizer": {"lr": 0.2}}
+    saved = Checkpoint(tmp_path, 7, CONFIG, STATE)
     with pytest.raises(UserError, match=r"model\.norm is None there, True here; model\.width is 3 there, 4 here"):
-        checkpoint.check_same_model(CONFIG, other, tmp_path)
-    checkpoint.check_same_model(CONFIG, CONFIG | {"optimizer": {"lr": 9}}, tmp_path)
+        saved.check_same_model(other)
+    saved.check_same_model(CONFIG | {"optimizer": {"lr": 9}})
 
 
 def test_a_state_that_does_not_fit_is_named(tmp_path):
-    saved = {"state": {"model": {"weight": torch.zeros(3, 3)}}}
+    saved = Checkpoint(tmp_path, 7, CONFIG, {"model": {"weight": torch.zeros(3, 3)}})
     with pytest.raises(UserError, match="its model does not fit"):
-        checkpoint.restore(saved, {"model": torch.nn.Linear(2, 3)}, tmp_path)
+        saved.restore({"model": torch.nn.Linear(2, 3)})
     with pytest.raises(UserError, match="it has no generator"):
-        checkpoint.restore(saved, {"generator": torch.nn.Linear(2, 3)}, tmp_path)
+        saved.restore({"generator": torch.nn.Linear(2, 3)})

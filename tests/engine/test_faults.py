@@ -9,11 +9,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_runner import CONFIG, NoisyBowl, make_runner, rows, train
+from test_runner import CONFIG, NoisyBowl, is_complete, resume, rows, train
 
 from conftest import assert_same, run_script
 from dlcourse.cli import memory_told, run_folders
 from dlcourse.engine import checkpoint, runner
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 
@@ -41,7 +42,7 @@ class Signalling(NoisyBowl):
 
 
 def states(*run_dirs):
-    return [checkpoint.load(checkpoint.newest(run_dir))["state"] for run_dir in run_dirs]
+    return [Checkpoint.load(checkpoint.newest(run_dir)).state for run_dir in run_dirs]
 
 
 def test_a_run_that_was_asked_to_end_goes_on_to_the_same_bits(tmp_path):
@@ -70,7 +71,7 @@ def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_pat
 def test_a_signal_in_the_last_step_ends_what_would_follow_the_run(tmp_path):
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 4"):
         train(tmp_path, max_steps=4, task=Signalling())
-    assert make_runner(4).is_complete(tmp_path)
+    assert is_complete(tmp_path, max_steps=4)
     events = EventAccumulator(str(tmp_path)).Reload()
     assert "_hparams_/session_start_info" in events.summary_metadata  # whole, as without the signal
 
@@ -94,7 +95,7 @@ def test_a_newest_checkpoint_cut_short_is_passed_over(tmp_path, kept, caplog):
     whole = newest.read_bytes()
     newest.write_bytes(whole[: int(kept if kept > 1 else kept * len(whole))])
     assert checkpoint.newest(tmp_path / "cut").name == "step_0000006.pt"
-    assert not make_runner().is_complete(tmp_path / "cut")
+    assert not is_complete(tmp_path / "cut")
     train(tmp_path / "cut")
     assert "step_0000007.pt: not a whole checkpoint" in caplog.text and "going on from the one before" in caplog.text
     assert_same(*states(tmp_path / "straight", tmp_path / "cut"))
@@ -102,7 +103,7 @@ def test_a_newest_checkpoint_cut_short_is_passed_over(tmp_path, kept, caplog):
     for path in checkpoint.all_of(tmp_path / "cut"):
         path.write_bytes(b"PK")
     with pytest.raises(UserError, match=r"step_0000006\.pt: not a whole checkpoint"):
-        make_runner().setup(NoisyBowl(), tmp_path / "cut", CONFIG)
+        resume(tmp_path / "cut")
 
 
 def test_what_a_killed_write_leaves_is_swept_up(tmp_path):
@@ -119,9 +120,9 @@ def test_the_best_stays_however_long_ago_it_was(tmp_path):
             return {"dev/loss": abs(self.descent.updates - 3) + 1.0}
 
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=5)
-    assert checkpoint.load(checkpoint.path_of_best(tmp_path))["step"] == 3
+    assert Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=8)
-    assert checkpoint.load(checkpoint.path_of_best(tmp_path))["step"] == 3  # the record remembers how good it was
+    assert Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3  # the record remembers how good it was
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000008.pt"]
 
 
@@ -129,14 +130,14 @@ def test_a_loss_that_is_no_number_now_and_then_is_survived(tmp_path, caplog):
     train(tmp_path, task=Breaking(2, 3), log_every=1)
     assert [row["train/loss"] is None for row in rows(tmp_path)] == [False, False, True, True, False, False, False]
     assert "update 3: loss is nan; skipped" in caplog.text
-    state = checkpoint.load(checkpoint.newest(tmp_path))["state"]
+    state = Checkpoint.load(checkpoint.newest(tmp_path)).state
     assert state["descent"]["skipped"] == 2 and state["model"]["weight"].isfinite().all()
 
 
 def test_a_loss_that_stays_no_number_ends_the_run_before_its_checkpoints_are_bad(tmp_path):
     with pytest.raises(UserError, match="update 15: loss is nan, 10 times in a row"):
         train(tmp_path, task=Breaking(*range(5, 100)), max_steps=100)
-    state = checkpoint.load(checkpoint.newest(tmp_path))["state"]
+    state = Checkpoint.load(checkpoint.newest(tmp_path)).state
     assert state["model"]["weight"].isfinite().all()
 
 
@@ -154,7 +155,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_the_last_one_stays(tmp_
         train(tmp_path)
     folder = tmp_path / "checkpoints"
     assert [path.name for path in folder.iterdir()] == ["step_0000002.pt"]
-    assert checkpoint.load(checkpoint.newest(tmp_path))["step"] == 2
+    assert Checkpoint.load(checkpoint.newest(tmp_path)).step == 2
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     last_line = done.stderr.strip().splitlines()[-1]
     assert "No space left on device" in last_line and "go on with resume=run" in last_line
     assert "Traceback" not in done.stderr
-    step = checkpoint.load(checkpoint.newest(small_disk / "run"))["step"]
+    step = Checkpoint.load(checkpoint.newest(small_disk / "run")).step
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     again = run_script("train.py", "resume=run", f"runner.max_steps={step + 20}", cwd=small_disk)
     assert again.returncode == 0 and f"run: on from step {step}, 20 steps" in again.stderr, again.stderr

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from conftest import ROOT
 from dlcourse.nn.vgg import PaddedConv2d
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.synthesis import constant_weights

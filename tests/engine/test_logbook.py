@@ -27,11 +27,11 @@ def test_only_what_counts_samples_has_a_speed(tmp_path):
 
 def test_curves_of_one_quantity_share_a_chart():
     tags = ["train/loss", "dev/loss", "dev/accuracy", "gan/d_loss", "gan/g_loss", "gan/penalty", "optimizer/lr"]
-    tags += ["perf/steps_per_second", "perf/images_per_second", "perf/data_milliseconds", "perf/step_milliseconds"]
+    tags += ["perf/steps_per_second", "perf/images_per_second", "gan/d_score", "gan/g_score"]
     assert charts_of(tags) == {
         "loss": "^[a-z]+/loss$",
         "gan/loss": "^gan/[a-z0-9]+_loss$",
-        "perf/milliseconds": "^perf/[a-z0-9]+_milliseconds$",
+        "gan/score": "^gan/[a-z0-9]+_score$",
     }
 
 

@@ -50,7 +50,8 @@ with distributed.process_group("cpu"):
     torch.manual_seed(0)
     runner, task = build(config["runner"], "runner"), build(config["task"], "task")
     folder = Path(sys.argv[1])
-    step = runner.setup(task, folder / "run", config)
+    runner.prepare(task)
+    step = runner.restore(task, folder / "run", config)
     first = runner.step(task, 0)
     descents = {name: part for name, part in vars(task).items() if isinstance(part, Descent)}
     gradients = {name: [parameter.grad for parameter in part.parameters] for name, part in descents.items()}
@@ -211,7 +212,7 @@ def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + signal.SIGKILL, errors
     assert "was ended by SIGKILL, then the others" in errors
-    step = checkpoint.load(checkpoint.newest(tmp_path / "run"))["step"]
+    step = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / "run")).step
     shutil.copytree(tmp_path / "run", tmp_path / "two")
     for name, devices in {"run": 1, "two": 2}.items():
         options = [f"resume={name}", f"runner.max_steps={step + 5}", f"devices={devices}"]

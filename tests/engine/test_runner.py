@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from conftest import assert_same
 from dlcourse.engine import checkpoint
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.optimization import Descent
 from dlcourse.engine.runner import Runner, step_seed
 from dlcourse.engine.schedules import Constant
@@ -69,7 +70,8 @@ def make_runner(max_steps=7, **changes):
 
 def train(run_dir, max_steps=7, task=None, **changes):
     runner, task = make_runner(max_steps, **changes), task or NoisyBowl()
-    step = runner.setup(task, run_dir, CONFIG)
+    runner.prepare(task)
+    step = runner.restore(task, run_dir, CONFIG)
     runner.train(task, run_dir, CONFIG, step)
     return task
 
@@ -106,8 +108,8 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_record(tmp_path, sto
     train(tmp_path / "straight")
     train(tmp_path / "resumed", max_steps=stop)
     train(tmp_path / "resumed")
-    straight, resumed = (checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed"))
-    assert_same(straight["state"], resumed["state"])
+    straight, resumed = (Checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed"))
+    assert_same(straight.state, resumed.state)
     strip = lambda row: {key: value for key, value in row.items() if not key.startswith("perf/")}
     by_step = {row["step"]: strip(row) for row in rows(tmp_path / "resumed")}
     assert all(strip(row).items() <= by_step[row["step"]].items() for row in rows(tmp_path / "straight"))
@@ -144,18 +146,52 @@ def test_not_a_number_is_recorded_as_null(tmp_path):
     assert rows(tmp_path)[-1]["dev/norm"] is None
 
 
+def resume(run_dir, config=CONFIG, max_steps=7):
+    """Runner, task and the step that a run would go on from."""
+    runner, task = make_runner(max_steps), NoisyBowl()
+    runner.prepare(task)
+    return runner, task, runner.restore(task, run_dir, config)
+
+
+def is_complete(run_dir, max_steps=7):
+    runner, task, step = resume(run_dir, max_steps=max_steps)
+    return runner.is_complete(task, step)
+
+
 def test_a_complete_run_says_so(tmp_path):
-    assert not make_runner().is_complete(tmp_path)
+    assert not is_complete(tmp_path)
     train(tmp_path)
-    assert make_runner().is_complete(tmp_path)
-    assert not make_runner(max_steps=8).is_complete(tmp_path)
+    assert is_complete(tmp_path)
+    assert not is_complete(tmp_path, max_steps=8)
+
+
+def test_a_task_may_know_its_end(tmp_path):
+    class Known(NoisyBowl):
+        def total_steps(self):
+            return 5
+
+    train(tmp_path / "known", max_steps=None, task=Known())
+    train(tmp_path / "given", max_steps=3, task=Known())
+    assert rows(tmp_path / "known")[-1]["step"] == 5 and rows(tmp_path / "given")[-1]["step"] == 3
+    with pytest.raises(
+        UserError, match=r"^runner\.max_steps: null is for tasks that know their own end; give a number"
+    ):
+        train(tmp_path / "none", max_steps=None)
+    assert not (tmp_path / "none").exists()
+
+
+def test_intervals_of_null_are_at_the_end_only(tmp_path):
+    train(tmp_path, evaluate_every=None, visualize_every=None, checkpoint_every=None)
+    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000007.pt"]
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["grey_0000007.png"]
+    assert [row["step"] for row in rows(tmp_path) if "dev/norm" in row] == [7]
 
 
 def test_another_model_is_refused_before_anything_is_written(tmp_path):
     train(tmp_path)
     before = sorted(path.name for path in tmp_path.rglob("*"))
     with pytest.raises(UserError, match=r"model\.size is 3 there, 4 here"):
-        make_runner().setup(NoisyBowl(), tmp_path, CONFIG | {"model": {"size": 4}})
+        resume(tmp_path, CONFIG | {"model": {"size": 4}})
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 

@@ -20,7 +20,7 @@ from dlcourse.engine.runner import Runner
 from dlcourse.engine.targets import TARGETS
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_generator, load_pretrained
+from dlcourse.stylegan.interop.files import load_generator, load_pretrained
 from readers import NODE, generator
 
 PURE = {
@@ -169,16 +169,16 @@ def test_a_node_without_weights_is_not_taken_over(tmp_path):
     cfg = OmegaConf.create(compose("experiment=stylegan_faces_tiny", "dataset.resolution=8"))
     own = dict(cfg.model.discriminator)
     path = file_of(tmp_path / "a.pt", {"generator": NODE, "discriminator": huge, "channel_max": 7})
-    taken = run_folders.with_networks_of(path, cfg).model
+    taken = run_folders.with_networks_of(path, cfg)[0].model
     assert taken.generator == NODE and taken.discriminator == own and taken.channel_max != 7
     asks = file_of(tmp_path / "b.pt", {"generator": NODE | {"parts": "${oc.env:HOME}"}})
-    with pytest.raises(UserError, match=r"generator_ema\.parts must be"):
+    with pytest.raises(UserError, match=r"model\.generator\.parts must be"):
         run_folders.with_networks_of(asks, cfg)
 
 
 def test_a_run_of_a_stranger_that_is_none(tmp_path):
     (tmp_path / "composed.yaml").write_text("seed: 0\ndevice: cpu\n")
-    with pytest.raises(UserError, match="not the config of a run .it has no devices, model, runner, task, weights"):
+    with pytest.raises(UserError, match="not the config of a run .it has no devices, model, runner, task, init_from"):
         resuming.config_of(tmp_path, [], [])
     with pytest.raises(UserError, match="^task: must be a Task, got a Constant"):
         run_folders.build_a(Task, {"task": {"_target_": "dlcourse.engine.schedules.Constant"}}, "task", {})

@@ -60,7 +60,7 @@ def address(runs):
                 found = get(f"{address}/data/plugin/scalars/tags")
             except OSError:
                 found = {}
-            if {"test/loss"} <= found.get("points", {}).keys() and "perf/step_milliseconds" in found.get("faces", {}):
+            if {"test/loss"} <= found.get("points", {}).keys() and "perf/steps_per_second" in found.get("faces", {}):
                 break
             time.sleep(0.3)
         yield address

@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dlcourse.engine.build import build_of_file
+from dlcourse.engine.rebuild import build_of_file
 from dlcourse.engine.targets import NETWORKS, TARGETS
 from dlcourse.errors import UserError
 from dlcourse.files.pickle_reader import INSTRUCTIONS, Machine

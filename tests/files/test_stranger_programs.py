@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from attacks import MEGABYTE, refused
-from dlcourse.engine import checkpoint
+from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 
 pytestmark = pytest.mark.usefixtures("quick_and_small")
 
@@ -176,4 +176,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     for path in (tmp_path / "pipe.pt", "/dev/zero"):
         refused(path, "a pipe or a device", error=OSError)
     refused(tmp_path / "pipe.pt", "pipe.pt: a pipe or a device", load_pretrained, UserError)
-    refused(tmp_path / "pipe.pt", "not a whole checkpoint of dlcourse .a pipe or a device", checkpoint.load, UserError)
+    refused(
+        tmp_path / "pipe.pt",
+        "not a whole checkpoint of dlcourse .a pipe or a device",
+        Checkpoint.load,
+        UserError,
+    )

@@ -9,11 +9,11 @@ from PIL import Image
 
 from attacks import MEGABYTE, refused
 from conftest import run_script
-from dlcourse.engine import checkpoint
-from dlcourse.engine.build import build_fitting, build_of_file
+from dlcourse.engine.checkpoint import Checkpoint
+from dlcourse.engine.rebuild import build_fitting, build_of_file
 from dlcourse.engine.targets import DATASETS
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
 from readers import NODE, generator
 
@@ -43,15 +43,15 @@ def own(path, **changes):
     ],
 )
 def test_entries_of_another_kind(tmp_path, changes, message):
-    refused(own(tmp_path / "a.pt", **changes), message, checkpoint.load, UserError)
+    refused(own(tmp_path / "a.pt", **changes), message, Checkpoint.load, UserError)
 
 
 @pytest.mark.parametrize("state", [None, 7, [1], {"generator_ema": 3}, {"generator_ema": {"w_avg": "x"}},
                                    {"generator_ema": {1: torch.zeros(1)}}])  # fmt: skip
 def test_states_that_are_none(tmp_path, state):
-    content = {"step": 1, "config": {}, "state": state if isinstance(state, dict) else {"generator_ema": state}}
+    saved = Checkpoint(tmp_path, 1, {}, state if isinstance(state, dict) else {"generator_ema": state})
     with pytest.raises(UserError, match="its generator_ema does not fit"):
-        checkpoint.restore(content, {"generator_ema": generator()}, tmp_path)
+        saved.restore({"generator_ema": generator()})
 
 
 REFUSED = "is refused; here it may be AttributeNetwork, CNN"
@@ -77,16 +77,16 @@ OTHERS = [
     [*((change, "is of more numbers than the [0-9]+ of its weights") for change in HUGE), *OTHERS],
 )
 def test_networks_are_no_larger_than_their_weights(tmp_path, change, message):
-    saved = checkpoint.load(own(tmp_path / "a.pt"))
+    saved = Checkpoint.load(own(tmp_path / "a.pt"))
     with pytest.raises(UserError, match=message):
-        build_fitting(NODE | change, "model", "a.pt", saved["state"]["generator_ema"])
+        build_fitting(NODE | change, "model", "a.pt", saved.state["generator_ema"])
 
 
 def test_a_config_too_deep_to_follow_is_refused(tmp_path):
     node: dict = {}
     for _ in range(150):
         node = {"a": node}
-    refused(own(tmp_path / "a.pt", config=node), "more than 100 within each other", checkpoint.load, UserError)
+    refused(own(tmp_path / "a.pt", config=node), "more than 100 within each other", Checkpoint.load, UserError)
 
 
 def test_the_scripts_say_it_in_a_line_and_write_nothing(tmp_path):

@@ -11,7 +11,7 @@ from dlcourse.cli import report
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 
 
 @pytest.mark.parametrize(

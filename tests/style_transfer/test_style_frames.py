@@ -155,7 +155,8 @@ def test_the_first_frame_is_what_train_paints(tmp_path):
     runner = build(config["runner"], "runner")
     torch.manual_seed(config["seed"])
     task = build(config["task"], "task")
-    runner.train(task, tmp_path / "run", config, runner.setup(task, tmp_path / "run", config))
+    runner.prepare(task)
+    runner.train(task, tmp_path / "run", config)
     (trained,) = (tmp_path / "run" / "images").glob("image_*4.png")
     assert open_image(trained).tobytes() == open_image(tmp_path / "images" / "8.png").tobytes()
 

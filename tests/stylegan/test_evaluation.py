@@ -67,7 +67,7 @@ def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
         truth = faces.attributes[name]
         assert 1 - (values - truth).square().mean() / truth.var() > 0.8, name
     assert reading.values.keys() | reading.logits.keys() == ATTRIBUTE_SCALE.keys()
-    assert BUNDLED.stat().st_size < 1.5e6 and checkpoint.load(BUNDLED)["state"].keys() == {"model"}
+    assert BUNDLED.stat().st_size < 1.5e6 and checkpoint.Checkpoint.load(BUNDLED).state.keys() == {"model"}
 
 
 def test_every_metric_is_measured_and_none_is_called_fid(extractor, faces):

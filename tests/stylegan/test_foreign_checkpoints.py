@@ -16,7 +16,8 @@ from dlcourse.engine import checkpoint
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import results_folder
-from dlcourse.stylegan.interop import load_generator, load_pretrained, onnx_export, start_networks
+from dlcourse.stylegan.interop import onnx_export
+from dlcourse.stylegan.interop.files import load_generator, load_pretrained, start_networks
 from dlcourse.stylegan.networks.layers import downscale, upscale
 from dlcourse.stylegan.sampling.result import Result, save
 from stylegan_files import DATA, tiny_official_pickle
@@ -91,12 +92,12 @@ def test_a_training_begins_with_networks_of_anybody(tmp_path):
         (tmp_path / "official.pkl", ["discriminator", "generator", "generator_ema"]),
         (DATA / "GAN_GEN_SHADOW_3_8.pth", ["generator", "generator_ema"]),  # the average stands for both
     ):
-        cfg = run_folders.with_networks_of(path, stylegan("dataset.resolution=32"))
+        cfg, pretrained = run_folders.with_networks_of(path, stylegan("dataset.resolution=32"))
         node = OmegaConf.to_container(cfg.model)
         generator, discriminator = build(node["generator"]), build(node["discriminator"])
         parts = {"generator": generator, "discriminator": discriminator, "generator_ema": build(node["generator"])}
-        assert start_networks(path, parts) == roles
-        expected = load_generator(path)[0]
+        assert start_networks(pretrained, path, parts) == roles
+        expected = load_generator(path).averaged_generator
         with torch.no_grad():
             z = torch.randn(1, expected.z_dim)
             assert torch.equal(parts["generator_ema"](z), expected(z))

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_pretrained, unpickle
+from dlcourse.stylegan.interop import unpickle
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.interop.networks import Pretrained
 from dlcourse.stylegan.interop.official_export import to_official_pickle
 from dlcourse.stylegan.networks.discriminator import Discriminator

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.interop.mmgen import completed, lod_of
 from dlcourse.stylegan.networks.generator import mix_styles, truncate
 from dlcourse.stylegan.networks.variants import LooseUpConvLayer, rosinality_generator

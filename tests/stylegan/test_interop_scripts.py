@@ -8,7 +8,7 @@ from PIL import Image
 
 from conftest import run_script
 from dlcourse.engine import checkpoint
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from stylegan_files import DATA, arrays, assert_close, tiny_official_pickle
 
 
@@ -35,9 +35,9 @@ def test_import_prints_what_it_found(imported):
 
 
 def test_imported_checkpoint_is_drawn_from(folder, imported):
-    saved = checkpoint.load(folder / "imported.pt")
-    assert saved["step"] == 0 and saved["state"].keys() == {"generator", "discriminator", "generator_ema"}
-    origin = saved["config"]["imported"]
+    saved = checkpoint.Checkpoint.load(folder / "imported.pt")
+    assert saved.step == 0 and saved.state.keys() == {"generator", "discriminator", "generator_ema"}
+    origin = saved.config["imported"]
     assert (origin["file"], origin["format"]) == ("official.pkl", "official StyleGAN pickle")
     assert origin["notes"][0].startswith("level of detail 0.5: above 16x16")
     done = run_script("sample.py", "checkpoint=imported.pt", "seeds=0-3", "output=grid.png", cwd=folder)
@@ -59,7 +59,7 @@ def test_import_says_how_gaps_were_filled(folder):
         "- generator_ema: no average of w; estimated from 10000 latents of seed 0",
         "- generator: not in the file; the other generator stands for it",
     ]
-    parts = checkpoint.load(folder / "rosinality.pt")["config"]["model"]["generator"]["parts"]
+    parts = checkpoint.Checkpoint.load(folder / "rosinality.pt").config["model"]["generator"]["parts"]
     assert parts == {"_target_": "dlcourse.stylegan.networks.variants.rosinality_generator"}
     refused = run_script("export_checkpoint.py", "rosinality.pt", "rosinality.pkl", cwd=folder)
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1
@@ -99,7 +99,7 @@ def test_files_that_belong_together_make_one_checkpoint(folder):
     done = run_script("import_checkpoint.py", shadow, discriminator, "GAN_GEN_3_8.pth", "whole.pt", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "took the generator's average of w" in done.stdout and "not in the file" not in done.stdout
-    state = checkpoint.load(folder / "whole.pt")["state"]
+    state = checkpoint.Checkpoint.load(folder / "whole.pt").state
     assert torch.equal(state["generator_ema"]["w_avg"], content["truncation.avg_latent"])
     twice = run_script("import_checkpoint.py", shadow, shadow, "twice.pt", cwd=folder)
     assert twice.returncode == 1 and twice.stderr == "error: two of the files hold a generator_ema\n"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.networks import adain as adain_module
 from dlcourse.stylegan.networks import layers, synthesis
 from dlcourse.stylegan.networks.adain import adain

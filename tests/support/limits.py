@@ -22,7 +22,7 @@ import large_sets
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.reports import animation
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from readers import CONFIG, READERS, image_folder
 
 MIB = 2**20

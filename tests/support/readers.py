@@ -19,12 +19,12 @@ from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.cli import resuming
 from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint, logger
-from dlcourse.engine.build import build, build_fitting
+from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.nn.vgg import read_weights
 from dlcourse.reports.runs import read_run
-from dlcourse.stylegan.interop import load_pretrained
+from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
 from dlcourse.stylegan.metrics.reals import read_reals
 from dlcourse.stylegan.sampling.editing import read_attributes
@@ -92,11 +92,9 @@ def own_checkpoints() -> list[bytes]:
 
 
 def read_checkpoint(path: Path) -> None:
-    content = checkpoint.load(path)
-    node = checkpoint.config_of(content, "model.generator", path)
-    made = build_fitting(node, "model", path, content["state"].get("generator_ema"))
-    checkpoint.restore(content, {"generator_ema": made}, path)
-    checkpoint.check_same_model(content["config"], {"model": {"generator": NODE}}, path)
+    saved = checkpoint.Checkpoint.load(path)
+    saved.restore({"generator_ema": saved.network("generator_ema")})
+    saved.check_same_model({"model": {"generator": NODE}})
 
 
 @cache

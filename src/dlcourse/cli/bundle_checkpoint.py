@@ -27,18 +27,18 @@ def bundle(arguments: argparse.Namespace) -> None:
     outputs.check_file(target, str(target))
     if target.resolve() == path.resolve():
         raise UserError(f"{target}: is what is read here, and would lose what is not kept; choose another name")
-    saved = checkpoint.load(path)
-    missing = set(arguments.keep) - saved["state"].keys()
+    saved = checkpoint.Checkpoint.load(path)
+    missing = set(arguments.keep) - saved.state.keys()
     if missing:
-        raise UserError(f"{path}: it has no {', '.join(sorted(missing))}; it has {', '.join(saved['state'])}")
+        raise UserError(f"{path}: it has no {', '.join(sorted(missing))}; it has {', '.join(saved.state)}")
     state = {
         part: {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-        for part, weights in saved["state"].items()
+        for part, weights in saved.state.items()
         if part in arguments.keep
     }
-    config = {name: saved["config"][name] for name in ("model", "dataset") if name in saved["config"]}
+    config = {name: node for name, node in saved.config.items() if name in ("model", "dataset")}
     target.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(target, saved["step"], config, state)
+    checkpoint.save(target, saved.step, config, state)
     say(f"{target}: {', '.join(state)}, {target.stat().st_size / 1e6:.2f} MB")
 
 

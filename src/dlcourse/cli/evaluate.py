@@ -22,7 +22,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.runner import find_device
-    from dlcourse.stylegan.interop import load_generator
+    from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.metrics.evaluation import Evaluation
     from dlcourse.stylegan.metrics.report import compare, write
 
@@ -30,10 +30,11 @@ def evaluate(cfg: DictConfig) -> None:
     keep_freed_memory()  # batch after batch needs the same
     path = checkpoint.newest(Path(cfg.checkpoint))
     folder = output_folder(path, cfg)
-    generator, model = load_generator(path)
+    pretrained = load_generator(path)
+    generator, model = pretrained.averaged_generator, pretrained.config["generator"]
     set_resolution(cfg, generator.resolution)
     config = command_line.plain(cfg)
-    node, step = dataset_node(path, config["dataset"])
+    node, step = dataset_node(path, config["dataset"], pretrained.origin)
     dataset = build_dataset(path, node, config)
     evaluation: Evaluation = build(config["evaluation"], "evaluation")
     try:
@@ -89,18 +90,12 @@ def set_resolution(cfg: DictConfig, resolution: int) -> None:
     cfg.dataset.resolution = resolution
 
 
-def dataset_node(path: Path, given: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
+def dataset_node(path: Path, given: dict[str, Any] | None, origin: Any) -> tuple[dict[str, Any], int]:
     """The data set of the command line, or else of the checkpoint's own config, and the step; 0 of foreign files."""
-    from dlcourse.engine import checkpoint
-
-    try:
-        saved = checkpoint.load(path)
-    except UserError:
-        saved = {"config": {}, "step": 0}
-    node = given or saved["config"].get("dataset")
+    node = given or (origin.config.get("dataset") if origin else None)
     if not isinstance(node, dict) or "_target_" not in node:
         raise UserError(f"{path}: does not say what it was trained on; {GIVE}")
-    return node, saved["step"]
+    return node, origin.step if origin else 0
 
 
 def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> Any:
@@ -109,7 +104,8 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
     Raises:
         UserError: it cannot be built, or is none of images for a StyleGAN.
     """
-    from dlcourse.engine.build import build, build_of_file
+    from dlcourse.engine.build import build
+    from dlcourse.engine.rebuild import build_of_file
     from dlcourse.engine.targets import DATASETS
 
     if node is config["dataset"]:

@@ -26,7 +26,7 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
     from dlcourse.files.atomic import atomic_write
-    from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.files import load_pretrained
 
     target = arguments.target
     if target.suffix not in WRITERS:
@@ -49,7 +49,7 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     """Write the official layout, read it back, and compare every variable to the last bit."""
     from dlcourse.errors import UserError
     from dlcourse.files.atomic import atomic_write
-    from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.files import load_pretrained
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
     from dlcourse.stylegan.interop.official_export import to_official_pickle
 

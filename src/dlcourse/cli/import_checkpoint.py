@@ -22,10 +22,8 @@ def parse() -> argparse.Namespace:
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read, write, and print what was found."""
     from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop import load_pretrained
-    from dlcourse.stylegan.interop.combining import combine
+    from dlcourse.stylegan.interop.files import check_target, combine, load_pretrained, save
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
-    from dlcourse.stylegan.interop.writing import check_target, save
 
     check_target(arguments.target)
     sources = [checkpoint.newest(source) for source in arguments.source]

@@ -64,22 +64,19 @@ def load_task(path: Path, device: str) -> Any:
         UserError: a checkpoint of another task, or one that cannot be used.
     """
     from dlcourse.classifier.task import Classification
-    from dlcourse.engine import checkpoint
-    from dlcourse.engine.build import build_of_file
+    from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_finite
     from dlcourse.engine.targets import CLASSIFICATION
 
-    saved = checkpoint.load(path)
-    kind = checkpoint.kind_of(saved)
-    if kind != checkpoint.COMMANDS["Classification"]:
-        raise UserError(f"{path}: this report is of a classifier, and the checkpoint {kind}")
-    node = checkpoint.config_of(saved, "task", path)
+    saved = Checkpoint.load(path)
+    if saved.kind() != COMMANDS["Classification"]:
+        raise UserError(f"{path}: this report is of a classifier, and the checkpoint {saved.kind()}")
     imposed = {"cache": None, "download": False}  # nothing is written or downloaded on the word of a file
-    task = build_of_file(node, "task", path, CLASSIFICATION, imposed)
+    task = saved.build("task", CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     set_up(task, device, path)
-    checkpoint.restore(saved, task.state(), path)
-    checkpoint.check_finite(task.model.state_dict(), f"{path}: its classifier")
+    saved.restore(task.state())
+    check_finite(task.model.state_dict(), f"{path}: its classifier")
     return task
 
 

@@ -18,12 +18,14 @@ from dlcourse.cli import command_line, unread_keys
 from dlcourse.cli.memory_told import lack_of_memory
 from dlcourse.engine import run_lock
 from dlcourse.engine.signals import Interrupted, status_of
-from dlcourse.errors import UserError
+from dlcourse.errors import MissingFileError, UserError
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import printable, say
 
 if TYPE_CHECKING:
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.runner import Runner
+    from dlcourse.stylegan.interop.networks import Pretrained
 
 LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
     "task.batch_size": "a smaller task.batch_size",
@@ -102,7 +104,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     runner: Runner = build(config["runner"], "runner")
     torch.manual_seed(config["seed"])  # as scripts/train.py does
     task: Classification = build(config["task"], "task")
-    runner.setup(task, run_dir_of(cfg), config)
+    runner.prepare(task)
     return runner, task
 
 
@@ -139,15 +141,17 @@ def check_is_run(run_dir: Path) -> None:
     raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
-def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> DictConfig:
-    """The config with the networks of a checkpoint, whoever wrote it, in place of its own; what is not in it stays.
+def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> "tuple[DictConfig, Pretrained]":
+    """The config with the networks of a checkpoint, whoever wrote it, in place of its own, and these networks.
+
+    What is not in it stays.
 
     Raises:
         UserError: no StyleGAN there, one of other images or classes than the data's, or of other sizes than `overrides`
             of the command line ask for.
     """
     from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop import load_pretrained
+    from dlcourse.stylegan.interop.files import load_pretrained
 
     if "generator" not in cfg.model:
         raise UserError(f"init_from={weights}: init_from is for StyleGAN, as in experiment=stylegan_faces_tiny")
@@ -162,7 +166,7 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
-    return cfg
+    return cfg, pretrained
 
 
 def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
@@ -191,10 +195,6 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
     """
     try:
         yield
-    except UserError as error:
-        if cfg.resume is None or "no such f" not in str(error):
-            raise
-        raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
     except KeyboardInterrupt as end:
         if os.environ.get("RANK", "0") == "0":
             say(told(end, run_dir), file=sys.stderr)
@@ -209,6 +209,22 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
 
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
         raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
+
+
+def comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an exception, or one that it was raised in the place of, is of a kind."""
+    return error is not None and (isinstance(error, kind) or comes_from(error.__context__, kind))
+
+
+@contextlib.contextmanager
+def paths_told(run_dir: Path) -> Iterator[None]:
+    """Within the block, which builds a task, what says that a file is not there also says where a run's paths begin."""
+    try:
+        yield
+    except UserError as error:
+        if not has_begun(run_dir) or not comes_from(error, MissingFileError):
+            raise
+        raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
 
 
 @contextlib.contextmanager
@@ -257,6 +273,5 @@ def record_config(cfg: DictConfig, run_dir: Path) -> None:
     """Write config.yaml, the resolved config, and composed.yaml, with its references, for `resume`."""
     run_dir.mkdir(parents=True, exist_ok=True)
     for name, resolve in {"config.yaml": True, "composed.yaml": False}.items():
-        temporary = run_dir / f".{name}.tmp"
-        OmegaConf.save(cfg, temporary, resolve=resolve)
-        temporary.replace(run_dir / name)
+        with atomic_write(run_dir / name) as temporary:
+            OmegaConf.save(cfg, temporary, resolve=resolve)

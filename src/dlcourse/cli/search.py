@@ -162,6 +162,9 @@ def lengths_of(cfg: DictConfig) -> "Lengths":
     from dlcourse.search.settings import Lengths
 
     runner = cfg.runner
+    for key in ("max_steps", "evaluate_every"):
+        if runner[key] is None:
+            raise UserError(f"runner.{key}: null is not for a search, which compares runs on their way; give a number")
     return Lengths(runner.max_steps, runner.evaluate_every, max(runner.evaluate_every, runner.log_every))
 
 

@@ -77,8 +77,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     runner: Runner = build(config["runner"], "runner")
     torch.manual_seed(config["seed"])  # as scripts/train.py does
     objective = build(config["objective"], "objective")
-    first, begun = next(iter(images.items()))
-    runner.setup(transfer(config, objective, first, smallest_size=None), begun, config)
+    runner.prepare(transfer(config, objective, next(iter(images)), smallest_size=None))
     video_settings.write(settings, Path(sequence.output))
     objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
     last: Path | None = None
@@ -87,7 +86,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
             begins_with = {"init": str(last), "smallest_size": None} if last else {}
             task = transfer(config, objective, frame, **begins_with)
             torch.manual_seed(step_seed(runner.seed, number))  # noise, if it begins with that, is of this frame's own
-            runner.setup(task, image, config)
+            runner.prepare(task)
             loss = paint(runner, task, sequence.steps_next if last else sequence.steps_first)
             save_image(to_pil_image(task.visualize()["image"][0]), image)
             say(f"{number + 1}/{len(images)} {image}: loss {loss:.4g}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -11,6 +11,9 @@ from dlcourse.cli import command_line, resuming, run_folders
 from dlcourse.engine.signals import is_one_of_several
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
+
+if TYPE_CHECKING:
+    from dlcourse.stylegan.interop.networks import Pretrained
 
 READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices")
 Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
@@ -22,7 +25,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
     from dlcourse.reports.runs import check_links  # here: it loads torch
 
-    run_dir = run_folders.run_dir_of(cfg)
+    run_dir, pretrained = run_folders.run_dir_of(cfg), None
     if type(cfg.devices) is not int:
         raise UserError(f"devices must be a whole number of processes, got {cfg.devices}")
     with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
@@ -32,9 +35,9 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
             check_links(run_dir)
             run_folders.check_unused(cfg)
             if cfg.get("init_from") is not None:
-                cfg = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
+                cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
         if cfg.devices == 1 or is_one_of_several():
-            train_joined(run_dir, OmegaConf.to_container(cfg), observe)
+            train_joined(run_dir, OmegaConf.to_container(cfg), observe, pretrained)
         else:
             launch(run_dir, cfg, held)
 
@@ -57,46 +60,62 @@ def train_held(run_dir: Path, config: Any, held: Any) -> None:
     train_joined(run_dir, config)
 
 
-def train_joined(run_dir: Path, config: Any, observe: Observe = lambda *_: None) -> None:
+def train_joined(
+    run_dir: Path, config: Any, observe: Observe = lambda *_: None, pretrained: "Pretrained | None" = None
+) -> None:
     """Train in a run folder as one of several processes, or alone."""
     from dlcourse.engine import distributed
 
     with distributed.process_group(config["device"]):
         distributed.barrier()  # process 0 holds the folder
-        train_in(run_dir, OmegaConf.create(config), observe)
+        train_in(run_dir, OmegaConf.create(config), observe, pretrained)
 
 
-def train_in(run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
-    """Train in a run folder, from its newest checkpoint if there is one."""
+def train_in(
+    run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None, pretrained: "Pretrained | None" = None
+) -> None:
+    """Train in a run folder, from its newest checkpoint if there is one.
+
+    `pretrained` are the networks of `init_from`, where this process has read them already.
+    """
     import torch
 
-    from dlcourse.engine import checkpoint, distributed
+    from dlcourse.engine import distributed
     from dlcourse.engine.runner import Runner
     from dlcourse.engine.task import Task
 
     config = command_line.plain(cfg)
     imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
-    if runner.is_complete(run_dir):
+    torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
+    with run_folders.paths_told(run_dir):
+        task: Task = run_folders.build_a(Task, config, "task", imposed)
+        runner.prepare(task)
+    step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
+    if step >= total:
         say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
         return
-    torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
-    task: Task = run_folders.build_a(Task, config, "task", imposed)
-    step = runner.setup(task, run_dir, config)
     if config.get("init_from") is not None and step == 0:
-        from dlcourse.stylegan.interop import start_networks
-
-        taken = start_networks(checkpoint.newest(Path(config["init_from"])), task.state())
-        say(f"{config['init_from']}: {', '.join(taken)}", file=sys.stderr)
+        start_from(Path(config["init_from"]), pretrained, task)
     if task.is_finished():
         say(f"{run_dir} is complete: its task ended by itself after {step} steps")
         return
     if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
         begun = f"on from step {step}, " if step else ""
-        say(f"{run_dir}: {begun}{config['runner']['max_steps'] - step} steps on {runner.device}", file=sys.stderr)
+        say(f"{run_dir}: {begun}{total - step} steps on {runner.device}", file=sys.stderr)
     with run_folders.way_on_told(run_dir):
         runner.train(task, run_dir, config, step, observe)
+
+
+def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:
+    """Give the task's networks the weights of `init_from`."""
+    from dlcourse.engine import checkpoint
+    from dlcourse.stylegan.interop.files import load_pretrained, start_networks
+
+    path = checkpoint.newest(init_from)
+    taken = start_networks(pretrained or load_pretrained(path), path, task.state())
+    say(f"{init_from}: {', '.join(taken)}", file=sys.stderr)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from dlcourse.datasets.system_files import is_system_file
+from dlcourse.errors import MissingFileError
 from dlcourse.files.bounded import TooManyFilesError, open_archive, open_file
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES
@@ -67,7 +68,7 @@ def source_at(root: str) -> Source:
     """The folder or the zip archive at `root`, which may hold nothing; ValueError if neither is there."""
     path = Path(os.path.expanduser(root))  # noqa: PTH111  (pathlib raises for an unknown user)
     if not path.is_dir() and not path.is_file():
-        raise ValueError(f"root={root}: no such folder or zip file")
+        raise MissingFileError(f"root={root}: no such folder or zip file")
     return Folder(root, path) if path.is_dir() else Archive(root, path)
 
 

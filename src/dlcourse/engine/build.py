@@ -12,17 +12,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from dlcourse.engine.targets import NETWORKS, TARGETS
+from dlcourse.engine.targets import TARGETS
 from dlcourse.errors import UserError
 
 PLAIN = (int, float, str, list, dict, NoneType)  # what YAML holds
 NOTHING: Mapping[str, Any] = {}
-FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 MAX_INT = 2**63 - 1  # torch's whole numbers
 MAX_FLOAT = torch.finfo(torch.float32).max
-SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
 
 
 def build(config: Any, key: str = "", targets: frozenset[str] = TARGETS, imposed: Mapping[str, Any] = NOTHING) -> Any:
@@ -80,62 +77,6 @@ def assemble(config: Any, key: str, imposed: Mapping[str, Any]) -> Any:
     check_arguments(target, arguments, key, is_partial)
     factory = partial(construct, target, key, **arguments)
     return factory if is_partial else factory()
-
-
-def build_of_file(config: Any, key: str, path: object, targets: frozenset[str], imposed: Mapping[str, Any]) -> Any:
-    """`build` for a config that came in a file: whatever goes wrong is the file's fault.
-
-    Raises:
-        UserError: it cannot be built.
-    """
-    try:
-        return build(config, key, targets, imposed)
-    except TooLargeError:
-        raise
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except Exception as error:  # values that nobody thought of fail in any way
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
-
-
-def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
-    """The network that a config in a file describes, provided that it is about as large as the file's weights for it.
-
-    Args:
-        config, key: see `build`; targets are of NETWORKS.
-        path: the file.
-        weights: name -> tensor.
-
-    Raises:
-        TooLargeError: it would be larger than the weights; no memory was taken.
-        UserError: it cannot be built.
-    """
-    values = weights.values() if isinstance(weights, dict) else ()
-    there = sum(value.numel() for value in values if isinstance(value, Tensor))
-    with Budget(2 * there + SPARE, f"{path}: its {key} is of more numbers than the {there} of its weights"):
-        return build_of_file(config, key, path, NETWORKS, NOTHING)
-
-
-class TooLargeError(UserError):
-    """A network that is larger than its weights."""
-
-
-class Budget(TorchFunctionMode):
-    """A context in which no more than so many numbers are made, by the functions that constructors make them with."""
-
-    def __init__(self, numbers: int, message: str):
-        super().__init__()
-        self.left, self.message = numbers, message
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Count, then call."""
-        if func in FACTORIES:
-            size = args[0] if args and isinstance(args[0], tuple | list) else args
-            self.left -= math.prod(size)
-            if self.left < 0:
-                raise TooLargeError(self.message)
-        return func(*args, **(kwargs or {}))
 
 
 def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any) -> Any:

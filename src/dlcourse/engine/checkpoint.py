@@ -1,16 +1,21 @@
 """Checkpoints: {step, config, state}, written whole or not at all, read without running anything from the file."""
 
 import logging
-import os
 import re
 import shlex
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from dlcourse.engine.build import NOTHING
+from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, some
+from dlcourse.engine.targets import NETWORKS
+from dlcourse.engine.task import Stateful
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.files.terminal import printable
@@ -40,66 +45,142 @@ def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -
     """
     try:
         torch_file.save({"step": step, "config": config, "state": state}, path)
-        flush_folder(path.parent)
     except OSError as error:
         raise UserError(str(error)) from error
 
 
-def flush_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system has such a thing."""
-    if os.name != "nt":
-        handle = os.open(folder, os.O_RDONLY)
+N = TypeVar("N", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds: tensors on the CPU and plain data, never code.
+
+    Attributes:
+        path: the file.
+        step: updates done.
+        config: the resolved config of the run.
+        state: name -> state_dict of a part of the task, such as "model", "optimizer", "generator_ema".
+    """
+
+    path: Path
+    step: int
+    config: dict[str, Any]
+    state: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint, in no more memory than the file is long. Nothing in the file is executed.
+
+        Raises:
+            UserError: the file is missing, cut short, or no checkpoint of dlcourse.
+        """
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            content = torch_file.load(path)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such checkpoint") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{path}: not a whole checkpoint of dlcourse ({reason})") from error
+        return cls.of(content, path)
+
+    @classmethod
+    def of(cls, content: Any, path: Path) -> "Checkpoint":
+        """The checkpoint that the content of a file is.
+
+        Raises:
+            UserError: it is none.
+        """
+        what = f"{path}: not a checkpoint of dlcourse"
+        if not is_checkpoint(content):
+            raise UserError(f"{what} (its entries are not {sorted(KEYS)})")
+        if type(content["step"]) is not int or content["step"] < 0:
+            raise UserError(f"{what} (its step must be a whole number >= 0)")
+        for name in ("config", "state"):
+            if not isinstance(content[name], dict) or not all(isinstance(key, str) for key in content[name]):
+                raise UserError(f"{what} (its {name} has no names)")
+        return cls(path, **content)
+
+    def kind(self) -> str:
+        """What it is of, and which command serves it, by the task in its config."""
+        task = self.config.get("task")
+        target = task.get("_target_") if isinstance(task, dict) else None
+        return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
+
+    def build(self, key: str, targets: frozenset[str], imposed: Mapping[str, Any] = NOTHING) -> Any:
+        """What a node of its config describes; see `dlcourse.engine.build.build`.
+
+        Raises:
+            UserError: it cannot be built.
+        """
+        return build_of_file(self.config.get(key), key, self.path, targets, imposed)
+
+    def network(self, part: str, kind: type[N] = nn.Module, refusal: str = "a checkpoint of another task") -> N:  # type: ignore[assignment]
+        """The network of a part of the state, in eval mode, rebuilt from the config, with its weights.
+
+        Args:
+            part: "model" is described by the config's `model`, "generator" and "generator_ema" by `model.generator`.
+            kind: the class that it must be of.
+            refusal: what is said of another one, and where there is none.
+
+        Raises:
+            UserError: one of another kind, or whose weights are not finite, do not fit, or are fewer than its own.
+        """
+        key = "model" if part == "model" else f"model.{part.removesuffix('_ema')}"
+        node, weights, what = node_at(self.config, key), self.state.get(part), f"{self.path}: its {part}"
+        try:
+            network = build_fitting(node, key, self.path, weights)
+        except TooLargeError:
+            if isinstance(weights, dict) and weights:
+                with torch.device("meta"):  # takes no memory, and tells which weight does not fit
+                    check_weights(build_of_file(node, key, self.path, NETWORKS), weights, what, may_lack=".*")
+            raise
+        if not isinstance(network, kind):
+            raise UserError(f"{self.path}: {refusal}")
+        if not isinstance(weights, dict):
+            raise UserError(f"{what} has no weights")
+        check_weights(network, weights, what)
+        network.load_state_dict(weights)
+        check_finite(network.state_dict(), what)
+        return network.eval()
+
+    def restore(self, parts: Mapping[str, Stateful]) -> None:
+        """Give each of `parts` (name -> object) its saved state.
+
+        Raises:
+            UserError: the checkpoint lacks a part or a part does not fit.
+        """
+        missing = parts.keys() - self.state.keys()
+        if missing:
+            raise UserError(f"{self.path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
+        for name, part in parts.items():
+            try:
+                part.load_state_dict(self.state[name])
+            except Exception as error:  # states that were made for something else fail in any way
+                reason = " ".join(str(error).split())
+                raise UserError(f"{self.path}: its {name} does not fit the configured one: {reason}") from error
+
+    def check_same_model(self, config: dict[str, Any]) -> None:
+        """Raise UserError naming both values where its `model` differs from that of `config`."""
+        if not isinstance(self.config.get("model"), dict):
+            raise UserError(f"{self.path}: a checkpoint of another task: its config has no model")
+        theirs, ours = flatten(self.config["model"]), flatten(config["model"])
+        differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
+        if differing:
+            pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
+            raise UserError(f"{self.path}: a checkpoint of another model: {pairs}")
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU: tensors and plain data, never code, in no more memory than the file is long.
-
-    Returns:
-        {"step": int, "config": dict, "state": dict}.
-
-    Raises:
-        UserError: the file is missing, cut short, or no checkpoint of dlcourse.
-    """
-    try:
-        saved = torch_file.load(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such checkpoint") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: not a whole checkpoint of dlcourse ({reason})") from error
-    if not isinstance(saved, dict) or saved.keys() != KEYS:
-        raise UserError(f"{path}: not a checkpoint of dlcourse (its entries are not {sorted(KEYS)})")
-    if type(saved["step"]) is not int or saved["step"] < 0:
-        raise UserError(f"{path}: not a checkpoint of dlcourse (its step must be a whole number >= 0)")
-    for name in ("config", "state"):
-        if not isinstance(saved[name], dict) or not all(isinstance(key, str) for key in saved[name]):
-            raise UserError(f"{path}: not a checkpoint of dlcourse (its {name} has no names)")
-    return saved
-
-
-def config_of(saved: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    """The mapping at a dotted key of a checkpoint's config.
-
-    Raises:
-        UserError: there is none.
-    """
-    node: Any = saved["config"]
+def node_at(config: Any, key: str) -> Any:
+    """The node of a config at a dotted key; None where there is none."""
     for name in key.split("."):
-        node = node.get(name) if isinstance(node, dict) else None
-    if not isinstance(node, dict):
-        raise UserError(f"{path}: a checkpoint of another task: its config has no {key}")
-    return node
+        config = config.get(name) if isinstance(config, dict) else None
+    return config
 
 
-def kind_of(saved: dict[str, Any]) -> str:
-    """What a checkpoint of dlcourse is of, and which command serves it, by the task in its config."""
-    task = saved["config"].get("task") if isinstance(saved["config"], dict) else None
-    target = task.get("_target_") if isinstance(task, dict) else None
-    return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
+def is_checkpoint(content: Any) -> bool:
+    """Whether something has the entries of a checkpoint."""
+    return isinstance(content, dict) and content.keys() == KEYS
 
 
 def path_for(run_dir: Path, step: int) -> Path:
@@ -148,7 +229,7 @@ def runs_below(folder: Path) -> list[Path]:
     return [record.parent for record in sorted(records, key=lambda record: record.stat().st_mtime)]
 
 
-def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:
+def load_newest(run_dir: Path) -> Checkpoint | None:
     """The newest checkpoint of a run that can be read, with a warning for each newer one; None for a run without any.
 
     Raises:
@@ -157,7 +238,7 @@ def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:
     found = all_of(run_dir)
     for path in reversed(found):
         try:
-            return path, load(path)
+            return Checkpoint.load(path)
         except UserError as error:
             if path == found[0]:
                 raise
@@ -167,8 +248,9 @@ def load_newest(run_dir: Path) -> tuple[Path, dict[str, Any]] | None:
 
 def clear_away(run_dir: Path, step: int) -> None:
     """What a run that goes on from `step` should not meet again: unfinished files go, later checkpoints are renamed."""
-    for path in (run_dir / "checkpoints").glob(".*.tmp"):
-        path.unlink()
+    for folder in (run_dir, run_dir / "checkpoints", run_dir / "images"):
+        for path in folder.glob(".*.tmp"):
+            path.unlink()
     for path in all_of(run_dir):
         if step_of(path) > step:
             path.rename(path.with_name(f"{path.name}.broken"))
@@ -180,38 +262,13 @@ def prune(run_dir: Path, keep: int) -> None:
         path.unlink()
 
 
-def check_same_model(saved: dict[str, Any], config: dict[str, Any], path: Path) -> None:
-    """Raise UserError naming both values where the `model` of a saved config differs from that of `config`."""
-    theirs, ours = flatten(config_of({"config": saved}, "model", path)), flatten(config["model"])
-    differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
-    if differing:
-        pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
-        raise UserError(f"{path}: a checkpoint of another model: {pairs}")
-
-
-def restore(saved: dict[str, Any], parts: dict[str, Any], path: Path) -> None:
-    """Give each of `parts` (name -> object with load_state_dict) its saved state.
-
-    Raises:
-        UserError: the checkpoint lacks a part or a part does not fit.
-    """
-    missing = parts.keys() - saved["state"].keys()
-    if missing:
-        raise UserError(f"{path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
-    for name, part in parts.items():
-        try:
-            part.load_state_dict(saved["state"][name])
-        except Exception as error:  # states that were made for something else fail in any way
-            reason = " ".join(str(error).split())
-            raise UserError(f"{path}: its {name} does not fit the configured one: {reason}") from error
-
-
 def check_finite(state: Mapping[str, Any], what: str) -> None:
     """Raise UserError for tensors of a state that hold NaN or infinity; `what` is the network, for people."""
     wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
     if wrong:
-        names = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-        raise UserError(f"{what} has weights that are not finite ({names}): it is damaged or its training diverged")
+        raise UserError(
+            f"{what} has weights that are not finite ({some(wrong)}): it is damaged or its training diverged"
+        )
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -105,7 +105,7 @@ def check_devices(number: int, device: str) -> None:
 def take_part(
     rank: int, number: int, port: int, failures: Any, work: Callable[..., None], args: tuple[Any, ...]
 ) -> None:
-    """What each of the processes does: `work`, in surroundings like those that torchrun makes.
+    """Run `work` in a process that was launched, with the environment variables that torchrun sets.
 
     An exception goes to the launcher, which tells it once. The status is 0 also after an interruption that left a
     checkpoint: process 0 may still be writing it when the others are through.
@@ -137,7 +137,7 @@ def portable(error: BaseException) -> BaseException:
 
 
 def end_with_launcher() -> None:
-    """Wait for the launcher's end, however it comes, and ask this process to end too."""
+    """Wait until the launcher has ended, in whatever way, and send SIGTERM to this process."""
     launcher = multiprocessing.parent_process()
     if launcher is not None:
         launcher.join()
@@ -200,7 +200,7 @@ def per_rank_rng() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def seeded_by_rank() -> Iterator[None]:
-    """`per_rank_rng` of several processes."""
+    """`per_rank_rng` where there are several processes."""
     seed = int(torch.randint(2**31, ())) + rank()  # drawn by all: another one in each block
     with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
         torch.manual_seed(seed)

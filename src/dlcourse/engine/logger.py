@@ -20,7 +20,8 @@ from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
 from dlcourse.engine.checkpoint import clear_away, flatten, is_repeated
-from dlcourse.engine.profiling import Clock, NoProfile, Profile
+from dlcourse.engine.profiling import NoProfile, Profile
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import lines_of
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.srgb import SRGB_PROFILE
@@ -44,7 +45,6 @@ class RunLogger:
         config: the resolved config, shown as text and as hyper-parameters.
         step: updates done before.
         max_steps: updates of the whole run.
-        device: where the steps are computed.
         profile: whether torch's profiler looks at a few steps; see `Profile`.
     """
 
@@ -54,7 +54,6 @@ class RunLogger:
         config: dict[str, Any],
         step: int,
         max_steps: int,
-        device: torch.device | str = "cpu",
         profile: bool = False,
     ):
         self.run_dir, self.config, self.max_steps = run_dir, config, max_steps
@@ -63,7 +62,6 @@ class RunLogger:
         self.latest: dict[str, float] = {}
         self.samples: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
         self.charts: dict[str, str] = {}  # what the layout shows
-        self.clock = Clock(device)
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         clear_away(run_dir, step)
         remove_images_after(run_dir, step)
@@ -78,16 +76,15 @@ class RunLogger:
         self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
 
     def __enter__(self) -> "RunLogger":
-        self.hook, threading.excepthook = threading.excepthook, self.hear_thread
+        self.hook, threading.excepthook = threading.excepthook, self.on_thread_error
         return self
 
-    def hear_thread(self, failure: threading.ExceptHookArgs) -> None:
-        """Be silent about TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
+    def on_thread_error(self, failure: threading.ExceptHookArgs) -> None:
+        """Print nothing of TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
         if not type(failure.thread).__module__.startswith("tensorboard."):
             self.hook(failure)
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        self.clock.stop()
         self.profile.close()
         if error_type is None:
             self.write_hparams()
@@ -113,7 +110,6 @@ class RunLogger:
         self.tags |= values.keys()
         self.write_layout()
         self.show(step, is_last)
-        self.clock.start()
 
     def images(self, step: int, images: dict[str, Tensor]) -> None:
         """Write each batch as one PNG, images/<name>_<step>.png, and to TensorBoard.
@@ -129,7 +125,8 @@ class RunLogger:
             to_pil_image(grid).save(png, "png", compress_level=1, icc_profile=SRGB_PROFILE)
             path = self.run_dir / "images" / f"{name}_{step:07d}.png"
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(png.getvalue())
+            with atomic_write(path) as temporary:
+                temporary.write_bytes(png.getvalue())
             channels, height, width = grid.shape
             image = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png.getvalue())
             self.add_summary(Summary(value=[Summary.Value(tag=f"images/{name}", image=image)]), step)
@@ -147,7 +144,7 @@ class RunLogger:
             self.writer.add_histogram_raw(f"tensors/{tag}", *moments, *buckets, step)
 
     def performance(self, step: int, values: dict[str, float]) -> dict[str, float]:
-        """Steps and samples per second, peak memory, and how the time of a step divides."""
+        """Steps and samples per second, and peak memory."""
         found = {"perf/steps_per_second": self.rate(step), "perf/peak_gib": peak_memory() / 2**30}
         now = time.monotonic()
         for tag in (tag for tag in SAMPLE_COUNTS if tag in values):
@@ -155,7 +152,7 @@ class RunLogger:
                 before, value = self.samples[tag]
                 found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / (now - before)
             self.samples[tag] = now, values[tag]
-        return found | {f"perf/{part}_milliseconds": value for part, value in self.clock.split().items()}
+        return found
 
     def rate(self, step: int) -> float:
         """Steps per second since this process began to train."""
@@ -199,7 +196,10 @@ class RunLogger:
 
 
 class NullLogger:
-    """The logbook of a process that keeps none."""
+    """Stands for the RunLogger in all processes but the first: it records nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
 
     def __enter__(self) -> "NullLogger":
         return self
@@ -208,13 +208,13 @@ class NullLogger:
         pass
 
     def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def images(self, step: int, images: dict[str, Tensor]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def peak_memory() -> int:
@@ -250,14 +250,13 @@ def keep_until(path: Path, step: int) -> set[str]:
     """
     if not path.exists():
         return set()
-    temporary, tags = path.with_name(f".{path.name}.tmp"), set[str]()
-    with path.open("rb") as file, temporary.open("wb") as kept:
+    tags = set[str]()
+    with path.open("rb") as file, atomic_write(path) as temporary, temporary.open("wb") as kept:
         for line in lines_of(file):
             row = row_of(line)
             if row and row["step"] <= step:
                 kept.write(line + b"\n")
                 tags.update(map(printable, row) if len(tags) < MAX_TAGS else ())
-    temporary.replace(path)  # whoever is killed here loses nothing
     return tags - {"step"}
 
 

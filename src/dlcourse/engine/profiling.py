@@ -1,11 +1,7 @@
-"""Where the time of a step goes: a clock that now and then looks at a few steps, and torch's profiler on request."""
+"""Where the time of a step goes: torch's profiler on request."""
 
 import contextlib
-import itertools
 import sys
-import time
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,94 +10,20 @@ from torch.profiler import record_function
 
 from dlcourse.files.terminal import say
 
-STEPS_OF_A_CLOCK = 8  # that a clock looks at before it stops by itself
 WARM_UP = 10  # steps before the profile, in which caches fill and libraries choose their algorithms
 PROFILED = 5
-NOTHING: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-running: "Clock | None" = None
 
 
 def span(name: str) -> contextlib.AbstractContextManager[Any]:
-    """A part of a step, such as "forward": a range in a profile, a part of the clock's split, else nothing.
-
-    While nobody measures it takes a fraction of a microsecond.
-    """
-    if torch.autograd._profiler_enabled():
-        return record_function(name)
-    return NOTHING if running is None else running.part(name)
-
-
-class Clock:
-    """Adds up the parts of a few steps. The time of a part within a part is the inner one's alone.
-
-    On a GPU each boundary is an event in its stream of work; nobody waits for it before `split`. (On Apple's GPU it
-    is the time of the CPU, which only gives the orders.)
-
-    Args:
-        device: where the steps are computed.
-    """
-
-    def __init__(self, device: torch.device | str):
-        self.device = torch.device(device)
-        self.names = [""]  # of the parts that we are in; "" is between steps
-        self.boundaries: list[tuple[str, Any]] = []  # what begins there, and when
-        self.steps = 0
-
-    def start(self) -> None:
-        """Look at the next steps."""
-        global running
-        self.boundaries, self.steps = [], 0
-        running = self
-
-    def stop(self) -> None:
-        """Look at nothing more."""
-        global running
-        running = None
-
-    @contextlib.contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """What happens within the block is part `name`; the outermost part is a step."""
-        self.names.append(name)
-        self.boundaries.append((name, self.now()))
-        try:
-            yield
-        finally:
-            self.names.pop()
-            self.boundaries.append((self.names[-1], self.now()))
-        if len(self.names) == 1:
-            self.steps += 1
-            if self.steps == STEPS_OF_A_CLOCK:
-                self.stop()
-
-    def now(self) -> Any:
-        """Milliseconds, or an event on the GPU."""
-        if self.device.type != "cuda":
-            return time.perf_counter() * 1e3
-        event = torch.cuda.Event(enable_timing=True)
-        event.record(torch.cuda.current_stream(self.device))
-        return event
-
-    def split(self) -> dict[str, float]:
-        """Milliseconds per step of each part, and of "step", the whole; empty if no step was seen. Waits for a GPU."""
-        if not self.steps:
-            return {}
-        is_cuda = self.device.type == "cuda"
-        if is_cuda:
-            self.boundaries[-1][1].synchronize()
-        found: dict[str, float] = defaultdict(float)
-        for (name, begin), (_, end) in itertools.pairwise(self.boundaries):
-            if name:
-                duration = (begin.elapsed_time(end) if is_cuda else end - begin) / self.steps
-                found["step"] += duration
-                if name != "step":
-                    found[name] += duration
-        return dict(found)
+    """A part of a step, such as "forward", as a range in a profile; costs nothing while nobody profiles."""
+    return record_function(name) if torch.autograd._profiler_enabled() else contextlib.nullcontext()
 
 
 class Profile:
     """torch's profile of a few steps after a warm-up, written to run_dir/profile once it is complete.
 
-    trace.json is for https://ui.perfetto.dev or chrome://tracing; operations.txt names the most expensive operations.
+    trace.json is for https://ui.perfetto.dev or chrome://tracing; operations.txt has the most expensive operations and
+    the time of each part of a step.
 
     Args:
         run_dir: the run's folder.
@@ -139,22 +61,22 @@ class Profile:
 
 
 class NoProfile:
-    """The profile of a run that is not profiled."""
+    """Stands for a Profile in a run that is not profiled."""
 
     def advance(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
-    """The operations that take the most time themselves, without those that they call.
+    """The operations that take the most time themselves, without those that they call, and the parts of a step.
 
     Args:
         events: `torch.profiler.profile.key_averages()`.
         steps: what was profiled, for the heading.
-        rows: how many.
+        rows: how many operations.
     """
     operations = [event for event in events if is_operation(event)]
     on_gpu = any(event.self_device_time_total for event in operations)
@@ -168,6 +90,11 @@ def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
     for event in sorted(operations, key=time_of, reverse=True)[:rows]:
         share = time_of(event) / total if total else 0.0
         lines.append(f"{share:6.1%}  {time_of(event) / 1e3:7.3f} ms  {event.count:7}  {event.key}")
+    lines += ["", "  time of one    calls  part of a step, with the parts within it"]
+    for event in events:
+        if event.is_user_annotation and event.device_type == torch.autograd.DeviceType.CPU:
+            time = event.device_time_total if on_gpu else event.cpu_time_total
+            lines.append(f"{time / event.count / 1e3:10.3f} ms  {event.count:7}  {event.key}")
     return "\n".join(lines) + "\n"
 
 

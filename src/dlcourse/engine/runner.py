@@ -1,6 +1,7 @@
 """The loop that trains every task: it knows when and where a step happens, never what a step is."""
 
 import contextlib
+import inspect
 import math
 import zlib
 from collections.abc import Callable, Mapping
@@ -21,14 +22,15 @@ from dlcourse.errors import UserError
 
 PRECISIONS = ("fp32", "bf16")
 MAX_THREADS = 1024
+COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkpoint_every", "keep_checkpoints",
+          "num_threads")  # fmt: skip
 Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
 
 
 class Runner:
     """Steps a task to `max_steps` and, at intervals counted in steps, logs, evaluates, draws and saves it.
 
-    Evaluation, images and a checkpoint also come after the last step, so an interval beyond `max_steps` means
-    "only at the end".
+    Evaluation, images and a checkpoint also come after the last step, whatever their intervals.
 
     Args:
         seed: of everything random in the steps; step t draws from a generator seeded with (seed, t).
@@ -36,7 +38,9 @@ class Runner:
         precision: "fp32" (TF32 matmuls on CUDA) or "bf16" (autocast; parameters stay fp32).
         num_threads: of the CPU's arithmetic, >= 1; None is torch's choice. Small networks are fastest with 1.
         compile: whether networks are compiled by torch.compile: minutes at the start for faster steps.
-        max_steps, log_every, evaluate_every, visualize_every, checkpoint_every: whole numbers >= 1.
+        max_steps: updates of the whole run, >= 1; None: as many as the task says.
+        log_every: steps from one row of metrics to the next, >= 1.
+        evaluate_every, visualize_every, checkpoint_every: the same for these, >= 1; None: only after the last step.
         keep_checkpoints: how many of the newest checkpoints stay, >= 1.
         keep_best: tag of a metric of the evaluations; the checkpoint where it was lowest stays as best.pt. None: none.
         profile: whether torch's profiler looks at a few steps; see `dlcourse.engine.profiling.Profile`.
@@ -52,56 +56,51 @@ class Runner:
         precision: str,
         num_threads: int | None,
         compile: bool,
-        max_steps: int,
+        max_steps: int | None,
         log_every: int,
-        evaluate_every: int,
-        visualize_every: int,
-        checkpoint_every: int,
+        evaluate_every: int | None,
+        visualize_every: int | None,
+        checkpoint_every: int | None,
         keep_checkpoints: int,
         keep_best: str | None,
         profile: bool,
     ):
-        counts = {
-            "max_steps": max_steps,
-            "log_every": log_every,
-            "evaluate_every": evaluate_every,
-            "visualize_every": visualize_every,
-            "checkpoint_every": checkpoint_every,
-            "keep_checkpoints": keep_checkpoints,
-        }
-        for name, count in (counts | {"num_threads": num_threads or 1}).items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
-        if num_threads and num_threads > MAX_THREADS:
-            raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
-        self.seed = seed
-        self.device = find_device(device)
-        autocast(self.device, precision)  # refuses an unknown one
-        self.generators = default_generators(self.device)
-        self.precision = precision
-        self.num_threads = num_threads
-        self.compile = compile
+        self.seed, self.precision, self.num_threads, self.compile = seed, precision, num_threads, compile
         self.max_steps, self.log_every, self.evaluate_every = max_steps, log_every, evaluate_every
         self.visualize_every, self.checkpoint_every = visualize_every, checkpoint_every
         self.keep_checkpoints, self.keep_best, self.profile = keep_checkpoints, keep_best, profile
+        for name in COUNTS:
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        if num_threads and num_threads > MAX_THREADS:
+            raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
+        self.device = find_device(device)
+        autocast(self.device, precision)  # refuses an unknown one
+        self.generators = default_generators(self.device)
 
-    def is_complete(self, run_dir: Path) -> bool:
-        """Whether the run in this folder has a checkpoint of its last step."""
-        if not any(checkpoint.step_of(path) >= self.max_steps for path in checkpoint.all_of(run_dir)):
-            return False
-        found = checkpoint.load_newest(run_dir)  # a name is no proof: the file may have been cut short
-        return found is not None and found[1]["step"] >= self.max_steps
+    def total_steps(self, task: Task) -> int:
+        """Updates of the whole run: `max_steps`, or else what the task says.
 
-    def setup(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
-        """Set the task up on the device and load the newest checkpoint of `run_dir` that is whole into it.
+        Raises:
+            UserError: neither says it.
+        """
+        steps = task.total_steps() if self.max_steps is None else self.max_steps
+        if steps is None:
+            raise UserError("runner.max_steps: null is for tasks that know their own end; give a number of steps")
+        return steps
+
+    def is_complete(self, task: Task, step: int) -> bool:
+        """Whether a task that is set up has nothing left to do after `step` updates."""
+        return step >= self.total_steps(task) or task.is_finished()
+
+    def prepare(self, task: Task) -> None:
+        """Set a task up on the device, ready for its first step.
 
         Nothing is written: whatever can be wrong with a run is found out before its folder exists.
 
-        Returns:
-            The step to go on from; 0 for a new run.
-
         Raises:
-            UserError: a value that the data or the device refuse, or a checkpoint that is broken or of another model.
+            UserError: a value that the data or the device refuse.
         """
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.deterministic = True  # resume repeats a step bit for bit
@@ -110,23 +109,32 @@ class Runner:
         try:
             task.setup(self.device)
         except ValueError as error:
-            raise UserError(objection("task", error, config.get("task", {}))) from error
+            raise UserError(objection("task", error, inspect.signature(type(task)).parameters)) from error
         if self.compile:
             torch._dynamo.config.recompile_limit = 64  # a network that grows is compiled for every level of detail
             for network in task.networks():
                 network.compile()
-        found = checkpoint.load_newest(run_dir)
-        if found is None:
+
+    def restore(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
+        """Load the newest checkpoint of `run_dir` that is whole into a task that is set up.
+
+        Returns:
+            The step to go on from; 0 for a new run.
+
+        Raises:
+            UserError: the checkpoints are broken, or of another model than that of `config`.
+        """
+        saved = checkpoint.load_newest(run_dir)
+        if saved is None:
             return 0
-        path, saved = found
-        checkpoint.check_same_model(saved["config"], config, path)
-        checkpoint.restore(saved, task.state(), path)
-        return saved["step"]
+        saved.check_same_model(config)
+        saved.restore(task.state())
+        return saved.step
 
     def train(
         self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, observe: Observe = lambda *_: None
     ) -> None:
-        """Train a task that is set up, from `step` to `max_steps`, and keep the record in `run_dir`.
+        """Train a task that is set up, from `step` to the end, and keep the record in `run_dir`.
 
         `observe` is told every record; what it raises ends the training.
 
@@ -134,41 +142,39 @@ class Runner:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
             UserError: a checkpoint cannot be written, or a loss, a result or a weight is not finite any more.
         """
-        with SignalHandler(announce) as interruption, self.logbook(run_dir, config, step) as logbook:
-            best, is_last = lowest(run_dir, self.keep_best), task.is_finished()
+        total = self.total_steps(task)
+        make = NullLogger if distributed.rank() else RunLogger  # process 0 keeps the record
+        with SignalHandler(announce) as interruption, make(run_dir, config, step, total, self.profile) as logger:
+            best, is_last = lowest(run_dir, self.keep_best), self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)
                 step += 1
-                is_last = step == self.max_steps or task.is_finished()
+                is_last = step >= total or task.is_finished()
                 record: Metrics = {}
-                if is_last or step % self.evaluate_every == 0:
+                if is_last or is_due(step, self.evaluate_every):
                     record |= task.evaluate()
                     is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
-                    record |= finalize(task, step)
+                    results = task.finalize()
+                    check_finite(step, results, state_of(task))
+                    record |= results
                 value = float(record.get(self.keep_best or "", best))
-                if is_last or step % self.log_every == 0:
+                if is_last or is_due(step, self.log_every):
                     record = metrics | record
-                logbook.advance(step, record, is_last)
+                logger.advance(step, record, is_last)
                 observe(step, record)
-                if is_last or step % self.visualize_every == 0:
-                    logbook.images(step, task.visualize())
-                    logbook.histograms(step, task.histograms())
+                if is_last or is_due(step, self.visualize_every):
+                    logger.images(step, task.visualize())
+                    logger.histograms(step, task.histograms())
                 signum = distributed.all_reduce_max(interruption.signum)
-                is_due, is_best = is_last or bool(signum) or step % self.checkpoint_every == 0, value < best
-                if is_due or is_best:
-                    self.save(task, run_dir, config, step, is_due, is_best)
+                is_newest, is_best = is_last or bool(signum) or is_due(step, self.checkpoint_every), value < best
+                if is_newest or is_best:
+                    self.save(task, run_dir, config, step, is_newest, is_best)
                 best = min(best, value)
                 if signum and not is_last:
                     raise Interrupted(signum, step)
         if interruption.signum:  # too late for this run, but not for those that were to follow
             raise Interrupted(interruption.signum, step)
-
-    def logbook(self, run_dir: Path, config: dict[str, Any], step: int) -> RunLogger | NullLogger:
-        """What keeps the record, in the first of several processes."""
-        if distributed.rank():
-            return NullLogger()
-        return RunLogger(run_dir, config, step, self.max_steps, self.device, self.profile)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Step number `step` of a task: what it draws follows from the seed and the number alone."""
@@ -177,7 +183,9 @@ class Runner:
         with span("step"), autocast(self.device, self.precision):
             return task.step()
 
-    def save(self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_due: bool, is_best: bool) -> None:
+    def save(
+        self, task: Task, run_dir: Path, config: dict[str, Any], step: int, is_newest: bool, is_best: bool
+    ) -> None:
         """Write the checkpoint of `step` where it belongs, and when it is safe let go of the oldest.
 
         Process 0 writes; the others wait for it, unless it is only the best one.
@@ -187,23 +195,21 @@ class Runner:
         if distributed.rank() == 0:
             if is_best:
                 checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
-            if is_due:
+            if is_newest:
                 checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
                 checkpoint.prune(run_dir, self.keep_checkpoints)
-        if is_due:
+        if is_newest:
             distributed.barrier()
 
 
+def is_due(step: int, every: int | None) -> bool:
+    """Whether something that happens every so many steps happens after this one; None: never."""
+    return every is not None and step % every == 0
+
+
 def state_of(task: Task) -> dict[str, Any]:
-    """What a checkpoint of a task holds."""
+    """The state that a checkpoint of a task holds: name -> state_dict."""
     return {name: part.state_dict() for name, part in task.state().items()}
-
-
-def finalize(task: Task, step: int) -> Metrics:
-    """The results of a task after `step` updates, its last one; UserError if they are none."""
-    results = task.finalize()
-    check_finite(step, results, state_of(task))
-    return results
 
 
 def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -224,7 +230,7 @@ def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
-    """What computes in a precision. Casts are not cached: a step may update a network and use it again.
+    """A context in which networks compute in `precision`; casts are not cached, as a step updates networks in between.
 
     Raises:
         ValueError: an unknown precision.

@@ -19,21 +19,21 @@ def require_positive(**values: float) -> None:
 
 
 class Schedule(ABC):
-    """A factor on the learning rate; most depend on nothing but the number of updates."""
+    """A factor on the learning rate, as a function of the number of updates."""
 
     @abstractmethod
     def __call__(self, updates: int) -> float:
         """The factor for the update after so many."""
 
     def observe(self, loss: float) -> None:  # noqa: B027  # most have no use for it
-        """Take note of a measurement on data that the updates do not see."""
+        """Take a loss measured on data that the updates do not see; only Plateau uses it."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a restart needs to know."""
+        """State for the checkpoint; most schedules have none."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: B027
-        """Return to that state."""
+        """Restore what `state_dict` gave."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def half_cosine(first: float, last: float, progress: float) -> float:
 class Plateau(Schedule):
     """Times `factor` each time the observed loss has not fallen for more than `patience` measurements in a row.
 
-    The only schedule with a memory: it looks at the dev loss, which the classifier measures every
+    The only schedule with a state: it follows the dev loss, which the classifier measures every
     `runner.evaluate_every` updates. Where nothing is measured it stays constant.
 
     Args:
@@ -170,9 +170,9 @@ class Plateau(Schedule):
             self.reductions, self.misses = self.reductions + 1, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory."""
+        """Best loss, misses and reductions, for a checkpoint."""
         return {"best": self.best, "misses": self.misses, "reductions": self.reductions}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember again."""
+        """Restore them."""
         self.best, self.misses, self.reductions = (state_dict[name] for name in ("best", "misses", "reductions"))

@@ -43,7 +43,7 @@ def is_one_of_several() -> bool:
 
 
 def heard() -> list[signal.Signals]:
-    """The signals that this process was not started to ignore."""
+    """The signals that this process handles: those that it was not started to ignore."""
     return [signum for signum in SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
 
 
@@ -124,7 +124,7 @@ class SignalHandler:
             signal.signal(signum, handler)  # type: ignore[arg-type]  # it was one
 
     def note(self, signum: int, _: FrameType | None) -> None:
-        """Take a signal."""
+        """The handler: remember the first signal and call `tell`; raise on a second Ctrl-C."""
         if self.signum and signum == signal.SIGINT and not is_one_of_several():
             raise KeyboardInterrupt
         if not self.signum:

@@ -1,4 +1,4 @@
-"""stdout and stderr of a process that goes on when nobody reads them any more."""
+"""Let a process go on when nobody reads its stdout and stderr any more."""
 
 import errno
 import io
@@ -13,7 +13,7 @@ class Output(io.FileIO):
     """A file that drops what nobody would read; that a disk is full is still an error."""
 
     def write(self, data: Any) -> int:
-        """Write, or drop."""
+        """Write; drop what nobody reads any more."""
         try:
             return super().write(data) or 0
         except OSError as error:

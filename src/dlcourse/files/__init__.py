@@ -1,1 +1,1 @@
-"""Files that nobody has to trust, and files that are written whole or not at all."""
+"""Files of strangers, read without executing anything in them; and files that are written whole or not at all."""

@@ -7,11 +7,31 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place in the end, or is removed if that is never reached."""
+def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A temporary path to write to, which takes the place of `path` in the end, or is removed if that is not reached.
+
+    Args:
+        path: the file; its folder must exist.
+        durable: whether to wait until the file and its name are on the disk, so that a power cut leaves it whole too.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        if durable:
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
+        if durable:
+            flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system has such a thing."""
+    if os.name != "nt":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from dlcourse.errors import MissingFileError
+
 
 def lines_of(file: BinaryIO, longest: int = 2**20) -> Iterator[bytes]:
     """The lines of a file, one at a time, without their ends; a line of more than `longest` bytes comes in pieces."""
@@ -52,7 +54,7 @@ class BoundedFile:
         return self.file.read(size)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the underlying file."""
         self.file.close()
 
 
@@ -64,7 +66,7 @@ def open_file(path: Path) -> BinaryIO:
             raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
         return path.open("rb")
     except FileNotFoundError:
-        raise ValueError("no such file") from None
+        raise MissingFileError("no such file") from None
     except IsADirectoryError:
         raise ValueError("is a folder, not a file") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte

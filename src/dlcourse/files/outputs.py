@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dlcourse.errors import UserError
 
-ROOM = 16  # bytes of a file's name for those of temporary files: see image_files.atomic_write
+ROOM = 16  # bytes of a file's name for those of temporary files: see atomic.atomic_write
 
 
 def check_file(path: Path, given: str, suffixes: Collection[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""A machine for pickles that can only make data: nothing is imported, and nothing is called but what its owner grants.
+"""A reader of pickles that can only make data: nothing is imported, and nothing is called but a few given functions.
 
 A pickle is a program. Python's own machine calls what the program names, hashes keys that take for ever, and makes
 room for as much as the program asks. This one takes the instructions that checkpoints consist of, each of which costs
@@ -22,7 +22,7 @@ Granted = Mapping[Name, Any]
 
 
 class RefusedError(ValueError):
-    """The program asks for something that it does not get."""
+    """The pickle asks for something that is not allowed."""
 
 
 class Record:
@@ -96,7 +96,7 @@ class Machine:
     # --- instructions; each takes the argument that stands in the program ---------------------------------------
 
     def nothing(self, argument: Any) -> None:
-        """Of interest to other machines."""
+        """Ignore the instruction: it says nothing about the content."""
 
     def push(self, argument: Any) -> None:
         """A value that stands in the program."""
@@ -105,11 +105,11 @@ class Machine:
         self.stack.append(argument)
 
     def drop(self) -> None:
-        """Forget the value on top."""
+        """Remove the value on top of the stack."""
         self.stack.pop()
 
     def mark(self, argument: Any) -> None:
-        """Begin to collect."""
+        """Start a new list of values, which `collected` takes."""
         self.marked.append(self.stack)
         self.stack = []
 
@@ -131,13 +131,13 @@ class Machine:
         of_type(self.stack[-1], dict, OrderedDict).update(pairs(items))
 
     def keep(self, place: int | None) -> None:
-        """Remember the value on top; other machines make room for all places up to the largest."""
+        """Store the value on top in the memo, which other readers make as long as the largest place."""
         if place is not None and place > MAX_INSTRUCTIONS:
             raise RefusedError("refused: not the pickle of a network, it asks for too much memory")
         self.memo[len(self.memo) if place is None else place] = self.stack[-1]
 
     def recall(self, place: int) -> None:
-        """Push what was remembered."""
+        """Push the value that `keep` stored there."""
         self.stack.append(self.memo[place])
 
     def find(self, module: str, name: str) -> None:

@@ -6,7 +6,6 @@ size, and believes what a file says of its own length; this reader checks each t
 
 import errno
 import math
-import os
 import stat
 import zipfile
 from io import BytesIO
@@ -89,10 +88,8 @@ def save(content: Any, path: Path) -> None:
         OSError: "PATH: cannot be written (reason)".
     """
     try:
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
+        with atomic_write(path, durable=True) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
         cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
         if not isinstance(cause, OSError):
@@ -123,7 +120,7 @@ class Storages:
         self.machine = Machine({**GRANTED, **self.tensors()}, limit, load=self.load)
 
     def tensors(self) -> Granted:
-        """What rebuilds tensors."""
+        """The functions by whose names files rebuild tensors: (module, name) -> `rebuild`."""
         names = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
         return {("torch._utils", name): Function(self.rebuild) for name in names}
 
@@ -239,12 +236,12 @@ def encoded(text: Any, encoding: Any) -> bytes:
 
 
 def size_of(numbers: Any) -> torch.Size:
-    """A torch.Size."""
+    """The torch.Size of a tuple of whole numbers."""
     return torch.Size(of_type(number, int) for number in of_type(numbers, tuple))
 
 
 def kept(value: Any, *_: Any) -> Tensor:
-    """The tensor in a parameter."""
+    """A parameter as its tensor; the other arguments are about gradients."""
     return of_type(value, Tensor)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse.errors import MissingFileError
 from dlcourse.files import torch_file
 
 # (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
@@ -265,7 +266,7 @@ def read_weights(weights: str) -> dict[str, Tensor]:
     try:
         return torch_file.load(weights)
     except FileNotFoundError:
-        raise ValueError(f"weights={weights}: no such file (nor imagenet, random or orthogonal)") from None
+        raise MissingFileError(f"weights={weights}: no such file (nor imagenet, random or orthogonal)") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error

@@ -34,7 +34,7 @@ def recognises(content: Any) -> bool:
 
 
 def convert(content: Any, name: str) -> Found:
-    """Our weights of genforce's."""
+    """Rename the variables of genforce's networks to ours."""
     found = Found("genforce checkpoint", {})
     for role, variables in networks_of(content).items():
         is_discriminator = role == "discriminator"

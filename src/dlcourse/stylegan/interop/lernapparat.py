@@ -32,7 +32,7 @@ def recognises(content: Any) -> bool:
 
 
 def convert(content: Any, name: str) -> Found:
-    """Our weights of lernapparat's."""
+    """Rename the variables of lernapparat's generator to ours."""
     if is_dump(content):
         found = Found("lernapparat's dump of official variables", {})
         parts: list[Any] = [
@@ -49,7 +49,7 @@ def convert(content: Any, name: str) -> Found:
 
 
 def block(resolution: str) -> str:
-    """The block of a resolution."""
+    """Our name of the block of a resolution, such as synthesis.8x8."""
     return f"synthesis.{resolution}x{resolution}"
 
 

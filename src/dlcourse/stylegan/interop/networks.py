@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.engine.build import NOTHING, TooLargeError, build_fitting, build_of_file
-from dlcourse.engine.targets import NETWORKS
+from dlcourse.engine.checkpoint import Checkpoint
+from dlcourse.engine.rebuild import build_fitting, check_weights, some
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.renaming import Rule, Weights, rename
 from dlcourse.stylegan.networks.discriminator import Discriminator
@@ -24,6 +24,7 @@ NOISE = r"synthesis\.noise\d+"
 COARSE_RGB = r"(?:synthesis\.to|from)_rgb_lod[1-9]\d*\.(?:weight|bias)"
 FILLABLE = rf"w_avg|{NOISE}|{COARSE_RGB}"
 ROLE_KINDS = {"generator_ema": "generator", "generator": "generator", "discriminator": "discriminator"}
+ROLE_CLASSES = {"generator_ema": Generator, "generator": Generator, "discriminator": Discriminator}
 VARIANTS = "dlcourse.stylegan.networks.variants."
 
 
@@ -67,6 +68,7 @@ class Pretrained:
         config: the `model` node that rebuilds them.
         notes: what was missing and how it was filled, and what else a user should know.
         has_old_average: whether the averaged generator's average of w was not kept up to date.
+        origin: the checkpoint of dlcourse that they are from, without its state; None for another's file.
     """
 
     format: str
@@ -76,6 +78,15 @@ class Pretrained:
     generator_ema: Generator | None = None
     notes: list[str] = field(default_factory=list)
     has_old_average: bool = False
+    origin: Checkpoint | None = None
+
+    @property
+    def averaged_generator(self) -> Generator:
+        """The generator to draw with: the averaged one, or the other where there is no average."""
+        generator = self.generator_ema or self.generator
+        if generator is None:
+            raise UserError("there is no generator in it")
+        return generator
 
 
 def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
@@ -138,14 +149,8 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
     Raises:
         UserError: a variable is missing that cannot be filled in, is too many, or has a wrong shape.
     """
-    try:
-        with torch.random.fork_rng(devices=[]):
-            network = build_fitting(node, role, "its config", weights)
-    except TooLargeError:
-        with torch.device("meta"):  # without memory, for the place where it does not fit
-            check(role, build_of_file(node, role, "its config", NETWORKS, NOTHING), weights)
-        raise
-    check(role, network, weights)
+    network = build_fitting(node, role, "its config", weights)
+    check_weights(network, weights, f"its {role}", FILLABLE)
     missing = [name for name in network.state_dict() if name not in weights]
     fillings, notes = fill(role, network, missing)
     network.load_state_dict(weights | fillings, strict=False)
@@ -154,21 +159,6 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
         network.w_avg.copy_(estimated_w_avg(network))
         notes.append(f"{role}: no average of w; estimated from {W_AVG_SAMPLES} latents of seed {FILL_SEED}")
     return network, notes
-
-
-def check(role: str, network: Any, weights: Weights) -> None:
-    """Raise UserError unless the weights are those of the network, but for what can be filled in."""
-    if not isinstance(network, Generator | Discriminator):
-        raise UserError(f"its {role} is no network of StyleGAN")
-    state = network.state_dict()
-    lacking = [name for name in state if name not in weights and not re.fullmatch(FILLABLE, name)]
-    extra = [name for name in weights if name not in state]
-    if lacking or extra:
-        raise UserError(f"its {role} {f'lacks {some(lacking)}' if lacking else f'has {some(extra)} too many'}")
-    for name, value in weights.items():
-        if not isinstance(value, Tensor) or value.shape != state[name].shape:
-            shape = tuple(getattr(value, "shape", ()))
-            raise UserError(f"its {role}'s {name} is {shape}, where {tuple(state[name].shape)} fits")
 
 
 def fill(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
@@ -197,11 +187,6 @@ def estimated_w_avg(generator: Generator) -> Tensor:
         return generator.mapping(z).mean(0)
     classes = torch.randint(generator.num_classes, (W_AVG_SAMPLES,), generator=random)
     return generator.mapping(z, F.one_hot(classes, generator.num_classes)).mean(0)
-
-
-def some(names: list[str]) -> str:
-    """The first few of many names."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------

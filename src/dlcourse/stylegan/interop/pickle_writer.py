@@ -37,28 +37,28 @@ def named(module: str, name: str) -> bytes:
 
 
 def text(value: str) -> bytes:
-    """A str."""
+    """The pickle of a str."""
     data = value.encode()
     return b"X" + struct.pack("<I", len(data)) + data
 
 
 def raw(value: bytes) -> bytes:
-    """A bytes."""
+    """The pickle of bytes."""
     return b"\x8e" + struct.pack("<Q", len(value)) + value
 
 
 def sequence(value: tuple) -> bytes:
-    """A tuple."""
+    """The pickle of a tuple."""
     return MARK + b"".join(map(instructions, value)) + TUPLE
 
 
 def items(value: list) -> bytes:
-    """A list."""
+    """The pickle of a list."""
     return EMPTY_LIST + MARK + b"".join(map(instructions, value)) + APPENDS
 
 
 def mapping(value: dict) -> bytes:
-    """A dict."""
+    """The pickle of a dict."""
     pairs = (instructions(name) + instructions(item) for name, item in value.items())
     return EMPTY_DICT + MARK + b"".join(pairs) + SET_ITEMS
 

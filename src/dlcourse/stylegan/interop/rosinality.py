@@ -43,7 +43,7 @@ def recognises(content: Any) -> bool:
 
 
 def convert(content: Any, name: str) -> Found:
-    """Our weights of rosinality's."""
+    """Rename the variables of rosinality's networks to ours."""
     networks = networks_of(content)
     has_linear_rgb = any("from_rgb.0.conv.weight_orig" in variables for variables in networks.values())
     parts: dict[str, Any] = {"_target_": VARIANTS + "rosinality_discriminator"}

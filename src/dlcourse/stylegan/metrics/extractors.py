@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.engine import checkpoint
-from dlcourse.engine.build import build_fitting
+from dlcourse.engine.checkpoint import Checkpoint, newest
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.nn.attribute_network import AttributeNetwork
@@ -71,15 +70,9 @@ class FaceFeatures(Extractor):
 
     def __init__(self, weights: str | None):
         super().__init__()
-        path = checkpoint.newest(BUNDLED if weights is None else Path(weights))
-        saved = checkpoint.load(path)
-        node, weights = saved["config"].get("model"), saved["state"].get("model")
-        network = build_fitting(node, "model", path, weights)
-        if not isinstance(network, AttributeNetwork):
-            raise UserError(f"{path}: not a checkpoint of experiment=face_attributes")
-        checkpoint.restore(saved, {"model": network}, path)
-        checkpoint.check_finite(network.state_dict(), f"{path}: its network")
-        self.network = network.eval().requires_grad_(False)
+        saved = Checkpoint.load(newest(BUNDLED if weights is None else Path(weights)))
+        network = saved.network("model", AttributeNetwork, "not a checkpoint of experiment=face_attributes")
+        self.network = network.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] -> (N, F)."""

@@ -1,0 +1,101 @@
+"""Objects of a config that came in a file: only classes of a list, and networks no larger than the file's weights."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from dlcourse.engine.build import NOTHING, build
+from dlcourse.engine.targets import NETWORKS
+from dlcourse.errors import UserError
+
+FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
+SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
+
+
+class TooLargeError(UserError):
+    """A network that is larger than its weights."""
+
+
+class Budget(TorchFunctionMode):
+    """A context in which constructors make no more than so many numbers; TooLargeError says `message`."""
+
+    def __init__(self, numbers: int, message: str):
+        super().__init__()
+        self.left, self.message = numbers, message
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count the numbers that `func` is asked for, then call it."""
+        if func in FACTORIES:
+            size = args[0] if args and isinstance(args[0], tuple | list) else args
+            self.left -= math.prod(size)
+            if self.left < 0:
+                raise TooLargeError(self.message)
+        return func(*args, **(kwargs or {}))
+
+
+def build_of_file(
+    config: Any, key: str, path: object, targets: frozenset[str], imposed: Mapping[str, Any] = NOTHING
+) -> Any:
+    """`build` for a config that came in a file: whatever goes wrong is the file's fault.
+
+    Raises:
+        UserError: it cannot be built.
+    """
+    try:
+        return build(config, key, targets, imposed)
+    except TooLargeError:
+        raise
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except Exception as error:  # values that nobody thought of fail in any way
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
+
+
+def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
+    """The network that a config in a file describes, if it is about as large as the file's weights for it.
+
+    Args:
+        config, key: see `build`; targets are of NETWORKS.
+        path: the file.
+        weights: name -> tensor.
+
+    Raises:
+        TooLargeError: it would be larger than the weights; no memory was taken.
+        UserError: it cannot be built.
+    """
+    values = weights.values() if isinstance(weights, dict) else ()
+    there = sum(value.numel() for value in values if isinstance(value, Tensor))
+    message = f"{path}: its {key} is of more numbers than the {there} of its weights"
+    with torch.random.fork_rng(devices=[]), Budget(2 * there + SPARE, message):
+        return build_of_file(config, key, path, NETWORKS)
+
+
+def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may_lack: str = "") -> None:
+    """Raise UserError unless weights have the names and shapes of a network's state.
+
+    Args:
+        network: the network.
+        weights: name -> tensor.
+        what: the network, for people; it opens the message.
+        may_lack: a regular expression for names that need not be there.
+    """
+    state = network.state_dict()
+    lacking = [name for name in state if name not in weights and not re.fullmatch(may_lack, name)]
+    extra = [name for name in weights if name not in state]
+    if lacking or extra:
+        raise UserError(f"{what} {f'lacks {some(lacking)}' if lacking else f'has {some(extra)} too many'}")
+    for name, value in weights.items():
+        if not isinstance(value, Tensor) or value.shape != state[name].shape:
+            shape = tuple(getattr(value, "shape", ()))
+            raise UserError(f"{what}'s {name} is {shape}, where {tuple(state[name].shape)} fits")
+
+
+def some(names: list[str]) -> str:
+    """The first few of many names."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,252 @@
+"""Checkpoints of StyleGAN v1 as files: those of other implementations and our own are read, ours are written."""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dlcourse.engine import checkpoint
+from dlcourse.engine.build import check_nodes
+from dlcourse.engine.checkpoint import Checkpoint
+from dlcourse.engine.targets import NETWORKS
+from dlcourse.errors import UserError
+from dlcourse.files import outputs, pickle_reader, torch_file
+from dlcourse.files.terminal import say
+from dlcourse.stylegan.interop import genforce, huangzh13, lernapparat, mmgen, official, rosinality, unpickle
+from dlcourse.stylegan.interop.networks import ROLE_CLASSES, ROLE_KINDS, Pretrained, assemble, chosen_roles, cut
+from dlcourse.stylegan.interop.renaming import is_variables
+
+FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
+OTHER_FILES = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"RIFF": "a WebP image or a sound",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"BZh": "a bzip2 archive: unpack it first",
+    b"\xfd7zXZ": "an xz archive: unpack it first",
+    b"7z\xbc\xaf": "a 7z archive: unpack it first",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF document",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself: run git lfs pull",
+    b"<": "a web page: the download went wrong (quota or login)",
+    b"": "an empty file",  # only if nothing else fits, see kind_of
+}
+
+
+def load_pretrained(path: str | Path, resolution: int | None = None, only_to_draw: bool = False) -> Pretrained:
+    """The networks of a checkpoint of StyleGAN v1, whoever wrote it. Nothing in the file is run.
+
+    Args:
+        path: the file; its format is told by its content.
+        resolution: cut the networks down to it; None leaves them whole.
+        only_to_draw: leave out all networks but the averaged generator, or the other one where there is no average.
+
+    Raises:
+        UserError: in one line, what the file is and why it cannot be taken.
+    """
+    path = Path(path)
+    try:
+        content = read(path)
+        if not checkpoint.is_checkpoint(content):
+            return foreign_networks(content, path.name, resolution, only_to_draw)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return own_networks(Checkpoint.of(content, path), resolution, only_to_draw)
+
+
+def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
+    """The networks that a checkpoint holds, cut down to `resolution` if that is given.
+
+    Raises:
+        UserError: a checkpoint of another task, or no such resolution in it.
+    """
+    model: Any = saved.config.get("model")
+    roles = chosen_roles(saved.state, only_to_draw)
+    is_complete = is_variables(model) and all(
+        ROLE_KINDS[role] in model and is_variables(saved.state[role]) for role in roles
+    )
+    if not roles or not is_complete:
+        raise UserError(f"{saved.path}: a checkpoint of dlcourse, but not of a StyleGAN; it is {saved.kind()}")
+    try:
+        check_nodes(model, "model", NETWORKS)  # of the nodes without weights too, although nothing is built of them
+        kinds = {ROLE_KINDS[role]: cut_node(model[ROLE_KINDS[role]], resolution) for role in roles}
+        states = {role: saved.state[role] for role in roles}
+        if resolution is not None:
+            states = {role: cut(weights, resolution) for role, weights in states.items()}
+    except UserError as error:
+        raise UserError(f"{saved.path}: {error}") from error
+    found = Pretrained("checkpoint of dlcourse", kinds, origin=replace(saved, state={}))
+    saved = replace(saved, config={"model": kinds}, state=states)
+    for role in roles:
+        setattr(found, role, saved.network(role, ROLE_CLASSES[role], f"its {role} is no network of StyleGAN"))
+    return found
+
+
+def cut_node(node: Any, resolution: int | None) -> Any:
+    """The config of the network of a smaller resolution inside that of `node`."""
+    if resolution is None or not is_variables(node):
+        return node
+    channels = node.get("channels")
+    kept = {"channels": channels[: resolution.bit_length() - 1]} if isinstance(channels, list) else {}
+    return node | {"resolution": resolution} | kept
+
+
+def foreign_networks(content: Any, name: str, resolution: int | None, only_to_draw: bool) -> Pretrained:
+    """The networks in the content of a file of another implementation, whose name may tell something.
+
+    Raises:
+        UserError: none of the known formats, or weights that make no networks or are not finite.
+    """
+    form = next((form for form in FORMATS if form.recognises(content)), None)
+    if form is None:
+        raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
+    pretrained = assemble(form.convert(content, name), resolution, only_to_draw)
+    for role in ROLE_KINDS:
+        if (network := getattr(pretrained, role)) is not None:
+            checkpoint.check_finite(network.state_dict(), f"its {role}")
+    return pretrained
+
+
+def summary(content: Any) -> str:
+    """The first names in a checkpoint, for the message that it is of no known format."""
+    names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
+    return f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
+
+
+def load_generator(path: Path) -> Pretrained:
+    """A checkpoint's generator to draw with, its `averaged_generator`, whoever wrote the file.
+
+    Says on stderr what was missing in the file and how it was filled in.
+
+    Raises:
+        UserError: as `load_pretrained`, or there is none.
+    """
+    pretrained = load_pretrained(path, only_to_draw=True)
+    for note in pretrained.notes:
+        say(f"{path}: {note}", file=sys.stderr)
+    return pretrained
+
+
+def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) -> list[str]:
+    """Give the networks among `parts` (generator, discriminator, generator_ema) their weights from those of a file.
+
+    Returns:
+        The names of those that are in the file.
+
+    Raises:
+        UserError: one does not fit.
+    """
+    states, _ = states_of(pretrained)
+    found = {role: parts[role] for role in states if role in parts}
+    Checkpoint(path, 0, {}, states).restore(found)
+    return sorted(found)
+
+
+def combine(parts: Sequence[Pretrained]) -> Pretrained:
+    """One Pretrained with the networks of all; an old average of w gives way to that of the other generator.
+
+    Raises:
+        UserError: two hold the same network, or generators of different sizes.
+    """
+    whole = Pretrained(", ".join(dict.fromkeys(part.format for part in parts)), {})
+    for part in parts:
+        for role, kind in ROLE_KINDS.items():
+            network = getattr(part, role)
+            if network is None:
+                continue
+            if getattr(whole, role) is not None:
+                raise UserError(f"two of the files hold a {role}")
+            if whole.config.setdefault(kind, part.config[kind]) != part.config[kind]:
+                raise UserError(f"the files hold {kind}s of different sizes")
+            setattr(whole, role, network)
+        whole.notes += part.notes
+        whole.has_old_average |= part.has_old_average
+    if whole.has_old_average and whole.generator is not None and whole.generator_ema is not None:
+        whole.generator_ema.w_avg.copy_(whole.generator.w_avg)
+        whole.notes.append("generator_ema: took the generator's average of w")
+    return whole
+
+
+def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
+    """Write the checkpoint that scripts/sample.py opens; `source` is recorded in it.
+
+    Returns:
+        What was done about a generator that the file has only once: it stands for both.
+
+    Raises:
+        UserError: see check_target.
+    """
+    check_target(path)
+    state, notes = states_of(pretrained)
+    origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
+    checkpoint.save(path, 0, {"model": pretrained.config, "imported": origin}, state)
+    return notes
+
+
+def states_of(pretrained: Pretrained) -> tuple[dict[str, Any], list[str]]:
+    """Role -> state dict, where a generator that the file has only once stands for both, and a note that says so."""
+    networks: dict[str, Any] = {role: getattr(pretrained, role) for role in ROLE_KINDS}
+    only = networks["generator_ema"] or networks["generator"]
+    notes = []
+    for role in ("generator", "generator_ema"):
+        if only is not None and networks[role] is None:
+            networks[role] = only
+            notes.append(f"{role}: not in the file; the other generator stands for it")
+    return {role: network.state_dict() for role, network in networks.items() if network is not None}, notes
+
+
+def check_target(path: Path) -> None:
+    """Raise UserError if `path` is there already, if its folder is not, or if nothing can be written there."""
+    if path.exists():
+        raise UserError(f"{path} exists already; choose another name or remove it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder")
+    outputs.check_file(path, str(path))
+
+
+# --- what lies in a file: told by its first bytes, never by its name ---
+
+
+def read(path: Path) -> Any:
+    """The content of a checkpoint: an official pickle's (see `unpickle.loads`), or that of a file of torch.save.
+
+    Raises:
+        UserError: no such file, no checkpoint, or a checkpoint that asks for more than numbers.
+    """
+    try:
+        torch_file.length_of(path)
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise UserError(error.strerror or str(error)) from None
+    if head.startswith((b"PK", torch_file.LEGACY)):
+        return read_torch(path)
+    if re.match(rb"\x80[\x02-\x05]", head):
+        return unpickle.loads(path.read_bytes())
+    raise UserError(f"{kind_of(head)}, not a checkpoint")
+
+
+def kind_of(head: bytes) -> str:
+    """What a file that is no checkpoint seems to be."""
+    if not head:
+        return OTHER_FILES[b""]
+    found = [kind for start, kind in OTHER_FILES.items() if start and head.lstrip().startswith(start)]
+    return found[0] if found else "a file of unknown kind"
+
+
+def read_torch(path: Path) -> Any:
+    """Tensors and plain data, never code.
+
+    Raises:
+        UserError: a file which is cut short or holds anything else.
+    """
+    try:
+        return torch_file.load(path)
+    except pickle_reader.RefusedError as error:
+        raise UserError(str(error)) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"a checkpoint of PyTorch, or another zip archive, that is {error}") from error
