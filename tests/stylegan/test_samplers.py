@@ -10,12 +10,12 @@ from PIL import Image
 from conftest import CONFIGS, compose
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
+from dlcourse.images.tables import headed_table, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.layers import chart_of, energy_by_octave
 from dlcourse.stylegan.sampling.noise import cropped, noise_within
 from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import table, unique
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 from generators import small_generator
 
@@ -248,7 +248,7 @@ def test_senseless_values_are_named(name, override, words):
 
 def test_a_table_keeps_rows_of_one_name_apart_and_large_images_within_bounds(monkeypatch):
     assert unique(["a", "b", "a"]) == ["a (1)", "b", "a (2)"]
-    monkeypatch.setattr("dlcourse.stylegan.sampling.sheets.MOST_PIXELS", 10**6)
+    monkeypatch.setattr("dlcourse.images.tables.MAX_CELL_PIXELS", 10**6)
     large = Image.new("RGB", (1200, 1200))
-    sheet = table("many", {(str(row), str(column)): large for row in range(8) for column in range(8)})
+    sheet = headed_table("many", {(str(row), str(column)): large for row in range(8) for column in range(8)})
     assert sheet.width * sheet.height < 2e6

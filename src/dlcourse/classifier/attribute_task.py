@@ -13,7 +13,8 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.images.tensors import labelled_grid, to_tensor
+from dlcourse.images.tables import labelled_grid
+from dlcourse.images.tensors import to_tensor
 from dlcourse.nn.attribute_network import AttributeNetwork, Reading
 
 CHUNK = 500  # images that are read at a time

@@ -5,8 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.datasets.image_folder import ImageFolder
-from dlcourse.images.tables import under
-from dlcourse.images.tensors import labelled_grid
+from dlcourse.images.tables import labelled_grid, under
 
 LARGEST = 128  # pixels per side on the sheet
 COLUMNS = 8

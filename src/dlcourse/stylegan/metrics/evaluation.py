@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, lerp
+from torch.nn import functional as F
 
 from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.errors import UserError
@@ -15,10 +16,11 @@ from dlcourse.stylegan.metrics.fakes import Fakes
 from dlcourse.stylegan.metrics.frechet import frechet_distance, moments
 from dlcourse.stylegan.metrics.kernel import kernel_distance
 from dlcourse.stylegan.metrics.manifold import precision_recall
-from dlcourse.stylegan.metrics.path_length import path_lengths, slerp, trimmed_mean
+from dlcourse.stylegan.metrics.path_length import path_lengths, trimmed_mean
 from dlcourse.stylegan.metrics.reals import Images, Reals, real_features
 from dlcourse.stylegan.metrics.separability import separability
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
+from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.ranges import default_ranges
 from dlcourse.stylegan.sampling.synthesizer import check_finite, check_psi
 
@@ -207,7 +209,7 @@ class Evaluation:
                 return images(generator.mapping(z * z.shape[1] ** 0.5, both))
 
             for name, place in {"full": t, "ends": torch.zeros_like(t)}.items():
-                lengths = path_lengths(*z, place, slerp, of_z, extractor)
+                lengths = path_lengths(*map(F.normalize, z), place, slerp, of_z, extractor)
                 found.setdefault(f"ppl_z_{name}", []).append(lengths)
                 lengths = path_lengths(w[0], w[1], place, lerp, images, extractor)
                 found.setdefault(f"ppl_w_{name}", []).append(lengths)

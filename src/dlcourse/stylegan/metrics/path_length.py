@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 EPSILON = 1e-4
 TRIMMED = 0.01  # share of the paths that is left out at either end, as in the official code
@@ -12,17 +11,6 @@ TRIMMED = 0.01  # share of the paths that is left out at either end, as in the o
 Images = Callable[[Tensor], Tensor]  # points (N, D) -> images
 Features = Callable[[Tensor], Tensor]  # images -> (N, F)
 Between = Callable[[Tensor, Tensor, Tensor], Tensor]  # lerp or slerp
-
-
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Along the great circle of two directions, (N, D), (N, D), t (N, 1) -> (N, D) of length 1.
-
-    (Karras et al. 2019, section 4.1; the official code projects the ends to the sphere as well)
-    """
-    a, b = F.normalize(a), F.normalize(b)
-    angle = (a * b).sum(1, keepdim=True).clamp(-1, 1).acos()
-    across = F.normalize(b - a * (a * b).sum(1, keepdim=True))
-    return a * (t * angle).cos() + across * (t * angle).sin()
 
 
 def path_lengths(

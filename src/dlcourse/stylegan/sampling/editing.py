@@ -11,13 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.files.bounded import open_file
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
-from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 MOST_STRENGTH = 100.0  # further out every image is of one colour
@@ -95,7 +94,7 @@ class Edit(Sampler):
             "principal component, or from without to with an attribute"
         )
         found = {"directions": {name: direction.cpu() for name, direction in directions.items()}}
-        return Result(table(heading, cells), singles=singles, found=found)
+        return Result(headed_table(heading, cells), singles=singles, found=found)
 
     def directions(self, generator: Generator) -> dict[str, Tensor]:
         """Name -> (w_dim)."""

@@ -3,8 +3,8 @@
 from PIL import Image
 
 from dlcourse.errors import UserError
-from dlcourse.images.tables import under
-from dlcourse.images.tensors import labelled_grid, to_pil_image
+from dlcourse.images.tables import labelled_grid, under
+from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seed, Seeds, parse_numbers, parse_seeds

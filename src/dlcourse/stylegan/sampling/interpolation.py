@@ -7,30 +7,29 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.images.animation import captioned
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, captioned, enlarged, headed_table, unique
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 SMALLEST_FRAME = 256  # pixels
 
 
-def slerp(first: Tensor, last: Tensor, t: float) -> Tensor:
+def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
     """Along the great circle: sin((1 - t) a) / sin(a) first + sin(t a) / sin(a) last, a the angle between them.
 
     (Shoemake 1985.) It keeps the length of latents of equal length; t 0 and 1 give both ends to the last bit.
 
-    Shape: (N, D), (N, D) -> (N, D).
+    Shape: (N, D), (N, D), t a number or (N, 1) -> (N, D).
     """
     cosine = torch.nn.functional.cosine_similarity(first, last, dim=1).clamp(-1, 1)
     angle = torch.acos(cosine)[:, None]  # (N, 1)
     sine = torch.sin(angle)
     between = (torch.sin((1 - t) * angle) * first + torch.sin(t * angle) * last) / sine
-    is_line = (sine.abs() < 1e-6) | torch.tensor(t in (0, 1), device=first.device)
+    is_end = torch.as_tensor((t == 0) | (t == 1), device=first.device)
+    is_line = (sine.abs() < 1e-6) | is_end
     return torch.where(is_line, torch.lerp(first, last, t), between)
 
 
@@ -86,7 +85,7 @@ class Interpolate(Sampler):
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
         heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.synthesizer.truncation_psi:g}"
-        return Result(table(heading, cells), frames, self.seconds)
+        return Result(headed_table(heading, cells), frames, self.seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
         """Numbers of two points and t -> the image (3, R, R); noise of their own goes over straight."""
@@ -189,7 +188,7 @@ class NoiseWalk(Sampler):
             if index in eighths:
                 cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
         heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
-        return Result(table(heading, cells), frames, self.seconds)
+        return Result(headed_table(heading, cells), frames, self.seconds)
 
     def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:
         """t -> the noise of every layer; in layers that do not move it is the stored one."""

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.ranges import describe
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
-from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 HEADING = (
@@ -66,7 +65,7 @@ class Layers(Sampler):
         for title, other in zip(titles, changed, strict=True):
             cells["changed", title] = enlarged(other)
             cells[f"change x {self.gain:g}", title] = heat((other - image).abs().mean(0) * self.gain)
-        return table(HEADING.format(self.points[1].label, self.points[0].label), cells)
+        return headed_table(HEADING.format(self.points[1].label, self.points[0].label), cells)
 
 
 def energy_by_octave(change: Tensor) -> Tensor:

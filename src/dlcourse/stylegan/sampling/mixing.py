@@ -2,13 +2,12 @@
 
 from PIL import Image
 
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
-from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 
@@ -61,7 +60,7 @@ class Mixing(Sampler):
             "Style mixing. Left: destinations; top: sources. An image takes the named layers' styles from the source "
             "above it and everything else from the destination at its left."
         )
-        return Result(table(heading, corner_first(cells)), singles=singles)
+        return Result(headed_table(heading, corner_first(cells)), singles=singles)
 
 
 def corner_first(cells: Table[Image.Image]) -> Table[Image.Image]:

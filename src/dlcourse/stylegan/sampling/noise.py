@@ -4,13 +4,12 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table, heat, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import enlarged, heat, table, unique
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 
@@ -73,7 +72,7 @@ class Noise(Sampler):
             f"Noise. Parts of one image under other draws of noise, and the standard deviation of each pixel over "
             f"{len(self.noise_seeds)} draws (on average {100 * sum(spreads) / len(spreads):.2g} % of the range)."
         )
-        return Result(table(heading, cells), singles=singles)
+        return Result(headed_table(heading, cells), singles=singles)
 
     def vary(self, generator: Generator, styles: Tensor) -> tuple[list[Tensor], Tensor]:
         """The first variations, and each pixel's standard deviation over all of them, (R, R), of its mean colour."""
@@ -125,7 +124,7 @@ class NoiseComponents(Sampler):
                 cells[row, title] = enlarged(image, 192)
                 singles[f"{row}_{title.partition(',')[0]}".replace(" ", "_")] = to_pil_image(image)
         heading = "The same images with the stored noise in all layers, in none, in the fine and in the coarse ones"
-        return Result(table(heading, cells), singles=singles)
+        return Result(headed_table(heading, cells), singles=singles)
 
 
 def noise_within(generator: Generator, limits: list[int]) -> list[Tensor]:

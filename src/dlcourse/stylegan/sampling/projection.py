@@ -14,12 +14,12 @@ from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.files import open_image
+from dlcourse.images.tables import enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import resize, to_pil_image, to_tensor
 from dlcourse.nn.vgg import LAYERS, VGG19
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, to_unit
 
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
@@ -174,7 +174,7 @@ class Project(Sampler):
             f"Projection into {self.space.upper()}, noise {self.noise}: {psnr(image, target):.1f} dB after "
             f"{len(losses)} updates, the best one kept"
         )
-        upper = table(heading, cells)
+        upper = headed_table(heading, cells)
         return stacked([upper, to_pil_image(curve(losses, upper.width / 620)[0])])
 
 

@@ -2,11 +2,11 @@
 
 import torch
 
+from dlcourse.images.tables import enlarged, headed_table, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
-from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, check_psi
 
 
@@ -44,7 +44,9 @@ class Truncation(Sampler):
         cutoff = self.synthesizer.truncation_cutoff
         heading += "" if cutoff is None else f"; only in the {cutoff} coarsest layers"
         singles = {f"{row}_{column}".replace(" ", "_"): to_pil_image(image) for (row, column), image in images.items()}
-        return Result(table(heading, {place: enlarged(image) for place, image in images.items()}), singles=singles)
+        return Result(
+            headed_table(heading, {place: enlarged(image) for place, image in images.items()}), singles=singles
+        )
 
 
 class MeanImage(Sampler):
@@ -89,4 +91,6 @@ class MeanImage(Sampler):
         )
         singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_pil_image, images.values()), strict=True))
         cells = {("", title): enlarged(image, 192) for title, image in images.items()}
-        return Result(table(heading, cells), singles=singles, found={"w": in_all_layers(mean[None])[0].cpu().clone()})
+        return Result(
+            headed_table(heading, cells), singles=singles, found={"w": in_all_layers(mean[None])[0].cpu().clone()}
+        )
