@@ -55,7 +55,8 @@ def sampler(name, *overrides, photo=None):
 
 
 def pixels(result, name):
-    return np.asarray(result.singles[name]).astype(int)
+    singles = {key.replace(" ", "_"): image for key, image in result.singles.items()}
+    return np.asarray(singles[name.replace(" ", "_")]).astype(int)
 
 
 def test_the_glob_is_not_empty():
@@ -90,10 +91,10 @@ def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
     assert (one == other) == (name == "project")  # whose start, w_avg, knows no class
 
 
-def test_every_set_of_points_may_have_classes_of_its_own(photo):
+def test_every_set_of_latents_may_have_classes_of_its_own(photo):
     small = small_generator(resolution=8, num_classes=2)
     mixed = sampler("mixing", "seeds=[0@0,1@1]", "sampler.destinations={coarse:5@1,middle:null,fine:null}")(small)
-    assert "seed_5_of_class_1_coarse_of_seed_0_of_class_0" in mixed.singles
+    assert "seed 5 of class 1 coarse of seed 0 of class 0" in mixed.singles
     assert sampler("interpolate", "seeds=[0@0,0@1]", "sampler.space=z")(small).frames
 
 
@@ -108,8 +109,8 @@ def test_uncurated_leaves_no_seed_out(generator):
     sheet = np.asarray(result.singles["sheet"])
     assert sheet.shape == (32, 48, 3)
     grid = sampler("grid", "seeds=5-7")(generator)
-    assert np.array_equal(sheet[:, :32], np.asarray(grid.singles["seed_5"]))
-    halved = np.asarray(grid.singles["seed_7"]).reshape(16, 2, 16, 2, 3).mean((1, 3))
+    assert np.array_equal(sheet[:, :32], np.asarray(grid.singles["seed 5"]))
+    halved = np.asarray(grid.singles["seed 7"]).reshape(16, 2, 16, 2, 3).mean((1, 3))
     assert np.abs(sheet[16:, 32:] - halved).max() <= 1
     with pytest.raises(UserError, match="seeds must be the first one alone"):
         sampler("uncurated", "seeds=5-7")

@@ -10,15 +10,17 @@ from torch.nn import functional as F
 
 from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.errors import UserError
-from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, style_effects
+from dlcourse.stylegan.metrics.disentanglement import (
+    SCALES,
+    StyleEffects,
+    path_lengths,
+    separability,
+    style_effects,
+    trimmed_mean,
+)
+from dlcourse.stylegan.metrics.distances import frechet_distance, kid, moments, precision_recall
 from dlcourse.stylegan.metrics.extractors import Extractor
-from dlcourse.stylegan.metrics.fakes import Fakes
-from dlcourse.stylegan.metrics.frechet import frechet_distance, moments
-from dlcourse.stylegan.metrics.kernel import kernel_distance
-from dlcourse.stylegan.metrics.manifold import precision_recall
-from dlcourse.stylegan.metrics.path_length import path_lengths, trimmed_mean
-from dlcourse.stylegan.metrics.reals import Images, Reals, real_features
-from dlcourse.stylegan.metrics.separability import separability
+from dlcourse.stylegan.metrics.samples import Fakes, Images, Reals, real_features
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.ranges import default_ranges
@@ -161,7 +163,7 @@ class Evaluation:
         if "fd" in asked:
             found["fd"] = frechet_distance(moments(reals), moments(fakes))
         if "kid" in asked:
-            found["kid"] = kernel_distance(reals, fakes)
+            found["kid"] = kid(reals, fakes)
         if "precision_recall" in asked:
             found |= precision_recall(reals, fakes)._asdict()
         return {f"metrics/{self.extractor.label(name)}": value for name, value in found.items()}
@@ -169,17 +171,17 @@ class Evaluation:
     def separabilities(self, features: Tensor, spaces: dict[str, Tensor]) -> Values:
         """Of each space. A continuous attribute counts as two classes, below and above the middle of its range."""
         network = self.extractor.attribute_network()
-        reading = network.read(features)
+        prediction = network.read(features)
         labels = {}
-        for name, logits in reading.logits.items():
+        for name, logits in prediction.logits.items():
             confidence, classes = logits.softmax(1).max(1)
             labels[name] = classes, confidence
-        for name, values in reading.values.items():
+        for name, values in prediction.values.items():
             distance = network.standardized(name, values)
             labels[name] = (distance > 0).long(), distance.abs()
         found: Values = {}
-        for space, points in spaces.items():
-            result = separability(points, labels)
+        for space, latents in spaces.items():
+            result = separability(latents, labels)
             found[f"metrics/separability_{space}"] = result.score
             found[f"metrics/entropy_left_{space}"] = result.entropy_left
         return found

@@ -14,7 +14,7 @@ from dlcourse.files.terminal import aligned
 from dlcourse.images import figures
 from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw
 from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
-from dlcourse.stylegan.metrics.reals import Images
+from dlcourse.stylegan.metrics.samples import Images
 from dlcourse.stylegan.networks.generator import Generator
 
 
@@ -64,14 +64,12 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
         dataset: the reals.
     """
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
-    findings = evaluation.measure(generator, dataset)
+    result = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
     untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
-    return Comparison(
-        findings.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), findings.effects
-    )
+    return Comparison(result.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), result.effects)
 
 
 def shown(value: float | None) -> str:

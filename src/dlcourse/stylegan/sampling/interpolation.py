@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.images.tables import Table, captioned, enlarged, headed_table, unique
+from dlcourse.images.tables import Table, captioned, enlarged, headed_table
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 SMALLEST_FRAME = 256  # pixels
@@ -55,8 +55,8 @@ class Interpolate(Sampler):
     def __init__(
         self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, synthesizer: Synthesizer
     ):
-        self.points = parse_seeds(seeds)
-        if len(self.points) < 2:
+        self.latents = parse_seeds(seeds)
+        if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {seeds!r}")
         if space not in PATHS:
             raise ValueError(f"space must be one of {', '.join(PATHS)}, got {space!r}")
@@ -69,12 +69,12 @@ class Interpolate(Sampler):
 
     def __call__(self, generator: Generator) -> Result:
         """Draw a row of stills for each pair, and the frames."""
-        labels = unique([point.label for point in self.points])
+        labels = labels_of(self.latents)
         draw_at = self.images_between(generator)
-        pairs = len(self.points) if self.loop else len(self.points) - 1
+        pairs = len(self.latents) if self.loop else len(self.latents) - 1
         cells, frames = {}, []
         for start in range(pairs):
-            end = (start + 1) % len(self.points)
+            end = (start + 1) % len(self.latents)
             row = f"{labels[start]} to {labels[end]}"
             for index in range(self.stills):
                 t = index / (self.stills - 1)
@@ -88,9 +88,9 @@ class Interpolate(Sampler):
         return Result(headed_table(heading, cells), frames, self.seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
-        """Numbers of two points and t -> the image (3, R, R); noise of their own goes over straight."""
+        """Numbers of two latents and t -> the image (3, R, R); noise of their own goes over straight."""
         path = PATHS[self.space](self, generator)
-        noises = [point.noise(generator) for point in self.points]
+        noises = [latent.noise(generator) for latent in self.latents]
 
         def draw_at(start: int, end: int, t: float) -> Tensor:
             noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
@@ -99,19 +99,19 @@ class Interpolate(Sampler):
         return draw_at
 
 
-Route = Callable[[int, int, float], Tensor]  # numbers of two points and t -> styles (L, w_dim)
+Route = Callable[[int, int, float], Tensor]  # numbers of two latents and t -> styles (L, w_dim)
 
 
 def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
     """Straight between styles."""
-    styles = sampler.synthesizer.styles(generator, sampler.points)
+    styles = sampler.synthesizer.styles(generator, sampler.latents)
     return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
 
 
 def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
     """By `between` of two z, and straight between their classes, then through the mapping."""
-    z = torch.cat([point.z(generator) for point in sampler.points])
-    labels = sampler.synthesizer.labels(generator, sampler.points)
+    z = torch.cat([latent.z(generator) for latent in sampler.latents])
+    labels = sampler.synthesizer.labels(generator, sampler.latents)
 
     @torch.no_grad()
     def styles(start: int, end: int, t: float) -> Tensor:
@@ -163,7 +163,7 @@ class NoiseWalk(Sampler):
         synthesizer: Synthesizer,
     ):
         check_ranges(ranges)
-        self.points, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
+        self.latents, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
         if len(self.noise_seeds) != 2:
             raise ValueError(f"noise_seeds must be two, got {noise_seeds!r}")
         if frames < 2:
@@ -175,9 +175,9 @@ class NoiseWalk(Sampler):
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the frames, and eight of them as a strip."""
-        styles = self.synthesizer.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.latents)
         noise = self.circle(generator)
-        labels = unique([point.label for point in self.points])
+        labels = labels_of(self.latents)
         eighths = {eighth * self.frames // 8 for eighth in range(8)}
         cells: Table[Image.Image] = {}
         frames = []

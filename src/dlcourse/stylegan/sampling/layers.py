@@ -37,15 +37,15 @@ class Layers(Sampler):
     """
 
     def __init__(self, seeds: Seeds, gain: float, synthesizer: Synthesizer):
-        self.points, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
-        if len(self.points) < 2:
+        self.latents, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
+        if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {seeds!r}")
         if not gain > 0:
             raise ValueError(f"gain must be positive, got {gain}")
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table and the chart."""
-        styles = self.synthesizer.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.latents)
         images = self.synthesizer.synthesize(generator, styles)  # (N, 3, R, R)
         shown, energies = [], []
         for layer in range(generator.num_layers):
@@ -61,11 +61,11 @@ class Layers(Sampler):
 
     def tables(self, image: Tensor, changed: list[Tensor], titles: list[str]) -> Image.Image:
         """The image at the left, then a column for each layer."""
-        cells: Table[Image.Image] = {("changed", self.points[0].label): enlarged(image)}
+        cells: Table[Image.Image] = {("changed", self.latents[0].label): enlarged(image)}
         for title, other in zip(titles, changed, strict=True):
             cells["changed", title] = enlarged(other)
             cells[f"change x {self.gain:g}", title] = heat((other - image).abs().mean(0) * self.gain)
-        return headed_table(HEADING.format(self.points[1].label, self.points[0].label), cells)
+        return headed_table(HEADING.format(self.latents[1].label, self.latents[0].label), cells)
 
 
 def energy_by_octave(change: Tensor) -> Tensor:
