@@ -12,10 +12,12 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images.tables import headed_table, unique
 from dlcourse.images.tensors import to_pil_image
+from dlcourse.stylegan.networks.generator import truncate as generators_truncate
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.layers import chart_of, energy_by_octave
 from dlcourse.stylegan.sampling.noise import cropped, noise_within
-from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.seeds import draw_z as seeds_draw_z
+from dlcourse.stylegan.sampling.seeds import parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 from generators import small_generator
 
@@ -71,6 +73,35 @@ def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     assert {result.image.getpixel(corner) for corner in corners} == {(255, 255, 255)}
     assert result.image.tobytes() == again.image.tobytes()
     assert len({frame.size for frame in result.frames}) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_composed_config_shows_what_is_used(name, generator, photo, monkeypatch):
+    used_psi, used_seeds = set(), []
+
+    def truncate(styles, w_avg, psi, cutoff):
+        used_psi.add(psi)
+        return generators_truncate(styles, w_avg, psi, cutoff)
+
+    def draw_z(seeds, z_dim):
+        used_seeds.extend(seeds)
+        return seeds_draw_z(seeds, z_dim)
+
+    monkeypatch.setattr("dlcourse.stylegan.sampling.synthesizer.truncate", truncate)
+    monkeypatch.setattr("dlcourse.stylegan.sampling.synthesizer.draw_z", draw_z)
+    monkeypatch.setattr("dlcourse.stylegan.sampling.seeds.draw_z", draw_z)
+    start = ["seeds=3"] if name.startswith("project") else []
+    made = sampler(name, *start, photo=photo)
+    shown = compose(f"sampler={name}", *SMALL.get(name, []), *start, config_name="sample")
+    made(generator)
+    psi = shown["truncation_psi"]
+    assert used_psi == (set(psi) if isinstance(psi, list) else {psi} - {None})
+    numbers = parse_numbers(shown["seeds"])
+    assert used_seeds[: len(numbers)] == numbers and made.synthesizer.batch_size == shown["batch_size"]
+    typed = sampler(name, "truncation_psi=0.25", "batch_size=3", photo=photo)
+    assert typed.synthesizer.batch_size == 3
+    if name not in ("truncation", "mean_image"):  # which truncates by several psi, and not at all
+        assert typed.synthesizer.truncation_psi == 0.25
 
 
 @pytest.mark.parametrize("name", NAMES)
