@@ -191,7 +191,7 @@ def test_missing_and_foreign_weights_are_told(tmp_path, monkeypatch):
     checkpoint.save(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
     with pytest.raises(UserError, match=r"other.pt: not a checkpoint of experiment=face_attributes"):
         FaceFeatures(str(tmp_path / "other.pt"))
-    with pytest.raises(ValueError, match="or take extractor=faces"):
+    with pytest.raises(ValueError, match="or take evaluation=faces"):
         Vgg19Features(str(tmp_path / "nowhere.pth"), "relu5_1")
     with pytest.raises(ValueError, match="layer must be one of"):
         Vgg19Features("orthogonal", "relu9_9")
@@ -303,7 +303,7 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
             ["checkpoint=run", "dataset=faces", "dataset.num_images=4000000000000000000"],
             ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
         ),
-        (["checkpoint=run", "extractor=nope"], ["extractor=nope", "inception"]),
+        (["checkpoint=run", "evaluation=nope"], ["evaluation=nope", "inception"]),
         (
             ["checkpoint=run", *CATS, "metrics=[styles]"],
             ["styles: not with faces features and this data set", "fd, kid"],

@@ -1,4 +1,4 @@
-"""What StyleGAN will see of the user's images: some of them, and how many there are."""
+"""A contact sheet of the images in a folder, for a look before a StyleGAN is trained on them."""
 
 import torch
 from PIL import Image

@@ -174,7 +174,7 @@ class StyleEffects:
         return torch.where(whole > 0, self.moved / whole.clamp(min=1e-12), 0.0)
 
     def rows(self) -> list[list[str]]:
-        """A table for people: how often, in per cent of the pairs."""
+        """A table of text: how often each attribute moved, in per cent of the pairs."""
         head = ["moves, % of pairs", *self.swaps]
         return [head] + [
             [name, *(f"{100 * value:.0f}" for value in row)]

@@ -1,4 +1,4 @@
-"""A generator's metrics beside what they are worth: reals against reals, and the same generator before training."""
+"""A generator's metrics beside two baselines: reals against reals, and the same generator before training."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Comparison:
     effects: StyleEffects | None
 
     def table(self) -> list[str]:
-        """Lines for people."""
+        """The metrics, and the effects of the styles, as lines of text."""
         rows = [["metric", "generator", "real against real", "untrained"]]
         for tag, value in self.value.items():
             baselines = [shown(self.reals.get(tag)), shown(self.untrained[tag])]
@@ -46,7 +46,7 @@ class Comparison:
         return lines
 
     def as_json(self, notes: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything, with what a reader needs to know besides."""
+        """All values, after the notes, as JSON data."""
         found = {
             tag: {"value": value, "real_against_real": self.reals.get(tag), "untrained": self.untrained[tag]}
             for tag, value in self.value.items()
@@ -73,12 +73,12 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
 
 
 def shown(value: float | None) -> str:
-    """A number for people; a dash where there is none."""
+    """Four digits, or a dash where there is no value."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def claims(effects: StyleEffects) -> list[str]:
-    """How much oftener coarse styles move what should be coarse than fine styles do, and the reverse."""
+    """How often coarse and fine styles move the attributes of their own scale, compared with each other."""
     opposite = {"coarse": "fine", "fine": "coarse"}
     lines = []
     for name in effects.attributes:

@@ -39,10 +39,6 @@ class Edit(Sampler):
         strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
         layers: all, coarse, middle, fine, or one of `ranges`.
         ranges: as in `Mixing`.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value out of range, or a file that is not as described.
     """
 
     finds = True

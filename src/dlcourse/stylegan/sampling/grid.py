@@ -19,10 +19,6 @@ class Grid(Sampler):
     Args:
         seeds: as parse_seeds takes them.
         columns: images per row, >= 1.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(self, seeds: Seeds, columns: int, synthesizer: Synthesizer):
@@ -45,10 +41,6 @@ class Uncurated(Sampler):
         seeds: the first one; the others follow it one by one, none left out.
         rows: of images at full resolution, >= 1.
         halvings: for each column how often its images are halved, >= 0; it holds 2^halvings as many.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(self, seeds: Seeds, rows: int, halvings: list[int], synthesizer: Synthesizer):
@@ -100,10 +92,6 @@ class Mixing(Sampler):
         destinations: name of a range -> the destinations at the side whose layers of this range are replaced;
             None leaves the range out.
         ranges: layers by name, [first, behind the last]; None, and what is not named, is as `default_ranges` has it.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: seeds or ranges that make no sense.
     """
 
     def __init__(self, seeds: Seeds, destinations: dict[str, Seeds | None], ranges: Ranges, synthesizer: Synthesizer):
@@ -147,9 +135,6 @@ class Truncation(Sampler):
         seeds: one row each.
         truncation_psi: one column each; 1 is the image itself, 0 the mean image, below 0 its opposite.
         synthesizer: draws the images; its own psi is not used.
-
-    Raises:
-        ValueError: senseless seeds, or no psi, or one out of range.
     """
 
     def __init__(self, seeds: Seeds, truncation_psi: float | list[float], synthesizer: Synthesizer):
@@ -185,9 +170,6 @@ class MeanImage(Sampler):
         seeds: whose w, before truncation, are averaged.
         pixel_samples: of so many of them, from the first, the images are averaged too, >= 1.
         synthesizer: draws the images; its psi is not used.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     finds = True

@@ -1,4 +1,4 @@
-"""Animations: from image to image, and noise that moves."""
+"""Animations: interpolation between images, and moving noise."""
 
 import math
 from collections.abc import Callable
@@ -44,10 +44,6 @@ class Interpolate(Sampler):
         stills: columns of the image, from t = 0 to t = 1, >= 2.
         seconds: from one image to the next, > 0.
         loop: whether the last image is followed by the first.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     is_animated = True
@@ -84,12 +80,12 @@ class Interpolate(Sampler):
                 frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
-        heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.synthesizer.truncation_psi:g}"
+        heading = f"Interpolation in {PATHS[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
         return Result(headed_table(heading, cells), frames, self.seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
-        """Numbers of two latents and t -> the image (3, R, R); noise of their own goes over straight."""
-        path = PATHS[self.space](self, generator)
+        """(numbers of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
+        path = PATHS[self.space][1](self, generator)
         noises = [latent.noise(generator) for latent in self.latents]
 
         def draw_at(start: int, end: int, t: float) -> Tensor:
@@ -122,15 +118,10 @@ def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = to
     return styles
 
 
-PATHS = {
-    "w": path_in_w,
-    "z": path_in_z,
-    "slerp": lambda sampler, generator: path_in_z(sampler, generator, slerp),
-}
-HEADINGS = {
-    "w": "W, w = (1 - t) w1 + t w2",
-    "z": "Z, z = (1 - t) z1 + t z2",
-    "slerp": "Z along the great circle",
+PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
+    "w": ("W, w = (1 - t) w1 + t w2", path_in_w),
+    "z": ("Z, z = (1 - t) z1 + t z2", path_in_z),
+    "slerp": ("Z along the great circle", lambda sampler, generator: path_in_z(sampler, generator, slerp)),
 }
 
 
@@ -144,10 +135,6 @@ class NoiseWalk(Sampler):
         ranges: as in `Mixing`.
         frames: of a round, >= 2.
         seconds: of a round, > 0.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     is_animated = True

@@ -1,4 +1,4 @@
-"""What each style input does: change one at a time and look at the scale of what changes."""
+"""Style inputs one at a time: how much, and at which scale, each changes the image."""
 
 import math
 
@@ -30,10 +30,6 @@ class Layers(Sampler):
         seeds: at least two; each gets the next one's styles, the last one the first one's. The first one is shown,
             the chart is the mean over all.
         gain: the brightest pixel of the maps is a change of 1 / gain, > 0.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(self, seeds: Seeds, gain: float, synthesizer: Synthesizer):

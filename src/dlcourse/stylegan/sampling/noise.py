@@ -1,4 +1,4 @@
-"""What the noise does: variations, spread, and which scale adds what."""
+"""Noise: variations of one image, their standard deviation, and what each range of layers adds."""
 
 import torch
 from PIL import Image, ImageDraw
@@ -24,10 +24,6 @@ class Noise(Sampler):
         variations: how many of them are shown, from the first, >= 0.
         crop: the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it.
         gain: the brightest value of the map of standard deviations is 1 / gain, > 0.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(
@@ -94,10 +90,6 @@ class NoiseComponents(Sampler):
     Args:
         seeds: one row each.
         ranges: as in `Mixing`; fine is the range of that name, coarse everything below it.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: seeds or ranges that make no sense.
     """
 
     def __init__(self, seeds: Seeds, ranges: Ranges, synthesizer: Synthesizer):

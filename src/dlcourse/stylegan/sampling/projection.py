@@ -19,7 +19,7 @@ from dlcourse.nn.vgg import LAYERS, VGG19
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.synthesizer import Synthesizer, to_unit
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
@@ -43,9 +43,6 @@ class Project(Sampler):
         optimizer, scheduler: of w and noise.
         seeds: where to start: one seed or file; None is w_avg.
         synthesizer: its classes are those of a start from a seed.
-
-    Raises:
-        ValueError: a value out of range, or an image that cannot be read.
     """
 
     finds = True
@@ -214,7 +211,7 @@ def correlation(noise: Tensor) -> Tensor:
 
 def psnr(image: Tensor, target: Tensor) -> float:
     """10 log10(1 / mean |image - target|^2), in dB, of images in [0, 1]."""
-    return float(-10 * torch.log10(F.mse_loss(to_unit(2 * image - 1), target).clamp(min=1e-12)))
+    return float(-10 * torch.log10(F.mse_loss(image.clamp(0, 1), target).clamp(min=1e-12)))
 
 
 def curve(losses: list[float], scale: float) -> Tensor:

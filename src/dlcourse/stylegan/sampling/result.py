@@ -36,10 +36,14 @@ class Result:
 
 
 class Sampler(ABC):
-    """Draws a labelled image with a generator."""
+    """Draws a labelled image with a generator.
+
+    Samplers take `seeds`, see `parse_seeds`, and a `synthesizer`, which draws their images. Their constructors raise
+    ValueError for values that make no sense.
+    """
 
     is_animated = False  # whether its result has frames
-    finds = False  # whether its result has something that another sampler can start from
+    finds = False  # whether its result has a file {"w": ...} or other tensors
 
     @abstractmethod
     def __call__(self, generator: Generator) -> Result:

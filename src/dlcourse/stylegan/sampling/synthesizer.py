@@ -8,7 +8,7 @@ from torch import Tensor
 from dlcourse.errors import UserError
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
-from dlcourse.stylegan.sampling.seeds import Latent, draw_z, stored_noise
+from dlcourse.stylegan.sampling.seeds import Latent, Seed, draw_z, stored_noise
 
 CHUNK = 1000  # latents that pass the mapping together
 MOST_PSI = 10.0  # beyond it every generator's images are one colour
@@ -63,27 +63,21 @@ class Synthesizer:
         return torch.stack([latent.styles(generator, row) for latent, row in zip(latents, rows, strict=True)])
 
     def labels(self, generator: Generator, latents: Sequence[Latent]) -> Tensor | None:
-        """The classes of latents, their own before those of the synthesizer, (N, num_classes) or None: see one_hot."""
-        pairs = zip(latents, self.class_of_each(len(latents)), strict=True)
-        return one_hot(
-            [given if latent.class_number is None else latent.class_number for latent, given in pairs], generator
-        )
-
-    def class_of_each(self, count: int) -> list[int | None]:
-        """`classes` of so many images.
+        """The classes of latents, their own or else those of `classes`, (N, num_classes) or None: see one_hot.
 
         Raises:
-            UserError: a list of another length.
+            UserError: a list of classes of another length.
         """
-        if not isinstance(self.classes, list):
-            return [self.classes] * count
-        if len(self.classes) != count:
+        classes = self.classes if isinstance(self.classes, list) else [self.classes] * len(latents)
+        if len(classes) != len(latents):
             cure = "give as many, or one for all, or write them behind the seeds: seeds=[0@1,3@2]"
-            raise UserError(f"classes={self.classes}: {len(self.classes)} classes for {count} images; {cure}")
-        return list(self.classes)
+            raise UserError(f"classes={classes}: {len(classes)} classes for {len(latents)} images; {cure}")
+        pairs = zip(latents, classes, strict=True)
+        numbers = [given if latent.class_number is None else latent.class_number for latent, given in pairs]
+        return one_hot(numbers, generator)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
-        """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given.
+        """w' = w_avg + psi (w - w_avg); psi is `truncation_psi` unless it is given.
 
         Raises:
             UserError: truncation_cutoff is more than all layers.
@@ -97,7 +91,7 @@ class Synthesizer:
     @torch.no_grad()
     def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
         """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
-        labels = one_hot(self.class_of_each(len(seeds)), generator)
+        labels = self.labels(generator, [Seed(number) for number in seeds])
         chunks = []
         for start in range(0, len(seeds), CHUNK):
             z = draw_z(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
@@ -136,7 +130,7 @@ def check_psi(psi: float) -> None:
 
 
 def check_finite(images: Tensor) -> None:
-    """Raise UserError for images of a generator that are no finite numbers, and would be shown as black."""
+    """Raise UserError for images with NaN or infinity, which would be shown as black."""
     if not images.isfinite().all():
         raise UserError(
             "the generator's images are no finite numbers: its weights are damaged or have diverged, or the styles "
