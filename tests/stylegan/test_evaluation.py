@@ -308,7 +308,7 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
             ["checkpoint=run", *CATS, "metrics=[styles]"],
             ["styles: not with faces features and this data set", "fd, kid"],
         ),
-        (["checkpoint=run", "extractor.weights=bare.pt"], ["not a checkpoint of experiment=face_attributes"]),
+        (["checkpoint=run", "evaluation.extractor.weights=bare.pt"], ["not a checkpoint of experiment=face_attributes"]),
     ],
     ids=lambda value: " ".join(value)[:50],
 )
@@ -359,7 +359,7 @@ def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(comman
     arguments = {
         "evaluate.py": ["checkpoint=nan.pt", "dataset=faces", "metrics=[ppl]", *FEW],
         "sample.py": ["checkpoint=nan.pt"],
-        "train.py": ["experiment=stylegan_faces_tiny", "weights=nan.pt", "run_dir=new", *SMALL_GAN],
+        "train.py": ["experiment=stylegan_faces_tiny", "init_from=nan.pt", "run_dir=new", *SMALL_GAN],
     }
     done = run_script(command, *arguments[command], cwd=folder)
     assert (done.returncode, done.stderr) == (
