@@ -308,7 +308,10 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
             ["checkpoint=run", *CATS, "metrics=[styles]"],
             ["styles: not with faces features and this data set", "fd, kid"],
         ),
-        (["checkpoint=run", "evaluation.extractor.weights=bare.pt"], ["not a checkpoint of experiment=face_attributes"]),
+        (
+            ["checkpoint=run", "evaluation.extractor.weights=bare.pt"],
+            ["not a checkpoint of experiment=face_attributes"],
+        ),
     ],
     ids=lambda value: " ".join(value)[:50],
 )

@@ -4,15 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
-from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.images.fonts import font_for, legible
-from dlcourse.images.tensors import to_pil_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_PIXELS = 10**8  # of a whole sheet
 MAX_CELL_PIXELS = 6 * 10**7  # of all cells of a `headed_table` together; larger images are reduced
@@ -112,7 +112,7 @@ def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
     return sheet
 
 
-def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.Image:
+def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Image.Image:
     """Images in rows of `columns`, each with its label beneath, wrapped to its width.
 
     Args:
@@ -161,17 +161,19 @@ def stacked(images: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
-def enlarged(image: Tensor, least: int = SMALLEST_CELL) -> Image.Image:
+def enlarged(image: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
     """(3, H, W) in [0, 1] as an image of at least `least` pixels per side, enlarged by a whole factor."""
+    from dlcourse.images.tensors import to_pil_image  # here: files alone are drawn without torch
+
     exact = to_pil_image(image)
     factor = max(1, math.ceil(least / min(exact.size)))
     return exact.resize((exact.width * factor, exact.height * factor), Image.Resampling.NEAREST)
 
 
-def heat(values: Tensor, least: int = SMALLEST_CELL) -> Image.Image:
+def heat(values: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
     """A heat map of (H, W) in [0, 1], from black over red and yellow to white, of at least `least` pixels per side."""
-    level = values.clamp(0, 1) * 3
-    return enlarged(torch.stack([level, level - 1, level - 2]).clamp(0, 1), least)
+    levels = 3 * values.clamp(0, 1) - values.new_tensor([0, 1, 2])[:, None, None]  # red, green, blue
+    return enlarged(levels.clamp(0, 1), least)
 
 
 def unique(labels: Sequence[str]) -> list[str]:
