@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--precision", default="tf32")
     parser.add_argument("--rosinality", type=Path, metavar="CLONE", help="measure this port instead of the bare loop")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="of the experiment, such as model.channel_base=8192"

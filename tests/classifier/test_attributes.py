@@ -6,7 +6,7 @@ import torch
 from dlcourse.classifier.attribute_task import Attributes
 from dlcourse.classifier.data.augmentation import Degrade
 from dlcourse.datasets.faces.dataset import Faces
-from dlcourse.nn.attribute_network import AttributeNetwork, Reading
+from dlcourse.nn.attribute_network import AttributeNetwork, AttributePrediction
 
 CONTINUOUS, CATEGORICAL = {"yaw": [-1.0, 1.0], "skin": [0.0, 1.0]}, {"glasses": 2, "hair_style": 8}
 
@@ -75,8 +75,8 @@ def test_the_loss_is_zero_at_the_truth_and_one_per_attribute_at_the_mean():
     task = make_task(model=AttributeNetwork(16, [4], CONTINUOUS, {}))
     uniform = torch.linspace(-1, 1, 2001)
     truth = {"yaw": uniform, "skin": (uniform + 1) / 2}
-    assert task.loss(Reading(truth, {}), truth) == 0
-    ignorant = Reading({"yaw": torch.zeros(2001), "skin": torch.full((2001,), 0.5)}, {})
+    assert task.loss(AttributePrediction(truth, {}), truth) == 0
+    ignorant = AttributePrediction({"yaw": torch.zeros(2001), "skin": torch.full((2001,), 0.5)}, {})
     assert task.loss(ignorant, truth) == pytest.approx(1, abs=1e-2)
 
 

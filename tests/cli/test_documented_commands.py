@@ -24,7 +24,7 @@ NOT_RUN = {  # command -> why; those of Hydra are composed
     r"torchrun |\bdevices=2\b": "tests/engine/test_processes.py trains by several processes, started both ways",
     r"tensorboard ": "serves until it is ended; tests/engine/test_tensorboard.py reads what it would show",
     r"runner\.profile=true": "tests/engine/test_profiling.py profiles runs of every system",
-    r"extractor=inception": "Inception's weights are not downloaded",
+    r"evaluation=inception": "Inception's weights are not downloaded",
     r"--rosinality CLONE": "needs a clone of rosinality/style-based-gan-pytorch",
     r"benchmarks/style_transfer\.py.* --(large|to-loss)": "2048 pixels, or 300 evaluations, whatever else is given",
     r"scripts/demonstrate\.py( \w+)?$": "tests/classifier/test_demonstrations.py draws each of them",

@@ -170,7 +170,7 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
         (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
         (["checkpoint=run", "output=a.txt"], ["output=a.txt: must end in one of"]),
         (["checkpoint=run", "sampler=project"], ["there is no target; give an image, target=PHOTO.jpg"]),
-        (["checkpoint=run", "precision=fp16"], ["precision must be one of fp32, bf16, got 'fp16'"]),
+        (["checkpoint=run", "precision=fp16"], ["precision must be one of fp32, tf32, bf16, got 'fp16'"]),
         (["checkpoint=run", "device=cuda:77"], ["device=cuda:77 cannot be used here", "try device=auto or device=cpu"]),
         (["checkpoint=run", "classes=3"], ["class=3: this generator knows no classes"]),
         (["checkpoint=run/metrics.jsonl"], ["metrics.jsonl: a file of unknown kind, not a checkpoint"]),

@@ -10,7 +10,7 @@ from conftest import assert_same
 from dlcourse.engine import checkpoint
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.optimization import Descent
-from dlcourse.engine.runner import Runner, step_seed
+from dlcourse.engine.runner import Runner, allow_tf32, step_seed
 from dlcourse.engine.schedules import Constant
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
@@ -215,7 +215,7 @@ def test_bf16_runs_the_step_in_autocast_and_keeps_fp32_parameters(tmp_path):
         ({"max_steps": -3}, "max_steps must be at least 1, got -3"),
         ({"keep_checkpoints": 0}, "keep_checkpoints must be at least 1, got 0"),
         ({"num_threads": -1}, "num_threads must be at least 1, got -1"),
-        ({"precision": "fp16"}, "precision must be one of fp32, bf16, got 'fp16'"),
+        ({"precision": "fp16"}, "precision must be one of fp32, tf32, bf16, got 'fp16'"),
         ({"device": "cuda:99"}, "device=cuda:99 cannot be used here .* device=cpu"),
         ({"device": "gpu"}, "device=gpu cannot be used here"),
     ],
@@ -261,3 +261,15 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(tmp_path):
     with pytest.raises(UserError, match="step 4: model.weight is not finite"):
         train(tmp_path / "run", 7, Broken(3, "weights"), keep_checkpoints=1, evaluate_every=5)
     assert [path.name for path in checkpoint.all_of(tmp_path / "run")] == ["step_0000002.pt"]
+
+
+@pytest.mark.parametrize(("precision", "products"), [("fp32", "highest"), ("tf32", "high"), ("bf16", "high")])
+def test_only_fp32_forbids_tf32(precision, products, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    before = torch.get_float32_matmul_precision()
+    try:
+        allow_tf32(precision)
+        assert torch.get_float32_matmul_precision() == products
+        assert torch.backends.cudnn.allow_tf32 == (precision != "fp32")
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -158,7 +158,7 @@ NAMES = st.sampled_from(
         "torch.nn.Linear",
         "dlcourse.stylegan.networks.layers.widths_by_stage",
         "builtins.open",
-        "dlcourse.stylegan.metrics.reals.real_features",
+        "dlcourse.stylegan.metrics.samples.real_features",
     ]
 )
 ARGUMENTS = st.sampled_from(

@@ -62,7 +62,7 @@ OTHERS = [
     ({"_target_": "os.system"}, "'os.system' is refused"),
     ({"_target_": "torch.nn.Linear"}, REFUSED),
     ({"_target_": "dlcourse.nn.vgg.VGG19"}, REFUSED),
-    ({"_target_": "dlcourse.stylegan.metrics.reals.real_features"}, REFUSED),
+    ({"_target_": "dlcourse.stylegan.metrics.samples.real_features"}, REFUSED),
     (
         {"parts": {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "/tmp/evil"}},
         REFUSED,

@@ -9,11 +9,10 @@ from PIL import Image
 
 from dlcourse.classifier.decision_map import decision_map
 from dlcourse.images import fonts
-from dlcourse.images.animation import captioned
 from dlcourse.images.figures import new_figure, to_image, verbatim
 from dlcourse.images.fonts import NO_LETTER, font_for, has, legible
-from dlcourse.images.tables import draw, under
-from dlcourse.images.tensors import labelled_grid, table_of_counts
+from dlcourse.images.tables import captioned, draw, labelled_grid, under
+from dlcourse.images.tensors import table_of_counts
 
 LABELS = ["x1 ≤ x2", "Käse", "café", "Ελλάδα", "猫"]
 

@@ -10,7 +10,8 @@ from torchvision.utils import make_grid
 from dlcourse.engine.logger import RunLogger
 from dlcourse.images.files import open_image
 from dlcourse.images.srgb import SRGB_PROFILE
-from dlcourse.images.tensors import labelled_grid, resize, tile, to_pil_image, to_tensor
+from dlcourse.images.tables import labelled_grid
+from dlcourse.images.tensors import resize, tile, to_pil_image, to_tensor
 
 RED = (255, 0, 0)
 

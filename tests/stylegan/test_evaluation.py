@@ -12,7 +12,7 @@ from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
-from dlcourse.stylegan.metrics import reals as reals_module
+from dlcourse.stylegan.metrics import samples
 from dlcourse.stylegan.metrics.disentanglement import SCALES
 from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation, finite
 from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
@@ -60,13 +60,13 @@ def faces():
 
 def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
     faces = Faces(resolution=64, num_images=300, seed=7, label="glasses", num_classes=0)
-    reading = extractor.attribute_network()(faces.images.float() / 255)
-    for name, logits in reading.logits.items():
+    prediction = extractor.attribute_network()(faces.images.float() / 255)
+    for name, logits in prediction.logits.items():
         assert (logits.argmax(1) == faces.attributes[name]).float().mean() > 0.95, name
-    for name, values in reading.values.items():
+    for name, values in prediction.values.items():
         truth = faces.attributes[name]
         assert 1 - (values - truth).square().mean() / truth.var() > 0.8, name
-    assert reading.values.keys() | reading.logits.keys() == ATTRIBUTE_SCALE.keys()
+    assert prediction.values.keys() | prediction.logits.keys() == ATTRIBUTE_SCALE.keys()
     assert BUNDLED.stat().st_size < 1.5e6 and checkpoint.Checkpoint.load(BUNDLED).state.keys() == {"model"}
 
 
@@ -101,7 +101,7 @@ def test_a_generator_with_classes_is_measured(extractor, faces):
 def test_path_lengths_are_free_of_rounding(faces, monkeypatch):
     evaluation = Evaluation(FaceFeatures(None), **SETTINGS | {"metrics": ["ppl"]})
     first = evaluation(small_generator(32), faces)
-    monkeypatch.setattr("dlcourse.stylegan.metrics.path_length.EPSILON", 1e-6)  # in float32 up to a fifth too long
+    monkeypatch.setattr("dlcourse.stylegan.metrics.disentanglement.EPSILON", 1e-6)  # in float32 up to a fifth too long
     assert evaluation(small_generator(32), faces) == pytest.approx(first, rel=0.03)
 
 
@@ -122,14 +122,14 @@ def test_reals_against_reals_are_closer_than_an_untrained_generator(extractor, f
 def test_features_of_reals_are_kept_and_known_again_by_everything_they_depend_on(tmp_path, faces, monkeypatch):
     def cached(dataset, extractor, **changes):
         arguments = {"count": 20, "seed": 0, "batch_size": 8, "cache": str(tmp_path / "kept")} | changes
-        return reals_module.real_features(dataset, extractor, **arguments)
+        return samples.real_features(dataset, extractor, **arguments)
 
     first = cached(faces, Means())
     assert first.reference.shape == first.others.shape == (20, 3)
     (kept,) = (tmp_path / "kept").iterdir()
     assert kept.name.startswith("means_")
     fresh = Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
-    monkeypatch.setattr(reals_module, "measure", lambda *_: pytest.fail("features were computed again"))
+    monkeypatch.setattr(samples, "measure", lambda *_: pytest.fail("features were computed again"))
     again = cached(fresh, Means(), batch_size=7)
     monkeypatch.undo()
     assert torch.equal(first.reference, again.reference)
@@ -144,10 +144,10 @@ def test_features_of_reals_are_kept_and_known_again_by_everything_they_depend_on
 
 
 def test_few_reals_are_divided_in_halves_and_too_few_refused():
-    few = reals_module.real_features(Faces(8, 21, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
+    few = samples.real_features(Faces(8, 21, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
     assert len(few.reference) == len(few.others) == 10
     with pytest.raises(ValueError, match="at least 8 real images, got 7"):
-        reals_module.real_features(Faces(8, 7, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
+        samples.real_features(Faces(8, 7, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_missing_and_foreign_weights_are_told(tmp_path, monkeypatch):
     checkpoint.save(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
     with pytest.raises(UserError, match=r"other.pt: not a checkpoint of experiment=face_attributes"):
         FaceFeatures(str(tmp_path / "other.pt"))
-    with pytest.raises(ValueError, match="or take extractor=faces"):
+    with pytest.raises(ValueError, match="or take evaluation=faces"):
         Vgg19Features(str(tmp_path / "nowhere.pth"), "relu5_1")
     with pytest.raises(ValueError, match="layer must be one of"):
         Vgg19Features("orthogonal", "relu9_9")
@@ -303,12 +303,15 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
             ["checkpoint=run", "dataset=faces", "dataset.num_images=4000000000000000000"],
             ["error: out of memory (", "less is needed with a smaller batch_size, or a smaller data set\n"],
         ),
-        (["checkpoint=run", "extractor=nope"], ["extractor=nope", "inception"]),
+        (["checkpoint=run", "evaluation=nope"], ["evaluation=nope", "inception"]),
         (
             ["checkpoint=run", *CATS, "metrics=[styles]"],
             ["styles: not with faces features and this data set", "fd, kid"],
         ),
-        (["checkpoint=run", "extractor.weights=bare.pt"], ["not a checkpoint of experiment=face_attributes"]),
+        (
+            ["checkpoint=run", "evaluation.extractor.weights=bare.pt"],
+            ["not a checkpoint of experiment=face_attributes"],
+        ),
     ],
     ids=lambda value: " ".join(value)[:50],
 )

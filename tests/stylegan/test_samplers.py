@@ -10,12 +10,14 @@ from PIL import Image
 from conftest import CONFIGS, compose
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
+from dlcourse.images.tables import headed_table, unique
 from dlcourse.images.tensors import to_pil_image
+from dlcourse.stylegan.networks.generator import truncate as generators_truncate
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.layers import chart_of, energy_by_octave
 from dlcourse.stylegan.sampling.noise import cropped, noise_within
-from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import table, unique
+from dlcourse.stylegan.sampling.seeds import draw_z as seeds_draw_z
+from dlcourse.stylegan.sampling.seeds import parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 from generators import small_generator
 
@@ -55,7 +57,8 @@ def sampler(name, *overrides, photo=None):
 
 
 def pixels(result, name):
-    return np.asarray(result.singles[name]).astype(int)
+    singles = {key.replace(" ", "_"): image for key, image in result.singles.items()}
+    return np.asarray(singles[name.replace(" ", "_")]).astype(int)
 
 
 def test_the_glob_is_not_empty():
@@ -70,6 +73,35 @@ def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     assert {result.image.getpixel(corner) for corner in corners} == {(255, 255, 255)}
     assert result.image.tobytes() == again.image.tobytes()
     assert len({frame.size for frame in result.frames}) <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_composed_config_shows_what_is_used(name, generator, photo, monkeypatch):
+    used_psi, used_seeds = set(), []
+
+    def truncate(styles, w_avg, psi, cutoff):
+        used_psi.add(psi)
+        return generators_truncate(styles, w_avg, psi, cutoff)
+
+    def draw_z(seeds, z_dim):
+        used_seeds.extend(seeds)
+        return seeds_draw_z(seeds, z_dim)
+
+    monkeypatch.setattr("dlcourse.stylegan.sampling.synthesizer.truncate", truncate)
+    monkeypatch.setattr("dlcourse.stylegan.sampling.synthesizer.draw_z", draw_z)
+    monkeypatch.setattr("dlcourse.stylegan.sampling.seeds.draw_z", draw_z)
+    start = ["seeds=3"] if name.startswith("project") else []
+    made = sampler(name, *start, photo=photo)
+    shown = compose(f"sampler={name}", *SMALL.get(name, []), *start, config_name="sample")
+    made(generator)
+    psi = shown["truncation_psi"]
+    assert used_psi == (set(psi) if isinstance(psi, list) else {psi} - {None})
+    numbers = parse_numbers(shown["seeds"])
+    assert used_seeds[: len(numbers)] == numbers and made.synthesizer.batch_size == shown["batch_size"]
+    typed = sampler(name, "truncation_psi=0.25", "batch_size=3", photo=photo)
+    assert typed.synthesizer.batch_size == 3
+    if name not in ("truncation", "mean_image"):  # which truncates by several psi, and not at all
+        assert typed.synthesizer.truncation_psi == 0.25
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,10 +122,10 @@ def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
     assert (one == other) == (name == "project")  # whose start, w_avg, knows no class
 
 
-def test_every_set_of_points_may_have_classes_of_its_own(photo):
+def test_every_set_of_latents_may_have_classes_of_its_own(photo):
     small = small_generator(resolution=8, num_classes=2)
     mixed = sampler("mixing", "seeds=[0@0,1@1]", "sampler.destinations={coarse:5@1,middle:null,fine:null}")(small)
-    assert "seed_5_of_class_1_coarse_of_seed_0_of_class_0" in mixed.singles
+    assert "seed 5 of class 1 coarse of seed 0 of class 0" in mixed.singles
     assert sampler("interpolate", "seeds=[0@0,0@1]", "sampler.space=z")(small).frames
 
 
@@ -108,8 +140,8 @@ def test_uncurated_leaves_no_seed_out(generator):
     sheet = np.asarray(result.singles["sheet"])
     assert sheet.shape == (32, 48, 3)
     grid = sampler("grid", "seeds=5-7")(generator)
-    assert np.array_equal(sheet[:, :32], np.asarray(grid.singles["seed_5"]))
-    halved = np.asarray(grid.singles["seed_7"]).reshape(16, 2, 16, 2, 3).mean((1, 3))
+    assert np.array_equal(sheet[:, :32], np.asarray(grid.singles["seed 5"]))
+    halved = np.asarray(grid.singles["seed 7"]).reshape(16, 2, 16, 2, 3).mean((1, 3))
     assert np.abs(sheet[16:, 32:] - halved).max() <= 1
     with pytest.raises(UserError, match="seeds must be the first one alone"):
         sampler("uncurated", "seeds=5-7")
@@ -248,7 +280,7 @@ def test_senseless_values_are_named(name, override, words):
 
 def test_a_table_keeps_rows_of_one_name_apart_and_large_images_within_bounds(monkeypatch):
     assert unique(["a", "b", "a"]) == ["a (1)", "b", "a (2)"]
-    monkeypatch.setattr("dlcourse.stylegan.sampling.sheets.MOST_PIXELS", 10**6)
+    monkeypatch.setattr("dlcourse.images.tables.MAX_CELL_PIXELS", 10**6)
     large = Image.new("RGB", (1200, 1200))
-    sheet = table("many", {(str(row), str(column)): large for row in range(8) for column in range(8)})
+    sheet = headed_table("many", {(str(row), str(column)): large for row in range(8) for column in range(8)})
     assert sheet.width * sheet.height < 2e6

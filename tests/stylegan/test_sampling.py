@@ -1,4 +1,4 @@
-"""Points, synthesizer, ranges of layers and what is written: what all samplers share."""
+"""Latents, synthesizer, ranges of layers and what is written: what all samplers share."""
 
 from pathlib import Path
 
@@ -14,13 +14,12 @@ from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import mix_styles
 from dlcourse.stylegan.networks.synthesis import constant_weights
-from dlcourse.stylegan.sampling.grid import Grid, Uncurated
+from dlcourse.stylegan.sampling.grid import Grid, Truncation, Uncurated
 from dlcourse.stylegan.sampling.interpolation import NoiseWalk
 from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, check_output, save
-from dlcourse.stylegan.sampling.seeds import SavedLatent, Seed, latents, parse_numbers, parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.seeds import SavedLatent, Seed, draw_z, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise, to_unit
-from dlcourse.stylegan.sampling.truncation import Truncation
 from generators import small_generator
 
 WALK, GRID = (
@@ -55,7 +54,7 @@ def test_seeds_as_people_write_them(text, seeds):
 
 def test_a_file_stands_where_a_seed_stands():
     assert parse_seeds([0, "a/photo.pt"]) == [Seed(0), SavedLatent("a/photo.pt")]
-    assert [point.label for point in parse_seeds("4,a/photo.pt")] == ["seed 4", "photo"]
+    assert [latent.label for latent in parse_seeds("4,a/photo.pt")] == ["seed 4", "photo"]
 
 
 @pytest.mark.parametrize("text", ["", "a", "1-", "-3", "5-2", "0,5-3,1", [0, "5-3@1"], [], "1.5", "photo.png"])
@@ -70,26 +69,26 @@ def test_a_range_from_high_to_low_is_told_among_others():
 
 
 def test_a_latent_depends_on_its_seed_alone():
-    assert torch.equal(latents([3, 4, 5], 16)[1], latents([4], 16)[0])
-    assert not torch.equal(*latents([1, 2], 16))
+    assert torch.equal(draw_z([3, 4, 5], 16)[1], draw_z([4], 16)[0])
+    assert not torch.equal(*draw_z([1, 2], 16))
 
 
 def test_a_image_is_the_same_bits_whatever_else_is_drawn(generator):
     together = synthesizer().images(generator, parse_seeds("0-4"))
     assert torch.equal(together[3:4], synthesizer().images(generator, [Seed(3)]))
     assert torch.allclose(together, synthesizer(batch_size=3).images(generator, parse_seeds("0-4")), atol=1e-5)
-    z = latents([3], generator.z_dim)
+    z = draw_z([3], generator.z_dim)
     with torch.no_grad():
         assert torch.equal(to_unit(generator(z, truncation_psi=0.7))[0], together[3])
     assert together.min() >= 0 and together.max() <= 1
 
 
 def test_psi_1_is_the_untruncated_image_and_psi_0_one_for_all(generator):
-    points = parse_seeds("0-2")
-    whole = synthesizer(psi=1.0).images(generator, points)
-    z = latents(range(3), generator.z_dim)
+    latents = parse_seeds("0-2")
+    whole = synthesizer(psi=1.0).images(generator, latents)
+    z = draw_z(range(3), generator.z_dim)
     assert torch.equal(whole, torch.cat([((generator(row) + 1) / 2).clamp(0, 1).detach() for row in z.split(1)]))
-    mean = synthesizer(psi=0.0).images(generator, points)
+    mean = synthesizer(psi=0.0).images(generator, latents)
     assert torch.equal(mean, mean[:1].expand_as(mean)) and not torch.equal(whole[0], mean[0])
 
 
@@ -128,11 +127,11 @@ def test_a_saved_w_is_drawn_with_its_noise_in_batches_too(generator, tmp_path):
     w, noise = synthesizer(psi=1.0).styles(generator, [Seed(9)])[0], seeded_noise(generator, 3)
     torch.save({"w": w.clone(), "noise": noise}, tmp_path / "one.pt")
     torch.save({"w": w.clone()}, tmp_path / "two.pt")
-    points = parse_seeds([9, str(tmp_path / "one.pt"), str(tmp_path / "two.pt")])
-    seed, one, two = synthesizer(psi=1.0).images(generator, points)
+    latents = parse_seeds([9, str(tmp_path / "one.pt"), str(tmp_path / "two.pt")])
+    seed, one, two = synthesizer(psi=1.0).images(generator, latents)
     assert torch.equal(seed, two) and torch.equal(one, synthesizer().synthesize(generator, w[None], noise)[0])
     assert not torch.equal(seed, one)
-    batched = synthesizer(psi=1.0, batch_size=3).images(generator, points)
+    batched = synthesizer(psi=1.0, batch_size=3).images(generator, latents)
     assert torch.allclose(batched, torch.stack([seed, one, two]), atol=1e-5)
 
 
@@ -154,17 +153,17 @@ def test_files_that_do_not_fit_are_named(content, words, generator, tmp_path):
 
 def test_classes_reach_the_mapping_and_are_needed_exactly_where_there_are_some(generator):
     conditional = small_generator(resolution=8, num_classes=3)
-    points = parse_seeds("0-1")
-    first, mixed = (synthesizer(classes).images(conditional, points) for classes in (1, [1, 2]))
+    latents = parse_seeds("0-1")
+    first, mixed = (synthesizer(classes).images(conditional, latents) for classes in (1, [1, 2]))
     assert torch.equal(first[0], mixed[0]) and not torch.equal(first[1], mixed[1])
     assert synthesizer(2).w(conditional, range(1001)).shape == (1001, 32)
     for classes in (None, 3, [0, -1]):
         with pytest.raises(UserError, match=r"class=.* trained on classes; give one of 0 to 2, classes=1 or seeds=0@1"):
-            synthesizer(classes).images(conditional, points)
+            synthesizer(classes).images(conditional, latents)
     with pytest.raises(UserError, match=r"classes=\[0\]: 1 classes for 2 images; give as many, or one for all"):
-        synthesizer([0]).images(conditional, points)
+        synthesizer([0]).images(conditional, latents)
     with pytest.raises(UserError, match="class=1: this generator knows no classes"):
-        synthesizer(1).images(generator, points)
+        synthesizer(1).images(generator, latents)
 
 
 def test_a_seed_may_bring_its_class():
@@ -218,7 +217,7 @@ def test_own_ranges_replace_the_default_ones():
 
 def test_everything_is_written_under_one_name(tmp_path):
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
-    result = Result(frames[0], frames, singles={"seed_1": frames[1]}, found={"w": torch.ones(2, 3)})
+    result = Result(frames[0], frames, singles={"seed 1": frames[1]}, found={"w": torch.ones(2, 3)})
     written = save(result, tmp_path / "a" / "b.gif", singles=True)
     assert [path.name for path in written] == ["b.gif", "b.png", "b.pt", "b"]
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {

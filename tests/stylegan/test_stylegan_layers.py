@@ -14,7 +14,7 @@ from dlcourse.stylegan.networks import layers, synthesis
 from dlcourse.stylegan.networks.adain import adain
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.synthesis import constant_weights
-from dlcourse.stylegan.sampling.seeds import latents
+from dlcourse.stylegan.sampling.seeds import draw_z
 
 
 @pytest.fixture(autouse=True)
@@ -282,7 +282,7 @@ def test_constant_weights_leave_gradients_of_styles():
 def test_images_of_a_trained_network_agree_with_float64(memory_format):
     generator = load_pretrained(Path(__file__).parents[2] / "checkpoints/stylegan_faces.pt").generator_ema.eval()
     exact = copy.deepcopy(generator).double()
-    z = latents(range(4), generator.z_dim)
+    z = draw_z(range(4), generator.z_dim)
     with torch.no_grad():
         found = generator.to(memory_format=memory_format)(z)
         assert_close(found.double(), exact(z.double()), 1e-4)

@@ -26,7 +26,7 @@ from dlcourse.nn.vgg import read_weights
 from dlcourse.reports.runs import read_run
 from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
-from dlcourse.stylegan.metrics.reals import read_reals
+from dlcourse.stylegan.metrics.samples import read_reals
 from dlcourse.stylegan.sampling.editing import read_attributes
 from dlcourse.stylegan.sampling.seeds import SavedLatent
 from mixed_images import drawing, nvidia_zip

@@ -13,8 +13,9 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.images.tensors import labelled_grid, to_tensor
-from dlcourse.nn.attribute_network import AttributeNetwork, Reading
+from dlcourse.images.tables import labelled_grid
+from dlcourse.images.tensors import to_tensor
+from dlcourse.nn.attribute_network import AttributeNetwork, AttributePrediction
 
 CHUNK = 500  # images that are read at a time
 SHOWN = 8
@@ -85,44 +86,44 @@ class Attributes(Task):
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/images": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
-    def loss(self, reading: Reading, truth: dict[str, Tensor]) -> Tensor:
+    def loss(self, prediction: AttributePrediction, truth: dict[str, Tensor]) -> Tensor:
         """The mean over the attributes."""
-        losses = [F.cross_entropy(logits, truth[name]) for name, logits in reading.logits.items()]
-        for name, values in reading.values.items():
+        losses = [F.cross_entropy(logits, truth[name]) for name, logits in prediction.logits.items()]
+        for name, values in prediction.values.items():
             error = self.model.standardized(name, values) - self.model.standardized(name, truth[name])
             losses.append(error.square().mean())
         return torch.stack(losses).mean()
 
     def evaluate(self) -> Metrics:
         """Share of right answers of each categorical attribute, R^2 of each continuous one, on dev."""
-        reading = self.read(self.dev_dataset.images)
+        prediction = self.read(self.dev_dataset.images)
         truth = {name: values.to(self.device) for name, values in self.dev_dataset.attributes.items()}
-        found: Metrics = {"dev/loss": self.loss(reading, truth), "optimizer/lr": self.descent.lr()}
-        for name, logits in reading.logits.items():
+        found: Metrics = {"dev/loss": self.loss(prediction, truth), "optimizer/lr": self.descent.lr()}
+        for name, logits in prediction.logits.items():
             found[f"accuracy/{name}"] = (logits.argmax(1) == truth[name]).float().mean()
-        for name, values in reading.values.items():
+        for name, values in prediction.values.items():
             residual = (values - truth[name]).square().mean()
             found[f"r2/{name}"] = 1 - residual / truth[name].var(correction=0).clamp(min=1e-12)
         return found
 
     @torch.no_grad()
-    def read(self, images: Tensor) -> Reading:
-        """The attributes of uint8 images, in evaluation mode."""
+    def read(self, images: Tensor) -> AttributePrediction:
+        """Predict the attributes of uint8 images, in evaluation mode."""
         with eval_mode(self.model):
-            readings = [self.model(chunk.to(self.device).float() / 255) for chunk in images.split(CHUNK)]
-        first = readings[0]
-        return Reading(
-            {name: torch.cat([one.values[name] for one in readings]) for name in first.values},
-            {name: torch.cat([one.logits[name] for one in readings]) for name in first.logits},
+            predictions = [self.model(chunk.to(self.device).float() / 255) for chunk in images.split(CHUNK)]
+        first = predictions[0]
+        return AttributePrediction(
+            {name: torch.cat([one.values[name] for one in predictions]) for name in first.values},
+            {name: torch.cat([one.logits[name] for one in predictions]) for name in first.logits},
         )
 
     def visualize(self) -> Images:
         """Dev images, each with the attributes that are read worst beneath."""
         images = self.dev_dataset.images[:SHOWN]
-        reading = self.read(images)
+        prediction = self.read(images)
         wrong = {
             name: logits.argmax(1).cpu() != self.dev_dataset.attributes[name][:SHOWN]
-            for name, logits in reading.logits.items()
+            for name, logits in prediction.logits.items()
         }
         captions = [
             ", ".join(name for name, is_wrong in wrong.items() if is_wrong[index]) or "all right"

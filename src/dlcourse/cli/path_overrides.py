@@ -32,7 +32,6 @@ PATHS = {
     "dataset_cache",
     "evaluation.cache",
     "evaluation.extractor.weights",
-    "extractor.weights",
     "frames",
     "hydra.run.dir",
     "hydra.sweep.dir",

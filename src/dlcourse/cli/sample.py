@@ -22,7 +22,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.engine import checkpoint
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
-    from dlcourse.engine.runner import autocast, find_device
+    from dlcourse.engine.runner import allow_tf32, autocast, find_device
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
     from dlcourse.stylegan.sampling.result import check_output, save
@@ -43,7 +43,7 @@ def sample(cfg: DictConfig) -> None:
     check_output(sampler, output, config["singles"], [path, *files_in(config["sampler"])])
     generator = load_generator(path).averaged_generator.requires_grad_(False)
     torch.backends.cudnn.deterministic = True  # the same command draws the same image, on a GPU too
-    torch.backends.cudnn.allow_tf32 = False  # and fp32 is float32
+    allow_tf32(config["precision"])
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
     if config["compile"]:
         generator.synthesis.compile(mode="reduce-overhead")

@@ -1,12 +1,11 @@
-"""What StyleGAN will see of the user's images: some of them, and how many there are."""
+"""A contact sheet of the images in a folder, for a look before a StyleGAN is trained on them."""
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from dlcourse.datasets.image_folder import ImageFolder
-from dlcourse.images.tables import under
-from dlcourse.images.tensors import labelled_grid
+from dlcourse.images.tables import labelled_grid, under
 
 LARGEST = 128  # pixels per side on the sheet
 COLUMNS = 8

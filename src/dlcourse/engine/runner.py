@@ -20,7 +20,7 @@ from dlcourse.engine.signals import Interrupted, SignalHandler, announce
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "tf32", "bf16")
 MAX_THREADS = 1024
 COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkpoint_every", "keep_checkpoints",
           "num_threads")  # fmt: skip
@@ -35,7 +35,7 @@ class Runner:
     Args:
         seed: of everything random in the steps; step t draws from a generator seeded with (seed, t).
         device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:N" or "mps".
-        precision: "fp32" (TF32 matmuls on CUDA) or "bf16" (autocast; parameters stay fp32).
+        precision: "fp32", "tf32" (fp32 with TF32 products on NVIDIA GPUs) or "bf16" (autocast; parameters stay fp32).
         num_threads: of the CPU's arithmetic, >= 1; None is torch's choice. Small networks are fastest with 1.
         compile: whether networks are compiled by torch.compile: minutes at the start for faster steps.
         max_steps: updates of the whole run, >= 1; None: as many as the task says.
@@ -102,7 +102,7 @@ class Runner:
         Raises:
             UserError: a value that the data or the device refuse.
         """
-        torch.set_float32_matmul_precision("high")
+        allow_tf32(self.precision)
         torch.backends.cudnn.deterministic = True  # resume repeats a step bit for bit
         torch.set_num_threads(self.num_threads or torch.get_num_threads())
         return_freed_memory()  # networks leave much behind when they are drawn, read or cut
@@ -237,9 +237,15 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if precision == "fp32":
+    if precision != "bf16":
         return contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
+
+
+def allow_tf32(precision: str) -> None:
+    """Let products and convolutions of float32 on NVIDIA GPUs round their inputs to TF32's ten bits, but for fp32."""
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
 def step_seed(seed: int, step: int) -> int:

@@ -6,11 +6,10 @@ from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
-from dlcourse.images.fonts import font_for, legible
 
 MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, whose writers hold them in memory: 256 of 1024 x 1024
 BT709, LIMITED = 1, 1  # of ITU-T H.273: its number of BT.709; H.264's levels 16 to 235, as FFmpeg numbers them
@@ -51,19 +50,6 @@ def writer_for(path: Path) -> "Writer":
     if write is write_mp4 and find_spec("av") is None:
         raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'")
     return write
-
-
-def captioned(image: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
-    """An RGB image of (width, height) `size`, with the image at the top and a line of text beneath."""
-    width, height = size
-    font_size = max(12, width // 30)
-    strip = round(1.8 * font_size)
-    frame = Image.new("RGB", (width, height + strip), "white")
-    frame.paste(image, ((width - image.width) // 2, 0))
-    position = (width / 2, height + strip / 2)
-    font = font_for(caption, font_size)
-    ImageDraw.Draw(frame).text(position, legible(caption, font), "black", font, anchor="mm")
-    return frame
 
 
 def write_gif(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:

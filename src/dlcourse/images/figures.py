@@ -22,14 +22,14 @@ COLORS = ("#d55e00", "#009e73", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#f0
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of so many hundreds of pixels."""
+    """An empty figure, its sides in hundreds of pixels."""
     from matplotlib.figure import Figure  # here: a run that draws no figure does not wait for it
 
     return Figure(figsize=(width, height), dpi=100)
 
 
 def verbatim(text: object) -> str:
-    """What files say, to be drawn as it is: without formulas between dollars, on one line, and legible."""
+    """Text from files for a figure: on one line, legible, and with dollars that start no formula."""
     line = printable(text)
     return legible(line, font_for(line, 20)).replace("$", r"\$")
 

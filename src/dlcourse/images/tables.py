@@ -1,22 +1,28 @@
-"""Images in rows and columns with titles, on white."""
+"""Images with titles, captions and headings, on white: the one module that draws tables and grids of images."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dlcourse.errors import UserError
 from dlcourse.images.fonts import font_for, legible
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MAX_PIXELS = 10**8  # of a whole sheet
+MAX_CELL_PIXELS = 6 * 10**7  # of all cells of a `headed_table` together; larger images are reduced
+SMALLEST_CELL = 96  # pixels per side; smaller images are enlarged by a whole factor
 
 T = TypeVar("T")
 
 
 class Cell(Protocol):
-    """An image that is there, as Pillow's are, or that is read when it is copied."""
+    """A Pillow image, or something that reads one when it is copied."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -26,12 +32,12 @@ class Cell(Protocol):
         """The image itself."""
 
 
-Table = dict[tuple[str, str], T]  # (title of the row, title of the column) -> what is there; "" is no title
+Table = dict[tuple[str, str], T]  # (title of the row, title of the column) -> cell; "" is no title
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What stands where, in pixels: cells of width x height, a gap between them, `left` of the first column."""
+    """Sizes in pixels: cells of width x height, the gap between them, the left edge of the first column."""
 
     width: int
     height: int
@@ -84,6 +90,14 @@ def draw(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image
     return sheet
 
 
+def headed_table(heading: str, cells: Mapping[tuple[str, str], Image.Image]) -> Image.Image:
+    """One table, as `draw` draws it, under a heading; its cells are as high as the highest image, if there is room."""
+    highest = max(image.height for image in cells.values())
+    widest = max(image.width / image.height for image in cells.values())
+    height = max(16, min(highest, math.floor(math.sqrt(MAX_CELL_PIXELS / len(cells) / widest))))
+    return under(heading, draw([cells], height), max(13, height // 13))
+
+
 def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
     """An image with a heading above it, wrapped to its width."""
     font = font_for(heading, font_size)
@@ -96,6 +110,80 @@ def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
         draw.text((margin, margin + index * line), text, "black", font)
     sheet.paste(image, (0, height))
     return sheet
+
+
+def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Image.Image:
+    """Images in rows of `columns`, each with its label beneath, wrapped to its width.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1], at least one; small ones are enlarged so that the labels can be read.
+        labels: N strings.
+        columns: >= 1.
+    """
+    cells = [enlarged(image) for image in images]
+    width, height = cells[0].size
+    font = font_for(labels, max(11, max(width, height) // 12))
+    captions = [wrap(label, font, width) for label in labels]
+    first, line = round(1.6 * font.size), math.ceil(1.3 * font.size)
+    step = height + first + line * (max(map(len, captions)) - 1)
+    sheet = Image.new("RGB", (columns * (width + 4) + 4, math.ceil(len(cells) / columns) * step + 4), "white")
+    canvas = ImageDraw.Draw(sheet)
+    for index, (image, caption) in enumerate(zip(cells, captions, strict=True)):
+        left, top = 4 + index % columns * (width + 4), 4 + index // columns * step
+        sheet.paste(image, (left, top))
+        for number, text in enumerate(caption):
+            place = left + width / 2, top + height + first / 2 - 2 + number * line
+            canvas.text(place, text, "black", font, anchor="mm")
+    return sheet
+
+
+def captioned(image: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
+    """An RGB image of (width, height) `size`, with the image at the top and a line of text beneath."""
+    width, height = size
+    font_size = max(12, width // 30)
+    strip = round(1.8 * font_size)
+    frame = Image.new("RGB", (width, height + strip), "white")
+    frame.paste(image, ((width - image.width) // 2, 0))
+    font = font_for(caption, font_size)
+    place = width / 2, height + strip / 2
+    ImageDraw.Draw(frame).text(place, legible(caption, font), "black", font, anchor="mm")
+    return frame
+
+
+def stacked(images: Sequence[Image.Image]) -> Image.Image:
+    """Images beneath each other, centred."""
+    width = max(image.width for image in images)
+    sheet = Image.new("RGB", (width, sum(image.height for image in images)), "white")
+    top = 0
+    for image in images:
+        sheet.paste(image, ((width - image.width) // 2, top))
+        top += image.height
+    return sheet
+
+
+def enlarged(image: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
+    """(3, H, W) in [0, 1] as an image of at least `least` pixels per side, enlarged by a whole factor."""
+    from dlcourse.images.tensors import to_pil_image  # here: files alone are drawn without torch
+
+    exact = to_pil_image(image)
+    factor = max(1, math.ceil(least / min(exact.size)))
+    return exact.resize((exact.width * factor, exact.height * factor), Image.Resampling.NEAREST)
+
+
+def heat(values: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
+    """A heat map of (H, W) in [0, 1], from black over red and yellow to white, of at least `least` pixels per side."""
+    levels = 3 * values.clamp(0, 1) - values.new_tensor([0, 1, 2])[:, None, None]  # red, green, blue
+    return enlarged(levels.clamp(0, 1), least)
+
+
+def unique(labels: Sequence[str]) -> list[str]:
+    """The labels, those that occur several times numbered, so that a table keeps their rows or columns apart."""
+    totals, seen = Counter(labels), Counter[str]()
+    found = []
+    for label in labels:
+        seen[label] += 1
+        found.append(f"{label} ({seen[label]})" if totals[label] > 1 else label)
+    return found
 
 
 def measure(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Measures:

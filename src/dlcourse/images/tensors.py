@@ -66,29 +66,6 @@ def tile(images: Tensor, gap: int = 2) -> Tensor:
     ]
 
 
-def labelled_grid(images: Tensor, labels: Sequence[str], columns: int) -> Image.Image:
-    """Images in rows of `columns`, each with its label beneath.
-
-    Args:
-        images: (N, 3, H, W) in [0, 1]; small ones are enlarged by a whole factor so that labels can be read.
-        labels: N strings.
-    """
-    tile = max(images.shape[-2:])
-    factor = max(1, math.ceil(96 / tile))
-    font_size = max(11, tile * factor // 12)
-    font = font_for(labels, font_size)
-    width, height = images.shape[-1] * factor, images.shape[-2] * factor
-    caption = round(font_size * 1.6)
-    rows = math.ceil(len(images) / columns)
-    grid = Image.new("RGB", (columns * (width + 4) + 4, rows * (height + caption) + 4), "white")
-    draw = ImageDraw.Draw(grid)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        left, top = 4 + index % columns * (width + 4), 4 + index // columns * (height + caption)
-        grid.paste(to_pil_image(image).resize((width, height), Image.Resampling.NEAREST), (left, top))
-        draw.text((left + width / 2, top + height + caption / 2 - 2), legible(label, font), "black", font, anchor="mm")
-    return grid
-
-
 def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column_title: str) -> Image.Image:
     """A square table of numbers, each cell as dark as its share of its row; drawn without Matplotlib, in a millisecond.
 

@@ -1,4 +1,4 @@
-"""A network that reads many attributes off an image at once."""
+"""A network that predicts many attributes of an image at once."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,8 @@ from dlcourse.nn.cnn import CNN
 MAX_RESOLUTION = 1024
 
 
-class Reading(NamedTuple):
-    """What the network says of N images.
+class AttributePrediction(NamedTuple):
+    """The predicted attributes of N images.
 
     Attributes:
         values: name -> (N,), of the continuous attributes, in their own units.
@@ -60,18 +60,18 @@ class AttributeNetwork(nn.Module):
         self.sizes = [1] * len(continuous) + list(categorical.values())
         self.cnn = CNN((3, resolution, resolution), sum(self.sizes), channels)
 
-    def forward(self, images: Tensor) -> Reading:
-        """Read the attributes."""
+    def forward(self, images: Tensor) -> AttributePrediction:
+        """Predict the attributes."""
         return self.read(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """What the heads see, (N, 3, H, W) in [0, 1] -> (N, channels[-1])."""
+        """The input of the heads, (N, 3, H, W) in [0, 1] -> (N, channels[-1])."""
         size = (self.resolution, self.resolution)
         if images.shape[2:] != size:
             images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
         return self.cnn.features(2 * images - 1)
 
-    def read(self, features: Tensor) -> Reading:
+    def read(self, features: Tensor) -> AttributePrediction:
         """The heads alone: features (N, channels[-1]) -> attributes."""
         parts = self.cnn.classifier(features).float().split(self.sizes, dim=1)
         heads = dict(zip([*self.continuous, *self.categorical], parts, strict=True))
@@ -79,7 +79,7 @@ class AttributeNetwork(nn.Module):
             name: (low + high) / 2 + (high - low) / 2 * heads[name][:, 0]
             for name, (low, high) in self.continuous.items()
         }
-        return Reading(values, {name: heads[name] for name in self.categorical})
+        return AttributePrediction(values, {name: heads[name] for name in self.categorical})
 
     def standardized(self, name: str, values: Tensor) -> Tensor:
         """A continuous attribute in units of its range's standard deviation, were it uniform there."""

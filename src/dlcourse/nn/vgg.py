@@ -261,7 +261,7 @@ def read_weights(weights: str) -> dict[str, Tensor]:
             raise ValueError(
                 f"weights=imagenet: {source.url} cannot be downloaded ({error}); put that file at {place}, "
                 "or do without: experiment=style_transfer_offline paints, sampler=project finds an image's w and "
-                "extractor=faces compares without it"
+                "evaluation=faces compares without it"
             ) from error
     try:
         return torch_file.load(weights)

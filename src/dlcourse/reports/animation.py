@@ -7,8 +7,9 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from dlcourse.errors import UserError
-from dlcourse.images.animation import captioned, save_animation, writer_for
+from dlcourse.images.animation import save_animation, writer_for
 from dlcourse.images.files import opened, size_of
+from dlcourse.images.tables import captioned
 
 IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
 LARGEST = 4096  # pixels per side of a frame

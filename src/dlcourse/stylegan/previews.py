@@ -1,11 +1,11 @@
-"""What a person wants to see of a generator in training. Letters: N images, L layers."""
+"""Preview images of a generator in training. Letters: N images, L layers."""
 
 import torch
 from torch import Tensor
 
 from dlcourse.stylegan.networks.generator import Generator, mix_styles, truncate
 from dlcourse.stylegan.sampling.ranges import default_ranges
-from dlcourse.stylegan.sampling.seeds import latents
+from dlcourse.stylegan.sampling.seeds import draw_z
 from dlcourse.stylegan.sampling.synthesizer import to_unit
 
 SEEDS = range(16)
@@ -37,7 +37,7 @@ def previews(generator: Generator, lod: float) -> dict[str, Tensor]:
 
 def styles_of(generator: Generator, count: int) -> Tensor:
     """Styles of the first seeds, (N, L, w_dim)."""
-    z = latents(range(count), generator.z_dim).to(generator.w_avg.device)
+    z = draw_z(range(count), generator.z_dim).to(generator.w_avg.device)
     w = generator.mapping(z, classes_in_turn(generator, count))
     return w[:, None].expand(-1, generator.num_layers, -1)
 

@@ -7,9 +7,12 @@ from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.labelled import Arrays, Labelled, Probabilities, stratified_split
-from dlcourse.images.figures import new_figure, to_image, verbatim
+from dlcourse.files.terminal import printable
+from dlcourse.images.tables import labelled_grid
+from dlcourse.images.tensors import to_tensor
 
 SHOWN = 16
+COLUMNS = 4
 
 
 class LabelledImages(Labelled):
@@ -65,19 +68,7 @@ class LabelledImages(Labelled):
         hardest = chances.gather(1, labels[:, None])[:, 0].argsort()[:SHOWN]
         truths = [self.classes[label] for label in labels[hardest].tolist()]
         guesses = [self.classes[label] for label in chances[hardest].argmax(1).tolist()]
-        captions = [
-            f"{truth}, not {guess}" if truth != guess else truth for truth, guess in zip(truths, guesses, strict=True)
-        ]
-        return {"hardest": captioned(inputs[hardest], captions)}
-
-
-def captioned(images: Tensor, captions: Sequence[str]) -> Tensor:
-    """Images uint8 (N, C, H, W), C = 1 or 3, in rows of four with a caption each: (1, 3, H', W') in [0, 1]."""
-    figure = new_figure(6, 1.7 * ((len(images) + 3) // 4))
-    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        axes = figure.add_subplot((len(images) + 3) // 4, 4, index + 1)
-        axes.imshow(image.permute(1, 2, 0).expand(-1, -1, 3).cpu().numpy(), interpolation="nearest")
-        axes.set_title(verbatim(caption), fontsize=7)
-        axes.axis("off")
-    figure.tight_layout(pad=0.3)
-    return to_image(figure)
+        pairs = zip(truths, guesses, strict=True)
+        captions = [printable(f"{truth}, not {guess}" if truth != guess else truth) for truth, guess in pairs]
+        images = inputs[hardest].cpu().expand(-1, 3, -1, -1) / 255
+        return {"hardest": to_tensor(labelled_grid(images, captions, min(COLUMNS, len(images))))[None]}

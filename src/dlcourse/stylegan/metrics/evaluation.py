@@ -6,19 +6,23 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, lerp
+from torch.nn import functional as F
 
 from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.errors import UserError
-from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, style_effects
+from dlcourse.stylegan.metrics.disentanglement import (
+    SCALES,
+    StyleEffects,
+    path_lengths,
+    separability,
+    style_effects,
+    trimmed_mean,
+)
+from dlcourse.stylegan.metrics.distances import frechet_distance, kid, moments, precision_recall
 from dlcourse.stylegan.metrics.extractors import Extractor
-from dlcourse.stylegan.metrics.fakes import Fakes
-from dlcourse.stylegan.metrics.frechet import frechet_distance, moments
-from dlcourse.stylegan.metrics.kernel import kernel_distance
-from dlcourse.stylegan.metrics.manifold import precision_recall
-from dlcourse.stylegan.metrics.path_length import path_lengths, slerp, trimmed_mean
-from dlcourse.stylegan.metrics.reals import Images, Reals, real_features
-from dlcourse.stylegan.metrics.separability import separability
+from dlcourse.stylegan.metrics.samples import Fakes, Images, Reals, real_features
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
+from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.ranges import default_ranges
 from dlcourse.stylegan.sampling.synthesizer import check_finite, check_psi
 
@@ -32,7 +36,7 @@ WHOLE = "all"
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What was measured.
+    """The measured values.
 
     Attributes:
         values: tag -> number.
@@ -126,7 +130,7 @@ class Evaluation:
 
     @torch.no_grad()
     def between_reals(self, dataset: Images) -> Values:
-        """The metrics of distributions with real images in the place of the fakes: the best that can be had."""
+        """The metrics of distributions, real images against real ones: the lower bound for a generator."""
         asked = set(self.chosen(dataset)) & {*OF_DISTRIBUTIONS}
         return self.of_distributions(*self.reals(dataset), asked) if asked else {}
 
@@ -145,12 +149,12 @@ class Evaluation:
         if refused := [name for name in asked if name not in possible]:
             raise UserError(
                 f"metrics={','.join(refused)}: not with {self.extractor.tag} features and this data set, which allow "
-                f"{', '.join(possible)}; attributes are known of the procedural faces alone, by extractor=faces"
+                f"{', '.join(possible)}; attributes are known of the procedural faces alone, by evaluation=faces"
             )
         return asked
 
     def reals(self, dataset: Images) -> Reals:
-        """Features of two disjoint sets."""
+        """Features of two disjoint sets of real images."""
         return real_features(dataset, self.extractor, self.num_images, self.seed, self.batch_size, self.cache)
 
     def of_distributions(self, reals: Tensor, fakes: Tensor, asked: Collection[str]) -> Values:
@@ -159,31 +163,31 @@ class Evaluation:
         if "fd" in asked:
             found["fd"] = frechet_distance(moments(reals), moments(fakes))
         if "kid" in asked:
-            found["kid"] = kernel_distance(reals, fakes)
+            found["kid"] = kid(reals, fakes)
         if "precision_recall" in asked:
             found |= precision_recall(reals, fakes)._asdict()
         return {f"metrics/{self.extractor.label(name)}": value for name, value in found.items()}
 
     def separabilities(self, features: Tensor, spaces: dict[str, Tensor]) -> Values:
-        """Of each space. A continuous attribute counts as two classes, below and above the middle of its range."""
+        """Separability in each space; of a continuous attribute, of both halves of its range."""
         network = self.extractor.attribute_network()
-        reading = network.read(features)
+        prediction = network.read(features)
         labels = {}
-        for name, logits in reading.logits.items():
+        for name, logits in prediction.logits.items():
             confidence, classes = logits.softmax(1).max(1)
             labels[name] = classes, confidence
-        for name, values in reading.values.items():
+        for name, values in prediction.values.items():
             distance = network.standardized(name, values)
             labels[name] = (distance > 0).long(), distance.abs()
         found: Values = {}
-        for space, points in spaces.items():
-            result = separability(points, labels)
+        for space, latents in spaces.items():
+            result = separability(latents, labels)
             found[f"metrics/separability_{space}"] = result.score
             found[f"metrics/entropy_left_{space}"] = result.entropy_left
         return found
 
     def path_lengths(self, fakes: Fakes) -> Values:
-        """In Z and W, on whole paths and at their ends, without truncation, with the generator's own noise."""
+        """Path lengths in Z and W, whole and at their ends, without truncation, with the generator's own noise."""
         fakes = fakes.in_double_precision()
         generator, extractor = fakes.generator, fakes.extractor
 
@@ -200,6 +204,7 @@ class Evaluation:
             both = None if labels is None else labels.repeat(2, 1)
             draws = [torch.rand(1, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
             z = fakes.z(seeds), fakes.z(others)
+            directions = [F.normalize(one) for one in z]
             t = torch.stack(draws).to(z[0])  # (N, 1)
             w = tuple(generator.mapping(one, labels) for one in z)
 
@@ -207,7 +212,7 @@ class Evaluation:
                 return images(generator.mapping(z * z.shape[1] ** 0.5, both))
 
             for name, place in {"full": t, "ends": torch.zeros_like(t)}.items():
-                lengths = path_lengths(*z, place, slerp, of_z, extractor)
+                lengths = path_lengths(directions[0], directions[1], place, slerp, of_z, extractor)
                 found.setdefault(f"ppl_z_{name}", []).append(lengths)
                 lengths = path_lengths(w[0], w[1], place, lerp, images, extractor)
                 found.setdefault(f"ppl_w_{name}", []).append(lengths)

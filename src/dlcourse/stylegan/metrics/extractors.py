@@ -1,4 +1,4 @@
-"""What images are compared by: features of a network. Letters: N images, F features."""
+"""Feature extractors: the networks by whose features images are compared. Letters: N images, F features."""
 
 import hashlib
 from pathlib import Path
@@ -23,7 +23,7 @@ class Extractor(nn.Module):
     """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
 
     Attributes:
-        tag: what the values measured by it are called after.
+        tag: the beginning of the names of metrics, such as faces_fd.
         knows_attributes: whether it reads the attributes of procedural faces.
         is_smooth: whether it follows changes far below one grey level, as path lengths need.
     """
@@ -37,12 +37,8 @@ class Extractor(nn.Module):
         return f"{self.tag}_{metric}"
 
     def attribute_network(self) -> AttributeNetwork:
-        """The network that reads the attributes of procedural faces, if this is it.
-
-        Raises:
-            UserError: it is not.
-        """
-        raise UserError(f"{self.tag} features know no attributes; take extractor=faces")
+        """The network that predicts the attributes of procedural faces; UserError if these features have none."""
+        raise UserError(f"{self.tag} features know no attributes; take evaluation=faces")
 
     def fingerprint(self) -> str:
         """A hash of the name and the weights."""
@@ -79,7 +75,7 @@ class FaceFeatures(Extractor):
         return self.network.features(images)
 
     def attribute_network(self) -> AttributeNetwork:
-        """The network itself."""
+        """The network that predicts attributes."""
         return self.network
 
 
@@ -105,7 +101,7 @@ class Vgg19Features(Extractor):
                 weights, preprocessing=None, pooling="max", pooling_gain=1.0, padding="zeros", channels_last=False
             )
         except ValueError as error:  # its own way out is for style transfer
-            raise ValueError(f"{str(error).partition(', or paint')[0]}, or take extractor=faces") from error
+            raise ValueError(f"{str(error).partition(', or paint')[0]}, or take evaluation=faces") from error
         self.layer = layer
         self.network.truncate([layer])
 
@@ -141,7 +137,7 @@ class InceptionFeatures(Extractor):
         path = Path(torch.hub.get_dir(), "checkpoints", name) if weights is None else Path(weights)
         if not path.is_file():
             raise ValueError(
-                f"Inception's weights are not there: put {INCEPTION_URL} at {path}, or take extractor=faces"
+                f"Inception's weights are not there: put {INCEPTION_URL} at {path}, or take evaluation=faces"
             )
         try:
             torch_file.load(path)  # torch-fidelity would run code in the file
@@ -155,5 +151,5 @@ class InceptionFeatures(Extractor):
         return self.network((images * 255).round().to(torch.uint8))[0]
 
     def label(self, metric: str) -> str:
-        """Its distances have names of their own."""
+        """fid and kid for the distances."""
         return {"fd": "fid", "kid": "kid"}.get(metric, super().label(metric))

@@ -1,4 +1,4 @@
-"""A generator's metrics beside what they are worth: reals against reals, and the same generator before training."""
+"""A generator's metrics beside two baselines: reals against reals, and the same generator before training."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from dlcourse.files.terminal import aligned
 from dlcourse.images import figures
 from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw
 from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
-from dlcourse.stylegan.metrics.reals import Images
+from dlcourse.stylegan.metrics.samples import Images
 from dlcourse.stylegan.networks.generator import Generator
 
 
@@ -35,7 +35,7 @@ class Comparison:
     effects: StyleEffects | None
 
     def table(self) -> list[str]:
-        """Lines for people."""
+        """The metrics, and the effects of the styles, as lines of text."""
         rows = [["metric", "generator", "real against real", "untrained"]]
         for tag, value in self.value.items():
             baselines = [shown(self.reals.get(tag)), shown(self.untrained[tag])]
@@ -46,7 +46,7 @@ class Comparison:
         return lines
 
     def as_json(self, notes: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything, with what a reader needs to know besides."""
+        """All values, after the notes, as JSON data."""
         found = {
             tag: {"value": value, "real_against_real": self.reals.get(tag), "untrained": self.untrained[tag]}
             for tag, value in self.value.items()
@@ -64,23 +64,21 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
         dataset: the reals.
     """
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
-    findings = evaluation.measure(generator, dataset)
+    result = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
     untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
-    return Comparison(
-        findings.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), findings.effects
-    )
+    return Comparison(result.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), result.effects)
 
 
 def shown(value: float | None) -> str:
-    """A number for people; a dash where there is none."""
+    """Four digits, or a dash where there is no value."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def claims(effects: StyleEffects) -> list[str]:
-    """How much oftener coarse styles move what should be coarse than fine styles do, and the reverse."""
+    """How often coarse and fine styles move the attributes of their own scale, compared with each other."""
     opposite = {"coarse": "fine", "fine": "coarse"}
     lines = []
     for name in effects.attributes:

@@ -1,4 +1,4 @@
-"""Directions in W that mean something: found by principal components, or by attributes that a person has noted."""
+"""Edits along directions in W: principal components, or attributes that a person has noted."""
 
 import csv
 import io
@@ -11,13 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.files.bounded import open_file
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds
-from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 MOST_STRENGTH = 100.0  # further out every image is of one colour
@@ -40,10 +39,6 @@ class Edit(Sampler):
         strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
         layers: all, coarse, middle, fine, or one of `ranges`.
         ranges: as in `Mixing`.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value out of range, or a file that is not as described.
     """
 
     finds = True
@@ -60,7 +55,7 @@ class Edit(Sampler):
         synthesizer: Synthesizer,
     ):
         check_ranges(ranges)
-        self.points, self.component_seeds = parse_seeds(seeds), parse_numbers(component_seeds)
+        self.latents, self.component_seeds = parse_seeds(seeds), parse_numbers(component_seeds)
         if not 0 <= components < len(self.component_seeds):
             raise ValueError(f"components must be in [0, {len(self.component_seeds)}), got {components}")
         if not strengths:
@@ -77,25 +72,23 @@ class Edit(Sampler):
         """Draw the table."""
         ranges = {"all": [0, generator.num_layers]} | resolve_ranges(self.ranges, generator.num_layers)
         first, last = chosen_range(ranges, self.layers)
-        styles = self.synthesizer.styles(generator, self.points)
-        labels = unique([point.label for point in self.points])
+        styles = self.synthesizer.styles(generator, self.latents)
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         directions = self.directions(generator)
         for name, direction in directions.items():
-            for label, point, own in zip(labels, self.points, styles, strict=True):
+            for label, latent, own in zip(labels_of(self.latents), self.latents, styles, strict=True):
                 edited = move(own, direction, self.strengths, first, last)
-                images = self.synthesizer.synthesize(generator, edited, point.noise(generator))
+                images = self.synthesizer.synthesize(generator, edited, latent.noise(generator))
                 for strength, image in zip(self.strengths, images, strict=True):
                     cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0"] = enlarged(image)
-                    place = f"{name.partition(',')[0]}_{label}_{strength:+g}"
-                    singles[place.replace(" ", "_").replace("/", "_")] = to_pil_image(image)
+                    singles[f"{name.partition(',')[0]} {label} {strength:+g}"] = to_pil_image(image)
         heading = (
             f"Editing, w + strength x direction in {describe([first, last])}: the unit is a standard deviation of a "
             "principal component, or from without to with an attribute"
         )
         found = {"directions": {name: direction.cpu() for name, direction in directions.items()}}
-        return Result(table(heading, cells), singles=singles, found=found)
+        return Result(headed_table(heading, cells), singles=singles, found=found)
 
     def directions(self, generator: Generator) -> dict[str, Tensor]:
         """Name -> (w_dim)."""

@@ -1,14 +1,16 @@
-"""Sheets of images as they come."""
+"""Tables of images: a grid of seeds, images as they come, style mixing, truncation and the mean image."""
 
+import torch
 from PIL import Image
 
 from dlcourse.errors import UserError
-from dlcourse.images.tables import under
-from dlcourse.images.tensors import labelled_grid, to_pil_image
-from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.images.tables import Table, enlarged, headed_table, labelled_grid, under
+from dlcourse.images.tensors import to_pil_image
+from dlcourse.stylegan.networks.generator import Generator, mix_styles
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
-from dlcourse.stylegan.sampling.seeds import Seed, Seeds, parse_numbers, parse_seeds
-from dlcourse.stylegan.sampling.synthesizer import MOST_PIXELS, Synthesizer
+from dlcourse.stylegan.sampling.seeds import Seed, Seeds, labels_of, parse_numbers, parse_seeds
+from dlcourse.stylegan.sampling.synthesizer import MOST_PIXELS, Synthesizer, check_psi
 
 
 class Grid(Sampler):
@@ -17,22 +19,18 @@ class Grid(Sampler):
     Args:
         seeds: as parse_seeds takes them.
         columns: images per row, >= 1.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(self, seeds: Seeds, columns: int, synthesizer: Synthesizer):
         if columns < 1:
             raise ValueError(f"columns must be at least 1, got {columns}")
-        self.points, self.columns, self.synthesizer = parse_seeds(seeds), columns, synthesizer
+        self.latents, self.columns, self.synthesizer = parse_seeds(seeds), columns, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the sheet."""
-        images = self.synthesizer.images(generator, self.points)
-        labels = [point.label for point in self.points]
-        singles = {label.replace(" ", "_"): to_pil_image(image) for label, image in zip(labels, images, strict=True)}
+        images = self.synthesizer.images(generator, self.latents)
+        labels = [latent.label for latent in self.latents]
+        singles = {label: to_pil_image(image) for label, image in zip(labels, images, strict=True)}
         return Result(labelled_grid(images, labels, self.columns), singles=singles)
 
 
@@ -43,10 +41,6 @@ class Uncurated(Sampler):
         seeds: the first one; the others follow it one by one, none left out.
         rows: of images at full resolution, >= 1.
         halvings: for each column how often its images are halved, >= 0; it holds 2^halvings as many.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(self, seeds: Seeds, rows: int, halvings: list[int], synthesizer: Synthesizer):
@@ -60,7 +54,7 @@ class Uncurated(Sampler):
         self.first, self.rows, self.halvings, self.synthesizer = numbers[0], rows, halvings, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw column by column; no more images are kept than the sheet shows.
+        """Draw column by column, a batch at a time.
 
         Raises:
             UserError: a sheet that is too large.
@@ -72,17 +66,140 @@ class Uncurated(Sampler):
                 f"rows={self.rows}, halvings={self.halvings}: more than {MOST_PIXELS / 1e6:.0f} million pixels"
             )
         sheet = Image.new("RGB", (sum(sizes), size * self.rows), "white")
-        seed, left = self.first, 0
+        seed, left, batch_size = self.first, 0, self.synthesizer.batch_size
         for side in sizes:
             count = self.rows * (size // side)
-            points = [Seed(number) for number in range(seed, seed + count)]
-            for index, point in enumerate(points):
-                (image,) = self.synthesizer.images(generator, [point])
-                reduced = to_pil_image(image).resize((side, side), Image.Resampling.BOX)
-                sheet.paste(reduced, (left, index * side))
+            for start in range(0, count, batch_size):
+                latents = [Seed(seed + index) for index in range(start, min(start + batch_size, count))]
+                for index, image in enumerate(self.synthesizer.images(generator, latents), start=start):
+                    reduced = to_pil_image(image).resize((side, side), Image.Resampling.BOX)
+                    sheet.paste(reduced, (left, index * side))
             seed, left = seed + count, left + side
         factor = max(1, -(-600 // sheet.width))
         shown = sheet.resize((sheet.width * factor, sheet.height * factor), Image.Resampling.NEAREST)
         psi = self.synthesizer.truncation_psi
         heading = f"Seeds {self.first} to {seed - 1}, column by column, none left out; psi {psi:g}"
         return Result(under(heading, shown, max(13, shown.width // 50)), singles={"sheet": sheet})
+
+
+class Mixing(Sampler):
+    """Style mixing: a range of layers from the source above, all others from the destination at the left.
+
+    (Karras et al. 2019, section 3.1 and figure 3)
+
+    Args:
+        seeds: the sources, along the top.
+        destinations: name of a range -> the destinations at the side whose layers of this range are replaced;
+            None leaves the range out.
+        ranges: layers by name, [first, behind the last]; None, and what is not named, is as `default_ranges` has it.
+    """
+
+    def __init__(self, seeds: Seeds, destinations: dict[str, Seeds | None], ranges: Ranges, synthesizer: Synthesizer):
+        check_ranges(ranges)
+        self.sources = parse_seeds(seeds)
+        self.destinations = {name: parse_seeds(given) for name, given in destinations.items() if given is not None}
+        if not self.destinations:
+            raise ValueError("destinations must name at least one range, such as {coarse: 5-7}")
+        self.ranges, self.synthesizer = ranges, synthesizer
+
+    def __call__(self, generator: Generator) -> Result:
+        """Draw the table."""
+        synthesizer, ranges = self.synthesizer, resolve_ranges(self.ranges, generator.num_layers)
+        sources, titles = synthesizer.styles(generator, self.sources), labels_of(self.sources)
+        top = [enlarged(image) for image in synthesizer.images(generator, self.sources)]
+        cells: Table[Image.Image] = {("", ""): Image.new("RGB", top[0].size, "white")}  # the corner
+        cells |= {("", title): image for title, image in zip(titles, top, strict=True)}
+        singles: dict[str, Image.Image] = {}
+        for name, latents in self.destinations.items():
+            first, last = chosen_range(ranges, name)
+            rows = [f"{label}\nwith {name} styles,\n{describe([first, last])}" for label in labels_of(latents)]
+            for row, latent, own in zip(rows, latents, synthesizer.styles(generator, latents), strict=True):
+                mixed = mix_styles(own.expand_as(sources), sources, first, last)
+                noise = latent.noise(generator)
+                (destination,) = synthesizer.synthesize(generator, own[None], noise)
+                cells[row, ""] = enlarged(destination)
+                for title, image in zip(titles, synthesizer.synthesize(generator, mixed, noise), strict=True):
+                    cells[row, title] = enlarged(image)
+                    singles[f"{latent.label} {name} of {title}"] = to_pil_image(image)
+        heading = (
+            "Style mixing. Left: destinations; top: sources. An image takes the named layers' styles from the source "
+            "above it and everything else from the destination at its left."
+        )
+        return Result(headed_table(heading, cells), singles=singles)
+
+
+class Truncation(Sampler):
+    """w' = w_avg + psi (w - w_avg) for several psi   (Karras et al. 2019, appendix B and figure 8).
+
+    Args:
+        seeds: one row each.
+        truncation_psi: one column each; 1 is the image itself, 0 the mean image, below 0 its opposite.
+        synthesizer: draws the images; its own psi is not used.
+    """
+
+    def __init__(self, seeds: Seeds, truncation_psi: float | list[float], synthesizer: Synthesizer):
+        self.truncation_psi = truncation_psi if isinstance(truncation_psi, list) else [truncation_psi]
+        if not self.truncation_psi:
+            raise ValueError("truncation_psi must name at least one value, such as [1,0.7,0.5,0,-0.5,-1]")
+        for psi in self.truncation_psi:
+            check_psi(psi)
+        self.latents, self.synthesizer = parse_seeds(seeds), synthesizer
+
+    def __call__(self, generator: Generator) -> Result:
+        """Draw the table."""
+        synthesizer = self.synthesizer
+        whole = synthesizer.whole_styles(generator, self.latents)
+        cells: Table[Image.Image] = {}
+        singles: dict[str, Image.Image] = {}
+        for label, latent, own in zip(labels_of(self.latents), self.latents, whole, strict=True):
+            styles = torch.cat([synthesizer.truncated(generator, own[None], psi) for psi in self.truncation_psi])
+            images = synthesizer.synthesize(generator, styles, latent.noise(generator))
+            for psi, image in zip(self.truncation_psi, images, strict=True):
+                cells[label, f"psi {psi:g}"] = enlarged(image)
+                singles[f"{label} psi {psi:g}"] = to_pil_image(image)
+        heading = "Truncation, w' = w_avg + psi (w - w_avg): psi 1 is the image itself, psi 0 the mean image"
+        cutoff = synthesizer.truncation_cutoff
+        heading += "" if cutoff is None else f"; only in the {cutoff} coarsest layers"
+        return Result(headed_table(heading, cells), singles=singles)
+
+
+class MeanImage(Sampler):
+    """The image of the mean w beside the mean of images   (Karras et al. 2019, appendix B).
+
+    Args:
+        seeds: whose w, before truncation, are averaged.
+        pixel_samples: of so many of them, from the first, the images are averaged too, >= 1.
+        synthesizer: draws the images; its psi is not used.
+    """
+
+    finds = True
+
+    def __init__(self, seeds: Seeds, pixel_samples: int, synthesizer: Synthesizer):
+        if pixel_samples < 1:
+            raise ValueError(f"pixel_samples must be at least 1, got {pixel_samples}")
+        self.seeds, self.pixel_samples, self.synthesizer = parse_numbers(seeds), pixel_samples, synthesizer
+
+    def __call__(self, generator: Generator) -> Result:
+        """Draw three images; found is the mean w."""
+        synthesizer = self.synthesizer
+        w = synthesizer.w(generator, self.seeds)  # (N, w_dim)
+        mean, tracked = w.mean(0), generator.w_avg
+        in_all_layers = lambda rows: rows[:, None].expand(-1, generator.num_layers, -1)
+        of_mean, of_tracked = synthesizer.synthesize(generator, in_all_layers(torch.stack([mean, tracked])))
+        total = torch.zeros_like(of_mean)
+        sampled = w[: self.pixel_samples]
+        for chunk in sampled.split(synthesizer.batch_size):
+            total += synthesizer.synthesize(generator, in_all_layers(chunk)).sum(0)
+        images = {
+            f"mean of w, {len(w)} seeds": of_mean,
+            "w_avg, tracked in training": of_tracked,
+            f"mean of pixels, {len(sampled)} seeds": total / len(sampled),
+        }
+        distance = float((mean - tracked).norm() / (w - mean).norm(dim=1).mean())
+        heading = (
+            "The mean image: the mean of w gives an image, the mean of pixels a blur. The mean of w and w_avg are "
+            f"{distance:.3f} apart, where 1 is the mean distance of a w from the mean."
+        )
+        singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_pil_image, images.values()), strict=True))
+        table = headed_table(heading, {("", title): enlarged(image, 192) for title, image in images.items()})
+        return Result(table, singles=singles, found={"w": in_all_layers(mean[None])[0].cpu().clone()})

@@ -1,4 +1,4 @@
-"""Animations: from image to image, and noise that moves."""
+"""Animations: interpolation between images, and moving noise."""
 
 import math
 from collections.abc import Callable
@@ -7,30 +7,29 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.images.animation import captioned
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, captioned, enlarged, headed_table
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import enlarged, table, unique
+from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 SMALLEST_FRAME = 256  # pixels
 
 
-def slerp(first: Tensor, last: Tensor, t: float) -> Tensor:
+def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
     """Along the great circle: sin((1 - t) a) / sin(a) first + sin(t a) / sin(a) last, a the angle between them.
 
     (Shoemake 1985.) It keeps the length of latents of equal length; t 0 and 1 give both ends to the last bit.
 
-    Shape: (N, D), (N, D) -> (N, D).
+    Shape: (N, D), (N, D), t a number or (N, 1) -> (N, D).
     """
     cosine = torch.nn.functional.cosine_similarity(first, last, dim=1).clamp(-1, 1)
     angle = torch.acos(cosine)[:, None]  # (N, 1)
     sine = torch.sin(angle)
     between = (torch.sin((1 - t) * angle) * first + torch.sin(t * angle) * last) / sine
-    is_line = (sine.abs() < 1e-6) | torch.tensor(t in (0, 1), device=first.device)
+    is_end = torch.as_tensor((t == 0) | (t == 1), device=first.device)
+    is_line = (sine.abs() < 1e-6) | is_end
     return torch.where(is_line, torch.lerp(first, last, t), between)
 
 
@@ -45,10 +44,6 @@ class Interpolate(Sampler):
         stills: columns of the image, from t = 0 to t = 1, >= 2.
         seconds: from one image to the next, > 0.
         loop: whether the last image is followed by the first.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     is_animated = True
@@ -56,8 +51,8 @@ class Interpolate(Sampler):
     def __init__(
         self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, synthesizer: Synthesizer
     ):
-        self.points = parse_seeds(seeds)
-        if len(self.points) < 2:
+        self.latents = parse_seeds(seeds)
+        if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {seeds!r}")
         if space not in PATHS:
             raise ValueError(f"space must be one of {', '.join(PATHS)}, got {space!r}")
@@ -70,12 +65,12 @@ class Interpolate(Sampler):
 
     def __call__(self, generator: Generator) -> Result:
         """Draw a row of stills for each pair, and the frames."""
-        labels = unique([point.label for point in self.points])
+        labels = labels_of(self.latents)
         draw_at = self.images_between(generator)
-        pairs = len(self.points) if self.loop else len(self.points) - 1
+        pairs = len(self.latents) if self.loop else len(self.latents) - 1
         cells, frames = {}, []
         for start in range(pairs):
-            end = (start + 1) % len(self.points)
+            end = (start + 1) % len(self.latents)
             row = f"{labels[start]} to {labels[end]}"
             for index in range(self.stills):
                 t = index / (self.stills - 1)
@@ -85,13 +80,13 @@ class Interpolate(Sampler):
                 frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
-        heading = f"Interpolation in {HEADINGS[self.space]}; psi {self.synthesizer.truncation_psi:g}"
-        return Result(table(heading, cells), frames, self.seconds)
+        heading = f"Interpolation in {PATHS[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
+        return Result(headed_table(heading, cells), frames, self.seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
-        """Numbers of two points and t -> the image (3, R, R); noise of their own goes over straight."""
-        path = PATHS[self.space](self, generator)
-        noises = [point.noise(generator) for point in self.points]
+        """(numbers of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
+        path = PATHS[self.space][1](self, generator)
+        noises = [latent.noise(generator) for latent in self.latents]
 
         def draw_at(start: int, end: int, t: float) -> Tensor:
             noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
@@ -100,19 +95,19 @@ class Interpolate(Sampler):
         return draw_at
 
 
-Route = Callable[[int, int, float], Tensor]  # numbers of two points and t -> styles (L, w_dim)
+Route = Callable[[int, int, float], Tensor]  # numbers of two latents and t -> styles (L, w_dim)
 
 
 def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
     """Straight between styles."""
-    styles = sampler.synthesizer.styles(generator, sampler.points)
+    styles = sampler.synthesizer.styles(generator, sampler.latents)
     return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
 
 
 def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
     """By `between` of two z, and straight between their classes, then through the mapping."""
-    z = torch.cat([point.z(generator) for point in sampler.points])
-    labels = sampler.synthesizer.labels(generator, sampler.points)
+    z = torch.cat([latent.z(generator) for latent in sampler.latents])
+    labels = sampler.synthesizer.labels(generator, sampler.latents)
 
     @torch.no_grad()
     def styles(start: int, end: int, t: float) -> Tensor:
@@ -123,15 +118,10 @@ def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = to
     return styles
 
 
-PATHS = {
-    "w": path_in_w,
-    "z": path_in_z,
-    "slerp": lambda sampler, generator: path_in_z(sampler, generator, slerp),
-}
-HEADINGS = {
-    "w": "W, w = (1 - t) w1 + t w2",
-    "z": "Z, z = (1 - t) z1 + t z2",
-    "slerp": "Z along the great circle",
+PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
+    "w": ("W, w = (1 - t) w1 + t w2", path_in_w),
+    "z": ("Z, z = (1 - t) z1 + t z2", path_in_z),
+    "slerp": ("Z along the great circle", lambda sampler, generator: path_in_z(sampler, generator, slerp)),
 }
 
 
@@ -145,10 +135,6 @@ class NoiseWalk(Sampler):
         ranges: as in `Mixing`.
         frames: of a round, >= 2.
         seconds: of a round, > 0.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     is_animated = True
@@ -164,7 +150,7 @@ class NoiseWalk(Sampler):
         synthesizer: Synthesizer,
     ):
         check_ranges(ranges)
-        self.points, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
+        self.latents, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
         if len(self.noise_seeds) != 2:
             raise ValueError(f"noise_seeds must be two, got {noise_seeds!r}")
         if frames < 2:
@@ -176,9 +162,9 @@ class NoiseWalk(Sampler):
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the frames, and eight of them as a strip."""
-        styles = self.synthesizer.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.latents)
         noise = self.circle(generator)
-        labels = unique([point.label for point in self.points])
+        labels = labels_of(self.latents)
         eighths = {eighth * self.frames // 8 for eighth in range(8)}
         cells: Table[Image.Image] = {}
         frames = []
@@ -189,7 +175,7 @@ class NoiseWalk(Sampler):
             if index in eighths:
                 cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
         heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
-        return Result(table(heading, cells), frames, self.seconds)
+        return Result(headed_table(heading, cells), frames, self.seconds)
 
     def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:
         """t -> the noise of every layer; in layers that do not move it is the stored one."""

@@ -1,4 +1,4 @@
-"""What each style input does: change one at a time and look at the scale of what changes."""
+"""Style inputs one at a time: how much, and at which scale, each changes the image."""
 
 import math
 
@@ -8,13 +8,12 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.ranges import describe
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
-from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 HEADING = (
@@ -31,22 +30,18 @@ class Layers(Sampler):
         seeds: at least two; each gets the next one's styles, the last one the first one's. The first one is shown,
             the chart is the mean over all.
         gain: the brightest pixel of the maps is a change of 1 / gain, > 0.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(self, seeds: Seeds, gain: float, synthesizer: Synthesizer):
-        self.points, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
-        if len(self.points) < 2:
+        self.latents, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
+        if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {seeds!r}")
         if not gain > 0:
             raise ValueError(f"gain must be positive, got {gain}")
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table and the chart."""
-        styles = self.synthesizer.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.latents)
         images = self.synthesizer.synthesize(generator, styles)  # (N, 3, R, R)
         shown, energies = [], []
         for layer in range(generator.num_layers):
@@ -62,11 +57,11 @@ class Layers(Sampler):
 
     def tables(self, image: Tensor, changed: list[Tensor], titles: list[str]) -> Image.Image:
         """The image at the left, then a column for each layer."""
-        cells: Table[Image.Image] = {("changed", self.points[0].label): enlarged(image)}
+        cells: Table[Image.Image] = {("changed", self.latents[0].label): enlarged(image)}
         for title, other in zip(titles, changed, strict=True):
             cells["changed", title] = enlarged(other)
             cells[f"change x {self.gain:g}", title] = heat((other - image).abs().mean(0) * self.gain)
-        return table(HEADING.format(self.points[1].label, self.points[0].label), cells)
+        return headed_table(HEADING.format(self.latents[1].label, self.latents[0].label), cells)
 
 
 def energy_by_octave(change: Tensor) -> Tensor:

@@ -1,16 +1,15 @@
-"""What the noise does: variations, spread, and which scale adds what."""
+"""Noise: variations of one image, their standard deviation, and what each range of layers adds."""
 
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, enlarged, headed_table, heat
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
 from dlcourse.stylegan.sampling.result import Result, Sampler
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_numbers, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import enlarged, heat, table, unique
+from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 
@@ -25,10 +24,6 @@ class Noise(Sampler):
         variations: how many of them are shown, from the first, >= 0.
         crop: the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it.
         gain: the brightest value of the map of standard deviations is 1 / gain, > 0.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(
@@ -40,7 +35,7 @@ class Noise(Sampler):
         gain: float,
         synthesizer: Synthesizer,
     ):
-        self.points, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
+        self.latents, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
         if len(self.noise_seeds) < 2:
             raise ValueError(f"noise_seeds must be at least 2, got {noise_seeds!r}")
         if not 0 <= variations <= len(self.noise_seeds):
@@ -56,24 +51,24 @@ class Noise(Sampler):
         """Draw the table."""
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
-        styles = self.synthesizer.styles(generator, self.points)
+        styles = self.synthesizer.styles(generator, self.latents)
         spreads = []
         size = max(192, generator.resolution)
-        for row, own in zip(unique([point.label for point in self.points]), styles, strict=True):
+        for row, own in zip(labels_of(self.latents), styles, strict=True):
             shown, deviation = self.vary(generator, own[None])
             (stored,) = self.synthesizer.synthesize(generator, own[None])
             cells[row, "stored noise"] = framed(enlarged(stored, size), self.crop)
             for number, image in zip(self.noise_seeds, shown, strict=False):
                 cells[row, f"noise {number}"] = enlarged(cropped(image, self.crop), size)
-                singles[f"{row}_noise_{number}".replace(" ", "_")] = to_pil_image(image)
+                singles[f"{row} noise {number}"] = to_pil_image(image)
             cells[row, f"deviation x {self.gain:g}"] = heat(deviation * self.gain, size)
-            singles[f"{row}_deviation".replace(" ", "_")] = heat(deviation * self.gain, 1)
+            singles[f"{row} deviation"] = heat(deviation * self.gain, 1)
             spreads.append(float(deviation.mean()))
         heading = (
             f"Noise. Parts of one image under other draws of noise, and the standard deviation of each pixel over "
             f"{len(self.noise_seeds)} draws (on average {100 * sum(spreads) / len(spreads):.2g} % of the range)."
         )
-        return Result(table(heading, cells), singles=singles)
+        return Result(headed_table(heading, cells), singles=singles)
 
     def vary(self, generator: Generator, styles: Tensor) -> tuple[list[Tensor], Tensor]:
         """The first variations, and each pixel's standard deviation over all of them, (R, R), of its mean colour."""
@@ -95,15 +90,11 @@ class NoiseComponents(Sampler):
     Args:
         seeds: one row each.
         ranges: as in `Mixing`; fine is the range of that name, coarse everything below it.
-        synthesizer: draws the images.
-
-    Raises:
-        ValueError: seeds or ranges that make no sense.
     """
 
     def __init__(self, seeds: Seeds, ranges: Ranges, synthesizer: Synthesizer):
         check_ranges(ranges)
-        self.points, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
+        self.latents, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the table."""
@@ -115,17 +106,17 @@ class NoiseComponents(Sampler):
             f"fine, {describe([first, last])}": [first, last],
             f"coarse, {describe([0, first])}": [0, first],
         }
-        styles = self.synthesizer.styles(generator, self.points)
-        rows = unique([point.label for point in self.points])
+        styles = self.synthesizer.styles(generator, self.latents)
+        rows = labels_of(self.latents)
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         for title, limits in kinds.items():
             images = self.synthesizer.synthesize(generator, styles, noise_within(generator, limits))
             for row, image in zip(rows, images, strict=True):
                 cells[row, title] = enlarged(image, 192)
-                singles[f"{row}_{title.partition(',')[0]}".replace(" ", "_")] = to_pil_image(image)
+                singles[f"{row} {title.partition(',')[0]}"] = to_pil_image(image)
         heading = "The same images with the stored noise in all layers, in none, in the fine and in the coarse ones"
-        return Result(table(heading, cells), singles=singles)
+        return Result(headed_table(heading, cells), singles=singles)
 
 
 def noise_within(generator: Generator, limits: list[int]) -> list[Tensor]:

@@ -1,8 +1,7 @@
-"""From an image to the w that the generator draws it from."""
+"""Find the w of an image by gradient descent."""
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from PIL import Image
@@ -14,19 +13,19 @@ from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.files import open_image
+from dlcourse.images.tables import enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import resize, to_pil_image, to_tensor
 from dlcourse.nn.vgg import LAYERS, VGG19
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
-from dlcourse.stylegan.sampling.sheets import enlarged, heat, stacked, table
-from dlcourse.stylegan.sampling.synthesizer import Synthesizer, to_unit
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
 
 class Project(Sampler):
-    """Minimise a distance of G(w, noise) from an image x over w; the best point is the result.
+    """Minimise a distance of G(w, noise) from an image x over w; the w (and noise) with the least loss is the result.
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
     + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
@@ -44,9 +43,6 @@ class Project(Sampler):
         optimizer, scheduler: of w and noise.
         seeds: where to start: one seed or file; None is w_avg.
         synthesizer: its classes are those of a start from a seed.
-
-    Raises:
-        ValueError: a value out of range, or an image that cannot be read.
     """
 
     finds = True
@@ -92,8 +88,8 @@ class Project(Sampler):
         """Descend, and show target, reconstruction and the course of the loss."""
         size = generator.resolution
         target = to_tensor(resize(self.image, [size, size]))
-        self.aim(target.to(generator.w_avg.device))
-        w, noise = self.first_point(generator)
+        self.set_target(target.to(generator.w_avg.device))
+        w, noise = self.starting_latent(generator)
         losses, best, best_noise = self.descend(generator, w, noise)
         styles = best.expand(generator.num_layers, -1)  # (L, w_dim)
         (image,) = self.synthesizer.synthesize(generator, styles[None], best_noise)
@@ -101,8 +97,8 @@ class Project(Sampler):
         singles = {"projection": to_pil_image(image)}
         return Result(self.report(target, image, losses), singles=singles, found=found)
 
-    def aim(self, target: Tensor) -> None:
-        """Compute what is compared, of the target (3, R, R) in [0, 1]."""
+    def set_target(self, target: Tensor) -> None:
+        """Remember the target (3, R, R) in [0, 1], and compute its features."""
         self.target = target[None]
         self.features: VGG19 | None = None
         self.target_features: dict[str, Tensor] = {}
@@ -115,16 +111,16 @@ class Project(Sampler):
                 raise UserError(f"feature_layers={self.feature_layers}: {error}") from error
 
     @torch.no_grad()
-    def first_point(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
+    def starting_latent(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
         """Where the descent starts: w of one row or of L, and the noise of each layer."""
         styles, noise = generator.w_avg.expand(generator.num_layers, -1), stored_noise(generator)
-        for point in self.start:
-            (styles,), noise = self.synthesizer.styles(generator, [point]), point.noise(generator)
+        for latent in self.start:
+            (styles,), noise = self.synthesizer.styles(generator, [latent]), latent.noise(generator)
         w = styles if self.space == "w+" else styles.mean(0, keepdim=True)
         return w.clone(), [own.clone() for own in noise]
 
     def descend(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> tuple[list[float], Tensor, list[Tensor]]:
-        """Loss of every update, and the point (w, noise) with the least.
+        """Loss of every update, and the w and noise with the least.
 
         Raises:
             UserError: no loss was a finite number.
@@ -148,7 +144,7 @@ class Project(Sampler):
         return losses, best[0], best[1:] or noise
 
     def losses(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> Metrics:
-        """The objective at a point, and its terms."""
+        """The loss of w and noise, and its terms."""
         image = generator.synthesis(w.expand(1, generator.num_layers, -1), noise).float()
         pixels = multiscale_distance((image + 1) / 2, self.target, self.scales)
         terms: Metrics = {"pixels": pixels, "loss": pixels}
@@ -165,7 +161,7 @@ class Project(Sampler):
     def report(self, target: Tensor, image: Tensor, losses: list[float]) -> Image.Image:
         """Target, reconstruction and difference in a row, the losses beneath."""
         difference = (image - target).abs().mean(0)
-        cells: dict[tuple[str, str], Any] = {
+        cells = {
             ("", "target"): enlarged(target, 192),
             ("", "projection"): enlarged(image, 192),
             ("", "difference x 4"): heat(difference * 4, 192),
@@ -174,7 +170,7 @@ class Project(Sampler):
             f"Projection into {self.space.upper()}, noise {self.noise}: {psnr(image, target):.1f} dB after "
             f"{len(losses)} updates, the best one kept"
         )
-        upper = table(heading, cells)
+        upper = headed_table(heading, cells)
         return stacked([upper, to_pil_image(curve(losses, upper.width / 620)[0])])
 
 
@@ -215,7 +211,7 @@ def correlation(noise: Tensor) -> Tensor:
 
 def psnr(image: Tensor, target: Tensor) -> float:
     """10 log10(1 / mean |image - target|^2), in dB, of images in [0, 1]."""
-    return float(-10 * torch.log10(F.mse_loss(to_unit(2 * image - 1), target).clamp(min=1e-12)))
+    return float(-10 * torch.log10(F.mse_loss(image.clamp(0, 1), target).clamp(min=1e-12)))
 
 
 def curve(losses: list[float], scale: float) -> Tensor:

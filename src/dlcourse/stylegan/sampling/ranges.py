@@ -52,7 +52,7 @@ def chosen_range(ranges: Mapping[str, list[int]], name: str) -> list[int]:
 
 
 def describe(limits: list[int]) -> str:
-    """A range as people say it: "layers 4-7 (16x16 to 32x32)"."""
+    """A range in words: "layers 4-7 (16x16 to 32x32)"."""
     first, last = limits[0], limits[1] - 1
     if last < first:
         return "no layers"

@@ -1,4 +1,4 @@
-"""What a sampler hands over, and how it reaches the disk."""
+"""The result of a sampler, and how it is written."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
@@ -21,10 +21,10 @@ class Result:
     """A labelled image, and whatever else there is.
 
     Args:
-        image: it explains itself.
+        image: the sheet, with titles or a heading.
         frames: of an animation that repeats; RGB, of equal size.
-        seconds: each frame is shown for so long.
-        singles: name -> a single image without labels.
+        seconds: how long each frame is shown.
+        singles: name -> a single image without labels; in the name of its file spaces become "_".
         found: what another sampler can start from, {"w": (L, w_dim), "noise": L tensors}; plain data and tensors.
     """
 
@@ -36,14 +36,18 @@ class Result:
 
 
 class Sampler(ABC):
-    """What draws an image that explains itself."""
+    """Draws a labelled image with a generator.
+
+    Samplers take `seeds`, see `parse_seeds`, and a `synthesizer`, which draws their images. Their constructors raise
+    ValueError for values that make no sense.
+    """
 
     is_animated = False  # whether its result has frames
-    finds = False  # whether its result has something that another sampler can start from
+    finds = False  # whether its result has a file {"w": ...} or other tensors
 
     @abstractmethod
     def __call__(self, generator: Generator) -> Result:
-        """Draw."""
+        """Draw the result."""
 
 
 def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collection[Path]) -> None:
@@ -105,7 +109,7 @@ def save(result: Result, output: Path, singles: bool) -> list[Path]:
         if singles and result.singles:
             folder = output.with_suffix("")
             for name, image in result.singles.items():
-                save_image(image, folder / f"{name}.png")
+                save_image(image, folder / f"{name.replace(' ', '_').replace('/', '_')}.png")
             written.append(folder)
     except (OSError, ValueError) as error:
         raise UserError(f"output={error}") from error

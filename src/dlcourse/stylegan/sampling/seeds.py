@@ -1,4 +1,4 @@
-"""Where an image comes from: a seed, or a w in a file."""
+"""Latents that images are drawn from: a seed, or a w in a file."""
 
 import re
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
+from dlcourse.images.tables import unique
 from dlcourse.stylegan.networks.generator import Generator
 
 Seeds = str | int | list[int | str]  # as people write them: see parse_seeds
@@ -19,11 +20,11 @@ SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, clas
 
 
 class Latent(Protocol):
-    """A place in the generator's latent space."""
+    """What one image is drawn from: its z or w, and its noise."""
 
     @property
     def label(self) -> str:
-        """What to write beneath its image."""
+        """The caption of its image."""
 
     @property
     def class_number(self) -> int | None:
@@ -49,13 +50,11 @@ class Seed:
     @property
     def label(self) -> str:
         """seed 7, or seed 7 of class 2."""
-        return (
-            f"seed {self.number}" if self.class_number is None else f"seed {self.number} of class {self.class_number}"
-        )
+        return f"seed {self.number}" + ("" if self.class_number is None else f" of class {self.class_number}")
 
     def z(self, generator: Generator) -> Tensor:
         """Drawn on the CPU, so that every device gets the same one."""
-        return latents([self.number], generator.z_dim).to(generator.w_avg.device)
+        return draw_z([self.number], generator.z_dim).to(generator.w_avg.device)
 
     @torch.no_grad()
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
@@ -63,7 +62,7 @@ class Seed:
         return generator.mapping(self.z(generator), labels).expand(generator.num_layers, -1)
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """The one that the generator keeps."""
+        """The generator's own."""
         return stored_noise(generator)
 
 
@@ -83,19 +82,19 @@ class SavedLatent:
         return Path(self.path).stem
 
     def z(self, generator: Generator) -> Tensor:
-        """There is none."""
+        """Raises UserError: a saved w has no z."""
         raise UserError(f"{self.path}: holds a w, which has no z; take seeds, or walk in w (sampler.space=w)")
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """What the file says; the class plays no part."""
+        """The w of the file, whatever the class."""
         return self.read(generator)["w"]
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """What the file says, or else the one that the generator keeps."""
+        """The noise of the file, or else the generator's own."""
         return self.read(generator)["noise"]
 
     def read(self, generator: Generator) -> dict[str, Any]:
-        """What is in the file.
+        """The w and the noise of the file, checked against the generator.
 
         Raises:
             UserError: no such file, or not one for this generator.
@@ -117,14 +116,19 @@ class SavedLatent:
 
 
 def stored_noise(generator: Generator) -> list[Tensor]:
-    """The noise that the generator keeps, L tensors (1, 1, r, r)."""
+    """The noise that is stored in the generator, L tensors (1, 1, r, r)."""
     synthesis = generator.synthesis
     return [synthesis.get_buffer(f"noise{layer}") for layer in range(synthesis.num_layers)]
 
 
-def latents(seeds: Iterable[int], z_dim: int) -> Tensor:
+def draw_z(seeds: Iterable[int], z_dim: int) -> Tensor:
     """z ~ N(0, 1) of each seed, (N, z_dim), on the CPU; a seed's z does not depend on its neighbours."""
     return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def labels_of(latents: Iterable[Latent]) -> list[str]:
+    """The titles of the latents' rows or columns in a table, each another one."""
+    return unique([latent.label for latent in latents])
 
 
 def parse_seeds(seeds: Seeds) -> list[Latent]:
@@ -134,10 +138,10 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
         ValueError: anything else, or none at all.
     """
     parts = [str(seed) for seed in seeds] if isinstance(seeds, list) else str(seeds).split(",")
-    points: list[Latent] = []
+    latents: list[Latent] = []
     for part in map(str.strip, parts):
         if part.endswith(".pt"):
-            points.append(SavedLatent(part))
+            latents.append(SavedLatent(part))
             continue
         found = SEEDS.fullmatch(part)
         if found is None:
@@ -149,12 +153,12 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
             raise ValueError(f"seeds={seeds!r} names no seed by {part}; write {last}-{first}")
         if last >= MAX_SEED or (class_number or 0) >= MAX_SEED:
             raise ValueError(f"seeds must be below 2^63, got {part}")
-        if len(points) + last - first >= MAX_SEEDS:
+        if len(latents) + last - first >= MAX_SEEDS:
             raise ValueError(f"seeds must be at most {MAX_SEEDS}, got {seeds!r}")
-        points += [Seed(number, class_number) for number in range(first, last + 1)]
-    if not points:
+        latents += [Seed(number, class_number) for number in range(first, last + 1)]
+    if not latents:
         raise ValueError(f"seeds={seeds!r} names no seed; give for example seeds=0-15")
-    return points
+    return latents
 
 
 def parse_numbers(seeds: Seeds) -> list[int]:
@@ -163,8 +167,8 @@ def parse_numbers(seeds: Seeds) -> list[int]:
     Raises:
         ValueError: not seeds, or a file or a class among them.
     """
-    points = parse_seeds(seeds)
-    numbers = [point.number for point in points if isinstance(point, Seed) and point.class_number is None]
-    if len(numbers) < len(points):
+    latents = parse_seeds(seeds)
+    numbers = [latent.number for latent in latents if isinstance(latent, Seed) and latent.class_number is None]
+    if len(numbers) < len(latents):
         raise ValueError(f"seeds must be numbers here, got {seeds!r}")
     return numbers

@@ -1,4 +1,4 @@
-"""From points to images, in batches. Letters: N images, L layers, R resolution."""
+"""From latents to images, in batches. Letters: N images, L layers, R resolution."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from dlcourse.errors import UserError
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
-from dlcourse.stylegan.sampling.seeds import Latent, latents, stored_noise
+from dlcourse.stylegan.sampling.seeds import Latent, Seed, draw_z, stored_noise
 
 CHUNK = 1000  # latents that pass the mapping together
 MOST_PSI = 10.0  # beyond it every generator's images are one colour
@@ -16,7 +16,7 @@ MOST_PIXELS = 2**27  # of images that are drawn together: 128 of 1024 x 1024, in
 
 
 class Synthesizer:
-    """How every sampler turns points into styles and styles into images.
+    """How every sampler turns latents into styles and styles into images.
 
     Args:
         classes: for generators with labels: one class for all images, or one for each; seeds such as 7@2 have their
@@ -45,45 +45,39 @@ class Synthesizer:
         self.classes, self.batch_size = classes, batch_size
         self.truncation_psi, self.truncation_cutoff = truncation_psi, truncation_cutoff
 
-    def styles(self, generator: Generator, points: Sequence[Latent]) -> Tensor:
-        """Truncated styles of points, (N, L, w_dim)."""
-        return self.truncated(generator, self.whole_styles(generator, points))
+    def styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
+        """Truncated styles of latents, (N, L, w_dim)."""
+        return self.truncated(generator, self.whole_styles(generator, latents))
 
-    def whole_styles(self, generator: Generator, points: Sequence[Latent]) -> Tensor:
-        """Styles of points before truncation, (N, L, w_dim); each is computed by itself.
+    def whole_styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
+        """Styles of latents before truncation, (N, L, w_dim); each is computed by itself.
 
         Raises:
-            UserError: more points than can be drawn together.
+            UserError: more latents than can be drawn together.
         """
         most = MOST_PIXELS // generator.resolution**2
-        if len(points) > most:
-            raise UserError(f"seeds: {len(points)} images, of this generator at most {most} are drawn together")
-        labels = self.labels(generator, points)
-        rows = [None] * len(points) if labels is None else labels.split(1)
-        return torch.stack([point.styles(generator, row) for point, row in zip(points, rows, strict=True)])
+        if len(latents) > most:
+            raise UserError(f"seeds: {len(latents)} images, of this generator at most {most} are drawn together")
+        labels = self.labels(generator, latents)
+        rows = [None] * len(latents) if labels is None else labels.split(1)
+        return torch.stack([latent.styles(generator, row) for latent, row in zip(latents, rows, strict=True)])
 
-    def labels(self, generator: Generator, points: Sequence[Latent]) -> Tensor | None:
-        """The classes of points, their own before those of the synthesizer, (N, num_classes) or None: see one_hot."""
-        pairs = zip(points, self.class_of_each(len(points)), strict=True)
-        return one_hot(
-            [given if point.class_number is None else point.class_number for point, given in pairs], generator
-        )
-
-    def class_of_each(self, count: int) -> list[int | None]:
-        """`classes` of so many images.
+    def labels(self, generator: Generator, latents: Sequence[Latent]) -> Tensor | None:
+        """The classes of latents, their own or else those of `classes`, (N, num_classes) or None: see one_hot.
 
         Raises:
-            UserError: a list of another length.
+            UserError: a list of classes of another length.
         """
-        if not isinstance(self.classes, list):
-            return [self.classes] * count
-        if len(self.classes) != count:
+        classes = self.classes if isinstance(self.classes, list) else [self.classes] * len(latents)
+        if len(classes) != len(latents):
             cure = "give as many, or one for all, or write them behind the seeds: seeds=[0@1,3@2]"
-            raise UserError(f"classes={self.classes}: {len(self.classes)} classes for {count} images; {cure}")
-        return list(self.classes)
+            raise UserError(f"classes={classes}: {len(classes)} classes for {len(latents)} images; {cure}")
+        pairs = zip(latents, classes, strict=True)
+        numbers = [given if latent.class_number is None else latent.class_number for latent, given in pairs]
+        return one_hot(numbers, generator)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
-        """w' = w_avg + psi (w - w_avg), with another psi than `truncation_psi` if one is given.
+        """w' = w_avg + psi (w - w_avg); psi is `truncation_psi` unless it is given.
 
         Raises:
             UserError: truncation_cutoff is more than all layers.
@@ -97,19 +91,19 @@ class Synthesizer:
     @torch.no_grad()
     def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
         """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
-        labels = one_hot(self.class_of_each(len(seeds)), generator)
+        labels = self.labels(generator, [Seed(number) for number in seeds])
         chunks = []
         for start in range(0, len(seeds), CHUNK):
-            z = latents(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
+            z = draw_z(seeds[start : start + CHUNK], generator.z_dim).to(generator.w_avg.device)
             chunks.append(generator.mapping(z, None if labels is None else labels[start : start + CHUNK]))
         return torch.cat(chunks)
 
-    def images(self, generator: Generator, points: Sequence[Latent]) -> Tensor:
-        """The truncated image of each point, with the noise that belongs to it, (N, 3, R, R) in [0, 1] on the CPU."""
-        styles = self.styles(generator, points)
-        batches = [slice(start, start + self.batch_size) for start in range(0, len(points), self.batch_size)]
+    def images(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
+        """The truncated image of each latent, with the noise that belongs to it, (N, 3, R, R) in [0, 1] on the CPU."""
+        styles = self.styles(generator, latents)
+        batches = [slice(start, start + self.batch_size) for start in range(0, len(latents), self.batch_size)]
         return torch.cat(
-            [self.synthesize(generator, styles[rows], noise_of(generator, points[rows])) for rows in batches]
+            [self.synthesize(generator, styles[rows], noise_of(generator, latents[rows])) for rows in batches]
         )
 
     @torch.no_grad()
@@ -136,7 +130,7 @@ def check_psi(psi: float) -> None:
 
 
 def check_finite(images: Tensor) -> None:
-    """Raise UserError for images of a generator that are no finite numbers, and would be shown as black."""
+    """Raise UserError for images with NaN or infinity, which would be shown as black."""
     if not images.isfinite().all():
         raise UserError(
             "the generator's images are no finite numbers: its weights are damaged or have diverged, or the styles "
@@ -165,9 +159,9 @@ def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | Non
     return torch.eye(size, device=generator.w_avg.device)[list(classes)] if size else None
 
 
-def noise_of(generator: Generator, points: Sequence[Latent]) -> list[Tensor]:
-    """The noise that belongs to each point, L tensors (N, 1, r, r)."""
-    return [torch.cat(layer) for layer in zip(*(point.noise(generator) for point in points), strict=True)]
+def noise_of(generator: Generator, latents: Sequence[Latent]) -> list[Tensor]:
+    """The noise that belongs to each latent, L tensors (N, 1, r, r)."""
+    return [torch.cat(layer) for layer in zip(*(latent.noise(generator) for latent in latents), strict=True)]
 
 
 def seeded_noise(generator: Generator, seed: int) -> list[Tensor]:

@@ -1,0 +1,113 @@
+"""Distances and overlap of two sets of features. Letters: N, M images, F features."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK = 1024  # rows of an (N, M) matrix that exist at a time
+
+
+class Moments(NamedTuple):
+    """Mean (F,) and unbiased covariance (F, F), in double precision."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def moments(features: Tensor) -> Moments:
+    """The moments of features (N, F), on the CPU.
+
+    Raises:
+        ValueError: fewer than two images.
+    """
+    if len(features) < 2:
+        raise ValueError(f"moments need the features of at least 2 images, got {len(features)}")
+    x = features.double().cpu()
+    centred = x - x.mean(0)
+    return Moments(x.mean(0), centred.mT @ centred / (len(x) - 1))
+
+
+def frechet_distance(first: Moments, second: Moments) -> float:
+    """d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))   (Heusel et al. 2017, eq. 6; Dowson and Landau 1982).
+
+    With R = S1^(1/2), tr (S1 S2)^(1/2) = tr (R S2 R)^(1/2), whose matrix is symmetric: two `eigh`, and no square root
+    of a nearly singular matrix. The estimate is biased upwards, the more the fewer images there are, so only values
+    from equal numbers of images compare. It is the FID only for Inception's features.
+    """
+    variances, axes = torch.linalg.eigh(symmetric(first.covariance))
+    root = axes * variances.clamp(min=0).sqrt() @ axes.mT  # rounding makes some eigenvalues negative
+    inner = torch.linalg.eigvalsh(symmetric(root @ second.covariance @ root)).clamp(min=0)
+    trace = first.covariance.trace() + second.covariance.trace() - 2 * inner.sqrt().sum()
+    return float((first.mean - second.mean).square().sum() + trace.clamp(min=0))
+
+
+def symmetric(matrix: Tensor) -> Tensor:
+    """(A + A^T) / 2."""
+    return (matrix + matrix.mT) / 2
+
+
+def kid(first: Tensor, second: Tensor) -> float:
+    """MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y), k(x, y) = (x . y / F + 1)^3   (Binkowski et al. 2018, section 3).
+
+    The unbiased estimate from all pairs: about zero, of either sign, for two sets of one kind, whatever their size.
+    (The usual KID averages the same estimate over random subsets of 1000; all pairs vary less and need no seed.)
+
+    Shape: (N, F), (M, F).
+
+    Raises:
+        ValueError: fewer than two images in a set.
+    """
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"the kernel distance needs at least 2 images each, got {len(first)} and {len(second)}")
+    x, y = first.double(), second.double()
+    within = [(kernel_sum(z, z) - kernel(z, z.mul(z).sum(1)).sum()) / (len(z) * (len(z) - 1)) for z in (x, y)]
+    return float(within[0] + within[1] - 2 * kernel_sum(x, y) / (len(x) * len(y)))
+
+
+def kernel_sum(x: Tensor, y: Tensor) -> Tensor:
+    """Sum of k over all pairs, (N, F), (M, F)."""
+    return torch.stack([kernel(x, chunk @ y.mT).sum() for chunk in x.split(CHUNK)]).sum()
+
+
+def kernel(x: Tensor, products: Tensor) -> Tensor:
+    """(x . y / F + 1)^3 of scalar products of features like those of `x` (N, F)."""
+    return (products / x.shape[1] + 1) ** 3
+
+
+class PrecisionRecall(NamedTuple):
+    """Share of the fakes within the manifold of the reals, and share of the reals within that of the fakes."""
+
+    precision: float
+    recall: float
+
+
+def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> PrecisionRecall:
+    """Whether features lie in the other set's manifold   (Kynkaanniemi et al. 2019, eq. 1-2).
+
+    The manifold is the union of balls around the set's members, each as large as the distance to its k-th
+    nearest neighbour in the set. Shape: (N, F), (M, F).
+
+    Raises:
+        ValueError: no more than k images in a set.
+    """
+    if min(len(reals), len(fakes)) <= k:
+        raise ValueError(f"precision and recall need more than k={k} images, got {len(reals)} and {len(fakes)}")
+    reals, fakes = reals.double(), fakes.double()
+    return PrecisionRecall(share_inside(fakes, reals, radii(reals, k)), share_inside(reals, fakes, radii(fakes, k)))
+
+
+def radii(members: Tensor, k: int) -> Tensor:
+    """Distance of each member to its k-th nearest neighbour, itself not counted, (N, F) -> (N)."""
+    return torch.cat([distances(chunk, members).kthvalue(k + 1, dim=1).values for chunk in members.split(CHUNK)])
+
+
+def share_inside(queries: Tensor, members: Tensor, radius: Tensor) -> float:
+    """Share of `queries` (M, F) within the radius (N) of some member (N, F)."""
+    inside = [(distances(chunk, members) <= radius).any(1) for chunk in queries.split(CHUNK)]
+    return float(torch.cat(inside).double().mean())
+
+
+def distances(x: Tensor, y: Tensor) -> Tensor:
+    """|x - y| without the rounding of a matrix product: 0 to oneself, (N, F), (M, F) -> (N, M)."""
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
