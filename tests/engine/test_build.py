@@ -157,7 +157,10 @@ def test_an_object_of_another_class_is_named():
         "seed": 0,
     }
     with pytest.raises(UserError, match=r"^dataset\.input_noise_std must be float, got"):
-        build(node | {"pattern": {"_target_": "dlcourse.classifier.data.patterns.Rings"}, "input_noise_std": MLP}, "dataset")
+        build(
+            node | {"pattern": {"_target_": "dlcourse.classifier.data.patterns.Rings"}, "input_noise_std": MLP},
+            "dataset",
+        )
     optimizer = {"_target_": "torch.optim.Adam", "_partial_": True}
     with pytest.raises(UserError, match=r"^task\.generator must be Generator, got"):
         build({"_target_": "dlcourse.stylegan.task.StyleGAN", "_partial_": True, "generator": optimizer}, "task")
