@@ -150,14 +150,10 @@ class Runner:
                 metrics = self.step(task, step)
                 step += 1
                 is_last = step >= total or task.is_finished()
-                record: Metrics = {}
-                if is_last or is_due(step, self.evaluate_every):
-                    record |= task.evaluate()
-                    is_last |= task.is_finished()  # what was measured may be a reason to stop
+                record: Metrics = task.evaluate() if is_last or is_due(step, self.evaluate_every) else {}
+                is_last |= task.is_finished()  # what was measured may be a reason to stop
                 if is_last:
-                    results = task.finalize()
-                    check_finite(step, results, state_of(task))
-                    record |= results
+                    record |= finalize(task, step)
                 value = float(record.get(self.keep_best or "", best))
                 if is_last or is_due(step, self.log_every):
                     record = metrics | record
@@ -210,6 +206,13 @@ def is_due(step: int, every: int | None) -> bool:
 def state_of(task: Task) -> dict[str, Any]:
     """The state that a checkpoint of a task holds: name -> state_dict."""
     return {name: part.state_dict() for name, part in task.state().items()}
+
+
+def finalize(task: Task, step: int) -> Metrics:
+    """The results of a task after `step` updates, its last one; UserError if they are no numbers."""
+    results = task.finalize()
+    check_finite(step, results, state_of(task))
+    return results
 
 
 def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
