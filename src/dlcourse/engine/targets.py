@@ -14,7 +14,7 @@ NETWORKS = frozenset(
         "dlcourse.stylegan.networks.generator.Generator",
         "dlcourse.classifier.mlp.MLP",
         "dlcourse.stylegan.networks.variants.huangzh13_discriminator",
-        "dlcourse.stylegan.networks.variants.loose_generator",
+        "dlcourse.stylegan.networks.variants.huangzh13_generator",
         "dlcourse.stylegan.networks.variants.mmgen_discriminator",
         "dlcourse.stylegan.networks.variants.mmgen_generator",
         "dlcourse.stylegan.networks.variants.rosinality_discriminator",
