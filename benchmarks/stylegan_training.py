@@ -38,7 +38,7 @@ FULL_SIZE = [
     "model.channel_base=8192",
     "model.channel_max=512",
     "loss.d_reg_interval=1",
-    "task.reuse_fakes=false",
+    "task.updates.reuse_fakes=false",
 ]
 
 
@@ -75,7 +75,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
         torch.optim.Adam(parameters, lr=2e-3, betas=(0.0, 0.99)) for parameters in (g_parameters, d_parameters)
     )
     images = task.dataset.levels[0].to(runner.device)
-    every, weight = task.loss.d_reg_interval, task.loss.penalty_weight
+    every, weight = task.loss.d_reg_interval, task.loss.r1_gamma
     steps = 0
 
     def descend(adam: torch.optim.Optimizer, parameters: list[nn.Parameter], loss: Tensor) -> None:

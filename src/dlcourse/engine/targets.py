@@ -83,10 +83,8 @@ TARGETS = (
         "dlcourse.stylegan.losses.AdversarialLoss",
         "dlcourse.stylegan.losses.hinge_discriminator_loss",
         "dlcourse.stylegan.losses.hinge_generator_loss",
-        "dlcourse.stylegan.losses.interpolation_penalty",
         "dlcourse.stylegan.losses.logistic_discriminator_loss",
         "dlcourse.stylegan.losses.logistic_generator_loss",
-        "dlcourse.stylegan.losses.r1_penalty",
         "dlcourse.stylegan.losses.wasserstein_discriminator_loss",
         "dlcourse.stylegan.losses.wasserstein_generator_loss",
         "dlcourse.style_transfer.losses.gram",
@@ -130,6 +128,7 @@ TARGETS = (
         "dlcourse.classifier.task.Classification",
         "dlcourse.search.task.Search",
         "dlcourse.stylegan.task.StyleGAN",
+        "dlcourse.stylegan.task.Updates",
         "dlcourse.style_transfer.objective.StyleObjective",
         "dlcourse.style_transfer.task.StyleTransfer",
     }
