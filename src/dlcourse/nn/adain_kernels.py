@@ -36,15 +36,13 @@ def fast_adain(
     if torch.is_grad_enabled():
         return InstanceNorm.apply(x, scale, bias, epsilon)
     mean, variance = mean_and_variance(x, pieces)
-    if not is_eager_on_cpu(x):
-        return normalized(x, scale, bias, mean, variance, epsilon)
-    if is_small(x):
-        return normalized(x, scale, bias, mean, variance, epsilon, out=x)
+    if is_small(x) or not is_eager_on_cpu(x):
+        return normalized(x, scale, bias, mean, variance, epsilon, out=x if is_eager_on_cpu(x) else None)
     return scale_and_shift_(x, *slope_and_intercept(scale, bias, mean, variance, epsilon))
 
 
 class InstanceNorm(torch.autograd.Function):
-    """The same with gradients; autograd's own would keep three more tensors of the size of x."""
+    """The same with a gradient, for which nothing but x is kept in memory."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> Tensor:
@@ -73,13 +71,7 @@ class InstanceNorm(torch.autograd.Function):
 
 
 def normalized(
-    x: Tensor,
-    scale: Tensor,
-    bias: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    epsilon: float,
-    out: Tensor | None = None,
+    x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float, out: Tensor | None = None
 ) -> Tensor:
     """The equation, given the statistics; half precision is rounded last."""
     if is_small(x):

@@ -12,7 +12,7 @@ MAX_RESOLUTION = 1024
 
 
 class Reading(NamedTuple):
-    """What the network says of N images.
+    """The attributes of N images, as predicted.
 
     Attributes:
         values: name -> (N,), of the continuous attributes, in their own units.
@@ -61,18 +61,18 @@ class AttributeNetwork(nn.Module):
         self.cnn = CNN((3, resolution, resolution), sum(self.sizes), channels)
 
     def forward(self, images: Tensor) -> Reading:
-        """Read the attributes."""
+        """The attributes of images (N, 3, H, W) in [0, 1]."""
         return self.read(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """What the heads see, (N, 3, H, W) in [0, 1] -> (N, channels[-1])."""
+        """The inputs of the heads, (N, 3, H, W) in [0, 1] -> (N, channels[-1])."""
         size = (self.resolution, self.resolution)
         if images.shape[2:] != size:
             images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
         return self.cnn.features(2 * images - 1)
 
     def read(self, features: Tensor) -> Reading:
-        """The heads alone: features (N, channels[-1]) -> attributes."""
+        """The attributes from features (N, channels[-1])."""
         parts = self.cnn.classifier(features).float().split(self.sizes, dim=1)
         heads = dict(zip([*self.continuous, *self.categorical], parts, strict=True))
         values = {

@@ -1,4 +1,4 @@
-"""What a person wants to see of a generator in training. Letters: N images, L layers."""
+"""Images that show the progress of a generator in training. Letters: N images, L layers."""
 
 import torch
 from torch import Tensor

@@ -75,7 +75,7 @@ class StyleGAN(Task):
         mirror_augment: whether reals are flipped left-right with probability 1/2.
         channels_last: the memory layout of images, the faster one on recent hardware.
         evaluation: metrics of the averaged generator, (generator, dataset, lod=...) -> numbers by tag; None: none.
-        total_images: reals shown to the discriminator, > 0; None: the runner's max_steps decides.
+        total_images: reals shown to the discriminator in the whole training, > 0; None: the runner has max_steps.
         seed: of the order of the images.
 
     Raises:
@@ -112,7 +112,7 @@ class StyleGAN(Task):
         self.evaluation, self.total_images, self.seed = evaluation, total_images, seed
 
     def total_steps(self) -> int | None:
-        """Steps in which the discriminator sees `total_images`; None: the runner's max_steps decides."""
+        """Steps in which the discriminator sees `total_images`; None if they are not given."""
         if self.total_images is None:
             return None
         return self.growth.steps_for(self.total_images, self.updates.minibatch_repeats)
