@@ -185,7 +185,7 @@ def flops_per_image(task: StyleGAN) -> int:
     """Of an update without penalty: G forward and backward (3 times its forward); D forward on a real image and twice
     on a fake, back to its weights for two of them (4) and to the image for one (1)."""
     with torch.no_grad(), FlopCounterMode(display=False) as of_generator:
-        images = task.generator(torch.randn(1, task.generator.z_dim, device=task.device))
+        images = task.generator(torch.randn(1, task.generator.z_dim, device=task.minibatches.device))
     with torch.no_grad(), FlopCounterMode(display=False) as of_discriminator:
         task.discriminator(images)
     return 3 * of_generator.get_total_flops() + 8 * of_discriminator.get_total_flops()

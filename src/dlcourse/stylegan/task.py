@@ -187,9 +187,10 @@ class StyleGAN(Task):
         decay = decay_for_half_life(phase.batch_size, self.updates.ema_half_life)
         update_ema(self.generator_ema, self.generator, decay)
 
-        if not self.updates.reuse_fakes:
-            latents, fakes = self.minibatches.latents(phase), [None] * len(fakes)
-        g_losses = [partial(self.generator_losses, phase, *part) for part in zip(latents, fakes, strict=True)]
+        if self.updates.reuse_fakes:
+            g_losses = [partial(self.generator_losses, phase, *part) for part in zip(latents, fakes, strict=True)]
+        else:
+            g_losses = [partial(self.generator_losses, phase, part, None) for part in self.minibatches.latents(phase)]
         g_terms = self.g_descent.step(*g_losses)
         return {
             "gan/d_loss": d_terms["adversarial"],
