@@ -38,7 +38,7 @@ FULL_SIZE = [
     "model.channel_base=8192",
     "model.channel_max=512",
     "loss.d_reg_interval=1",
-    "task.reuse_fakes=false",
+    "task.updates.reuse_fakes=false",
 ]
 
 
@@ -75,7 +75,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
         torch.optim.Adam(parameters, lr=2e-3, betas=(0.0, 0.99)) for parameters in (g_parameters, d_parameters)
     )
     images = task.dataset.levels[0].to(runner.device)
-    every, weight = task.loss.d_reg_interval, task.loss.penalty_weight
+    every, weight = task.loss.d_reg_interval, task.loss.r1_gamma
     steps = 0
 
     def descend(adam: torch.optim.Optimizer, parameters: list[nn.Parameter], loss: Tensor) -> None:
@@ -185,7 +185,7 @@ def flops_per_image(task: StyleGAN) -> int:
     """Of an update without penalty: G forward and backward (3 times its forward); D forward on a real image and twice
     on a fake, back to its weights for two of them (4) and to the image for one (1)."""
     with torch.no_grad(), FlopCounterMode(display=False) as of_generator:
-        images = task.generator(torch.randn(1, task.generator.z_dim, device=task.device))
+        images = task.generator(torch.randn(1, task.generator.z_dim, device=task.minibatches.device))
     with torch.no_grad(), FlopCounterMode(display=False) as of_discriminator:
         task.discriminator(images)
     return 3 * of_generator.get_total_flops() + 8 * of_discriminator.get_total_flops()

@@ -79,7 +79,7 @@ SMALL = {
         "dataset.min_size=1",
         "dataset.cache=null",
         "task.growth.batch_sizes=null",
-        "task.minibatch_repeats=2",
+        "task.updates.minibatch_repeats=2",
     ],
     "texture": COARSE_TO_FINE,
 }

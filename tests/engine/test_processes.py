@@ -159,7 +159,7 @@ def test_torchrun_needs_a_run_folder_that_all_share(tmp_path):
 
 
 def test_a_minibatch_that_the_processes_cannot_divide_is_told(tmp_path):
-    result = run_script("train.py", *STYLEGAN, "task.gradient_accumulation_steps=3", cwd=tmp_path)
+    result = run_script("train.py", *STYLEGAN, "task.updates.gradient_accumulation_steps=3", cwd=tmp_path)
     assert result.returncode == 1
     assert "a minibatch of 16 images cannot be divided into 3 equal parts" in result.stderr
 

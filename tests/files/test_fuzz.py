@@ -150,7 +150,7 @@ NAMES = st.sampled_from(
         "dlcourse.nn.attribute_network.AttributeNetwork",
         "dlcourse.stylegan.networks.discriminator.Discriminator",
         "dlcourse.nn.vgg.VGG19",
-        "dlcourse.stylegan.networks.variants.loose_generator",
+        "dlcourse.stylegan.networks.variants.huangzh13_generator",
         "dlcourse.classifier.task.Classification",
         "dlcourse.engine.schedules.Cosine",
         "torch.optim.Adam",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.stylegan.ema import decay_for_half_life, update_ema
+from dlcourse.stylegan.growth import decay_for_half_life, update_ema
 from dlcourse.stylegan.losses import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
 
 
@@ -25,7 +25,7 @@ def test_r1_of_a_linear_discriminator_is_half_its_squared_norm():
     weight = torch.randn(3, 4, 4)
     reals = torch.randn(5, 3, 4, 4, requires_grad=True)
     scores = (reals * weight).sum((1, 2, 3))[:, None]
-    assert torch.allclose(r1_penalty(None, reals, scores, None), 0.5 * weight.square().sum())
+    assert torch.allclose(r1_penalty(reals, scores), 0.5 * weight.square().sum())
 
 
 def test_r1_does_not_grow_with_the_batch_and_has_a_gradient():
@@ -34,7 +34,7 @@ def test_r1_does_not_grow_with_the_batch_and_has_a_gradient():
 
     def penalty(reals):
         reals = reals.clone().requires_grad_(True)
-        return r1_penalty(None, reals, net(reals), None)
+        return r1_penalty(reals, net(reals))
 
     assert torch.allclose(penalty(x), penalty(x.repeat(6, 1, 1, 1)))
     weight = net[0].weight

@@ -68,6 +68,22 @@ def test_the_stage_changes_where_a_resolution_comes_in_and_where_it_has_faded_in
     assert changes == [101, 160, 261, 320, 421, 480]
 
 
+@given(
+    total=st.integers(1, 1000),
+    repeats=st.integers(1, 4),
+    stable=st.integers(1, 120),
+    transition=st.integers(0, 90),
+    initial=st.sampled_from([4, 16, 64]),
+)
+def test_steps_for_a_number_of_images_are_those_of_a_loop(total, repeats, stable, transition, initial):
+    schedule = growth(64, initial, stable, transition, batch_sizes={4: 16, 16: 7, 32: 32})
+    steps = images = 0
+    while images < total:
+        images += schedule.phase(images).batch_size * repeats
+        steps += 1
+    assert schedule.steps_for(total, repeats) == steps
+
+
 def test_without_fading_resolutions_follow_each_other_at_once():
     phases = [growth(fading=0).phase(images) for images in (0, 99, 100, 200, 299, 300)]
     assert [phase.lod for phase in phases] == [3, 3, 2, 1, 1, 0]

@@ -13,7 +13,8 @@ from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.interop.mmgen import completed, lod_of
 from dlcourse.stylegan.networks.generator import mix_styles, truncate
-from dlcourse.stylegan.networks.variants import LooseUpConvLayer, rosinality_generator
+from dlcourse.stylegan.networks.synthesis import UpConvLayer
+from dlcourse.stylegan.networks.variants import rosinality_generator
 from stylegan_files import DATA, arrays, assert_close, genforce_networks, lernapparat_generator, official_weights
 
 W_AVG_NOTE = "no average of w; estimated from 10000 latents of seed 0"
@@ -63,7 +64,7 @@ def test_mmgen_average_is_estimated_and_said(mmgen):
 
 def test_plain_kernels_mean_the_same_from_128_on():
     weight, x = torch.randn(3, 4, 3, 3), torch.randn(2, 4, 64, 64)
-    layer = LooseUpConvLayer(4, 3, 5, is_turned=True)
+    layer = UpConvLayer(4, 3, 5, is_flipped=True)
     layer.weight.copy_(completed({"synthesis.128x128.conv0_up.weight": weight})["synthesis.128x128.conv0_up.weight"])
     expected = F.conv2d(F.interpolate(x, scale_factor=2), weight * (2 / 36) ** 0.5, padding=1)
     assert_close(layer.upscaled(x), expected, 1e-5)

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.stylegan.latents import draw_latents, mixed_styles, split
+from dlcourse.stylegan.latents import draw_latents, mixed_styles
+from dlcourse.stylegan.minibatches import split
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.layers import minibatch_stddev
 

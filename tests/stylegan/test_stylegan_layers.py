@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.nn import adain_kernels
+from dlcourse.nn.adain import adain
+from dlcourse.nn.adain_kernels import fast_adain
 from dlcourse.stylegan.interop.files import load_pretrained
-from dlcourse.stylegan.networks import adain as adain_module
-from dlcourse.stylegan.networks import layers, synthesis
-from dlcourse.stylegan.networks.adain import adain
+from dlcourse.stylegan.networks import kernels, layers, synthesis
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.synthesis import constant_weights
 from dlcourse.stylegan.sampling.seeds import draw_z
@@ -28,26 +29,51 @@ def assert_close(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> N
     assert (actual - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-def test_adain_sets_mean_and_standard_deviation():
-    x, style = 3 + 5 * torch.randn(4, 3, 8, 8), torch.randn(4, 6)
-    y = adain(x, style)
-    assert torch.allclose(y.mean((2, 3)), style[:, 3:], atol=1e-5)
-    assert torch.allclose(y.std((2, 3), correction=0), (style[:, :3] + 1).abs(), atol=1e-5)
+def random_style(batch: int, channels: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    """Scale and bias."""
+    scale, bias = torch.randn(2, batch, channels, 1, 1, dtype=dtype)
+    return scale, bias
+
+
+@pytest.mark.parametrize("function", [adain, fast_adain])
+def test_adain_sets_mean_and_standard_deviation(function):
+    x, (scale, bias) = 3 + 5 * torch.randn(4, 3, 8, 8), random_style(4, 3)
+    y = function(x, scale, bias)
+    assert torch.allclose(y.mean((2, 3), keepdim=True), bias, atol=1e-5)
+    assert torch.allclose(y.std((2, 3), correction=0, keepdim=True), scale.abs(), atol=1e-5)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [(4, 4), (256, 256)])  # a small image, and one that batch norm's kernel sums up
+@pytest.mark.parametrize("with_gradients", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_fast_adain_equals_the_equation_also_where_a_channel_is_constant(dtype, with_gradients, size, memory_format):
+    x, style = torch.randn(2, 3, *size, dtype=torch.float64), random_style(2, 3, torch.float64)
+    is_constant = torch.tensor([[False, True, True], [False, True, False]])[:, :, None, None]
+    x = torch.where(is_constant, 1.37, x)
+    x, style = x.to(dtype).to(memory_format=memory_format), [part.to(dtype) for part in style]
+    exact = torch.where(is_constant, style[1].double(), adain(x.double(), *(part.double() for part in style)))
+    tolerance = 2e-6 if dtype == torch.float32 else 1e-12 if size == (4, 4) else 1e-9  # of a mean in float64, times 1e4
+    if size == (4, 4):
+        assert_close(adain(x, *style).double(), exact, tolerance)
+    with torch.set_grad_enabled(with_gradients):
+        assert_close(fast_adain(x, *style).double(), exact, tolerance)
 
 
 def test_adain_equals_its_equation_in_float64():
-    x, style = torch.randn(2, 3, 4, 4).double() * 1e-4, torch.randn(2, 6).double()
-    scale, bias = (style.view(2, 2, 3, 1, 1)[:, i] for i in (0, 1))
+    x, (scale, bias) = torch.randn(2, 3, 4, 4).double() * 1e-4, random_style(2, 3, torch.float64)
     centred = x - x.mean((2, 3), keepdim=True)
-    expected = centred * (centred.square().mean((2, 3), keepdim=True) + 1e-8).rsqrt() * (scale + 1) + bias
-    assert_close(adain(x, style), expected, 1e-12)
+    expected = centred * (centred.square().mean((2, 3), keepdim=True) + 1e-8).rsqrt() * scale + bias
+    assert_close(adain(x, scale, bias), expected, 1e-12)
+    assert_close(fast_adain(x, scale, bias), expected, 1e-12)
 
 
 def test_statistics_of_half_precision_are_taken_in_float32():
-    x, style = torch.randn(4, 3, 8, 8) + 30, torch.randn(4, 6)
-    half = adain(x.bfloat16(), style)
-    assert half.dtype == torch.bfloat16
-    assert_close(half.float(), adain(x.bfloat16().float(), style), 0.01)
+    x, style = torch.randn(4, 3, 8, 8) + 30, random_style(4, 3)
+    for function in (adain, fast_adain):
+        half = function(x.bfloat16(), *style)
+        assert half.dtype == torch.bfloat16
+        assert_close(half.float(), adain(x.bfloat16().float(), *style), 0.01)
     x = torch.full((4, 1, 4, 4), 1000.0).half() + torch.tensor([0, 1, 2, 3]).view(4, 1, 1, 1).half() * 100
     assert layers.minibatch_stddev(x, 4)[0, 1, 0, 0] == pytest.approx(12500**0.5, rel=1e-3)  # overflows in half
 
@@ -125,24 +151,24 @@ def tf_transposed_convolution(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def conv_up(x: Tensor, kernel: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
-    return F.conv_transpose2d(x, layers.up_kernel(kernel, memory_format), stride=2, padding=1)
+    return F.conv_transpose2d(x, kernels.up_kernel(kernel, memory_format), stride=2, padding=1)
 
 
-def test_conv_up_is_nearest_and_turned_convolution():
+def test_conv_up_is_nearest_and_flipped_convolution():
     x, kernel = torch.randn(2, 3, 4, 5).double(), torch.randn(4, 3, 3, 3).double()
     unfused = F.conv2d(F.interpolate(x, scale_factor=2), kernel.flip(2, 3), padding=1)
     assert_close(conv_up(x, kernel), unfused, 1e-12)
     assert_close(conv_up(x, kernel), tf_transposed_convolution(x, kernel), 1e-12)
 
 
-@pytest.mark.parametrize("is_turned", [True, False])
-def test_up_layer_means_the_official_graph(is_turned):
-    layer = synthesis.UpConvLayer(3, 4, 6, is_turned).double()
+@pytest.mark.parametrize("is_flipped", [True, False])
+def test_up_layer_means_the_official_graph(is_flipped):
+    layer = synthesis.UpConvLayer(3, 4, 6, is_flipped).double()
     for parameter in layer.parameters():
         parameter.data += torch.randn_like(parameter)  # biases and noise weights start at zero
     x, w, noise = torch.randn(2, 3, 4, 4).double(), torch.randn(2, 6).double(), torch.randn(2, 1, 8, 8).double()
     kernel = layer.weight * (2 / 27) ** 0.5
-    if is_turned:
+    if is_flipped:
         y = tf_transposed_convolution(x, kernel)
     else:
         y = F.conv2d(x.repeat_interleave(2, 2).repeat_interleave(2, 3), kernel, padding=1)
@@ -153,14 +179,14 @@ def test_up_layer_means_the_official_graph(is_turned):
 def test_conv_down_is_convolution_and_mean():
     x, kernel, bias = torch.randn(2, 3, 8, 6).double(), torch.randn(4, 3, 3, 3).double(), torch.randn(4).double()
     expected = F.avg_pool2d(F.conv2d(x, kernel, bias, padding=1), 2)
-    assert_close(layers.conv_down(x, kernel, bias), expected, 1e-12)
+    assert_close(kernels.conv_down(x, kernel, bias), expected, 1e-12)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_adain_is_the_same_with_channels_last(batch):
-    x, style = torch.randn(batch, 4, 6, 8, dtype=torch.float64), torch.randn(batch, 8, dtype=torch.float64)
-    found = adain(x.to(memory_format=torch.channels_last), style)
-    assert_close(found, adain(x, style), 1e-12)
+    x, style = torch.randn(batch, 4, 6, 8, dtype=torch.float64), random_style(batch, 4, torch.float64)
+    found = fast_adain(x.to(memory_format=torch.channels_last), *style)
+    assert_close(found, fast_adain(x, *style), 1e-12)
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -175,7 +201,7 @@ def test_a_bias_behind_the_blur_has_its_gradients():
 def test_convolutions_that_change_the_resolution_have_right_derivatives(memory_format):
     x, kernel = (torch.randn(2, 3, *size).double().to(memory_format=memory_format) for size in ((4, 2), (3, 3)))
     x, kernel, bias = x.requires_grad_(), kernel.requires_grad_(), torch.randn(2).double().requires_grad_()
-    for convolution, inputs in ((conv_up, (x, kernel)), (layers.conv_down, (x, kernel, bias))):
+    for convolution, inputs in ((conv_up, (x, kernel)), (kernels.conv_down, (x, kernel, bias))):
         assert torch.autograd.gradcheck(convolution, inputs) and torch.autograd.gradgradcheck(convolution, inputs)
 
 
@@ -192,17 +218,17 @@ def test_conv_up_keeps_the_layout_of_its_input(memory_format, kernel_format):
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_adain_without_gradients_is_the_same_and_overwrites_its_input(batch, memory_format):
-    x, style = torch.randn(batch, 4, 6, 8).to(memory_format=memory_format), torch.randn(batch, 8)
-    expected = adain(x, style)
+    x, style = torch.randn(batch, 4, 6, 8).to(memory_format=memory_format), random_style(batch, 4)
+    expected = fast_adain(x, *style)
     with torch.no_grad():
-        found = adain(x, style)
+        found = fast_adain(x, *style)
     assert torch.equal(found, expected)
     assert found.data_ptr() == x.data_ptr()
 
 
 def test_adain_has_right_first_and_second_derivatives():
-    x, style = torch.randn(2, 3, 4, 3).double().requires_grad_(), torch.randn(2, 6).double().requires_grad_()
-    assert torch.autograd.gradcheck(adain, (x, style)) and torch.autograd.gradgradcheck(adain, (x, style))
+    inputs = [part.requires_grad_() for part in (torch.randn(2, 3, 4, 3).double(), *random_style(2, 3, torch.float64))]
+    assert torch.autograd.gradcheck(fast_adain, inputs) and torch.autograd.gradgradcheck(fast_adain, inputs)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -210,9 +236,9 @@ def test_adain_has_right_first_and_second_derivatives():
 def test_adain_of_a_large_image_is_exact(channels, batch):
     """A million pixels with a mean of many standard deviations; torch's kernels are off by 1e-4."""
     x = (5 + F.leaky_relu(torch.randn(batch, channels, 1024, 1024), 0.2)).to(memory_format=torch.channels_last)
-    assert (x[0].numel() > adain_module.NUMBERS_IN_CACHE) == (channels > 2)  # in several pieces, and in one
-    style = torch.randn(batch, 2 * channels)
-    assert_close(adain(x, style).double(), adain(x.double(), style.double()), 5e-6)
+    assert (x[0].numel() > adain_kernels.NUMBERS_IN_CACHE) == (channels > 2)  # in several pieces, and in one
+    scale, bias = random_style(batch, channels)
+    assert_close(fast_adain(x, scale, bias).double(), adain(x.double(), scale.double(), bias.double()), 5e-6)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
@@ -225,8 +251,8 @@ def test_layers_finished_piece_by_piece_are_the_same(source, memory_format, monk
         source
     ]
     expected = layer.finish(x.clone(), w, noise)
-    monkeypatch.setattr(adain_module, "NUMBERS_WORTH_A_CALL", 0)
-    monkeypatch.setattr(adain_module, "NUMBERS_IN_CACHE", 3 * 4 * 6)  # pieces of 3, 3, 3 and 1 rows of each image
+    monkeypatch.setattr(adain_kernels, "SMALL_IMAGE", 0)
+    monkeypatch.setattr(adain_kernels, "NUMBERS_IN_CACHE", 3 * 4 * 6)  # pieces of 3, 3, 3 and 1 rows of each image
     with torch.no_grad():
         found = layer.finish(x, w, noise)
     assert found.data_ptr() == x.data_ptr()
@@ -238,8 +264,8 @@ def test_layers_finished_piece_by_piece_are_the_same(source, memory_format, monk
 def test_statistics_are_those_of_each_image_alone(size, dtype):
     x = (torch.randn(3, 16, *size) + torch.arange(3).view(3, 1, 1, 1)).to(memory_format=torch.channels_last)
     with torch.no_grad():
-        together = adain_module.mean_and_variance(x.to(dtype))
-        alone = [adain_module.mean_and_variance(image) for image in x.to(dtype).split(1)]
+        together = adain_kernels.mean_and_variance(x.to(dtype))
+        alone = [adain_kernels.mean_and_variance(image) for image in x.to(dtype).split(1)]
     exact = x.to(dtype).double()
     for found, each, right in zip(
         together, zip(*alone, strict=True), (exact.mean((2, 3)), exact.var((2, 3), correction=0)), strict=True
@@ -286,3 +312,23 @@ def test_images_of_a_trained_network_agree_with_float64(memory_format):
     with torch.no_grad():
         found = generator.to(memory_format=memory_format)(z)
         assert_close(found.double(), exact(z.double()), 1e-4)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_images_of_a_fresh_network_agree_with_float64(memory_format):
+    """Its learned constant has no variance, which AdaIN divides by."""
+    generator = Generator(64, 128, 128, 512, 128, 0)
+    exact = copy.deepcopy(generator).double()
+    z = torch.randn(4, 128)
+    with torch.no_grad():
+        found = generator.to(memory_format=memory_format)(z)
+        assert_close(found.double(), exact(z.double()), 1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_noise_in_half_precision_is_the_same(batch):
+    x, noise, strength = torch.randn(3, 4, 6, 8).bfloat16(), torch.randn(batch, 1, 6, 8).bfloat16(), torch.randn(4)
+    expected = layers.add_noise(x.float(), noise.float(), strength.bfloat16().float())
+    assert_close(kernels.add_noise_in_half_precision(x, noise, strength.bfloat16()).float(), expected, 0.01)
+    assert_close(layers.add_noise(torch.zeros(3, 4, 6, 8), noise.float(), strength),
+                 strength[:, None, None] * noise.float().expand(3, -1, -1, -1), 1e-7)  # fmt: skip

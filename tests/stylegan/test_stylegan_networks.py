@@ -83,11 +83,11 @@ def test_initial_state():
     assert zero == {name for name in state if name.endswith((".bias", "noise.weight"))}
 
 
-def test_kernels_are_turned_from_128_on():
+def test_kernels_are_flipped_from_128_on():
     with torch.device("meta"):
         network = Generator(256, Z_DIM, W_DIM, 256, 8, 0).synthesis
-    turned = {r: network.get_submodule(f"{r}x{r}").conv0_up.is_turned for r in (8, 16, 32, 64, 128, 256)}
-    assert turned == {8: False, 16: False, 32: False, 64: False, 128: True, 256: True}
+    flipped = {r: network.get_submodule(f"{r}x{r}").conv0_up.is_flipped for r in (8, 16, 32, 64, 128, 256)}
+    assert flipped == {8: False, 16: False, 32: False, 64: False, 128: True, 256: True}
 
 
 # --- generator --------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ TINY = [
     "task.growth.batch_size=8",
     "task.growth.batch_sizes=null",
     "optimizer.lr=2e-3",
-    "loss.penalty_weight=1",
+    "loss.r1_gamma=1",
     "loss.d_reg_interval=4",
     "task.growth.stable_images=24",
     "task.growth.transition_images=24",
@@ -94,8 +94,8 @@ def test_blocks_that_are_not_computed_keep_their_weights():
 
 @pytest.mark.parametrize("reuse", [True, False])
 def test_parts_of_a_minibatch_give_the_update_of_the_whole(reuse):
-    options = ["task.growth.initial_resolution=16", "loss.d_reg_interval=1", f"task.reuse_fakes={reuse}"]
-    whole, parts = (make(*options, f"task.gradient_accumulation_steps={count}") for count in (1, 2))
+    options = ["task.growth.initial_resolution=16", "loss.d_reg_interval=1", f"task.updates.reuse_fakes={reuse}"]
+    whole, parts = (make(*options, f"task.updates.gradient_accumulation_steps={count}") for count in (1, 2))
     first, second = steps(whole, 0, 1), steps(parts, 0, 1)
     for tag in ("gan/d_loss", "gan/g_loss", "gan/penalty", "gan/real_score"):
         assert float(first[tag]) == pytest.approx(float(second[tag]), rel=1e-5)
@@ -125,7 +125,7 @@ def test_the_penalty_is_taken_when_it_is_due_and_scaled_up():
     rare, every = make("loss.d_reg_interval=3"), make("loss.d_reg_interval=1")
     phase = rare.growth.phase(0)
     torch.manual_seed(0)
-    (reals,), (latents,) = rare.next_reals(phase), rare.next_latents(phase)
+    (reals,), (latents,) = rare.minibatches.reals(phase), rare.minibatches.latents(phase)
     fakes = torch.randn(8, 3, 8, 8)
     terms = [task.discriminator_losses(phase, reals, latents, fakes) for task in (rare, every)]
     extra = [(part["loss"] - part["adversarial"]).item() for part in terms]
@@ -135,20 +135,32 @@ def test_the_penalty_is_taken_when_it_is_due_and_scaled_up():
 
 
 def test_repeats_are_that_many_minibatches():
-    twice, once = make("task.minibatch_repeats=2"), make()
+    twice, once = make("task.updates.minibatch_repeats=2"), make()
     steps(twice, 0, 1)
     steps(once, 0, 2)
-    assert twice.reals.samples_seen == once.reals.samples_seen == 16
+    assert twice.minibatches.images_seen == once.minibatches.images_seen == 16
     assert twice.d_descent.updates == 2
 
 
+def test_the_number_of_images_gives_the_number_of_steps():
+    task = make("task.total_images=100", "task.updates.minibatch_repeats=2", "task.growth.batch_sizes={8: 4}")
+    count = task.total_steps()
+    steps(task, 0, count - 1)
+    assert task.minibatches.images_seen < 100
+    steps(task, count - 1, count)
+    assert task.minibatches.images_seen >= 100
+    assert make().total_steps() is None
+    with pytest.raises(UserError, match="task.total_images must be at least 1, or null, got 0"):
+        make("task.total_images=0")
+
+
 def test_something_of_the_discriminator_is_left_to_learn():
-    with pytest.raises(UserError, match=r"task.freeze_d must be in \[0, 2\] at 16 pixels, got 3"):
-        make("task.freeze_d=3")
+    with pytest.raises(UserError, match=r"task.updates.freeze_d must be in \[0, 2\] at 16 pixels, got 3"):
+        make("task.updates.freeze_d=3")
 
 
 def test_frozen_resolutions_of_the_discriminator():
-    task = make("task.freeze_d=1", "task.growth.initial_resolution=16")
+    task = make("task.updates.freeze_d=1", "task.growth.initial_resolution=16")
     before = copy.deepcopy(task.discriminator.state_dict())
     steps(task, 0, 2)
     changed = {name for name, value in task.discriminator.state_dict().items() if not torch.equal(value, before[name])}
@@ -156,7 +168,7 @@ def test_frozen_resolutions_of_the_discriminator():
 
 
 def test_two_time_scales():
-    task = make("task.discriminator_lr_factor=4")
+    task = make("task.updates.discriminator_lr_factor=4")
     steps(task, 0, 1)
     assert task.d_descent.lr() == 4 * task.g_descent.lr()
 
@@ -172,14 +184,14 @@ def test_every_loss_and_augmentation_trains(loss, augment):
 def test_classes_are_learned_and_shown_one_after_the_other():
     task = make("dataset.label=glasses", "dataset.num_classes=2")
     steps(task, 0, 5)
-    (reals,) = task.next_reals(task.growth.phase(0))
+    (reals,) = task.minibatches.reals(task.growth.phase(0))
     assert reals[1].shape == (8, 2) and torch.equal(reals[1].sum(1), torch.ones(8))
     assert task.visualize()["fakes"].shape == (16, 3, 16, 16)
 
 
 def test_a_data_set_with_classes_can_be_learned_without_them():
     task = make("dataset.label=glasses")
-    assert task.next_reals(task.growth.phase(0))[0][1] is None
+    assert task.minibatches.reals(task.growth.phase(0))[0][1] is None
 
 
 def test_labels_that_do_not_fit_are_told():
@@ -189,14 +201,15 @@ def test_labels_that_do_not_fit_are_told():
 
 def test_a_minibatch_that_cannot_be_divided_is_told_before_training():
     with pytest.raises(ValueError, match="a minibatch of 8 images cannot be divided into 3 equal parts"):
-        make("task.gradient_accumulation_steps=3")
+        make("task.updates.gradient_accumulation_steps=3")
 
 
 def test_reals_are_mirrored_half_the_time():
     task = make("task.growth.initial_resolution=16", "task.growth.batch_size=24", "task.mirror_augment=true")
     phase = task.growth.phase(0)
-    task.reals = SimpleNamespace(take=lambda count: (torch.zeros(count, dtype=torch.int64),), samples_seen=0)
-    images = torch.cat([task.next_reals(phase)[0][0] for _ in range(10)])
+    first_only = SimpleNamespace(take=lambda count: (torch.zeros(count, dtype=torch.int64),), samples_seen=0)
+    task.minibatches.stream = first_only
+    images = torch.cat([task.minibatches.reals(phase)[0][0] for _ in range(10)])
     whole = images[0]
     straight = (images == whole).all(3).all(2).all(1)
     flipped = (images == whole.flip(2)).all(3).all(2).all(1)

@@ -181,7 +181,7 @@ def quick_training(chosen: dict[str, str]) -> list[str]:
     if "/stylegan_faces.pt" in chosen.get("init_from", ""):  # of 64 pixels, with networks of its own
         more = [word for word in more if not word.startswith(("model.", "dataset.resolution"))]
     elif "task.growth.initial_resolution" in chosen:
-        more += ["task.growth.initial_resolution=16", "task.freeze_d=1"]
+        more += ["task.growth.initial_resolution=16", "task.updates.freeze_d=1"]
     return more
 
 

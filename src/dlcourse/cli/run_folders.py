@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
     "task.batch_size": "a smaller task.batch_size",
     "task.growth.batch_size": "a smaller task.growth.batch_size",
-    "task.gradient_accumulation_steps": "task.gradient_accumulation_steps=2",
+    "task.updates.gradient_accumulation_steps": "task.updates.gradient_accumulation_steps=2",
     "dataset.content_size": "a smaller dataset.content_size",
 }
 

@@ -41,5 +41,5 @@ class CNN(nn.Module):
         return self.classifier(self.features(inputs))
 
     def features(self, inputs: Tensor) -> Tensor:
-        """What the linear layer sees, (N, C, H, W) -> (N, channels[-1])."""
+        """The inputs of the linear layer, (N, C, H, W) -> (N, channels[-1])."""
         return self.blocks(inputs).mean((2, 3))

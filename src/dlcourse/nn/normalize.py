@@ -9,12 +9,12 @@ CHUNK = 512  # samples whose statistics are taken at a time: images lie in memor
 
 
 def as_float(inputs: Tensor) -> Tensor:
-    """Images of bytes as [0, 1]; anything else as it is."""
+    """uint8 images as floats in [0, 1]; anything else unchanged."""
     return inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
 
 
 def over_samples(values: Tensor) -> list[int]:
-    """All dimensions but the one of features or channels."""
+    """All dimensions except dimension 1, which holds features or channels."""
     return [dim for dim in range(values.ndim) if dim != 1]
 
 
@@ -37,7 +37,7 @@ def minmax(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def none(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Zero and one."""
+    """Shift 0 and scale 1, which change nothing."""
     return torch.zeros(1, inputs.shape[1]), torch.ones(1, inputs.shape[1])
 
 

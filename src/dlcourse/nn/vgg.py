@@ -111,12 +111,12 @@ class VGG19(nn.Module):
         return features
 
     def forward_layer(self, name: str, x: Tensor) -> Tensor:
-        """What the layer called `name` makes of its input."""
+        """The output of the layer called `name`."""
         x = self.layers.get_submodule(name)(x)
         return self.pooling_gain * x if name.startswith("pool") and self.pooling_gain != 1 else x
 
     def truncate(self, wanted: Collection[str]) -> None:
-        """Let go of everything deeper than the deepest of the `wanted` layers."""
+        """Drop all layers deeper than the deepest of the `wanted` ones."""
         self.layers = self.layers[: len(down_to_deepest(wanted))]
 
     @torch.no_grad()

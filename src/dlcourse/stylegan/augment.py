@@ -20,10 +20,10 @@ class Augment(nn.Module):
         return images
 
     def observe(self, real_sign: Tensor, batch_size: int) -> None:
-        """Take note of the mean sign of the discriminator's scores of reals."""
+        """Adapt to the mean sign of the discriminator's scores of reals; does nothing here."""
 
     def metrics(self) -> Metrics:
-        """What is worth logging."""
+        """Numbers to log; none here."""
         return {}
 
 
@@ -60,14 +60,14 @@ def uniform(images: Tensor, low: float, high: float) -> Tensor:
 
 
 def change_color(images: Tensor) -> Tensor:
-    """Brightness, saturation and contrast, in this order."""
+    """Change brightness, then saturation, then contrast of each image at random."""
     images = images + uniform(images, -0.5, 0.5)
     images = torch.lerp(images.mean(1, keepdim=True), images, uniform(images, 0, 2))
     return torch.lerp(images.mean((1, 2, 3), keepdim=True), images, uniform(images, 0.5, 1.5))
 
 
 def translate(images: Tensor) -> Tensor:
-    """Whole pixels, zeros outside."""
+    """Shift each image by a random number of whole pixels, zeros outside."""
     count, _, height, width = images.shape
     reach_y, reach_x = height // 8, width // 8
     padded = F.pad(images, (reach_x, reach_x, reach_y, reach_y))
@@ -81,7 +81,7 @@ def translate(images: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor) -> Tensor:
-    """A square of half the height, its centre anywhere, becomes zero."""
+    """Set a square of half the height to zero, its centre anywhere in the image."""
     count, _, height, width = images.shape
     centre_y = torch.randint(height, (count, 1, 1, 1), device=images.device)
     centre_x = torch.randint(width, (count, 1, 1, 1), device=images.device)
@@ -120,12 +120,12 @@ class AdaptiveAugment(Augment):
         self.register_buffer("probability", torch.tensor(float(initial_probability)))
 
     def observe(self, real_sign: Tensor, batch_size: int) -> None:
-        """Move p by one minibatch's part of its way."""
+        """Move p towards more augmentation if r_t is above the target, else towards less."""
         step = (real_sign - self.target).sign() * batch_size / self.images_to_full
         self.probability.add_(step).clamp_(0, 1)
 
     def metrics(self) -> Metrics:
-        """p."""
+        """The probability p."""
         return {"gan/augment_probability": self.probability}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -158,7 +158,7 @@ class AdaptiveAugment(Augment):
         return torch.cat([rows * factors[:, None], (shift + drift)[:, :, None]], 2)
 
     def color(self, count: int) -> tuple[Tensor, Tensor]:
-        """Maps of colours, x -> A x + b: (N, 3, 3), (N, 3)."""
+        """A and b of the colour maps x -> A x + b: (N, 3, 3), (N, 3)."""
         device = self.probability.device
         grey = torch.full((3,), 3**-0.5, device=device)
         to_grey = grey.outer(grey)  # (3, 3), projection on the axis of greys

@@ -1,4 +1,4 @@
-"""Progressive growing as a function of the images seen (Karras et al. 2018, arXiv:1710.10196, section 2)."""
+"""What depends on the images seen: progressive growing (Karras et al. 2018, arXiv:1710.10196, section 2), the EMA."""
 
 import math
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
+
+from dlcourse.stylegan.networks.layers import downscale, fade_in, upscale
 
 
 class Phase(NamedTuple):
@@ -53,7 +54,7 @@ class Growth:
     lr_factors: dict[int, float] | None
 
     def __post_init__(self) -> None:
-        resolutions = [2**power for power in range(2, self.resolution.bit_length())]
+        resolutions = resolutions_between(4, self.resolution)
         if self.initial_resolution not in resolutions:
             allowed = ", ".join(map(str, resolutions))
             raise ValueError(f"initial_resolution must be one of {allowed}, got {self.initial_resolution}")
@@ -68,7 +69,7 @@ class Growth:
         }
         for name, table in tables.items():
             for resolution, value in table.items():
-                if resolution not in [2**power for power in range(2, 11)] or not value > 0:
+                if resolution not in resolutions_between(4, 1024) or not value > 0:
                     raise ValueError(f"{name} must hold positive values by resolution 4 to 1024, got {table}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
@@ -80,20 +81,51 @@ class Growth:
         faded = max(images - self.stable_images, 0) / self.transition_images if self.transition_images else 0.0
         lod = max(levels - index - faded, 0.0)
         resolution = self.resolution >> math.floor(lod)
-        return Phase(
-            lod,
-            resolution,
-            (self.batch_sizes or {}).get(resolution, self.batch_size),
-            (self.lr_factors or {}).get(resolution, 1.0),
-        )
+        return Phase(lod, resolution, self.batch_size_at(resolution), (self.lr_factors or {}).get(resolution, 1.0))
+
+    def batch_size_at(self, resolution: int) -> int:
+        """Images per minibatch."""
+        return (self.batch_sizes or {}).get(resolution, self.batch_size)
+
+    def steps_for(self, total_images: int, minibatch_repeats: int) -> int:
+        """The least number of steps in which `total_images` are seen, with so many minibatches per step."""
+        steps, images, level = 0, 0, 0
+        for resolution in resolutions_between(self.initial_resolution, self.resolution):
+            # the next resolution comes in with the first step that begins at `end` images or later
+            end = level * (self.stable_images + self.transition_images) + self.stable_images
+            end += 1 if self.transition_images else 0
+            last = total_images if resolution == self.resolution else min(end, total_images)
+            images_per_step = self.batch_size_at(resolution) * minibatch_repeats
+            more = max(0, math.ceil((last - images) / images_per_step))
+            steps, images, level = steps + more, images + more * images_per_step, level + 1
+        return steps
+
+
+def resolutions_between(lowest: int, highest: int) -> list[int]:
+    """The powers of two from `lowest` to `highest`."""
+    return [2**power for power in range(lowest.bit_length() - 1, highest.bit_length())]
 
 
 def fade_reals(images: Tensor, fade: float) -> Tensor:
-    """Real images as a growing generator would draw them: lerp(x, 2x2 means of x, fade).
+    """Real images as blurred as a growing generator's: `fade_in` between x and its 2x2 means, fade in [0, 1).
 
     Shape: (N, 3, H, W) -> same.
     """
-    if not fade:
-        return images
-    coarse = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2.0, mode="nearest")
-    return torch.lerp(images, coarse, fade)
+    return fade_in(images, upscale(downscale(images, 2), 2), fade) if fade else images
+
+
+def decay_for_half_life(batch_size: int, half_life: float) -> float:
+    """The decay per step, 0.5^(batch_size / half_life), that halves an old weight's share after `half_life` images.
+
+    Counting in images makes the average the same whatever the batch size (StyleGAN: 10 000 images, Karras et al.
+    2018, appendix A.1 in this form).
+    """
+    return 0.5 ** (batch_size / half_life)
+
+
+@torch.no_grad()
+def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """avg <- decay * avg + (1 - decay) * theta for parameters; buffers are state, not weights, and are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    for target, source in zip(average.buffers(), model.buffers(), strict=True):
+        target.copy_(source)

@@ -1,4 +1,4 @@
-"""What an update of a GAN is made from, and how it is divided. Letters: N images, L layers, r a layer's resolution."""
+"""The random numbers that fakes are made from. Letters: N images, L layers, r a layer's resolution."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from dlcourse.stylegan.networks.generator import Generator, mix_styles
 
 
 class Latents(NamedTuple):
-    """All that a minibatch of fakes follows from."""
+    """All that determines a minibatch of fakes, given the networks."""
 
     z: Tensor  # (N, 2, z_dim), the second one for style mixing
     labels: Tensor | None  # one-hot (N, num_classes)
@@ -44,21 +44,3 @@ def mixed_styles(generator: Generator, latents: Latents) -> tuple[Tensor, Tensor
         other = generator.mapping(latents.z[:, 1], latents.labels)[:, None].expand(-1, num_layers, -1)
         styles = mix_styles(styles, other, latents.crossover, num_layers)
     return w, styles
-
-
-def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
-    """A minibatch in equal parts that keep together what the minibatch standard deviation groups.
-
-    That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). A part holds whole groups, in their
-    order, so that scores, losses and gradients are those of the undivided minibatch, wherever `group_size` divides
-    N / parts; where it does not, groups are as large as they can be.
-
-    Raises:
-        ValueError: N cannot be divided by `parts`.
-    """
-    if len(batch) % parts:
-        raise ValueError(f"a minibatch of {len(batch)} images cannot be divided into {parts} equal parts")
-    share = len(batch) // parts
-    group_size = next(size for size in range(min(group_size, share), 0, -1) if share % size == 0)
-    groups = batch.unflatten(0, (group_size, parts, share // group_size))
-    return [part.flatten(0, 1) for part in groups.unbind(1)]

@@ -1,4 +1,4 @@
-"""Losses of generative adversarial networks on raw discriminator scores (logits), (N, 1) each, and penalties."""
+"""Losses of generative adversarial networks, on raw scores (logits) of the discriminator, (N, 1) each; penalties."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class AdversarialLoss:
     Args:
         discriminator: (real scores, fake scores) -> loss.
         generator: fake scores -> loss.
-        penalty: (score, reals, real scores, fakes) -> penalty of the discriminator.
-        penalty_weight: its factor, >= 0; gamma of R1.
-        d_reg_interval: discriminator updates per penalty, >= 1, which is scaled up in proportion   (Karras et al. 2020,
-            arXiv:1912.04958, section 3.1).
+        r1_gamma: gamma of `r1_penalty`, >= 0.
+        gp_weight: lambda of `gradient_penalty`, which takes the place of R1 if this is > 0.
+        d_reg_interval: discriminator updates per penalty, >= 1; the penalty is scaled up in proportion (Karras et al.
+            2020, arXiv:1912.04958, section 3.1).
 
     Raises:
         ValueError: a value outside these ranges.
@@ -28,19 +28,29 @@ class AdversarialLoss:
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
-    penalty: Callable[[Score, Tensor, Tensor, Tensor], Tensor]
-    penalty_weight: float
+    r1_gamma: float
+    gp_weight: float
     d_reg_interval: int
 
     def __post_init__(self) -> None:
-        if self.penalty_weight < 0:
-            raise ValueError(f"penalty_weight must not be negative, got {self.penalty_weight}")
+        for name in ("r1_gamma", "gp_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.d_reg_interval < 1:
             raise ValueError(f"d_reg_interval must be at least 1, got {self.d_reg_interval}")
+
+    @property
+    def penalty_weight(self) -> float:
+        """The factor on the penalty."""
+        return self.gp_weight or self.r1_gamma
 
     def has_penalty(self, updates: int) -> bool:
         """Whether the penalty is due in the discriminator's update after so many."""
         return self.penalty_weight > 0 and updates % self.d_reg_interval == 0
+
+    def penalty(self, score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) -> Tensor:
+        """The penalty of the discriminator, before its factor: see `r1_penalty` and `gradient_penalty`."""
+        return gradient_penalty(score, reals, fakes) if self.gp_weight else r1_penalty(reals, real_scores)
 
 
 def logistic_generator_loss(fake_scores: Tensor) -> Tensor:
@@ -73,14 +83,12 @@ def wasserstein_discriminator_loss(real_scores: Tensor, fake_scores: Tensor, dri
     return fake_scores.mean() - real_scores.mean() + drift * real_scores.square().mean()
 
 
-def r1_penalty(score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) -> Tensor:
-    """R1 = 1/2 E ||grad_x D(x)||^2 at real images   (Mescheder et al. 2018, eq. 9), to be weighed by gamma.
+def r1_penalty(reals: Tensor, real_scores: Tensor) -> Tensor:
+    """1/2 E ||grad_x D(x)||^2 at real images; R1 is gamma times that   (Mescheder et al. 2018, eq. 9).
 
     Args:
-        score: not used.
         reals: (N, 3, H, W), requires_grad.
         real_scores: D(reals), with the graph to `reals`.
-        fakes: not used.
 
     Returns:
         A scalar that can be differentiated with respect to D's parameters.
@@ -89,14 +97,12 @@ def r1_penalty(score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) 
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
-def interpolation_penalty(score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) -> Tensor:
+def gradient_penalty(score: Score, reals: Tensor, fakes: Tensor) -> Tensor:
     """E (||grad_x D(x)|| - 1)^2 at random points between reals and fakes   (Gulrajani et al. 2017, eq. 3).
 
     Args:
         score: D.
-        reals: (N, 3, H, W).
-        real_scores: not used.
-        fakes: (N, 3, H, W).
+        reals, fakes: (N, 3, H, W).
 
     Returns:
         A scalar that can be differentiated with respect to D's parameters.

@@ -1,6 +1,6 @@
 """huangzh13's StyleGAN.pytorch: bare state dicts GAN_GEN_*, GAN_GEN_SHADOW_* (the average) and GAN_DIS_*.
 
-The generator is the official graph with another epsilon (`variants.loose_generator`), the discriminator has no
+The generator is the official graph with another epsilon (`variants.huangzh13_generator`), the discriminator has no
 rectifier after FromRGB (`variants.huangzh13_discriminator`).
 """
 
@@ -29,7 +29,7 @@ def convert(content: Any, name: str) -> Found:
     found = Found(
         "huangzh13 checkpoint (StyleGAN.pytorch)",
         {},
-        {"parts": {"_target_": VARIANTS + "loose_generator"}},
+        {"parts": {"_target_": VARIANTS + "huangzh13_generator"}},
         {"parts": {"_target_": VARIANTS + "huangzh13_discriminator"}},
     )
     if any(key.startswith("embeddings.") for key in variables):

@@ -1,6 +1,6 @@
 """lernapparat's .pt of 1024x1024: a state dict of modules, or the dump of official variables it was made from.
 
-The modules are the official graph with another epsilon (`variants.loose_generator`). Neither form has noise images,
+The modules are the official graph with another epsilon (`variants.huangzh13_generator`). Neither form has noise images,
 an average of w, or (the modules) RGB layers below the full resolution.
 """
 
@@ -40,7 +40,7 @@ def convert(content: Any, name: str) -> Found:
         ]
     else:
         variables = without_module(content)
-        found = Found("lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "loose_generator"}})
+        found = Found("lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "huangzh13_generator"}})
         role = "generator_ema" if CONST in variables else "discriminator"
         parts = [(role, variables, RULES)]
     for role, variables, rules in parts:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.stylegan.networks.layers import GAIN
-from dlcourse.stylegan.networks.synthesis import FIRST_TURNED_RESOLUTION
+from dlcourse.stylegan.networks.synthesis import FIRST_FLIPPED_RESOLUTION
 
 Weights = dict[str, Tensor]
 
@@ -104,7 +104,7 @@ def with_turned_kernels(weights: Weights, are_turned: bool) -> Weights:
     changed = dict(weights)
     for name, kernel in weights.items():
         match = re.fullmatch(r"synthesis\.(\d+)x\d+\.conv0_up\.weight", name)
-        if match and are_turned != (int(match[1]) >= FIRST_TURNED_RESOLUTION):
+        if match and are_turned != (int(match[1]) >= FIRST_FLIPPED_RESOLUTION):
             changed[name] = kernel.flip(2, 3)
     return changed
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor, lerp, nn
+from torch import Tensor, nn
 
 from dlcourse.stylegan.networks.layers import (
     BlurDownConv2d,
@@ -15,6 +15,7 @@ from dlcourse.stylegan.networks.layers import (
     Linear,
     check_labels,
     downscale,
+    fade_in,
     lrelu,
     minibatch_stddev,
     split_lod,
@@ -83,7 +84,7 @@ class Discriminator(nn.Module):
         Raises:
             ValueError: arguments that do not fit the network.
         """
-        skipped, fade = split_lod(lod, self.resolution)
+        skipped, is_fading = split_lod(lod, self.resolution)
         if images.shape[1:] not in {(3, size, size) for size in (self.resolution, self.resolution >> skipped)}:
             wanted = f"(N, 3, {self.resolution}, {self.resolution})"
             raise ValueError(f"images must be {wanted}, got {tuple(images.shape)}")
@@ -92,9 +93,9 @@ class Discriminator(nn.Module):
         x = self.activate_rgb(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
         for log2 in range(self.top - skipped, 2, -1):
             x = self.get_submodule(f"{2**log2}x{2**log2}")(x)  # (N, C', H / 2, W / 2)
-            if fade and log2 == self.top - skipped:
+            if is_fading and log2 == self.top - skipped:
                 from_rgb = self.get_submodule(f"from_rgb_lod{skipped + 1}")
-                x = lerp(x, self.activate_rgb(from_rgb(downscale(images, 2))), fade)
+                x = fade_in(x, self.activate_rgb(from_rgb(downscale(images, 2))), lod)
         scores = self.get_submodule("4x4")(x)  # (N, max(num_classes, 1))
         return scores if labels is None else (scores * labels).sum(dim=1, keepdim=True)  # (N, 1)
 
@@ -131,7 +132,7 @@ class ScoreBlock(nn.Module):
 
 @dataclass(frozen=True)
 class DiscriminatorParts:
-    """What a discriminator is put together from: by default the official graph; others are in variants.py."""
+    """What differs between implementations: by default the official graph's; others are in variants.py."""
 
     rgb_kernel_size: int = 1
     activate_rgb: Callable[[Tensor], Tensor] = lrelu

@@ -1,14 +1,16 @@
-"""The operations both networks are made of.
+"""The operations both networks are made of; AdaIN is in dlcourse/nn/adain.py, what is only speed in kernels.py.
 
 Letters: N images, C channels, H x W pixels, R resolution, L layers, G images per group, M groups.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dlcourse.nn.adain import at_least_float32
+from dlcourse.stylegan.networks.kernels import SymmetricFilter, conv_down
 
 GAIN = 2**0.5  # of He's initialization, for a layer followed by a rectifier
 EPSILON = 1e-8
@@ -61,8 +63,10 @@ def check_labels(labels: Tensor | None, batch: int, num_classes: int) -> None:
         raise ValueError(f"labels of shape {tuple(labels.shape)} do not fit, {cure}")
 
 
-def split_lod(lod: float, resolution: int) -> tuple[int, float]:
-    """Level of detail = skipped resolutions + fade; 0 is full resolution, log2(resolution) - 2 is 4x4.
+def split_lod(lod: float, resolution: int) -> tuple[int, bool]:
+    """How many resolutions a level of detail skips, and whether the next coarser one is faded in.
+
+    0 is full resolution, log2(resolution) - 2 is 4x4.
 
     Raises:
         ValueError: outside that range.
@@ -70,12 +74,7 @@ def split_lod(lod: float, resolution: int) -> tuple[int, float]:
     lowest = resolution.bit_length() - 3
     if not 0 <= lod <= lowest:
         raise ValueError(f"lod must be in [0, {lowest}] at resolution {resolution}, got {lod}")
-    return int(lod), lod - int(lod)
-
-
-def at_least_float32(x: Tensor) -> Tensor:
-    """Statistics need more than half precision; float64 stays float64."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return int(lod), lod > int(lod)
 
 
 def lrelu(x: Tensor) -> Tensor:
@@ -86,6 +85,19 @@ def lrelu(x: Tensor) -> Tensor:
 def pixel_norm(x: Tensor) -> Tensor:
     """x / sqrt(mean_c(x^2) + 1e-8)   (Karras et al. 2018, section 4.2); (N, C, ...) -> same."""
     return x * (x.square().mean(1, keepdim=True) + EPSILON).rsqrt()
+
+
+def add_noise(x: Tensor, noise: Tensor, strength: Tensor) -> Tensor:
+    """x + strength * noise   (Karras et al. 2019, section 2: B in figure 1b). Overwrites x.
+
+    Shape: x (N, C, H, W), noise (N or 1, 1, H, W), strength (C).
+    """
+    return x.addcmul_(noise, strength[:, None, None])
+
+
+def fade_in(fine: Tensor, coarse: Tensor, lod: float) -> Tensor:
+    """(1 - t) fine + t coarse, t the fraction of the level of detail   (Karras et al. 2018, figure 2)."""
+    return torch.lerp(fine, coarse, lod - int(lod))
 
 
 def minibatch_stddev(x: Tensor, group_size: int) -> Tensor:
@@ -116,28 +128,6 @@ def downscale(x: Tensor, factor: int) -> Tensor:
     return x if factor == 1 else F.avg_pool2d(x, factor)
 
 
-class SymmetricFilter(torch.autograd.Function):
-    """One symmetric kernel on each channel, zeros outside. It is its own adjoint: every gradient is itself.
-
-    Autograd's second derivative of a depthwise convolution loops over the channels, ten times as slow.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-        """(N, C, H, W) with (1, 1, 3, 3), + (C) -> (N, C, H, W)."""
-        ctx.save_for_backward(kernel)
-        channels = x.shape[1]
-        kernels = kernel.to(x.dtype).expand(channels, -1, -1, -1)
-        return F.conv2d(x, kernels, None if bias is None else bias.to(x.dtype), padding=1, groups=channels)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        """The same filter; the bias has the sum over images and pixels."""
-        (kernel,), (grad,) = ctx.saved_tensors, grads
-        of_bias = at_least_float32(grad).sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
-        return SymmetricFilter.apply(grad, kernel, None), None, of_bias
-
-
 class Blur(nn.Module):
     """[1, 2, 1] x [1, 2, 1] / 16 on each channel, zeros outside   (Karras et al. 2019, section 2)."""
 
@@ -151,41 +141,6 @@ class Blur(nn.Module):
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """(N, C, H, W), and (C) to be added behind -> (N, C, H, W)."""
         return SymmetricFilter.apply(x, self.kernel, bias)
-
-
-def sums_of_shifts(kernel: Tensor) -> Tensor:
-    """What turns a 3x3 kernel into "it, then a sum over 2x2 pixels", a 4x4 kernel: (9, 16), of the type of `kernel`.
-
-    Row i is the 4x4 kernel of the i-th unit kernel. As a product with it the four shifts of large kernels take one
-    pass over memory; written as slices and sums they take as long as the convolution itself at low resolutions.
-    """
-    units = torch.eye(9, dtype=kernel.dtype, device=kernel.device).view(9, 3, 3)
-    units = F.pad(units, (1, 1, 1, 1))  # (9, 5, 5)
-    units = units[:, 1:] + units[:, :-1]  # (9, 4, 5)
-    return (units[..., 1:] + units[..., :-1]).flatten(1)
-
-
-def up_kernel(kernel: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
-    """What makes "nearest x2, then a 3x3 convolution" one transposed convolution: 4 instead of 9 products per pixel.
-
-    A transposed convolution turns its kernel by 180 degrees: `kernel` is the turned one,
-    conv_transpose2d(x, up_kernel(k), stride=2, padding=1) == conv2d(upscale(x, 2), k.flip(2, 3), padding=1).
-
-    Shape: (C', C, 3, 3) -> (C, C', 4, 4).
-    """
-    outputs, inputs = kernel.shape[:2]
-    taps = kernel.flatten(1).T.reshape(inputs, 9, outputs)  # a turned matrix: quicker than (C, C', ...)
-    wide = (sums_of_shifts(taps).T @ taps).mT.unflatten(2, (4, 4))  # (C, C', 4, 4)
-    return wide.contiguous(memory_format=memory_format)
-
-
-def conv_down(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """A 3x3 convolution, then the mean of 2x2 pixels, as one strided convolution.
-
-    Shape: x (N, C, H, W), kernel (C', C, 3, 3), bias (C') -> (N, C', H / 2, W / 2).
-    """
-    wide = (kernel.flatten(2) @ (sums_of_shifts(kernel) / 4)).unflatten(2, (4, 4))  # (C', C, 4, 4)
-    return F.conv2d(x, wide, bias, stride=2, padding=1)
 
 
 class Linear(nn.Module):

@@ -11,17 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.stylegan.networks.adain import adain, is_eager_on_cpu, row_pieces
+from dlcourse.nn.adain import EPSILON, at_least_float32
+from dlcourse.nn.adain_kernels import fast_adain, is_eager_on_cpu, row_pieces
+from dlcourse.stylegan.networks.kernels import add_noise_in_half_precision, up_kernel
 from dlcourse.stylegan.networks.layers import (
-    EPSILON,
     GAIN,
     Blur,
     Conv2d,
     Linear,
+    add_noise,
+    fade_in,
     lrelu,
     pixel_norm,
     split_lod,
-    up_kernel,
     upscale,
 )
 
@@ -32,11 +34,11 @@ NOISE_SOURCES: dict[str, Callable[[Tensor, int], Tensor | None]] = {
     "random": lambda stored, batch: stored.new_empty(batch, *stored.shape[1:]).normal_(),
     "none": lambda stored, batch: None,
 }
-FIRST_TURNED_RESOLUTION = 128  # from here on the official graph stores kernels turned by 180 degrees
+FIRST_FLIPPED_RESOLUTION = 128  # from here on the official graph stores kernels flipped in both directions
 
 
 class Synthesis(nn.Module):
-    """A learned constant, grown by blocks from 4x4 to R x R, each layer steered by its own style.
+    """A learned constant, grown by blocks from 4x4 to R x R; each layer has its own style and noise.
 
     Two layers per resolution, L = 2 log2(R) - 2. Each resolution has a ToRGB, so that the network can be
     grown (Karras et al. 2018, figure 2): the image at level of detail k + t is that of R / 2^k faded by t
@@ -75,7 +77,7 @@ class Synthesis(nn.Module):
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
             raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
-        skipped, fade = split_lod(lod, self.resolution)
+        skipped, is_fading = split_lod(lod, self.resolution)
         styles = styles.contiguous()  # products may round by their input's strides: an expanded w gives the same bits
         noises = self.layer_noises(noise, styles.shape[0], self.num_layers - 2 * skipped)
         x = coarse = self.get_submodule("4x4")(styles[:, :2], noises[:2])  # (N, C, 4, 4)
@@ -83,13 +85,13 @@ class Synthesis(nn.Module):
             block, layers = self.get_submodule(f"{2**log2}x{2**log2}"), slice(2 * log2 - 4, 2 * log2 - 2)
             coarse, x = x, block(x, styles[:, layers], noises[layers])  # (N, C', 2H, 2W)
         image = self.get_submodule(f"to_rgb_lod{skipped}")(x)
-        if fade:
+        if is_fading:
             coarse_image = self.get_submodule(f"to_rgb_lod{skipped + 1}")(coarse)
-            image = torch.lerp(image, upscale(coarse_image, 2), fade)
+            image = fade_in(image, upscale(coarse_image, 2), lod)
         return upscale(image, 2**skipped) if is_upscaled else image
 
     def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
-        """What the first `layers` layers add: an image (N or 1, 1, r, r), or None for nothing.
+        """The noise of the first `layers` layers: (N or 1, 1, r, r), or None for no noise.
 
         Raises:
             ValueError: an unknown source, or tensors of other numbers or shapes.
@@ -115,54 +117,55 @@ class Synthesis(nn.Module):
 class StyledLayer(nn.Module):
     """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b).
 
-    The bias commutes with the noise; whoever makes x adds it where it costs nothing.
+    The bias comes before the noise here, which is the same: subclasses add it where it costs nothing. `epsilon` is
+    that of AdaIN.
     """
 
-    epsilon = EPSILON  # of the instance normalization
-
-    def __init__(self, channels: int, w_dim: int):
+    def __init__(self, channels: int, w_dim: int, epsilon: float = EPSILON):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(channels))
         self.noise = NoiseInput(channels)
         self.style_mod = Linear(w_dim, 2 * channels, gain=1)
+        self.epsilon = epsilon
 
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Fresh x with its bias (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
         if not is_eager_on_cpu(x):
-            return adain(lrelu(self.noise(x, noise)), self.style(w), self.epsilon)
+            return fast_adain(lrelu(self.noise(x, noise)), *self.style(w), self.epsilon)
         pieces = row_pieces(x) if noise is None else row_pieces(x, noise)
-        return adain(x, self.style(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
+        return fast_adain(x, *self.style(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
 
-    def style(self, w: Tensor) -> Tensor:
-        """y_scale - 1 before y_bias, (N, w_dim) -> (N, 2 C); in float32 as the mapping is, whatever autocast says."""
+    def style(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """y_scale = 1 + A w and y_bias, (N, w_dim) -> (N, C, 1, 1) each.
+
+        In float32 like the mapping network, also within autocast.
+        """
         with torch.autocast(w.device.type, enabled=False):
-            return self.style_mod(w.to(self.style_mod.weight.dtype))
+            style = at_least_float32(self.style_mod(w.to(self.style_mod.weight.dtype)))
+        scale, bias = style[:, :, None, None].chunk(2, dim=1)
+        return scale + 1, bias
 
 
 class NoiseInput(nn.Module):
-    """x + B noise, one learned factor per channel, 0 at first   (Karras et al. 2019, section 2)."""
+    """`add_noise` with one learned strength per channel, 0 at first   (Karras et al. 2019, section 2)."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
-        """(N, C, H, W) + (C) (N or 1, 1, H, W); None adds nothing. Overwrites x."""
+        """(N, C, H, W), (N or 1, 1, H, W) -> (N, C, H, W); None adds nothing. Overwrites x."""
         if noise is None:
             return x
-        noise, weight = noise.to(x.dtype), self.weight.to(x.dtype)
-        if x.element_size() < 4 and x.is_cpu:  # slow with two broadcast factors, but not as an outer product
-            pixels, channels = noise.expand(len(x), -1, -1, -1).flatten(2).mT, weight.expand(len(x), 1, -1)
-            x.flatten(2).mT.baddbmm_(pixels, channels)  # (N, HW, C) += (N, HW, 1) (N, 1, C)
-            return x
-        return x.addcmul_(noise, weight[:, None, None])
+        add = add_noise_in_half_precision if x.element_size() < 4 and x.is_cpu else add_noise
+        return add(x, noise.to(x.dtype), self.weight.to(x.dtype))
 
 
 class ConstLayer(StyledLayer):
     """The learned constant, (N, w_dim) -> (N, C, 4, 4)."""
 
-    def __init__(self, channels: int, w_dim: int):
-        super().__init__(channels, w_dim)
+    def __init__(self, channels: int, w_dim: int, epsilon: float = EPSILON):
+        super().__init__(channels, w_dim, epsilon)
         self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
 
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
@@ -176,8 +179,8 @@ class ConvLayer(StyledLayer):
 
     kept: dict[Layout, Tensor] | None = None  # kernels, inside constant_weights
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int):
-        super().__init__(outputs, w_dim)
+    def __init__(self, inputs: int, outputs: int, w_dim: int, epsilon: float = EPSILON):
+        super().__init__(outputs, w_dim, epsilon)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.scale = GAIN / (inputs * 9) ** 0.5
 
@@ -186,7 +189,7 @@ class ConvLayer(StyledLayer):
         return self.finish(F.conv2d(x, self.kernel(x), self.bias.to(x.dtype), padding=1), w, noise)
 
     def kernel(self, x: Tensor) -> Tensor:
-        """What x is convolved with, of its type and, where that is faster, in its memory format."""
+        """The kernel in the type of x and, where that is faster, in its memory format."""
         layout = x.dtype, torch.contiguous_format if x.is_contiguous() else torch.channels_last
         if self.kept is None or torch.compiler.is_compiling():
             return self.new_kernel(*layout)
@@ -203,14 +206,13 @@ class ConvLayer(StyledLayer):
 class UpConvLayer(ConvLayer):
     """Nearest x2, 3x3 convolution, blur, then StyledLayer: (N, C, H, W) -> (N, C', 2H, 2W).
 
-    From 128x128 on the official graph writes the first two as one transposed convolution, which turns its
-    kernel by 180 degrees, so that the weights stored there are the turned ones (`is_turned`). Here both kinds
-    are computed as transposed convolutions, and give what the official graph gives.
+    From 128x128 on the official graph has one transposed convolution for the first two. It flips its kernel, so the
+    weights stored there are flipped ones (`is_flipped`). Here both kinds are computed as transposed convolutions.
     """
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, is_turned: bool):
-        super().__init__(inputs, outputs, w_dim)
-        self.is_turned = is_turned
+    def __init__(self, inputs: int, outputs: int, w_dim: int, is_flipped: bool, epsilon: float = EPSILON):
+        super().__init__(inputs, outputs, w_dim, epsilon)
+        self.is_flipped = is_flipped
         self.blur = Blur()
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
@@ -222,17 +224,16 @@ class UpConvLayer(ConvLayer):
         return F.conv_transpose2d(x, self.kernel(x), None if bias is None else bias.to(x.dtype), stride=2, padding=1)
 
     def new_kernel(self, dtype: torch.dtype, memory_format: torch.memory_format) -> Tensor:
-        """c W, turned and as a transposed convolution takes it, (C, C', 4, 4)."""
+        """c W for the transposed convolution, (C, C', 4, 4)."""
         weight = (self.weight * self.scale).to(dtype)
-        return up_kernel(weight if self.is_turned else weight.flip(2, 3), memory_format)
+        return up_kernel(weight if self.is_flipped else weight.flip(2, 3), memory_format)
 
 
 @contextmanager
 def constant_weights(network: nn.Module) -> Iterator[None]:
-    """Inside, layers make their kernels once and keep them, without a gradient: for images after images.
+    """Within the block layers compute their kernels once and keep them, without gradients; weights must not change.
 
-    Up to a quarter of the time of one image goes into kernels otherwise; they take 1.4 times the weights'
-    memory. Weights that change inside are not seen.
+    Saves up to a quarter of the time of one image, for 1.4 times the weights' memory.
     """
     layers = [module for module in network.modules() if isinstance(module, ConvLayer)]
     for layer in layers:
@@ -249,8 +250,8 @@ class ConstBlock(nn.Module):
 
     def __init__(self, channels: int, w_dim: int, parts: "GeneratorParts"):
         super().__init__()
-        self.const = parts.const_layer(channels, w_dim)
-        self.conv = parts.conv_layer(channels, channels, w_dim)
+        self.const = ConstLayer(channels, w_dim, parts.epsilon)
+        self.conv = ConvLayer(channels, channels, w_dim, parts.epsilon)
 
     def forward(self, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
         """(N, 2, w_dim) -> (N, C, 4, 4)."""
@@ -262,8 +263,9 @@ class UpBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, parts: "GeneratorParts"):
         super().__init__()
-        self.conv0_up = parts.up_layer(inputs, outputs, w_dim, is_turned=resolution >= FIRST_TURNED_RESOLUTION)
-        self.conv1 = parts.conv_layer(outputs, outputs, w_dim)
+        is_flipped = resolution >= FIRST_FLIPPED_RESOLUTION
+        self.conv0_up = parts.up_layer(inputs, outputs, w_dim, is_flipped, parts.epsilon)
+        self.conv1 = ConvLayer(outputs, outputs, w_dim, parts.epsilon)
 
     def forward(self, x: Tensor, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
         """(N, C, H, W), (N, 2, w_dim) -> (N, C', 2H, 2W)."""
@@ -272,10 +274,9 @@ class UpBlock(nn.Module):
 
 @dataclass(frozen=True)
 class GeneratorParts:
-    """What a generator is put together from: by default the official graph; others are in variants.py."""
+    """What differs between implementations: by default the official graph's; others are in variants.py."""
 
-    const_layer: type[ConstLayer] = ConstLayer
-    conv_layer: type[ConvLayer] = ConvLayer
+    epsilon: float = EPSILON
     up_layer: type[UpConvLayer] = UpConvLayer
     normalize_latent: Callable[[Tensor], Tensor] = pixel_norm
-    arrange_noise: Callable[[list[Tensor | None]], list[Tensor | None]] = list  # drawn, or stored -> what layers add
+    arrange_noise: Callable[[list[Tensor | None]], list[Tensor | None]] = list  # noise drawn or stored -> noise added

@@ -1,7 +1,7 @@
 """The graphs of other implementations, so that their checkpoints keep their meaning.
 
-The official graph is that of synthesis.py and discriminator.py. What differs from it by a factor of the weights
-alone is converted when a checkpoint is imported; what is left is here, as parts for `Generator` and `Discriminator`:
+The official graph is in synthesis.py and discriminator.py. Differences that amount to a factor on the weights are
+removed when a checkpoint is imported; the others are here, as parts for `Generator` and `Discriminator`:
 
     parts: {_target_: dlcourse.stylegan.networks.variants.mmgen_generator}
 
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from dlcourse.stylegan.networks.discriminator import DiscriminatorParts, DownBlock, ScoreBlock
 from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, lrelu, minibatch_stddev
-from dlcourse.stylegan.networks.synthesis import ConstLayer, ConvLayer, GeneratorParts, StyledLayer, UpConvLayer
+from dlcourse.stylegan.networks.synthesis import GeneratorParts, UpConvLayer
 
-LOOSE_EPSILON = 1e-5  # PyTorch's own for instance normalization; the official graph has 1e-8
+TORCH_EPSILON = 1e-5  # of PyTorch's instance norm; the official graph has 1e-8
 
 
-def loose_generator() -> GeneratorParts:
-    """The official graph but for the instance norm's epsilon   (huangzh13/StyleGAN.pytorch, lernapparat)."""
-    return GeneratorParts(LooseConstLayer, LooseConvLayer, LooseUpConvLayer)
+def huangzh13_generator() -> GeneratorParts:
+    """The official graph with PyTorch's epsilon   (huangzh13/StyleGAN.pytorch, lernapparat)."""
+    return GeneratorParts(TORCH_EPSILON)
 
 
 def huangzh13_discriminator() -> DiscriminatorParts:
@@ -29,7 +29,7 @@ def huangzh13_discriminator() -> DiscriminatorParts:
 
 def rosinality_generator() -> GeneratorParts:
     """The bias comes before the blur; both layers of a resolution share one noise   (style-based-gan-pytorch)."""
-    return GeneratorParts(LooseConstLayer, LooseConvLayer, BiasBlurUpLayer, arrange_noise=share_noise)
+    return GeneratorParts(TORCH_EPSILON, BiasBlurUpLayer, arrange_noise=share_noise)
 
 
 def rosinality_discriminator(rgb_is_linear: bool = False) -> DiscriminatorParts:
@@ -39,7 +39,7 @@ def rosinality_discriminator(rgb_is_linear: bool = False) -> DiscriminatorParts:
 
 def mmgen_generator() -> GeneratorParts:
     """Bias and a rectifier of its own come before the blur; another pixel norm   (mmgeneration)."""
-    return GeneratorParts(LooseConstLayer, LooseConvLayer, RectifierBlurUpLayer, normalize_latent=root_mean_square_norm)
+    return GeneratorParts(TORCH_EPSILON, RectifierBlurUpLayer, normalize_latent=root_mean_square_norm)
 
 
 def mmgen_discriminator() -> DiscriminatorParts:
@@ -58,29 +58,11 @@ def root_mean_square_norm(x: Tensor) -> Tensor:
 
 
 def share_noise(noises: list[Tensor | None]) -> list[Tensor | None]:
-    """Both layers of a resolution take what the first one has."""
+    """Both layers of a resolution get the noise of the first one."""
     return [noises[layer - layer % 2] for layer in range(len(noises))]
 
 
-class LooseLayer(StyledLayer):
-    """StyledLayer with LOOSE_EPSILON."""
-
-    epsilon = LOOSE_EPSILON
-
-
-class LooseConstLayer(LooseLayer, ConstLayer):
-    """ConstLayer with LOOSE_EPSILON."""
-
-
-class LooseConvLayer(LooseLayer, ConvLayer):
-    """ConvLayer with LOOSE_EPSILON."""
-
-
-class LooseUpConvLayer(LooseLayer, UpConvLayer):
-    """UpConvLayer with LOOSE_EPSILON."""
-
-
-class BiasBlurUpLayer(LooseUpConvLayer):
+class BiasBlurUpLayer(UpConvLayer):
     """Nearest x2, convolution, + bias, blur, + noise, rectifier, AdaIN: (N, C, H, W) -> (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
@@ -88,7 +70,7 @@ class BiasBlurUpLayer(LooseUpConvLayer):
         return self.finish(self.blur(self.upscaled(x, self.bias)), w, noise)
 
 
-class RectifierBlurUpLayer(LooseUpConvLayer):
+class RectifierBlurUpLayer(UpConvLayer):
     """Nearest x2, convolution, + bias, rectifier, blur, + noise, rectifier, AdaIN: to (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:

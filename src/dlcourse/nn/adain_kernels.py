@@ -1,6 +1,6 @@
-"""Adaptive instance normalization, exact and in few passes over memory.
+"""`adain` made fast: few passes over memory, and images in pieces that stay in the processor's cache.
 
-Letters: N images, C channels, H x W pixels.
+Nothing here changes what is computed: tests hold it equal to the equation. Letters: N images, C channels, H x W pixels.
 """
 
 import math
@@ -11,73 +11,86 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.stylegan.networks.layers import EPSILON, at_least_float32
+from dlcourse.nn.adain import EPSILON, at_least_float32
 
-NUMBERS_IN_CACHE = 2**21  # of an image, finished and summed up before the next
-NUMBERS_WORTH_A_CALL = 2**15  # in smaller images one formula for the batch is faster than a kernel for each of them
-NUMBERS_IN_LANES = 2**10  # of neighbouring pixels, added up side by side
+NUMBERS_IN_CACHE = 2**21  # that a piece of an image may have to stay in the cache
+SMALL_IMAGE = 2**15  # numbers; below it, one formula for the batch is faster than a kernel for each image
+ROUNDING = 32  # units in the last place that the mean of a large image may be off
+NUMBERS_IN_LANES = 2**10  # of neighbouring pixels that are added up side by side
 
 
-def adain(x: Tensor, style: Tensor, epsilon: float = EPSILON, pieces: Iterable[Tensor] = ()) -> Tensor:
-    """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, eq. 1).
+def fast_adain(
+    x: Tensor, scale: Tensor, bias: Tensor, epsilon: float = EPSILON, pieces: Iterable[Tensor] = ()
+) -> Tensor:
+    """`adain` in fewer passes over memory, with a gradient that keeps only x.
 
-    Mean and (biased) standard deviation are per image and channel, in float32 or better, with `epsilon` on the
-    variance. Overwrites x where `is_eager_on_cpu`: only for the fresh output of a layer.
+    Overwrites x where `is_eager_on_cpu`: only for the fresh output of a layer.
 
     Args:
         x: (N, C, H, W).
-        style: (N, 2 C), y_scale - 1 before y_bias.
-        epsilon: see above.
-        pieces: all of x, in the order of `row_pieces`, each finished in place as it is asked for: statistics are
-            taken while it is in the cache. Only where `is_eager_on_cpu`, and none for an x that is finished.
+        scale, bias: (N, C, 1, 1) each, in float32 or better.
+        epsilon: is added to the variance.
+        pieces: all of x, in the order of `row_pieces`. Each is finished in place when the iterator yields it, so that
+            its statistics are taken while it is in the cache. Only where `is_eager_on_cpu`; empty if x is finished.
     """
-    scale, bias = at_least_float32(style)[:, :, None, None].chunk(2, dim=1)  # (N, C, 1, 1) each
     if torch.is_grad_enabled():
-        return InstanceNorm.apply(x, scale + 1, bias, epsilon)
+        return InstanceNorm.apply(x, scale, bias, epsilon)
     mean, variance = mean_and_variance(x, pieces)
-    line = instance_norm_line(scale + 1, bias, mean, (variance + epsilon).rsqrt())
-    return scale_and_shift_(x, *line) if is_eager_on_cpu(x) else scale_and_shift(x, *line)
+    if is_small(x) or not is_eager_on_cpu(x):
+        return normalized(x, scale, bias, mean, variance, epsilon, out=x if is_eager_on_cpu(x) else None)
+    return scale_and_shift_(x, *slope_and_intercept(scale, bias, mean, variance, epsilon))
 
 
 class InstanceNorm(torch.autograd.Function):
-    """y = factor (x - mean(x)) / std(x) + shift, which keeps nothing but x for its gradient."""
+    """The same with a gradient, for which nothing but x is kept in memory."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, factor: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> Tensor:
         """(N, C, H, W), (N, C, 1, 1) twice -> (N, C, H, W)."""
         mean, variance = mean_and_variance(x)
-        rstd = (variance + epsilon).rsqrt()
-        ctx.save_for_backward(x, factor, mean, rstd)
+        ctx.save_for_backward(x, scale, mean, (variance + epsilon).rsqrt())
         ctx.epsilon = epsilon
-        return scale_and_shift(x, *instance_norm_line(factor, shift, mean, rstd))
+        return normalized(x, scale, bias, mean, variance, epsilon)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """dy/dx g = factor rstd (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean))), as a g + b x + c."""
-        (grad,), (x, factor, mean, rstd) = grads, ctx.saved_tensors
+        """dy/dx g = scale rstd (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean))), as a g + b x + c."""
+        (grad,), (x, scale, mean, rstd) = grads, ctx.saved_tensors
         if torch.is_grad_enabled():  # second derivatives run through the statistics as well
             mean, variance = mean_and_variance(x)
             rstd = (variance + ctx.epsilon).rsqrt()
         pixels = x.shape[2] * x.shape[3]
-        of_shift = sum_over_pixels(grad)
+        of_bias = sum_over_pixels(grad)
         parts = [sum_over_pixels(grad[:, :, rows] * (x[:, :, rows] - mean)) for rows in rows_in_cache(x)]
         aligned = torch.stack(parts).sum(0)
-        a = factor * rstd
+        a = scale * rstd
         b = -a * rstd.square() * aligned / pixels
-        c = -a * of_shift / pixels - b * mean
+        c = -a * of_bias / pixels - b * mean
         of_x = torch.addcmul(torch.addcmul(c, x, b), grad, a).to(x.dtype)
-        return of_x, aligned * rstd, of_shift, None
+        return of_x, aligned * rstd, of_bias, None
 
 
-def instance_norm_line(factor: Tensor, shift: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and intercept of x -> factor (x - mean) rstd + shift, (N, C, 1, 1) each."""
-    slope = factor * rstd
-    return slope, shift - slope * mean
-
-
-def scale_and_shift(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
-    """slope x + intercept, (N, C, H, W) and (N, C, 1, 1) twice -> (N, C, H, W); half precision is rounded last."""
+def normalized(
+    x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float, out: Tensor | None = None
+) -> Tensor:
+    """The equation, given the statistics; half precision is rounded last."""
+    if is_small(x):
+        return torch.addcmul(bias, x - mean, scale * (variance + epsilon).rsqrt(), out=out).to(x.dtype)
+    slope, intercept = slope_and_intercept(scale, bias, mean, variance, epsilon)
     return torch.addcmul(intercept, x, slope).to(x.dtype)
+
+
+def slope_and_intercept(
+    scale: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    """The equation as slope x + intercept, one pass over large images: (N, C, 1, 1) each.
+
+    A channel that varies by less than its mean is inexact gets slope 0. Its slope would be up to scale / sqrt(epsilon),
+    10 000 scale, and slope x and slope mean, each rounded, would not cancel.
+    """
+    is_constant = variance <= (ROUNDING * torch.finfo(mean.dtype).eps * mean).square()
+    slope = (scale * (variance + epsilon).rsqrt()).masked_fill(is_constant, 0)
+    return slope, bias - slope * mean
 
 
 def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
@@ -92,12 +105,12 @@ def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
 def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor, Tensor]:
     """Over the pixels of each image and channel, in float32 or better: (N, C, H, W) -> (N, C, 1, 1) twice.
 
-    `pieces` as for `adain`. Where `is_eager_on_cpu` by batch norm's kernel, which writes no pixels.
+    `pieces` as for `fast_adain`. Large images on the CPU go through batch norm's kernel, which writes no pixels.
     """
     if not x.is_cpu:
         variance, mean = torch.var_mean(at_least_float32(x), (2, 3), correction=0, keepdim=True)
         return mean, variance
-    if not is_eager_on_cpu(x) or x.shape[1:].numel() < NUMBERS_WORTH_A_CALL:
+    if not is_eager_on_cpu(x) or is_small(x):
         deque(pieces, maxlen=0)
         x = at_least_float32(x)
         mean = x.mean((2, 3), keepdim=True)
@@ -118,12 +131,12 @@ def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor,
 
 
 def lanes_of(x: Tensor) -> int:
-    """How many neighbouring pixels of x (N, C, H, W) are best taken as channels of their own.
+    """How many neighbouring pixels of x (N, C, H, W) to treat as channels of their own.
 
-    The fewer channels there are, the slower and the less exact are torch's kernels where channels are last: they go
-    pixel by pixel, and the sum of a million numbers one by one loses three digits.
+    With channels last, torch's kernels go pixel by pixel: slow with few channels, and inexact, because a million
+    numbers added one by one lose three digits.
     """
-    if x.shape[1:].numel() < NUMBERS_WORTH_A_CALL or not x.is_contiguous(memory_format=torch.channels_last):
+    if is_small(x) or not x.is_contiguous(memory_format=torch.channels_last):
         return 1
     most = max(1, NUMBERS_IN_LANES // x.shape[1])
     return math.gcd(x.shape[3], 2 ** (most.bit_length() - 1))  # of a power of two, as widths are, or none might divide
@@ -150,9 +163,9 @@ def sum_over_pixels(x: Tensor) -> Tensor:
 
 
 def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Rows that stay in the cache, image after image: views of (N or 1, C, H, W), to be changed in place.
+    """Views of a few rows of (N or 1, C, H, W), small enough for the cache, image after image, to change in place.
 
-    A batch of images of one piece each comes whole.
+    Where a whole image is small enough, the batch comes in one piece.
     """
     images, rows = len(tensors[0]), rows_in_cache(tensors[0][:1])
     if len(rows) == 1:
@@ -171,6 +184,11 @@ def rows_in_cache(x: Tensor) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, height, rows)]
 
 
+def is_small(x: Tensor) -> bool:
+    """Whether calls, not passes over memory, take the time of an image of (N, C, H, W)."""
+    return x.shape[1:].numel() < SMALL_IMAGE
+
+
 def is_eager_on_cpu(x: Tensor) -> bool:
-    """Where passes over memory take the time, and neither autograd nor a compiler has a way of its own."""
+    """Whether x is on the CPU, without gradients and outside of torch.compile."""
     return x.is_cpu and not torch.is_grad_enabled() and not torch.compiler.is_compiling()

@@ -1,0 +1,23 @@
+"""Adaptive instance normalization. Layers call `adain_kernels.fast_adain`, which computes the same faster."""
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-8  # of StyleGAN's official code; PyTorch's instance norm has 1e-5
+
+
+def adain(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, arXiv:1812.04948, eq. 1).
+
+    Mean and (biased) standard deviation are per image and channel, in float32 or better, `epsilon` is added to the
+    variance. Shape: x (N, C, H, W), scale and bias (N, C, 1, 1) -> (N, C, H, W).
+    """
+    wide = at_least_float32(x)
+    mean = wide.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+    variance = (wide - mean).square().mean((2, 3), keepdim=True)
+    return (scale * (wide - mean) / (variance + epsilon).sqrt() + bias).to(x.dtype)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """x in float32 if it is in half precision, which is too coarse for statistics; float64 stays float64."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
