@@ -17,11 +17,10 @@ WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used,
 
 
 def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
-    """The names of the classes and, for each image, the number of its class.
+    """The names of the classes and, for each image, the number of its class; both empty for a num_classes of 0.
 
-    By dataset.json where there is one, which numbers the classes and names images by where they lie from its own
-    folder; otherwise by folders, see `find_class_folders`, in the order of their names: images of all splits count.
-    Nothing at all for a num_classes of 0.
+    By dataset.json where there is one, whose names of images count from its own folder; otherwise by folders in the
+    order of their names (see `find_class_folders`), images of all splits together.
 
     Raises:
         ValueError: an image that can be used has no class, or there are not `num_classes` classes.

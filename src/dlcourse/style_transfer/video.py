@@ -9,8 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.datasets.sources import LEAVES_FOLDER, leaves_folder, report_files
-from dlcourse.datasets.system_files import is_system_file
+from dlcourse.datasets.sources import LEAVES_FOLDER, is_system_file, leaves_folder, report_files
 from dlcourse.engine.build import build, locate
 from dlcourse.errors import UserError
 from dlcourse.images.files import SUFFIXES, natural_order, opened
