@@ -22,7 +22,7 @@ from dlcourse.classifier.demonstrations import (
     signal_propagation,
     softmax,
 )
-from dlcourse.classifier.mlp import ACTIVATIONS
+from dlcourse.classifier.networks import ACTIVATIONS
 from dlcourse.engine.schedules import Schedule
 from dlcourse.images.figures import save
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from dlcourse.classifier.data.labelled import stratified_split
-from dlcourse.classifier.data.patterns import Flower, NoisyLine, Rings, ThreeColors
-from dlcourse.classifier.data.points import Points
+from dlcourse.classifier.data.points import Flower, NoisyLine, Points, Rings, ThreeColors
 from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.classifier.decision_map import ticks
 from dlcourse.images.tensors import table_of_counts
@@ -58,7 +57,7 @@ def test_flower_petals_and_flips():
 
 
 def test_sets_are_seeded_and_disjoint_and_the_test_labels_are_clean():
-    make = lambda seed: Points(NoisyLine(0.1), 40, 30, 20, jitter=0.0, seed=seed)
+    make = lambda seed: Points(NoisyLine(0.1), 40, 30, 20, input_noise_std=0.0, seed=seed)
     first, again, other = make(3), make(3), make(4)
     assert torch.equal(first.train[0], again.train[0])
     assert not torch.equal(first.train[0], other.train[0])
@@ -68,16 +67,16 @@ def test_sets_are_seeded_and_disjoint_and_the_test_labels_are_clean():
 
 
 def test_jitter_is_fresh_noise_in_units_of_the_spread():
-    points = Points(Rings(), 4000, 5, 5, jitter=0.1, seed=0)
+    points = Points(Rings(), 4000, 5, 5, input_noise_std=0.1, seed=0)
     inputs = points.train[0]
     first, second = points.augment(inputs), points.augment(inputs)
     assert not torch.equal(first, second)
     assert ((first - inputs).std(0) / inputs.std(0)).tolist() == pytest.approx([0.1, 0.1], rel=0.05)
-    assert Points(Rings(), 40, 5, 5, jitter=0.0, seed=0).augment(inputs) is inputs
+    assert Points(Rings(), 40, 5, 5, input_noise_std=0.0, seed=0).augment(inputs) is inputs
 
 
 def test_the_decision_map_shows_how_probable_each_class_is():
-    points = Points(ThreeColors(), 200, 5, 5, jitter=0.0, seed=0)
+    points = Points(ThreeColors(), 200, 5, 5, input_noise_std=0.0, seed=0)
     sure = lambda label: lambda x: torch.nn.functional.one_hot(torch.full((len(x),), label), 3).float()
     first, second = (points.visualize(sure(label))["decision_map"] for label in (0, 2))
     unsure = points.visualize(lambda x: torch.full((len(x), 3), 1 / 3))["decision_map"]
@@ -101,7 +100,7 @@ ROWS = [(0.1 * i, 1 - 0.05 * i, "red" if i % 2 else "blue") for i in range(20)]
 
 
 def points_file(path):
-    return PointsFile(str(path), dev_fraction=0.2, test_fraction=0.2, jitter=0.0, seed=0)
+    return PointsFile(str(path), dev_fraction=0.2, test_fraction=0.2, input_noise_std=0.0, seed=0)
 
 
 def test_points_from_csv_and_npz(tmp_path):
@@ -154,8 +153,8 @@ def test_arrays_of_unequal_length_and_pickles_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Points(Rings(), 4, 0, 4, jitter=0.0, seed=0), "num_dev must be at least 1, got 0"),
-        (lambda: Points(Rings(), 4, 4, 4, jitter=-1.0, seed=0), "jitter must be at least 0, got -1"),
+        (lambda: Points(Rings(), 4, 0, 4, input_noise_std=0.0, seed=0), "num_dev must be at least 1, got 0"),
+        (lambda: Points(Rings(), 4, 4, 4, input_noise_std=-1.0, seed=0), "input_noise_std must be at least 0, got -1"),
         (lambda: NoisyLine(1.5), r"noise must be in \[0, 1\), got 1.5"),
         (lambda: Flower(-0.1), r"noise must be in \[0, 1\), got -0.1"),
         (lambda: stratified_split(torch.zeros(4).long(), 1.0, 0), r"must be in \(0, 1\), got 1.0"),

@@ -10,7 +10,7 @@ ROWS = [(0.5 * i, 1.25 - 0.25 * i, "red" if i % 3 else "blue") for i in range(20
 
 
 def points_file(path):
-    return PointsFile(str(path), dev_fraction=0.2, test_fraction=0.2, jitter=0.0, seed=0)
+    return PointsFile(str(path), dev_fraction=0.2, test_fraction=0.2, input_noise_std=0.0, seed=0)
 
 
 def table(separator=",", rows=ROWS, end="\n", header=("x1", "x2", "label")):

@@ -42,7 +42,7 @@ NODE = {
 }
 NODE |= {"channel_base": 16, "channel_max": 4, "mapping_layers": 2}
 CONFIG = """
-model: {_target_: dlcourse.classifier.mlp.MLP, _partial_: true, hidden: [3, 4]}
+model: {_target_: dlcourse.classifier.networks.MLP, _partial_: true, hidden: [3, 4]}
 optimizer: {_target_: torch.optim.Adam, lr: 0.001}
 task: {_target_: dlcourse.classifier.task.Classification, optimizer: '${optimizer}'}
 runner: {seed: 0, max_steps: 20}

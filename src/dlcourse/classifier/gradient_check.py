@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dlcourse.classifier.rehearsal import rehearsal
-from dlcourse.classifier.task import Classification
+from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.errors import UserError
 
 Objective = Callable[[], Tensor]  # J at the parameters as they are; the same at every call
@@ -91,7 +90,7 @@ class GradientCheck:
         """
         if task.device.type == "mps":
             raise UserError("device=mps has no float64, which a gradient check needs; use device=cpu")
-        with rehearsal(task, self.seed) as copy:
+        with scratch_copy(task, self.seed) as copy:
             for _ in range(self.after_updates):
                 copy.step()
             copy.model.double()

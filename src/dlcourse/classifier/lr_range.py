@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from dlcourse.classifier.rehearsal import rehearsal
-from dlcourse.classifier.task import Classification
+from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.engine.schedules import Exponential
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
@@ -96,7 +95,7 @@ class RangeTest:
             UserError: a loss that is no number before the first update.
         """
         curve = RangeCurve()
-        with rehearsal(task, self.seed) as copy:
+        with scratch_copy(task, self.seed) as copy:
             descent = copy.descent
             descent.base_lrs = [self.low for _ in descent.base_lrs]
             descent.schedule = Exponential(gamma=(self.high / self.low) ** (1 / (self.steps - 1)), period=1)

@@ -4,10 +4,9 @@ from functools import partial
 
 import torch
 
-from dlcourse.classifier.data.patterns import NoisyLine
-from dlcourse.classifier.data.points import Points
+from dlcourse.classifier.data.points import NoisyLine, Points
 from dlcourse.classifier.demonstrations import Demonstration
-from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.networks import MLP
 from dlcourse.classifier.task import Classification
 from dlcourse.engine.schedules import Constant
 from dlcourse.images.figures import new_figure, to_image
@@ -20,7 +19,7 @@ TITLE_HEIGHT = 60  # pixels
 
 def points(seed: int) -> Points:
     """200 training and 4000 test points on either side of a line."""
-    return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, jitter=0.0, seed=seed)
+    return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, input_noise_std=0.0, seed=seed)
 
 
 def fit(hidden: list[int], seed: int) -> Classification:
