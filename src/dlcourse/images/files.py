@@ -191,8 +191,8 @@ def save_image(image: Image.Image, path: str | Path) -> None:
         raise OSError(f"{path}: cannot be written ({reason})") from error
 
 
-def opened(path: Path) -> Image.Image:
-    """A run's image, RGB; a broken file is a UserError."""
+def load_image(path: Path) -> Image.Image:
+    """`open_image` for the commands: a file that is missing or broken is a UserError."""
     try:
         return open_image(path)
     except ValueError as error:

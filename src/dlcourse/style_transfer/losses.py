@@ -79,7 +79,7 @@ def moments(features: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def unchanged(features: Tensor, mask: Tensor | None) -> Tensor:
-    """The features as their own statistic: a style image of the content's size is then a second content."""
+    """The features themselves as the statistic: a style image of the content's size is then a second content."""
     return weighted(features, mask)
 
 
@@ -149,12 +149,12 @@ def total_variation(image: Tensor) -> Tensor:
 def range_penalty(image: Tensor) -> Tensor:
     """mean (relu(x - 1)^2 + relu(-x)^2): how far pixels leave [0, 1].
 
-    A soft wall keeps L-BFGS's image of the curvature true; clamping inside the closure would move the point
-    behind its back.
+    With a penalty L-BFGS's estimate of the curvature stays right; clamping inside the closure would change the point
+    without its knowledge.
     """
     return (image - image.clamp(0, 1)).square().mean()
 
 
 def at_least_float32(features: Tensor) -> Tensor:
-    """The features, bfloat16 and float16 widened."""
+    """The features in float32, or in float64 as they are."""
     return features if features.dtype == torch.float64 else features.float()
