@@ -55,7 +55,7 @@ class Attributes(Task):
         self.batch_size, self.seed = batch_size, seed
 
     def setup(self, device: torch.device) -> None:
-        """Move everything to `device`."""
+        """Move network and data to `device`, then build the optimizer."""
         self.device = device
         self.model.to(device)
         arrays = (self.dataset.images, torch.arange(len(self.dataset)))

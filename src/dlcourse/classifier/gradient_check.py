@@ -1,4 +1,4 @@
-"""Is the gradient right? Autograd's against central differences, tensor by tensor.
+"""Compares autograd's gradient with central differences, tensor by tensor.
 
     d^_i = (J(theta + eps e_i) - J(theta - eps e_i)) / (2 eps)        relative error = |d^ - d| / (|d^| + |d|)
 
@@ -188,7 +188,7 @@ def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) 
 
 
 def table(comparisons: Sequence[Comparison]) -> list[str]:
-    """One line per tensor."""
+    """A line of text for each tensor, below a header."""
     width = max(len(comparison.name) for comparison in comparisons)
     lines = [f"{'tensor':<{width}}  checked  skipped  |gradient|  relative error  verdict"]
     for one in comparisons:

@@ -18,7 +18,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
-    """1/2 sum W^2, whose gradient is W: weight decay   (Krogh & Hertz 1992, eq. 2)."""
+    """1/2 sum W^2, whose gradient is W: weight decay   (Krogh & Hertz 1992)."""
     return sum((weight.square().sum() for weight in weights), start=weights[0].new_zeros(())) / 2
 
 

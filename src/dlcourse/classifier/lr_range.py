@@ -33,7 +33,7 @@ class RangeCurve:
     diverged: bool = False
 
     def append(self, lr: float, loss: float) -> None:
-        """Take note of one update."""
+        """Add one update."""
         count = len(self.losses)
         before = self.averages[-1] * (1 - BETA**count) if count else 0.0
         self.lrs.append(lr)
@@ -56,7 +56,7 @@ class RangeCurve:
         return self.lrs[max(falls, key=lambda t: falls[t], default=self.lowest())]
 
     def doubt(self) -> str | None:
-        """Why the suggestion may be worth nothing, if so."""
+        """Why the suggestion may be wrong; None if nothing speaks against it."""
         if self.lowest() < SETTLED:
             return f"the loss rises from the start; try a lower low than {self.lrs[0]:g}"
         if not self.diverged and self.lowest() >= len(self.averages) - SETTLED:

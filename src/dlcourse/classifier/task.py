@@ -74,7 +74,7 @@ class Classification(Task):
         self.stopping = EarlyStopping(patience)
 
     def setup(self, device: torch.device) -> None:
-        """Move everything to `device`."""
+        """Move network and data to `device`, then build the optimizer."""
         self.device = device
         self.model.to(device)
         self.train_set, self.dev_set, self.test_set = (
@@ -86,7 +86,7 @@ class Classification(Task):
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
-        """The classifier."""
+        """The classifier with its input normalization."""
         return [self.model]
 
     def step(self) -> Metrics:
@@ -114,7 +114,7 @@ class Classification(Task):
         return {"loss": loss}
 
     def evaluate(self) -> Metrics:
-        """Loss and accuracy on dev, accuracy on the whole training set, and how the descent goes."""
+        """Loss and accuracy on dev, accuracy on the whole training set, learning rate and gradient norm."""
         dev = self.measure(*self.dev_set)
         self.schedule.observe(float(dev["loss"]))
         self.stopping.observe(float(dev["loss"]), self.model)
@@ -148,7 +148,7 @@ class Classification(Task):
         return {"loss": cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """What the network says in evaluation mode, (N, ...) -> (N, C)."""
+        """The network's output in evaluation mode, (N, ...) -> (N, C)."""
         with eval_mode(self.model), torch.no_grad():
             return torch.cat([self.model(chunk.to(self.device)).float() for chunk in inputs.split(CHUNK)])
 
@@ -157,14 +157,14 @@ class Classification(Task):
         return self.logits(inputs).softmax(1)
 
     def visualize(self) -> Images:
-        """What the data set can show of a classifier, and which classes it confuses on dev."""
+        """The images of the data set (decision map or hardest images), and the confusion matrix on dev."""
         inputs, labels = self.dev_set
         confusion = confusion_matrix(labels, self.logits(inputs).argmax(1), len(self.dataset.classes))
         table = table_of_counts(confusion, self.dataset.classes, "true class", "predicted")
         return self.dataset.visualize(self.probabilities) | {"confusion": to_tensor(table)[None]}
 
     def histograms(self) -> Histograms:
-        """What enters each weighted layer on dev, the logits, and the last gradient of each parameter."""
+        """Inputs of each weighted layer on dev, logits, and the last gradient of each parameter."""
         inputs, _ = self.dev_set
         gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
         return activations(self.model, inputs[:CHUNK]) | {
@@ -172,7 +172,7 @@ class Classification(Task):
         }
 
     def state(self) -> dict[str, Stateful]:
-        """Network, optimizer, position in the data, best weights so far."""
+        """Network, optimizer, position in the data, and the state of early stopping."""
         return {
             "model": self.model,
             "descent": self.descent,

@@ -107,7 +107,7 @@ class Square:
                 pool.shutdown(cancel_futures=True)  # when nobody wants the rest
 
     def read(self, source: Source, name: str) -> Read:
-        """Decode one image."""
+        """Decode one image; an error becomes the reason in the result."""
         try:
             with FILES.taken(source.stamps[name][0]), ExitStack() as taken:
                 return name, self.square_of(source, name, taken), ""
@@ -149,7 +149,7 @@ class Square:
 
 
 def check_memory(needed: int, root: str) -> None:
-    """Raise ValueError if so many bytes are not free, on systems that tell."""
+    """Raise ValueError if `needed` bytes of memory are not free, on systems that report it."""
     try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

@@ -13,6 +13,7 @@ from dlcourse.datasets.cache import Decoded
 from dlcourse.datasets.decoding import FITS, Square
 from dlcourse.datasets.labels import check_classes_filled, class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.images.srgb import rgb_of
 
 
 class ImageFolder:
@@ -52,16 +53,14 @@ class ImageFolder:
     ):
         if num_classes < 0:
             raise ValueError(f"num_classes must be at least 0, got {num_classes}")
-        if len(background) != 3 or not all(0 <= value <= 255 for value in background):
-            raise ValueError(f"background must be three values in [0, 255], got {background}")
+        color = rgb_of(background)
         if resolution not in {2**power for power in range(3, 11)}:
             raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
         if fit not in FITS:
             raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
         if min_size < 1:
             raise ValueError(f"min_size must be at least 1, got {min_size}")
-        red, green, blue = background
-        self.square = Square(resolution, fit, min_size, (red, green, blue), coarse_jpegs=True)
+        self.square = Square(resolution, fit, min_size, color, coarse_jpegs=True)
         self.root, self.resolution, self.num_classes = root, resolution, num_classes
         self.source = open_source(root)
         names, self.label_of = find_classes(self.source, num_classes, self.why_unusable)

@@ -113,7 +113,7 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
 
 
 def read_text(source: Source, file_name: str) -> bytes:
-    """A file of labels that is no longer, and has no more parts, than labels for the images may have.
+    """The content of a file of labels, bounded by what labels for the images may take.
 
     A label has three parts, list, name and number. Parts are what takes memory: `[],` of three bytes takes seventy.
     """
@@ -129,6 +129,6 @@ def read_text(source: Source, file_name: str) -> bytes:
 
 
 def class_name(text: object) -> str:
-    """What a file calls a class, as tables and images show it: on one line, and not too long for them."""
+    """The name of a class from a file, as tables and images show it: one line of at most LONGEST letters."""
     name = printable(text)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

@@ -203,7 +203,7 @@ def is_system_file(name: str) -> bool:
 
 
 def slashes(name: str) -> str:
-    """A path in an archive as it should be; old Windows programs write backslashes."""
+    """A path in an archive with slashes; old Windows programs write backslashes."""
     return name.replace("\\", "/")
 
 

@@ -74,7 +74,7 @@ class StyleObjective:
 
     @cached_property
     def model(self) -> VGG19:
-        """The network, no deeper than it is needed."""
+        """The network, up to the deepest layer that is used."""
         model = self.make_model()
         model.truncate(self.content_layers | self.style_layers)
         return model

@@ -29,7 +29,7 @@ KEYS = ("style", "seed", "precision", "steps_first", "steps_next", "from_last")
 
 @dataclass(frozen=True)
 class FrameSequence:
-    """Frames, and the images that they become.
+    """The frames of a video, and the files of the images painted from them.
 
     A later frame begins with the image of the frame before: where nothing moves it is there already, so nothing
     flickers, and few steps do (Ruder, Dosovitskiy, Brox 2016, section 4.1, the one without optical flow).
@@ -104,7 +104,7 @@ def content_size(config: dict[str, Any]) -> int | list[int]:
 
 
 def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, **changes: Any) -> StyleTransfer:
-    """The task of one frame, with an objective that is there already and some arguments of the task changed."""
+    """The task of one frame, with the given objective and some arguments of the task changed."""
     dataset = build(config["dataset"] | {"content": str(content)}, "dataset")
     return build(config["task"] | {"objective": objective, "dataset": dataset} | changes, "task")
 
@@ -130,7 +130,7 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
 
 
 def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The images that are there already.
+    """The images that exist already.
 
     Raises:
         UserError: a broken one, or one of another size than the first frame, resized to `size`, has.
@@ -153,7 +153,7 @@ def flicker(images: Iterable[Tensor]) -> float:
 
 
 def flicker_report(frames: float, images: float) -> dict[str, float | None]:
-    """The flicker of the frames, of their images, and the ratio: 1 changes as the frames do; None where they rest."""
+    """The flicker of the frames, of their images, and images / frames; None if the frames do not change."""
     return {"frames": frames, "images": images, "ratio": images / frames if frames else None}
 
 
@@ -208,7 +208,7 @@ def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Pa
 
 
 def value_of(record: dict[str, dict[str, Any]], key: str) -> Any:
-    """What counts of a key: the content of the files that it names, or else its value."""
+    """The digests of the files that a key names, or else its value."""
     return record["files"].get(key, record["keys"].get(key))
 
 
@@ -223,7 +223,7 @@ def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:
 
 
 def write_settings(record: dict[str, dict[str, Any]], output: Path) -> None:
-    """Put the settings beside the images."""
+    """Write the settings beside the images."""
     output.mkdir(parents=True, exist_ok=True)
     with atomic_write(output / SETTINGS) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

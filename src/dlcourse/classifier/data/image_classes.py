@@ -73,11 +73,11 @@ class ImageClasses(LabelledImages):
         self.report_splits(root, folders.splits)
 
     def equals(self, inputs: Tensor) -> Tensor:
-        """The first of the same images: people's folders hold copies."""
+        """The first one of equal images: copies are split together."""
         return first_equals(inputs)
 
     def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
-        """Tell which folders make the sets, unless the root is all there is."""
+        """Print which folders make the sets, unless the root is the only one."""
         if splits == {"all": ""}:
             return
         rest = splits.get("train") or splits.get("all")
@@ -193,7 +193,9 @@ def why_empty(
 def without_leaks(
     root: str, sets: Mapping[str, ClassImages], classes: Sequence[str]
 ) -> tuple[dict[str, ClassImages], dict[str, str]]:
-    """The sets without what equals an image of a set that is measured later, and the names left out with reasons.
+    """Leave images out of training that are also for dev or test, and out of dev that are for test.
+
+    Returns the sets, and the names of what was left out with reasons.
 
     Raises:
         ValueError: nothing of a class is left.

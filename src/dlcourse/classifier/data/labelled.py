@@ -32,7 +32,7 @@ class Labelled:
     classes: Sequence[str]
 
     def augment(self, inputs: Tensor) -> Tensor:
-        """A training batch as it is varied at random; here: not at all."""
+        """Vary a training batch at random; here: not at all."""
         return inputs
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ class LabelledImages(Labelled):
         return (inputs[rest], labels[rest]), (inputs[chosen], labels[chosen])
 
     def equals(self, inputs: Tensor) -> Tensor | None:
-        """For each sample the first one that it must stay with, int64 (N,); None: each may go where it will."""
+        """For each sample the first one that it must stay with, int64 (N,); None: samples are split one by one."""
         return None
 
     def augment(self, inputs: Tensor) -> Tensor:

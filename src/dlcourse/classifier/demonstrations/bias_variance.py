@@ -1,4 +1,4 @@
-"""Underfitting, a good fit and overfitting: the same points, three networks, and what each makes of the plane."""
+"""Underfitting, a good fit and overfitting: decision maps of three networks trained on the same points."""
 
 from functools import partial
 
@@ -52,7 +52,7 @@ def errors(task: Classification) -> tuple[float, float]:
 
 
 def demonstrate() -> Demonstration:
-    """Decision maps from the stiffest to the most flexible network.
+    """Decision maps from the smallest to the largest network.
 
     A straight line is the best rule, and yet a linear model underfits: it cannot be sure below the line and unsure
     above it, so the wrong labels push it aside.

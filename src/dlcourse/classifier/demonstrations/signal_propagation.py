@@ -1,4 +1,4 @@
-"""What is left of a signal after twenty layers, on its way forwards and back, by initialization of the weights."""
+"""Activations and gradients through twenty layers, by initialization of the weights."""
 
 import torch
 from matplotlib.axes import Axes
