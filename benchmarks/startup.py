@@ -57,7 +57,7 @@ optimizer.step()
     "style_transfer_offline": """
 objective, dataset = build(task["objective"]), build(task["dataset"])
 images = dataset.at(task["smallest_size"] or dataset.longest_side)
-objective.aim(images)
+objective.set_targets(images)
 image = torch.nn.Parameter(images.content.clone())
 optimizer = build(task["optimizer"])([image])
 

@@ -22,8 +22,8 @@ import torch
 from torch.nn import functional as F
 
 from dlcourse.classifier.data.points import Points
-from dlcourse.classifier.data.patterns import ThreeColors
-from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.data.points import ThreeColors
+from dlcourse.classifier.networks import MLP
 
 torch.set_num_threads(1)
 OPTIMIZERS = (

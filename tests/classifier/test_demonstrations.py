@@ -21,7 +21,7 @@ from dlcourse.classifier.demonstrations import (
     signal_propagation,
     softmax,
 )
-from dlcourse.classifier.mlp import ACTIVATIONS
+from dlcourse.classifier.networks import ACTIVATIONS
 from dlcourse.cli import demonstrate
 from dlcourse.engine.schedules import Schedule
 from dlcourse.images.figures import save

@@ -6,25 +6,13 @@ from PIL import Image
 from conftest import compose, kaggle_folder
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.builtin import Digits, FaceAttributes, Torchvision
-from dlcourse.classifier.data.image_classes import ImageClasses
+from dlcourse.datasets.decoding import check_memory
 from dlcourse.datasets.faces.dataset import Faces
-from dlcourse.datasets.memory import check_memory
 from dlcourse.engine.build import build
 from dlcourse.images.files import decode
+from mixed_images import image_classes
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
-
-
-def image_classes(root, **changes):
-    values = {
-        "resolution": 8,
-        "max_per_class": None,
-        "dev_fraction": 0.25,
-        "test_fraction": 0.2,
-        "augment": STILL,
-        "seed": 0,
-    }
-    return ImageClasses(str(root), **(values | changes))
 
 
 def test_kaggle_layout_keeps_its_test_set_and_counts_what_it_skips(tmp_path, capsys):
@@ -59,7 +47,7 @@ def test_images_are_decoded_once_however_many_epochs(tmp_path, monkeypatch):
     kaggle_folder(tmp_path, num_train=12, num_test=5)
     opened = []
     monkeypatch.setattr(
-        "dlcourse.classifier.data.image_classes.decode", lambda file: opened.append(file.name) or decode(file)
+        "dlcourse.datasets.decoding.decode", lambda file, examine: opened.append(file.name) or decode(file, examine)
     )
     small = ["dataset.resolution=8", "task.batch_size=8", f"dataset.root={tmp_path}"]
     task = build(compose("experiment=cats", *small)["task"], "task")

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.networks import MLP, Normalize
 from dlcourse.classifier.task import eval_mode
 from dlcourse.nn.cnn import CNN
-from dlcourse.nn.normalize import Normalize
 
 VALUES = {"hidden": [5], "activation": "relu", "init": "he", "init_std": 0.01, "dropout": 0.0, "norm": "none"}
 

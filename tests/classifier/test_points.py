@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from dlcourse.classifier.data.labelled import stratified_split
-from dlcourse.classifier.data.patterns import Flower, NoisyLine, Rings, ThreeColors
-from dlcourse.classifier.data.points import Points
+from dlcourse.classifier.data.points import Flower, NoisyLine, Points, Rings, ThreeColors
 from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.classifier.decision_map import ticks
 from dlcourse.images.tensors import table_of_counts

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_image_folder import image_folder
-from test_labelled_images import image_classes
 
 from conftest import kaggle_folder
-from dlcourse.datasets.system_files import is_system_file
-from mixed_images import drawing, nvidia_zip, png_bytes, zip_of
+from dlcourse.datasets.sources import is_system_file
+from mixed_images import drawing, image_classes, nvidia_zip, png_bytes, zip_of
 
 IMAGE = png_bytes(drawing(0, 16, 16))
 

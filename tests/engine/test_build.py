@@ -8,7 +8,7 @@ from dlcourse.engine.schedules import Constant
 from dlcourse.errors import UserError
 
 MLP = {
-    "_target_": "dlcourse.classifier.mlp.MLP",
+    "_target_": "dlcourse.classifier.networks.MLP",
     "_partial_": True,
     "hidden": [3],
     "activation": "relu",
@@ -61,7 +61,7 @@ def test_an_unknown_target_is_named():
     with pytest.raises(
         UserError, match=r"'dlcourse\.classifier\.mlp\.MLPP' is refused; did you mean dlcourse\.classifier\.mlp\.MLP\?"
     ):
-        build({"_target_": "dlcourse.classifier.mlp.MLPP"}, "model")
+        build({"_target_": "dlcourse.classifier.networks.MLPP"}, "model")
 
 
 @pytest.mark.parametrize("path", ["dlcourse.models.Generator", "dlcourse.tasks.Classification"])
@@ -158,7 +158,7 @@ def test_an_object_of_another_class_is_named():
     }
     with pytest.raises(UserError, match=r"^dataset\.input_noise_std must be float, got"):
         build(
-            node | {"pattern": {"_target_": "dlcourse.classifier.data.patterns.Rings"}, "input_noise_std": MLP},
+            node | {"pattern": {"_target_": "dlcourse.classifier.data.points.Rings"}, "input_noise_std": MLP},
             "dataset",
         )
     optimizer = {"_target_": "torch.optim.Adam", "_partial_": True}

@@ -145,7 +145,7 @@ def test_no_instruction_is_unknown_to_this_test():
 NAMES = st.sampled_from(
     [
         "dlcourse.stylegan.networks.generator.Generator",
-        "dlcourse.classifier.mlp.MLP",
+        "dlcourse.classifier.networks.MLP",
         "dlcourse.nn.cnn.CNN",
         "dlcourse.nn.attribute_network.AttributeNetwork",
         "dlcourse.stylegan.networks.discriminator.Discriminator",

@@ -119,14 +119,14 @@ def test_images_of_different_sizes_and_a_single_one(run_dir):
 
 @pytest.mark.parametrize("suffix", ["gif", "mp4"])
 def test_one_image_after_the_other_is_in_memory(run_dir, monkeypatch, suffix):
-    found, most, read = [], [], animation.opened
+    found, most, read = [], [], animation.load_image
 
     def opened(path):
         found.append(weakref.ref(image := read(path)))
         most.append(sum(one() is not None for one in found))
         return image
 
-    monkeypatch.setattr(animation, "opened", opened)
+    monkeypatch.setattr(animation, "load_image", opened)
     animate(images_of(run_dir, None)[1], run_dir / f"out.{suffix}", seconds=1)
     assert len(most) == 4 and max(most) <= 2  # the first one is held to tell the size
 

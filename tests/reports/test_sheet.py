@@ -253,14 +253,14 @@ def test_the_last_images_are_taken(sweep):
 
 
 def test_images_of_a_sheet_are_read_one_at_a_time(sweep, monkeypatch):
-    found, most, read = [], [], animation.opened
+    found, most, read = [], [], animation.load_image
 
     def opened(path):
         found.append(weakref.ref(image := read(path)))
         most.append(sum(one() is not None for one in found))
         return image
 
-    monkeypatch.setattr(animation, "opened", opened)
+    monkeypatch.setattr(animation, "load_image", opened)
     images = final_images(arrange(find_runs([sweep])), None)
     assert not most and draw([images], 16).size[0] > 30
     assert len(most) == 4 and max(most) <= 2

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from dlcourse.style_transfer.guard import DivergenceGuard
+from dlcourse.style_transfer.canvas import DivergenceGuard
 
 
 def make(**changes):

@@ -266,7 +266,7 @@ def test_clamps_are_where_they_say(clamp, stays_inside):
         (["task.init=zeros.png"], r"init=zeros.png: no such file"),
         (["task.clamp=always"], "clamp must be one of never, update, evaluation, got 'always'"),
         (["task.smallest_size=4"], "smallest_size must be at least 16 pixels, or null, got 4"),
-        (["task.iterate_ema_decay=1"], r"averaging must be in \[0, 1\), got 1"),
+        (["task.iterate_ema_decay=1"], r"iterate_ema_decay must be in \[0, 1\), got 1"),
         (["dataset.content_size=4"], r"content_size must be at least 16 pixels, or \[width, height\] of that, got 4"),
         (["dataset.style_size=[40]"], r"style_size must be at least 16 pixels, or \[width, height\] of that"),
         (["content=nope.png"], "content=nope.png: no such file"),

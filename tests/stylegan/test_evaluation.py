@@ -333,7 +333,7 @@ def test_a_typed_resolution_may_be_the_right_one(folder):
     [
         (compose("dataset=points")["dataset"], "its dataset: Points is not a data set of images for a StyleGAN; give"),
         (
-            {"_target_": "dlcourse.classifier.data.patterns.ThreeColors"},
+            {"_target_": "dlcourse.classifier.data.points.ThreeColors"},
             "its dataset: ThreeColors is not a data set of images",
         ),
         (DATASET | {"_partial_": True}, "its dataset: Faces is not a data set of images for a StyleGAN; give"),

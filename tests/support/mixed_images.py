@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from dlcourse.classifier.data.augmentation import FlipRotateCrop
+from dlcourse.classifier.data.image_classes import ImageClasses
+
 UPSIDE_DOWN = 3  # EXIF's number for an image that must be turned by 180 degrees
 ORIENTATION = 0x0112
 
@@ -90,3 +93,16 @@ def zip_of(root: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(root.rglob("*")):
             archive.write(file, file.relative_to(root))
+
+
+def image_classes(root, **changes) -> ImageClasses:
+    """A classifier's images at 8 pixels, with some arguments changed."""
+    values = {
+        "resolution": 8,
+        "max_per_class": None,
+        "dev_fraction": 0.25,
+        "test_fraction": 0.2,
+        "augment": FlipRotateCrop(flip=False, rotate=0.0, crop=1.0),
+        "seed": 0,
+    }
+    return ImageClasses(str(root), **(values | changes))

@@ -42,7 +42,7 @@ NODE = {
 }
 NODE |= {"channel_base": 16, "channel_max": 4, "mapping_layers": 2}
 CONFIG = """
-model: {_target_: dlcourse.classifier.mlp.MLP, _partial_: true, hidden: [3, 4]}
+model: {_target_: dlcourse.classifier.networks.MLP, _partial_: true, hidden: [3, 4]}
 optimizer: {_target_: torch.optim.Adam, lr: 0.001}
 task: {_target_: dlcourse.classifier.task.Classification, optimizer: '${optimizer}'}
 runner: {seed: 0, max_steps: 20}
@@ -192,14 +192,14 @@ def cached() -> tuple[bytes, bytes]:
 def read_level_files(path: Path) -> None:
     """The record is the damaged file, the levels are whole; what does not fit is made anew, which is no error."""
     from dlcourse.datasets import cache
+    from dlcourse.datasets.decoding import Square
     from dlcourse.datasets.sources import open_source
 
     for index in range(4):
         drawing(index, 16, 16).save(path.with_name(f"{index}.png"))
     path.with_suffix(".levels").write_bytes(cached()[1])
     source = open_source(str(path.parent))
-    settings = {"resolution": 8, "fit": "crop", "min_size": 1, "background": (255, 255, 255)}
-    found = cache.load(path, source, settings)
+    found = cache.load(path, source, Square(8))
     assert found is None or [len(level) for level in found.levels] == [4, 4]
 
 

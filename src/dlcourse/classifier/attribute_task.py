@@ -8,9 +8,7 @@ from dlcourse.classifier.data.augmentation import Degrade
 from dlcourse.classifier.task import eval_mode
 from dlcourse.datasets.batches import BatchStream
 from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, Faces
-from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
-from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tables import labelled_grid
@@ -58,33 +56,34 @@ class Attributes(Task):
         self.batch_size, self.seed = batch_size, seed
 
     def setup(self, device: torch.device) -> None:
-        """Move everything to `device`."""
+        """Move network and data to `device`, then build the optimizer."""
         self.device = device
         self.model.to(device)
         arrays = (self.dataset.images, torch.arange(len(self.dataset)))
         self.batches = BatchStream(tuple(array.to(device) for array in arrays), self.batch_size, self.seed)
-        self.batches.check_at_least(distributed.world_size())
+        self.batches.check_shards()
         self.truth = {name: values.to(device) for name, values in self.dataset.attributes.items()}
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
-        """The network."""
+        """The attribute network."""
         return [self.model]
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        with span("data"):
-            images, indices = next(self.batches)
-            is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
-            images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
-            truth = {name: values[indices] for name, values in self.truth.items()}
-            truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
-            own, *values = distributed.shard(images, *truth.values())
-        weight = len(own) * distributed.world_size() / len(images)  # of this process's mean in the mean over the batch
-        own_truth = dict(zip(truth, values, strict=True))
-        terms = self.descent.step(lambda: {"loss": self.loss(self.model(own), own_truth) * weight})
+        (images, *values), weight = self.batches.next_shard(self.vary)
+        truth = dict(zip(self.truth, values, strict=True))
+        terms = self.descent.step(lambda: {"loss": self.loss(self.model(images), truth) * weight})
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/images": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
+
+    def vary(self, images: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
+        """A batch, half of it mirrored, degraded, and the true value of each attribute."""
+        is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
+        images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
+        truth = {name: values[indices] for name, values in self.truth.items()}
+        truth[MIRRORED] = torch.where(is_mirrored, -truth[MIRRORED], truth[MIRRORED])
+        return images, *truth.values()
 
     def loss(self, prediction: AttributePrediction, truth: dict[str, Tensor]) -> Tensor:
         """The mean over the attributes."""

@@ -1,10 +1,10 @@
-"""What a classifier of points in the plane decides, as an image."""
+"""An image of what a classifier decides all over the plane."""
 
 import math
 from collections.abc import Callable, Sequence
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 from torch import Tensor
 
 from dlcourse.images.figures import COLORS
@@ -15,11 +15,6 @@ GRID = 100
 SIZE = (600, 500)  # of the image, pixels
 BOX = (56, 44, 584, 462)  # of the map in it: left, top, right, bottom
 DISC = 8  # diameter of a point
-
-
-def to_rgb(color: str) -> list[float]:
-    """ "#rrggbb" -> three values in [0, 1]."""
-    return [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
 
 
 def decision_map(
@@ -39,7 +34,8 @@ def decision_map(
     margin = 0.05 * (high - low).clamp(min=1e-3)
     (x_low, y_low), (x_high, y_high) = (low - margin).tolist(), (high + margin).tolist()
     grid = torch.cartesian_prod(torch.linspace(y_low, y_high, GRID), torch.linspace(x_low, x_high, GRID)).flip(1)
-    palette = torch.tensor([to_rgb(COLORS[index % len(COLORS)]) for index in range(len(classes))])
+    colors = [ImageColor.getrgb(COLORS[index % len(COLORS)]) for index in range(len(classes))]
+    palette = torch.tensor([[value / 255 for value in color] for color in colors])
     mixture = probabilities(grid).float().cpu() @ palette  # (GRID * GRID, 3)
     return draw(mixture.reshape(GRID, GRID, 3), (x_low, x_high, y_low, y_high), inputs, labels, classes)
 

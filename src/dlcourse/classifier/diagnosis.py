@@ -1,4 +1,4 @@
-"""What the errors on the three sets say of a classifier, and what its weights look like."""
+"""Bias and variance of a classifier from its errors, its worst samples, its weights and its calibration."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong, and what helps against it."""
+    """Bias and variance, which of them are high, and what helps."""
 
     avoidable_bias: float
     variance: float

@@ -25,7 +25,7 @@ class EarlyStopping:
         self.weights: dict[str, Tensor] = {}
 
     def observe(self, loss: float, model: nn.Module) -> None:
-        """Take note of a measurement of the network as it is."""
+        """Record a dev loss, and keep the weights if it is the lowest so far."""
         if self.patience is None:
             return
         if loss < self.best:
@@ -44,9 +44,9 @@ class EarlyStopping:
             model.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory."""
+        """The lowest loss, the measurements since, and the weights kept."""
         return {"best": self.best, "misses": self.misses, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember again."""
+        """Restore what `state_dict` gave."""
         self.best, self.misses, self.weights = (state_dict[name] for name in ("best", "misses", "weights"))

@@ -1,4 +1,4 @@
-"""Is the gradient right? Autograd's against central differences, tensor by tensor.
+"""Compares autograd's gradient with central differences, tensor by tensor.
 
     d^_i = (J(theta + eps e_i) - J(theta - eps e_i)) / (2 eps)        relative error = |d^ - d| / (|d^| + |d|)
 
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dlcourse.classifier.rehearsal import rehearsal
-from dlcourse.classifier.task import Classification
+from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.errors import UserError
 
 Objective = Callable[[], Tensor]  # J at the parameters as they are; the same at every call
@@ -91,7 +90,7 @@ class GradientCheck:
         """
         if task.device.type == "mps":
             raise UserError("device=mps has no float64, which a gradient check needs; use device=cpu")
-        with rehearsal(task, self.seed) as copy:
+        with scratch_copy(task, self.seed) as copy:
             for _ in range(self.after_updates):
                 copy.step()
             copy.model.double()
@@ -189,7 +188,7 @@ def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) 
 
 
 def table(comparisons: Sequence[Comparison]) -> list[str]:
-    """One line per tensor."""
+    """A line of text for each tensor, below a header."""
     width = max(len(comparison.name) for comparison in comparisons)
     lines = [f"{'tensor':<{width}}  checked  skipped  |gradient|  relative error  verdict"]
     for one in comparisons:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from dlcourse.classifier.rehearsal import rehearsal
-from dlcourse.classifier.task import Classification
+from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.engine.schedules import Exponential
 from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
@@ -34,7 +33,7 @@ class RangeCurve:
     diverged: bool = False
 
     def append(self, lr: float, loss: float) -> None:
-        """Take note of one update."""
+        """Add one update."""
         count = len(self.losses)
         before = self.averages[-1] * (1 - BETA**count) if count else 0.0
         self.lrs.append(lr)
@@ -57,7 +56,7 @@ class RangeCurve:
         return self.lrs[max(falls, key=lambda t: falls[t], default=self.lowest())]
 
     def doubt(self) -> str | None:
-        """Why the suggestion may be worth nothing, if so."""
+        """Why the suggestion may be wrong; None if nothing speaks against it."""
         if self.lowest() < SETTLED:
             return f"the loss rises from the start; try a lower low than {self.lrs[0]:g}"
         if not self.diverged and self.lowest() >= len(self.averages) - SETTLED:
@@ -96,7 +95,7 @@ class RangeTest:
             UserError: a loss that is no number before the first update.
         """
         curve = RangeCurve()
-        with rehearsal(task, self.seed) as copy:
+        with scratch_copy(task, self.seed) as copy:
             descent = copy.descent
             descent.base_lrs = [self.low for _ in descent.base_lrs]
             descent.schedule = Exponential(gamma=(self.high / self.low) ** (1 / (self.steps - 1)), period=1)

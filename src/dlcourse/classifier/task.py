@@ -1,23 +1,23 @@
 """Classification by maximum likelihood."""
 
 import contextlib
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dlcourse.classifier.data.labelled import Labelled
 from dlcourse.classifier.early_stopping import EarlyStopping
+from dlcourse.classifier.losses import cross_entropy, l1_penalty, l2_penalty
+from dlcourse.classifier.networks import Normalize
 from dlcourse.datasets.batches import BatchStream
 from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
-from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Histograms, Images, Stateful, Task
 from dlcourse.images.tensors import table_of_counts, to_tensor
-from dlcourse.nn.normalize import Normalize
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
 CHUNK = 1024  # samples that are measured at a time
@@ -26,8 +26,8 @@ CHUNK = 1024  # samples that are measured at a time
 class Classification(Task):
     """Minimise J = -1/m sum log softmax(z)_y + l2/2 sum W^2 + l1 sum |W| for a network's logits z.
 
-    W are the weights; biases and the parameters of norms are not penalized. Of several processes each takes its part of
-    every batch; batch norm then sees the statistics of that part.
+    W are the weights; biases and the parameters of norms are not penalized (see `classifier.losses`). Of several
+    processes each takes its part of every batch; batch norm then sees the statistics of that part.
 
     Args:
         model: (shape of one input, number of classes) -> network, inputs (N, ...) -> logits (N, C).
@@ -74,7 +74,7 @@ class Classification(Task):
         self.stopping = EarlyStopping(patience)
 
     def setup(self, device: torch.device) -> None:
-        """Move everything to `device`."""
+        """Move network and data to `device`, then build the optimizer."""
         self.device = device
         self.model.to(device)
         self.train_set, self.dev_set, self.test_set = (
@@ -82,41 +82,39 @@ class Classification(Task):
             for arrays in (self.dataset.train, self.dataset.dev, self.dataset.test)
         )
         self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
-        self.batches.check_at_least(distributed.world_size())
+        self.batches.check_shards()
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
-        """The classifier."""
+        """The classifier with its input normalization."""
         return [self.model]
 
     def step(self) -> Metrics:
         """One mini-batch."""
-        with span("data"):
-            batch, labels = next(self.batches)
-            inputs, own_labels = distributed.shard(self.dataset.augment(batch), labels)
-        weight = (
-            len(inputs) * distributed.world_size() / len(batch)
-        )  # of this process's mean in the mean over the batch
+        (inputs, labels), weight = self.batches.next_shard(self.augment)
         with distributed.per_rank_rng():  # of dropout
-            terms = self.descent.step(lambda: self.losses(inputs, own_labels, weight))
-        if distributed.world_size() > 1:  # batch norm's statistics
-            distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
+            terms = self.descent.step(lambda: self.losses(inputs, labels, weight))
+        distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # of batch norm
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
+    def augment(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch with inputs varied at random."""
+        return self.dataset.augment(inputs), labels
+
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
         """The objective J of a batch, or of a part of it, whose cross-entropy then has a weight."""
-        loss = F.cross_entropy(self.model(inputs), labels)
+        loss = cross_entropy(self.model(inputs), labels)
         if weight != 1:
             loss = loss * weight
         if self.l2:
-            loss = loss + self.l2 / 2 * sum(weight.square().sum() for weight in self.weights)
+            loss = loss + self.l2 * l2_penalty(self.weights)
         if self.l1:
-            loss = loss + self.l1 * sum(weight.abs().sum() for weight in self.weights)
+            loss = loss + self.l1 * l1_penalty(self.weights)
         return {"loss": loss}
 
     def evaluate(self) -> Metrics:
-        """Loss and accuracy on dev, accuracy on the whole training set, and how the descent goes."""
+        """Loss and accuracy on dev, accuracy on the whole training set, learning rate and gradient norm."""
         dev = self.measure(*self.dev_set)
         self.schedule.observe(float(dev["loss"]))
         self.stopping.observe(float(dev["loss"]), self.model)
@@ -147,10 +145,10 @@ class Classification(Task):
     def measure(self, inputs: Tensor, labels: Tensor) -> Metrics:
         """Mean cross-entropy and share of right answers, in evaluation mode."""
         logits = self.logits(inputs)
-        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
+        return {"loss": cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """What the network says in evaluation mode, (N, ...) -> (N, C)."""
+        """The network's output in evaluation mode, (N, ...) -> (N, C)."""
         with eval_mode(self.model), torch.no_grad():
             return torch.cat([self.model(chunk.to(self.device)).float() for chunk in inputs.split(CHUNK)])
 
@@ -159,14 +157,14 @@ class Classification(Task):
         return self.logits(inputs).softmax(1)
 
     def visualize(self) -> Images:
-        """What the data set can show of a classifier, and which classes it confuses on dev."""
+        """The images of the data set (decision map or hardest images), and the confusion matrix on dev."""
         inputs, labels = self.dev_set
         confusion = confusion_matrix(labels, self.logits(inputs).argmax(1), len(self.dataset.classes))
         table = table_of_counts(confusion, self.dataset.classes, "true class", "predicted")
         return self.dataset.visualize(self.probabilities) | {"confusion": to_tensor(table)[None]}
 
     def histograms(self) -> Histograms:
-        """What enters each weighted layer on dev, the logits, and the last gradient of each parameter."""
+        """Inputs of each weighted layer on dev, logits, and the last gradient of each parameter."""
         inputs, _ = self.dev_set
         gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
         return activations(self.model, inputs[:CHUNK]) | {
@@ -174,7 +172,7 @@ class Classification(Task):
         }
 
     def state(self) -> dict[str, Stateful]:
-        """Network, optimizer, position in the data, best weights so far."""
+        """Network, optimizer, position in the data, and the state of early stopping."""
         return {
             "model": self.model,
             "descent": self.descent,
@@ -209,10 +207,27 @@ def activations(model: nn.Module, inputs: Tensor) -> Histograms:
 
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Borrow a network in evaluation mode."""
+    """Within the block a network is in evaluation mode."""
     was_training = model.training
     model.eval()
     try:
         yield
     finally:
         model.train(was_training)
+
+
+@contextlib.contextmanager
+def scratch_copy(task: Classification, seed: int) -> Iterator[Classification]:
+    """Borrow a deep copy of a task that is set up, to train it or change it; the task itself stays as it is.
+
+    The data are shared; torch's random state is restored at the end.
+
+    Args:
+        task: at any moment of its training.
+        seed: of what the copy's steps draw.
+    """
+    arrays = (*task.train_set, *task.dev_set, *task.test_set)
+    shared = {id(one): one for one in (task.dataset, *arrays)}
+    with torch.random.fork_rng([task.device] if task.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield copy.deepcopy(task, shared)

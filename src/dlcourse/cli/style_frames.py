@@ -30,8 +30,8 @@ def style_frames(cfg: DictConfig) -> None:
     from dlcourse.engine.build import build
     from dlcourse.files import outputs
     from dlcourse.files.atomic import atomic_write
-    from dlcourse.style_transfer import video_settings
-    from dlcourse.style_transfer.video import content_size, flicker, flicker_report, of_one_size, painted
+    from dlcourse.style_transfer import video
+    from dlcourse.style_transfer.video import check_painted, content_size, flicker, flicker_report, of_one_size
 
     for key in ("content", "resume", "run_dir"):
         if cfg[key] is not None:
@@ -42,8 +42,8 @@ def style_frames(cfg: DictConfig) -> None:
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     images = sequence.images()
     of_frames = flicker(of_one_size(images, size))  # nothing is painted before every frame was looked at
-    skipped, settings = len(painted(images, size)), video_settings.settings(config, images)
-    video_settings.check_same_settings(settings, images, Path(sequence.output))
+    skipped, settings = len(check_painted(images, size)), video.settings_of(config, images)
+    video.check_same_settings(settings, images, Path(sequence.output))
     if skipped:
         say(f"skipped {skipped} of {len(images)} frames, whose images are there already", file=sys.stderr)
     try:
@@ -70,15 +70,14 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     from dlcourse.engine.runner import Runner, step_seed
     from dlcourse.images.files import save_image
     from dlcourse.images.tensors import to_pil_image
-    from dlcourse.style_transfer import video_settings
-    from dlcourse.style_transfer.video import transfer
+    from dlcourse.style_transfer.video import transfer, write_settings
 
     images = sequence.images()
     runner: Runner = build(config["runner"], "runner")
     torch.manual_seed(config["seed"])  # as scripts/train.py does
     objective = build(config["objective"], "objective")
     runner.prepare(transfer(config, objective, next(iter(images)), smallest_size=None))
-    video_settings.write(settings, Path(sequence.output))
+    write_settings(settings, Path(sequence.output))
     objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
     last: Path | None = None
     for number, (frame, image) in enumerate(images.items()):

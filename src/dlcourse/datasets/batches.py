@@ -1,18 +1,20 @@
 """Endless, seeded, resumable batches of data that lie in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dlcourse.engine import distributed
+from dlcourse.engine.profiling import span
+
 
 class BatchStream(Iterator[tuple[Tensor, ...]]):
     """Endless batches whose order is a function of (seed, samples seen).
 
-    Each epoch visits every sample once, in its own permutation; its last batch is as short as the rest. Whole batches
-    are indexed on the device, never sample by sample; its state is one integer, which is also the clock of whatever
-    depends on the samples seen.
+    Each epoch visits every sample once, in its own permutation; its last batch has what is left. Whole batches are
+    indexed on the device, never sample by sample. The state is one integer, the number of samples seen.
 
     Args:
         tensors: arrays of equal length N along dimension 0, on the device where the batches are wanted.
@@ -37,12 +39,6 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         self.drawn_epoch = -1
         self.order = torch.empty(0, dtype=torch.int64)
 
-    def check_at_least(self, count: int) -> None:
-        """Raise ValueError if some batch has fewer samples than there are processes to share it."""
-        smallest = self.num_samples % self.batch_size or self.batch_size
-        if smallest < count:
-            raise ValueError(f"a batch of {smallest} samples, of {self.num_samples}, is too few for {count} processes")
-
     def __next__(self) -> tuple[Tensor, ...]:
         if self.batch_size == self.num_samples:
             self.samples_seen += self.num_samples
@@ -51,6 +47,24 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         chosen = self.permutation(epoch)[position : position + self.batch_size]
         self.samples_seen += len(chosen)
         return tuple(tensor[chosen] for tensor in self.tensors)
+
+    def check_shards(self) -> None:
+        """Raise ValueError if some batch has fewer samples than there are processes to share it."""
+        smallest, count = self.num_samples % self.batch_size or self.batch_size, distributed.world_size()
+        if smallest < count:
+            raise ValueError(f"a batch of {smallest} samples, of {self.num_samples}, is too few for {count} processes")
+
+    def next_shard(self, augment: Callable[..., tuple[Tensor, ...]]) -> tuple[list[Tensor], float]:
+        """This process's part of the next batch, and its weight: how much its mean counts in the mean of the batch.
+
+        Args:
+            augment: the arrays of a batch -> what is learned from; called with the whole batch in every process, so
+                that all draw the same.
+        """
+        with span("data"):
+            batch = augment(*next(self))
+            shard = distributed.shard(*batch)
+        return shard, len(shard[0]) * distributed.world_size() / len(batch[0])
 
     def take(self, count: int) -> tuple[Tensor, ...]:
         """The next `count` samples, on from one epoch into the next; for batches that are never short."""
@@ -76,9 +90,9 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         return self.samples_seen / self.num_samples
 
     def state_dict(self) -> dict[str, Any]:
-        """One integer."""
+        """The number of samples seen."""
         return {"samples_seen": self.samples_seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on after `samples_seen` samples."""
+        """Continue after `samples_seen` samples."""
         self.samples_seen = state_dict["samples_seen"]

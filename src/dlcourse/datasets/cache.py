@@ -1,11 +1,12 @@
-"""Decoded images at every level of detail in one file, from which the next start reads them.
+"""Decoded images at every level of detail: in memory, or in a file from which later starts read them.
 
 KEY.levels holds uint8 (N, 3, R, R), then (N, 3, R / 2, R / 2), ... down to (N, 3, 4, 4), then the CRC-32 of each of
-these images in the same order, uint32; KEY.json beside it says of which images, and which files were skipped and
-why. KEY comes from the names, sizes and times (in an archive: checksums) of the images and from the settings, so
-that whatever changes has another file. Both may be deleted at any time.
+these images in the same order, uint32. KEY.json lists the images, and the skipped files with reasons. KEY is a hash of
+the settings and of the names, sizes and times (in an archive: checksums) of the images, so that whatever changes gets
+another file. Both files may be deleted at any time.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,9 +14,9 @@ import re
 import shutil
 import sys
 import time
+import weakref
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,22 +25,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlcourse.datasets.cache_reader import Level, open_levels
-from dlcourse.datasets.memory import check_memory
+from dlcourse.datasets.decoding import Square, check_memory
 from dlcourse.datasets.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
 from dlcourse.datasets.sources import Source
+from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable, say
 
-VERSION = 2  # of the file and of how pixels come about: a new one makes old files useless
-STALE = 24 * 3600  # seconds after which an unfinished file is taken for one that nobody will finish
-
-Read = Iterable[tuple[str, np.ndarray | None, str]]  # name, uint8 (3, R, R) or None, and then why
+VERSION = 2  # of the file format and of the decoding; a new number makes old files useless
+STALE = 24 * 3600  # seconds after which an unfinished file counts as abandoned
 UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.(levels|json)\.\d+\.\d+\.tmp")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What became of the files.
+    """The decoded images of a source.
 
     Attributes:
         levels: uint8 (N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4).
@@ -47,42 +46,63 @@ class Decoded:
         skipped: name of another file -> why it is not among them.
     """
 
-    levels: Sequence[Tensor | Level]
+    levels: "Sequence[Tensor | Level]"
     names: list[str]
     skipped: dict[str, str]
 
 
-def key_of(source: Source, settings: dict[str, Any]) -> str:
-    """32 hexadecimal digits that change with whatever the levels depend on."""
-    content = json.dumps([VERSION, settings, source.stamps])
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+def bytes_per_image(resolution: int) -> int:
+    """Bytes of all levels of an image together."""
+    return sum(3 * size**2 for size in sizes(resolution))
 
 
-def in_memory(source: Source, read: Read, resolution: int) -> Decoded:
-    """All levels, decoded into memory.
+def decode_in_memory(source: Source, square: Square) -> Decoded:
+    """Decode all levels into memory.
 
     Raises:
-        ValueError: more than fits into memory, or not one image can be used.
+        ValueError: they do not fit, or not one image can be used.
     """
-    wanted = len(source.stamps)
-    check_memory(wanted * bytes_per_image(resolution), source.root)
-    images = torch.empty(wanted, 3, resolution, resolution, dtype=torch.uint8)
+    check_memory(len(source.stamps) * bytes_per_image(square.resolution), source.root)
+    images = torch.empty(len(source.stamps), 3, square.resolution, square.resolution, dtype=torch.uint8)
     names: list[str] = []
     skipped = dict(source.refused)
-    for index, pixels in enumerate(usable(read, names, skipped)):
-        images[index] = torch.from_numpy(pixels)
-    check_not_empty(source, names, skipped)
+    for pixels in usable_images(source, square, names, skipped):
+        images[len(names) - 1] = torch.from_numpy(pixels)
     return Decoded(pyramid(images[: len(names)]), names, skipped)
 
 
-def write(path: Path, source: Source, read: Read, settings: dict[str, Any]) -> None:
-    """Decode into PATH.levels and PATH.json: each as a whole or not at all, in bounded memory.
+def usable_images(source: Source, square: Square, names: list[str], skipped: dict[str, str]) -> Iterator[np.ndarray]:
+    """Decode the images one by one, uint8 (3, R, R); adds to `names` those that can be used, to `skipped` the others.
+
+    Raises:
+        ValueError: in the end, if there was none.
+    """
+    for name, pixels, reason in square.read_all(source, source.stamps, len(source.stamps)):
+        if pixels is None:
+            skipped[name] = reason
+        else:
+            names.append(name)
+            yield pixels
+    if not names:
+        name = next(iter(source.stamps))
+        example = printable(f"{name}: {skipped[name]}")
+        raise ValueError(f"root={source.root}: none of its {len(source.stamps)} images can be used, such as {example}")
+
+
+def key_of(source: Source, square: Square) -> str:
+    """32 hexadecimal digits that change with whatever the levels depend on."""
+    content = json.dumps([VERSION, square.settings(), source.stamps])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def write(path: Path, source: Source, square: Square) -> None:
+    """Decode into PATH.levels and PATH.json, each written whole or not at all, in bounded memory.
 
     Raises:
         OSError: the folder cannot be written to, or is full.
         ValueError: not one image can be used.
     """
-    resolution: int = settings["resolution"]
+    resolution = square.resolution
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(path.parent)
     needed, free = len(source.stamps) * bytes_per_image(resolution), shutil.disk_usage(path.parent).free
@@ -91,14 +111,13 @@ def write(path: Path, source: Source, read: Read, settings: dict[str, Any]) -> N
     names: list[str] = []
     skipped = dict(source.refused)
     with durable_write(path.with_suffix(".levels")) as file:
-        for pixels in usable(read, names, skipped):
+        for pixels in usable_images(source, square, names, skipped):
             file.write(pixels.tobytes())
-        check_not_empty(source, names, skipped)
         checksum = append_levels(file, len(names), resolution)
     record = {
         "version": VERSION,
         "root": source.root,
-        "settings": settings,
+        "settings": square.settings(),
         "count": len(names),
         "checksum": checksum,
         "names": names,
@@ -108,29 +127,10 @@ def write(path: Path, source: Source, read: Read, settings: dict[str, Any]) -> N
         file.write(json.dumps(record, indent=1).encode())
 
 
-def usable(read: Read, names: list[str], skipped: dict[str, str]) -> Iterator[np.ndarray]:
-    """The images that there are; their names, and the reasons of the others, are noted."""
-    for name, pixels, reason in read:
-        if pixels is None:
-            skipped[name] = reason
-        else:
-            names.append(name)
-            yield pixels
-
-
-def check_not_empty(source: Source, names: list[str], skipped: dict[str, str]) -> None:
-    """Raise ValueError if there are no images."""
-    if not names:
-        name = next(iter(source.stamps))
-        example = printable(f"{name}: {skipped[name]}")
-        raise ValueError(f"root={source.root}: none of its {len(source.stamps)} images can be used, such as {example}")
-
-
 def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
-    """Write the coarser levels behind `count` images of level 0, then all checksums; the checksum of those."""
+    """Write the coarser levels behind `count` images of level 0, then all checksums; returns the CRC-32 of those."""
     file.flush()
-    shapes = [(count, 3, size, size) for size in sizes(resolution)]
-    starts = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
+    shapes, starts = layout(count, resolution)
     chunk = max(1, PIXELS_PER_CHUNK // resolution**2)
     checksums = np.empty((len(shapes), count), np.uint32)
     for start in range(0, count, chunk):
@@ -147,16 +147,23 @@ def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
     return zlib.crc32(checksums.data)
 
 
-def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None:
+def layout(count: int, resolution: int) -> tuple[list[tuple[int, int, int, int]], list[int]]:
+    """The shape of each level in a file, and where each begins; the last place is that of the checksums."""
+    shapes = [(count, 3, size, size) for size in sizes(resolution)]
+    return shapes, np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
+
+
+def load(path: Path, source: Source, square: Square) -> Decoded | None:
     """What `write` wrote, to be read from the file; None if it is not there, or not whole."""
     try:
         record = json.loads(path.with_suffix(".json").read_bytes())
         names, skipped, count = record["names"], record["skipped"], record["count"]
         is_of_source = len(names) == count and set(names) <= source.stamps.keys() <= {*names, *skipped}
-        if record["version"] != VERSION or record["settings"] != json.loads(json.dumps(settings)) or not is_of_source:
+        has_settings = record["settings"] == json.loads(json.dumps(square.settings()))
+        if record["version"] != VERSION or not has_settings or not is_of_source:
             raise ValueError("of other images")
         failed = {name: str(reason) for name, reason in skipped.items() if name in source.stamps}
-        levels = open_levels(path.with_suffix(".levels"), count, settings["resolution"], record["checksum"])
+        levels = open_levels(path.with_suffix(".levels"), count, square.resolution, record["checksum"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -165,14 +172,75 @@ def load(path: Path, source: Source, settings: dict[str, Any]) -> Decoded | None
     return Decoded(levels, names, source.refused | failed)
 
 
-def bytes_per_image(resolution: int) -> int:
-    """Of all levels together."""
-    return sum(3 * size**2 for size in sizes(resolution))
+class Level:
+    """The images of one size in a file, uint8 (N, 3, R, R), to be indexed like a tensor along N.
+
+    They are read, not mapped: a process that looks at a mapped file which is cut short is ended by SIGBUS.
+
+    Args:
+        path: the file.
+        descriptor: of the file, open for reading; the level keeps a duplicate.
+        start: the byte where the level begins.
+        size: R.
+        checksums: CRC-32 of each image, compared when it is read for the first time.
+    """
+
+    def __init__(self, path: Path, descriptor: int, start: int, size: int, checksums: np.ndarray):
+        self.path, self.start, self.checksums = path, start, checksums
+        self.descriptor = os.dup(descriptor)
+        weakref.finalize(self, os.close, self.descriptor)
+        self.shape = torch.Size((len(checksums), 3, size, size))
+        self.numbers = torch.arange(len(checksums))
+        self.is_checked = np.zeros(len(checksums), bool)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        chosen = self.numbers[index]
+        images = torch.empty(*chosen.shape, *self.shape[1:], dtype=torch.uint8)
+        rows = images.view(-1, self.shape[1:].numel()).numpy()
+        for number, row in zip(chosen.flatten().tolist(), rows, strict=True):
+            self.read(number, row)
+        return images
+
+    def read(self, number: int, row: np.ndarray) -> None:
+        """Read one image into `row`.
+
+        Raises:
+            UserError: somebody changed the file since it was opened; the next start decodes the images again.
+        """
+        is_whole = os.preadv(self.descriptor, [row.data], self.start + number * row.size) == row.size
+        if not is_whole or not (self.is_checked[number] or zlib.crc32(row.data) == self.checksums[number]):
+            self.path.with_suffix(".json").unlink(missing_ok=True)
+            raise UserError(f"{self.path}: this cache of decoded images is damaged; the next start makes it anew")
+        self.is_checked[number] = True
 
 
-@contextmanager
+def open_levels(path: Path, count: int, resolution: int, checksum: int) -> list[Level]:
+    """The levels in a file of `count` images, of which the checksums have this CRC-32.
+
+    Raises:
+        ValueError: a file of another size, of no images, or with other checksums.
+    """
+    shapes, starts = layout(count, resolution)
+    expected = starts[-1] + 4 * count * len(shapes)
+    with path.open("rb") as file:
+        descriptor = file.fileno()
+        length = os.fstat(descriptor).st_size
+        if length != expected or not count:
+            raise ValueError(f"{length} bytes instead of {expected}")
+        table = os.pread(descriptor, length - starts[-1], starts[-1])
+        if zlib.crc32(table) != checksum:
+            raise ValueError("other checksums")
+        rows = np.frombuffer(table, np.uint32).reshape(len(shapes), count)
+        levels = zip(starts[:-1], shapes, rows, strict=True)
+        return [Level(path, descriptor, start, shape[2], row) for start, shape, row in levels]
+
+
+@contextlib.contextmanager
 def durable_write(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes its place once it is whole and on the disk; of several writers, the last one's stays."""
+    """A new file that takes the place of `path` once it is whole and on the disk; of several writers the last wins."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}.tmp")
     try:
         with temporary.open("w+b") as file:

@@ -46,7 +46,7 @@ class ClassFolders:
 
 
 def find_class_folders(source: Source) -> ClassFolders:
-    """The classes' folders, below all folders that hold but one other, and below those that are named as splits.
+    """The classes' folders, below folders that hold only one other, and below those that are named as splits.
 
     Raises:
         ValueError: it cannot be told which folders are the classes.
@@ -81,7 +81,7 @@ class Tree:
         return sorted(self.folders[path] & self.filled)
 
     def below_single_folders(self, path: str) -> str:
-        """The first folder from here on that is not just the envelope of one folder of folders."""
+        """The first folder, from `path` on down, that holds more than a single folder of folders."""
         while len(inside := self.filled_folders(path)) == 1 and self.filled_folders(inside[0]):
             path = inside[0]
         return path
@@ -104,7 +104,7 @@ def lineage(folder: str) -> Iterable[str]:
 
 
 def last(path: str) -> str:
-    """The folder's own name."""
+    """The last part of a folder's path."""
     return path.rpartition("/")[2]
 
 
@@ -139,7 +139,7 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
 
 
 def add_split(splits: dict[str, str], split: str, path: str, root: str) -> None:
-    """Note a split's folder, or raise ValueError where it has one."""
+    """Add the folder of a split; ValueError if it has one already."""
     if split in splits:
         raise ValueError(f"root={root}: {shown([splits[split], path])} are both for {split}; keep one of them")
     splits[split] = path
@@ -181,6 +181,6 @@ def check_class_folders(tree: Tree, root: str, folder: str) -> None:
 
 
 def shown(names: Iterable[str]) -> str:
-    """Some names in a message."""
+    """The first NAMED names, for a message."""
     names = list(names)
     return ", ".join(map(printable, names[:NAMED])) + (", ..." if len(names) > NAMED else "")

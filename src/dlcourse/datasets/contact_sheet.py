@@ -1,4 +1,4 @@
-"""A contact sheet of the images in a folder, for a look before a StyleGAN is trained on them."""
+"""A sheet of some of the decoded images, and the counts of a data set."""
 
 import torch
 from PIL import Image
@@ -39,7 +39,7 @@ class ContactSheet:
         return lines + ([f"{path}.levels"] if path else [])
 
     def draw(self) -> Image.Image:
-        """The sheet."""
+        """The sheet: a title, and the images with captions."""
         count = len(self.dataset.levels[0])
         chosen = torch.linspace(0, count - 1, min(self.num_shown, count)).round().long()
         level = next(level for level in self.dataset.levels if level.shape[-1] <= LARGEST)

@@ -10,17 +10,18 @@ from torch import Tensor
 
 from dlcourse.datasets import cache
 from dlcourse.datasets.cache import Decoded
-from dlcourse.datasets.decoding import Square
+from dlcourse.datasets.decoding import FITS, Square
 from dlcourse.datasets.labels import check_classes_filled, class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.images.srgb import rgb_of
 
 
 class ImageFolder:
     """Every image in a folder or a zip archive as a square of one resolution, at every level of detail.
 
     Files are taken in the order of their names. They are decoded at the first use of any of them, once for all runs:
-    the result stays in a file in `cache`, which later starts map into memory (see `level_files`). What is no image,
-    broken, too small, or could lead out of the folder or the archive is skipped and named on the console.
+    later starts read the result from a file in `cache` (see `datasets.cache`). What is no image, broken, too small, or
+    could lead out of the folder or the archive is skipped and named on the console.
 
     Args:
         root: a folder, searched through all levels, or a .zip; in either, dataset.json may hold labels as NVIDIA's
@@ -52,15 +53,23 @@ class ImageFolder:
     ):
         if num_classes < 0:
             raise ValueError(f"num_classes must be at least 0, got {num_classes}")
-        if len(background) != 3 or not all(0 <= value <= 255 for value in background):
-            raise ValueError(f"background must be three values in [0, 255], got {background}")
-        red, green, blue = background
-        self.square = Square(resolution, fit, min_size, (red, green, blue))
+        color = rgb_of(background)
+        if resolution not in {2**power for power in range(3, 11)}:
+            raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
+        if fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
+        if min_size < 1:
+            raise ValueError(f"min_size must be at least 1, got {min_size}")
+        self.square = Square(resolution, fit, min_size, color, coarse_jpegs=True)
         self.root, self.resolution, self.num_classes = root, resolution, num_classes
         self.source = open_source(root)
         names, self.label_of = find_classes(self.source, num_classes, self.why_unusable)
         self.class_names = [class_name(name) for name in names]
         self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
+
+    def why_unusable(self, name: str) -> str:
+        """Why a file cannot be used as an image, or nothing."""
+        return self.square.read(self.source, name)[2]
 
     @property
     def images(self) -> Tensor:
@@ -90,44 +99,34 @@ class ImageFolder:
             ValueError: not one image can be used, or not one of a class; or they do not fit into memory, or the cache
                 cannot be written.
         """
-        decoded = self.from_cache() or self.decode()
-        self.report(decoded.skipped)
+        decoded = self.load() or self.decode()
+        others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
+        report_files(self.root, f"skipped {len(decoded.skipped)} files", decoded.skipped, others)
         found = {self.label_of[name] for name in decoded.names if self.num_classes}
         check_classes_filled(self.root, self.class_names, set(self.label_of.values()), found)
         return decoded
 
-    def why_unusable(self, name: str) -> str:
-        """Why a file cannot be used as an image, or nothing."""
-        return self.square.read(self.source, name)[2]
-
     @cached_property
     def cache_path(self) -> Path | None:
         """Where the decoded images lie or will lie, without .levels or .json; None without a cache."""
-        return self.cache and self.cache / cache.key_of(self.source, self.square.settings())
+        return self.cache and self.cache / cache.key_of(self.source, self.square)
 
-    def from_cache(self) -> Decoded | None:
+    def load(self) -> Decoded | None:
         """What an earlier start decoded, or None."""
-        path = self.cache_path
-        return cache.load(path, self.source, self.square.settings()) if path else None
+        return cache.load(self.cache_path, self.source, self.square) if self.cache_path else None
 
     def decode(self) -> Decoded:
         """Decode everything, into the cache if there is one."""
-        read = self.square.read_all(self.source)
         if self.cache_path is None:
-            return cache.in_memory(self.source, read, self.resolution)
+            return cache.decode_in_memory(self.source, self.square)
         try:
-            cache.write(self.cache_path, self.source, read, self.square.settings())
+            cache.write(self.cache_path, self.source, self.square)
         except OSError as error:
             raise ValueError(
                 f"cache={self.cache}: cannot be written ({error.strerror or error}); "
                 "choose another folder, or cache=null to decode into memory"
             ) from error
-        decoded = self.from_cache()
+        decoded = self.load()
         if decoded is None:
             raise ValueError(f"cache={self.cache}: the file just written is gone or damaged; choose another folder")
         return decoded
-
-    def report(self, skipped: dict[str, str]) -> None:
-        """Name the skipped files, at least the first ones."""
-        others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
-        report_files(self.root, f"skipped {len(skipped)} files", skipped, others)

@@ -17,11 +17,10 @@ WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used,
 
 
 def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
-    """The names of the classes and, for each image, the number of its class.
+    """The names of the classes and, for each image, the number of its class; both empty for a num_classes of 0.
 
-    By dataset.json where there is one, which numbers the classes and names images by where they lie from its own
-    folder; otherwise by folders, see `find_class_folders`, in the order of their names: images of all splits count.
-    Nothing at all for a num_classes of 0.
+    By dataset.json where there is one, whose names of images count from its own folder; otherwise by folders in the
+    order of their names (see `find_class_folders`), images of all splits together.
 
     Raises:
         ValueError: an image that can be used has no class, or there are not `num_classes` classes.
@@ -114,7 +113,7 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
 
 
 def read_text(source: Source, file_name: str) -> bytes:
-    """A file of labels that is no longer, and has no more parts, than labels for the images may have.
+    """The content of a file of labels, bounded by what labels for the images may take.
 
     A label has three parts, list, name and number. Parts are what takes memory: `[],` of three bytes takes seventy.
     """
@@ -130,6 +129,6 @@ def read_text(source: Source, file_name: str) -> bytes:
 
 
 def class_name(text: object) -> str:
-    """What a file calls a class, as tables and images show it: on one line, and not too long for them."""
+    """The name of a class from a file, as tables and images show it: one line of at most LONGEST letters."""
     name = printable(text)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PIXELS_PER_CHUNK = 2**22  # as float32 64 MiB with the working copies
+PIXELS_PER_CHUNK = 2**22  # 64 MiB as float32, with the working copies
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
     """Levels of detail 0, 1, ... of square images, down to 4x4: means over 2^k x 2^k pixels, rounded to even.
 
-    As in the data sets of Karras et al. 2018, arXiv:1710.10196: every level is the mean of the exact, not of the
-    rounded one above.
+    As in the data sets of Karras et al. 2018, arXiv:1710.10196: every level is the mean of the exact level above, not
+    of the rounded one.
 
     Shape: uint8 (N, 3, R, R) -> uint8 [(N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4)]; level 0 is `images`.
     """

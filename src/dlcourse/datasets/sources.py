@@ -1,4 +1,4 @@
-"""Where the user's images lie: a folder or a zip archive; names are read, nothing is ever unpacked to disk."""
+"""Finds the user's images in a folder or a zip archive, from which nothing is ever unpacked to disk."""
 
 import io
 import os
@@ -7,11 +7,11 @@ import stat
 import sys
 import weakref
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from dlcourse.datasets.system_files import is_system_file
 from dlcourse.errors import MissingFileError
 from dlcourse.files.bounded import TooManyFilesError, open_archive, open_file
 from dlcourse.files.terminal import printable, say
@@ -25,13 +25,24 @@ MAX_FILES = 2_000_000  # in a folder, at any depth
 MAX_DEPTH = 100  # of folders within each other
 LABELS = "dataset.json"  # of NVIDIA's data sets
 NAMED = 20  # so many files of a list on the console
+SYSTEM_NAMES = {  # in small letters: what systems and programs keep beside people's images, never part of a data set
+    # macOS and its network shares; the others begin with a dot: .DS_Store, ._photo.jpg, .AppleDouble, .Trashes
+    "__macosx", "_ds_store", "icon\r", "network trash folder", "temporary items",
+    # Windows
+    "$recycle.bin", "desktop.ini", "ehthumbs.db", "system volume information", "thumbs.db",
+    # Linux, after a disk was repaired
+    "lost+found",
+    # storage boxes: Synology, QNAP
+    "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb",
+    "__pycache__",
+}  # fmt: skip
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that Python unpacks piece by piece
 
 Stamp = tuple[int, int]  # size in bytes, and the time of the last change in ns or the CRC-32 of the content
 
 
-class Source(Protocol):
-    """Images by name, without hidden files and those of systems (see `system_files`).
+class Source(ABC):
+    """Images by name, without hidden and system files.
 
     Attributes:
         root: what the user named.
@@ -41,12 +52,14 @@ class Source(Protocol):
         label_files: names of all dataset.json -> their size in bytes.
     """
 
-    root: str
-    stamps: dict[str, Stamp]
-    refused: dict[str, str]
-    folders: set[str]
-    label_files: dict[str, int]
+    def __init__(self, root: str):
+        self.root = root
+        self.stamps: dict[str, Stamp] = {}
+        self.refused: dict[str, str] = {}
+        self.folders: set[str] = set()
+        self.label_files: dict[str, int] = {}
 
+    @abstractmethod
     def open(self, name: str) -> BinaryIO:
         """The content of a file; ValueError with the reason where it cannot be had."""
 
@@ -72,15 +85,12 @@ def source_at(root: str) -> Source:
     return Folder(root, path) if path.is_dir() else Archive(root, path)
 
 
-class Folder:
+class Folder(Source):
     """The images below a folder; links are followed to files inside it only, and never to folders."""
 
     def __init__(self, root: str, path: Path):
-        self.root, self.path = root, path
-        self.stamps: dict[str, Stamp] = {}
-        self.refused: dict[str, str] = {}
-        self.folders: set[str] = set()
-        self.label_files: dict[str, int] = {}
+        super().__init__(root)
+        self.path = path
         for name in sorted(self.names()):
             try:
                 if is_label_file(name):
@@ -91,7 +101,7 @@ class Folder:
                 self.refused[name] = str(getattr(error, "strerror", None) or error)
 
     def names(self) -> Iterator[str]:
-        """All files and all links to folders, at any depth; the folders are noted."""
+        """All files and all links to folders, at any depth; adds the folders to `folders`."""
         count = 0
         for path, folders, files in os.walk(self.path, onerror=self.note_unreadable):
             folder = self.within(path)
@@ -108,7 +118,7 @@ class Folder:
             yield from (f"{folder}/{name}" if folder else name for name in found)
 
     def note_unreadable(self, error: OSError) -> None:
-        """Note a folder that cannot be listed."""
+        """Add a folder that cannot be listed to `refused`."""
         self.refused[self.within(error.filename) or "."] = f"a folder that cannot be read ({error.strerror})"
 
     def within(self, path: str) -> str:
@@ -119,7 +129,7 @@ class Folder:
     def stamp(self, name: str) -> Stamp:
         """The size and the time of an image; ValueError for a file that is none of this folder."""
         path = self.path / name
-        self.check_inside(path)
+        check_inside(path, self.path)
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise ValueError("a link to a folder, which is not followed")
@@ -129,22 +139,17 @@ class Folder:
             raise ValueError(reason)
         return status.st_size, status.st_mtime_ns
 
-    def check_inside(self, path: Path) -> None:
-        """Raise ValueError for a link to somewhere else."""
-        if leaves_folder(path, self.path):
-            raise ValueError(LEAVES_FOLDER)
-
     def open(self, name: str) -> BinaryIO:
-        """The file."""
-        self.check_inside(self.path / name)
+        """The file, opened; for errors see `Source.open`."""
+        check_inside(self.path / name, self.path)
         return open_file(self.path / name)
 
 
-class Archive:
-    """The images in a zip archive, read from where they lie in it; safe to read from several threads."""
+class Archive(Source):
+    """The images in a zip archive; safe to read from several threads."""
 
     def __init__(self, root: str, path: Path):
-        self.root = root
+        super().__init__(root)
         try:
             file = open_file(path)
             weakref.finalize(self, file.close)
@@ -153,12 +158,10 @@ class Archive:
             raise ValueError(f"root={root}: {error} ({MAX_LIST} bytes of names); give a folder") from error
         except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise ValueError(f"root={root}: neither a folder nor a whole zip archive ({error})") from error
-        self.stamps: dict[str, Stamp] = {}
-        self.refused: dict[str, str] = {}
-        self.folders: set[str] = {""}
-        self.label_files: dict[str, int] = {}
+        self.folders.add("")
         self.entries: dict[str, zipfile.ZipInfo] = {}
-        for name, info in sorted(((slashes(info.filename), info) for info in self.archive.infolist()), key=first):
+        for info in sorted(self.archive.infolist(), key=lambda info: slashes(info.filename)):
+            name = slashes(info.filename)
             if leaves(name):
                 self.refused[name] = LEAVES
             elif not is_system_file(name.rstrip("/")):
@@ -166,7 +169,7 @@ class Archive:
                 self.add(name, info)
 
     def add(self, name: str, info: zipfile.ZipInfo) -> None:
-        """Count an entry among the images, the files of labels, or the refused."""
+        """Add an entry to the images, to the files of labels, or to the refused files."""
         if name.endswith("/"):
             return
         if name in self.entries:
@@ -190,13 +193,18 @@ class Archive:
             raise ValueError(f"cannot be unpacked ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
-def first(pair: tuple[str, zipfile.ZipInfo]) -> str:
-    """The name, which entries are sorted by."""
-    return pair[0]
+def is_system_file(name: str) -> bool:
+    """Whether a file or folder is hidden or a system's own, or lies in such a folder.
+
+    Args:
+        name: its path within the data set, "/" between folders.
+    """
+    parts = name.split("/")
+    return any(part.lower() in SYSTEM_NAMES or (part.startswith(".") and part.strip(".")) for part in parts)
 
 
 def slashes(name: str) -> str:
-    """A path in an archive as it should be; old Windows programs write backslashes."""
+    """A path in an archive with slashes; old Windows programs write backslashes."""
     return name.replace("\\", "/")
 
 
@@ -208,6 +216,12 @@ def leaves(name: str) -> bool:
 def leaves_folder(path: Path, folder: Path) -> bool:
     """Whether a file is a link to somewhere outside of a folder."""
     return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Raise ValueError for a file that is a link to somewhere outside of a folder."""
+    if leaves_folder(path, folder):
+        raise ValueError(LEAVES_FOLDER)
 
 
 def is_label_file(name: str) -> bool:
@@ -235,7 +249,7 @@ def why_unsafe(info: zipfile.ZipInfo) -> str | None:
 
 
 def report_files(root: str, title: str, files: Mapping[str, str], others: str = "") -> None:
-    """Name files on the console, each with a word about it: the first ones, and how many others there are."""
+    """Print a list of files, each with a word about it: the first NAMED, and how many others there are."""
     if not files:
         return
     say(f"{root}: {title}", file=sys.stderr)

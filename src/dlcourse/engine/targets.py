@@ -12,7 +12,7 @@ NETWORKS = frozenset(
         "dlcourse.nn.cnn.CNN",
         "dlcourse.stylegan.networks.discriminator.Discriminator",
         "dlcourse.stylegan.networks.generator.Generator",
-        "dlcourse.classifier.mlp.MLP",
+        "dlcourse.classifier.networks.MLP",
         "dlcourse.stylegan.networks.variants.huangzh13_discriminator",
         "dlcourse.stylegan.networks.variants.huangzh13_generator",
         "dlcourse.stylegan.networks.variants.mmgen_discriminator",
@@ -34,10 +34,10 @@ DATASETS = frozenset(
         "dlcourse.classifier.data.points.Points",
         "dlcourse.classifier.data.points_file.PointsFile",
         "dlcourse.classifier.data.builtin.Torchvision",
-        "dlcourse.classifier.data.patterns.Flower",
-        "dlcourse.classifier.data.patterns.NoisyLine",
-        "dlcourse.classifier.data.patterns.Rings",
-        "dlcourse.classifier.data.patterns.ThreeColors",
+        "dlcourse.classifier.data.points.Flower",
+        "dlcourse.classifier.data.points.NoisyLine",
+        "dlcourse.classifier.data.points.Rings",
+        "dlcourse.classifier.data.points.ThreeColors",
     }
 )
 # Optimizers and schedules of their learning rates.
@@ -68,7 +68,7 @@ OPTIMIZERS = frozenset(
 CLASSIFICATION = (
     DATASETS
     | OPTIMIZERS
-    | {"dlcourse.nn.cnn.CNN", "dlcourse.classifier.mlp.MLP", "dlcourse.classifier.task.Classification"}
+    | {"dlcourse.nn.cnn.CNN", "dlcourse.classifier.networks.MLP", "dlcourse.classifier.task.Classification"}
 )
 TARGETS = (
     NETWORKS

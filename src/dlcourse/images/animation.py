@@ -1,4 +1,4 @@
-"""Animations into files: GIF, WebP or video, as a whole or not at all."""
+"""Writes animations, as GIF, WebP or video, whole or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -43,7 +43,7 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
 
 
 def writer_for(path: Path) -> "Writer":
-    """What writes the format of a file's suffix, or UserError: another suffix, or a video without PyAV."""
+    """The function that writes the format of a suffix; UserError for another suffix, or a video without PyAV."""
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise UserError(f"{path}: the name of an animation must end in one of {', '.join(WRITERS)}")

@@ -1,4 +1,4 @@
-"""Images between files and Pillow: out of any file as upright 8-bit sRGB, into a file as a whole or not at all."""
+"""Reads image files as upright 8-bit sRGB, and writes them whole or not at all."""
 
 import re
 import warnings
@@ -146,7 +146,7 @@ def memory_of(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """A decoded image as its EXIF tag says that it is to be seen."""
+    """A decoded image, turned as its EXIF tag says."""
     orientation = None
     with suppress(Exception):  # a damaged EXIF block spoils no image
         orientation = image.getexif().get(ExifTags.Base.Orientation)
@@ -155,7 +155,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def why_unidentified(file: BinaryIO) -> str:
-    """What to tell about a file that no decoder accepts."""
+    """The message for a file that no decoder accepts."""
     file.seek(0)
     start = file.read(4)
     if not start:
@@ -191,8 +191,8 @@ def save_image(image: Image.Image, path: str | Path) -> None:
         raise OSError(f"{path}: cannot be written ({reason})") from error
 
 
-def opened(path: Path) -> Image.Image:
-    """A run's image, RGB; a broken file is a UserError."""
+def load_image(path: Path) -> Image.Image:
+    """`open_image` for the commands: a file that is missing or broken is a UserError."""
     try:
         return open_image(path)
     except ValueError as error:

@@ -71,23 +71,18 @@ def letters_of(texts: str | Iterable[str]) -> frozenset[str]:
 
 
 def missing(letters: frozenset[str], font: ImageFont.FreeTypeFont) -> frozenset[str]:
-    """Those of the letters that a font does not have."""
+    """The letters that a font does not have; it has those of ASCII."""
     return frozenset(letter for letter in letters if not letter.isascii() and not has(font, letter))
 
 
 def has(font: ImageFont.FreeTypeFont, letter: str) -> bool:
-    """Whether a font has a letter."""
-    return image_of(font, letter) != image_of(font, NO_LETTER)
-
-
-def image_of(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
-    """Size and pixels of a letter."""
-    mask = font.getmask(letter)
-    return mask.size, bytes(mask)
+    """Whether a font has a letter: whether it does not draw it as it draws one that no font has."""
+    drawn, absent = font.getmask(letter), font.getmask(NO_LETTER)
+    return drawn.size != absent.size or bytes(drawn) != bytes(absent)
 
 
 def default_font(size: float) -> ImageFont.FreeTypeFont:
-    """Pillow's own."""
+    """Pillow's own font."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font

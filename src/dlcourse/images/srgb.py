@@ -22,8 +22,16 @@ def srgb_profile() -> bytes:
 SRGB_PROFILE = srgb_profile()
 
 
+def rgb_of(background: list[int]) -> tuple[int, int, int]:
+    """A colour given as the key `background`; ValueError if it is not three values in [0, 255]."""
+    if len(background) != 3 or not all(0 <= value <= 255 for value in background):
+        raise ValueError(f"background must be three values in [0, 255], got {background}")
+    red, green, blue = background
+    return red, green, blue
+
+
 def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
-    """An image of any mode and colour space as 8-bit sRGB, a copy; see `image_files.open_image`.
+    """An image of any mode and colour space as 8-bit sRGB, a copy; see `images.files.open_image`.
 
     Raises:
         ValueError: integers beyond 16 bit, or floating-point values outside [0, 1].
@@ -52,7 +60,7 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, ke
 
 
 def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """An image from top to bottom: where a strip begins, and the strip."""
+    """Cut an image into strips, from the top: row of the first line, and the strip."""
     rows = max(1, STRIP // max(1, image.width))
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))

@@ -28,7 +28,7 @@ def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
 
 
 def resized(sides: tuple[int, int], size: int | list[int]) -> tuple[int, int]:
-    """What `resize` makes of (width, height)."""
+    """The (width, height) that `resize` gives to an image of (width, height) `sides`."""
     wanted = [size, size] if isinstance(size, int) else size
     if len(wanted) != 2 or min(wanted) < 1:
         raise ValueError(f"size must be the longer side or [width, height], in pixels >= 1, got {size}")

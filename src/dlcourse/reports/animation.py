@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from dlcourse.errors import UserError
 from dlcourse.images.animation import save_animation, writer_for
-from dlcourse.images.files import opened, size_of
+from dlcourse.images.files import load_image, size_of
 from dlcourse.images.tables import captioned
 
 IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
@@ -59,7 +59,7 @@ class RunImage:
 
     def copy(self) -> Image.Image:
         """The image, RGB."""
-        return opened(self.path)
+        return load_image(self.path)
 
 
 def thin_out(steps: Sequence[int], most: int) -> list[int]:
@@ -91,7 +91,7 @@ def animate(images: dict[int, Path], output: Path, seconds: float) -> None:
     size = max(width for width, _ in sizes), max(height for _, height in sizes)
     size = min(LARGEST, size[0]), min(LARGEST, size[1])
     digits = len(str(steps[-1]))
-    frames = (captioned(fitted(opened(images[step]), size), f"step {step:>{digits}}", size) for step in steps)
+    frames = (captioned(fitted(load_image(images[step]), size), f"step {step:>{digits}}", size) for step in steps)
     duration = round(1000 * max(SHORTEST, seconds / len(steps)))
     durations = [duration] * (len(steps) - 1) + [duration + round(1000 * HOLD)]
     save_animation(frames, durations, output)

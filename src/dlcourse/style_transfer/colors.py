@@ -105,7 +105,7 @@ def keep_chroma(image: Tensor, content: Tensor) -> Tensor:
 
 
 def moments(images: Tensor, mask: Tensor | None = None) -> Moments:
-    """Mean and covariance of (..., C, H, W) over its pixels, which count as a mask (1, 1, H, W) says."""
+    """Mean and covariance of (..., C, H, W) over its pixels, weighted by a mask (1, 1, H, W)."""
     values = pixels(images)
     counted = torch.ones(()) if mask is None else pixels(mask / mask.mean())
     mean = (counted * values).mean(-1, keepdim=True)
@@ -114,7 +114,7 @@ def moments(images: Tensor, mask: Tensor | None = None) -> Moments:
 
 
 def mixture(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
-    """The moments of several images taken together, which count `shares`; their sum is 1."""
+    """The moments of several images taken together, weighted by `shares`, whose sum is 1."""
     pairs = list(zip(parts, shares, strict=True))
     mean = torch.stack([share * own for (own, _), share in pairs]).sum(0)
     offsets = [own - mean for own, _ in parts]

@@ -1,8 +1,7 @@
-"""The images of neural style transfer, out of their files."""
+"""The content and style images of neural style transfer, and their masks."""
 
 import math
 from collections.abc import Sequence
-from typing import overload
 
 import torch
 from PIL import Image
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.images.files import open_image
-from dlcourse.images.srgb import BACKGROUND, to_rgb
+from dlcourse.images.srgb import BACKGROUND, rgb_of, to_rgb
 from dlcourse.images.tensors import resize, resized, to_tensor
 from dlcourse.style_transfer.colors import keep_chroma
 from dlcourse.style_transfer.demo_images import IMAGES, MASKS
@@ -61,15 +60,14 @@ class ContentAndStyles:
         check_size("style_size", style_size)
         if colors not in COLORS:
             raise ValueError(f"colors must be one of {', '.join(COLORS)}, got {colors!r}")
-        if len(background) != 3 or not all(0 <= value <= 255 for value in background):
-            raise ValueError(f"background must be three values in [0, 255], got {background}")
-        red, green, blue = background
-        self.background = (red, green, blue)
+        self.background = rgb_of(background)
         paths = style if isinstance(style, list) else [style]
         if not paths:
             raise ValueError("style must be an image or a list of at least one, got []")
         self.style_weights = style_weights or [1.0] * len(paths)
-        check_weights(self.style_weights, len(paths))
+        check_count("style_weights", self.style_weights, len(paths))
+        if not all(weight > 0 for weight in self.style_weights):
+            raise ValueError(f"style_weights must be positive, got {self.style_weights}")
         check_count("style_regions", style_regions, len(paths))
         check_count("style_masks", style_masks, len(paths))
         original = read_image("content", content, self.background, keep_alpha)
@@ -107,7 +105,7 @@ class ContentAndStyles:
     def too_small(
         self, longest_side: int, content_needs: tuple[int, str], style_needs: tuple[int, str]
     ) -> tuple[str, str] | None:
-        """What is wrong with the first image that `at` would give too few pixels, and the setting that helps.
+        """What is wrong with the first image that would be too small at this size, and the setting that helps.
 
         Args:
             longest_side: as of `at`.
@@ -128,7 +126,7 @@ class ContentAndStyles:
         return None
 
     def finish(self, image: Tensor) -> Tensor:
-        """The result as people shall see it, from an image (1, 3, H, W): (1, 3 or 4, H, W) in [0, 1] at full size."""
+        """An image (1, 3, H, W) at full size, with chroma and alpha as configured: (1, 3 or 4, H, W) in [0, 1]."""
         if image.shape[-2:] != self.content.size[::-1]:
             image = F.interpolate(image, self.content.size[::-1], mode="bicubic", antialias=True)
         image = image.clamp(0, 1)
@@ -139,29 +137,22 @@ class ContentAndStyles:
 
 
 def check_size(key: str, size: int | list[int]) -> None:
-    """Raise ValueError for a size that is none, or too small."""
+    """Raise ValueError for a size that is not one or two numbers >= 16."""
     sides = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or min(sides) < 16:
         raise ValueError(f"{key} must be at least 16 pixels, or [width, height] of that, got {size}")
 
 
 def check_count(key: str, values: Sequence[object], count: int) -> None:
-    """Raise ValueError for values that are there but not one for each style."""
+    """Raise ValueError for a list that is neither empty nor one value for each style."""
     if values and len(values) != count:
         raise ValueError(f"{key} must be one for each of {count} styles, got {len(values)}")
-
-
-def check_weights(weights: list[float], count: int) -> None:
-    """Raise ValueError for weights that are not positive or not one for each style."""
-    check_count("style_weights", weights, count)
-    if not all(weight > 0 for weight in weights):
-        raise ValueError(f"style_weights must be positive, got {weights}")
 
 
 def read_image(
     key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """The built-in image called `path`, or the one there; what is wrong with it is told with the key."""
+    """The built-in image called `path`, or the image in that file; errors name the key."""
     if path in IMAGES:
         return IMAGES[path]()
     try:
@@ -171,7 +162,7 @@ def read_image(
 
 
 def read_mask(key: str, path: str) -> Image.Image:
-    """The built-in mask called `path`, or the image there as grey; not all of it black."""
+    """The built-in mask called `path`, or the image in that file as grey; ValueError if all of it is black."""
     if path in MASKS:
         return MASKS[path]()
     mask = read_image(key, path).convert("L")
@@ -186,10 +177,7 @@ def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:
     return to_tensor(mask.convert("F").resize((width, height), Image.Resampling.BOX))[None]
 
 
-@overload
-def scaled(size: int, factor: float) -> int: ...
-@overload
-def scaled(size: list[int], factor: float) -> list[int]: ...
 def scaled(size: int | list[int], factor: float) -> int | list[int]:
     """A side, or [width, height], times `factor`; at least 1."""
-    return [scaled(side, factor) for side in size] if isinstance(size, list) else max(1, round(size * factor))
+    sides = [max(1, round(side * factor)) for side in (size if isinstance(size, list) else [size])]
+    return sides if isinstance(size, list) else sides[0]

@@ -1,4 +1,4 @@
-"""What an image of neural style transfer is made from, and in which colours."""
+"""The inputs of neural style transfer at one size, and how their colours are matched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from dlcourse.style_transfer.colors import luminance, match_luminance, match_mom
 
 @dataclass(frozen=True)
 class StyleInputs:
-    """What an image is made from, at one size.
+    """The images and masks of a transfer, at one size.
 
     Attributes:
         content: (1, 3, H, W) in [0, 1].
@@ -35,7 +35,7 @@ class StyleInputs:
         return [weight / sum(self.style_weights) for weight in self.style_weights]
 
     def compose(self, images: list[Tensor]) -> Tensor:
-        """One image out of one for each style, all of the content's size.
+        """Combine one image for each style, all of the content's size, into one.
 
         Each has its region, and the content the rest; without regions it is the mean, in which they count as the
         styles do.
@@ -47,7 +47,7 @@ class StyleInputs:
         return torch.stack(parts).sum(0) / covered.clamp(min=1) + self.content * (1 - covered).clamp(min=0)
 
     def to(self, device: torch.device) -> "StyleInputs":
-        """All of them on `device`."""
+        """The same on `device`."""
         return StyleInputs(
             self.content.to(device),
             [style.to(device) for style in self.styles],
@@ -59,7 +59,7 @@ class StyleInputs:
 
 
 def styles_to_content(images: StyleInputs) -> StyleInputs:
-    """Each style in the colours that the content has where the style goes."""
+    """Each style in the colours of the content, in the style's region."""
     styles = [
         match_statistics(style, images.content, mask, region).clamp(0, 1)
         for style, mask, region in zip(images.styles, images.style_masks, places(images), strict=True)
@@ -68,7 +68,7 @@ def styles_to_content(images: StyleInputs) -> StyleInputs:
 
 
 def content_to_styles(images: StyleInputs) -> StyleInputs:
-    """The content in the colours of the styles: in each region of its style, without regions of all taken together."""
+    """The content in the colours of the styles: each region in those of its style, without regions in those of all."""
     content, of_styles = images.content, list(map(moments, images.styles, images.style_masks))
     if not images.regions:
         of_styles = [mixture(of_styles, images.shares)] * len(of_styles)
@@ -80,7 +80,7 @@ def content_to_styles(images: StyleInputs) -> StyleInputs:
 
 
 def without_chroma(images: StyleInputs) -> StyleInputs:
-    """All in grey; each style as bright, and of as much contrast, as the content where the style goes."""
+    """All in grey; each style with the brightness and contrast of the content in the style's region."""
     styles = [
         grey(match_luminance(style, images.content, mask, region)).clamp(0, 1)
         for style, mask, region in zip(images.styles, images.style_masks, places(images), strict=True)
@@ -89,7 +89,7 @@ def without_chroma(images: StyleInputs) -> StyleInputs:
 
 
 def places(images: StyleInputs) -> list[Tensor | None]:
-    """For each style where in the content it goes; None: everywhere."""
+    """The region of each style in the content; None: everywhere."""
     return [*images.regions] or [None] * len(images.styles)
 
 

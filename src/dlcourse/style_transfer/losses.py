@@ -10,32 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NORMALIZATIONS = ("chw", "hw", "none")
-NOTHING = 1e-12  # a mean square of features below it is rounding: their own are about 1
-
-
-class SelfProduct(torch.autograd.Function):
-    """X -> X X^T, whose gradient (dG + dG^T) X takes one matrix product where autograd would take two.
-
-    The product is in float32 also where X is not, since sums over all positions need the bits. The gradient has the
-    precision and the memory layout of X, as whatever else flows back to X has.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        """(N, C, M) -> (N, C, C)."""
-        ctx.save_for_backward(x)
-        with torch.autocast(x.device.type, enabled=False):
-            wide = at_least_float32(x)
-            return wide @ wide.mT
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        """(N, C, C) -> (N, C, M)."""
-        (x,), (gradient,) = ctx.saved_tensors, gradients
-        both = (gradient + gradient.mT).to(x.dtype)
-        with torch.autocast(x.device.type, enabled=False):
-            has_channels_last = x.stride(1) == 1
-            return (x.mT @ both).mT if has_channels_last else both @ x
+ROUNDING = 1e-12  # a mean square of features below it is rounding: features are about 1
 
 
 def weighted(features: Tensor, mask: Tensor | None) -> Tensor:
@@ -66,7 +41,7 @@ def gram(features: Tensor, mask: Tensor | None, normalization: str) -> Tensor:
     _, c, h, w = features.shape
     count = {"chw": c * h * w, "hw": h * w, "none": 1}[normalization]
     flat = weighted(features, mask).flatten(2)  # (N, C, M)
-    return SelfProduct.apply(flat) / count
+    return SelfProduct.apply(flat) / count  # F F^T, (N, C, C)
 
 
 def moments(features: Tensor, mask: Tensor | None) -> Tensor:
@@ -79,7 +54,7 @@ def moments(features: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def unchanged(features: Tensor, mask: Tensor | None) -> Tensor:
-    """The features as their own statistic: a style image of the content's size is then a second content."""
+    """The features themselves as the statistic: a style image of the content's size is then a second content."""
     return weighted(features, mask)
 
 
@@ -101,7 +76,7 @@ def relative_squared_error(features: Tensor, target: Tensor) -> Tensor:
     """
     difference, target = at_least_float32(features) - target, at_least_float32(target)
     energy = target.square().sum()
-    return difference.square().sum() / energy.where(energy > NOTHING * target.numel(), target.numel())
+    return difference.square().sum() / energy.where(energy > ROUNDING * target.numel(), target.numel())
 
 
 def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
@@ -149,12 +124,37 @@ def total_variation(image: Tensor) -> Tensor:
 def range_penalty(image: Tensor) -> Tensor:
     """mean (relu(x - 1)^2 + relu(-x)^2): how far pixels leave [0, 1].
 
-    A soft wall keeps L-BFGS's image of the curvature true; clamping inside the closure would move the point
-    behind its back.
+    With a penalty L-BFGS's estimate of the curvature stays right; clamping inside the closure would change the point
+    without its knowledge.
     """
     return (image - image.clamp(0, 1)).square().mean()
 
 
 def at_least_float32(features: Tensor) -> Tensor:
-    """The features, bfloat16 and float16 widened."""
+    """The features in float32, or in float64 as they are."""
     return features if features.dtype == torch.float64 else features.float()
+
+
+class SelfProduct(torch.autograd.Function):
+    """X X^T for `gram`, faster than `x @ x.mT`: its gradient (dG + dG^T) X is one matrix product, autograd takes two.
+
+    The product is in float32 also where X is not, because sums over all positions need the precision. The gradient has
+    the precision and the memory layout of X.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """(N, C, M) -> (N, C, C)."""
+        ctx.save_for_backward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            wide = at_least_float32(x)
+            return wide @ wide.mT
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """(N, C, C) -> (N, C, M)."""
+        (x,), (gradient,) = ctx.saved_tensors, gradients
+        both = (gradient + gradient.mT).to(x.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            has_channels_last = x.stride(1) == 1
+            return (x.mT @ both).mT if has_channels_last else both @ x

@@ -1,4 +1,4 @@
-"""What an image of neural style transfer is to agree with."""
+"""The objective of neural style transfer: content loss, style loss, and penalties on the pixels."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ class StyleObjective:
 
     Args:
         model: makes the network of the features, when it is first needed: its weights may have to be downloaded, and
-            whatever else can be wrong is found out before. Runs of older versions have the network itself.
+            whatever else can be wrong is found out before.
         content_layers, style_layers: names of layers; "pixels" is the image itself.
         content_layer_weights, style_layer_weights: of each layer within its term; None is 1.
         content_distance: (features, target) -> scalar.
@@ -38,7 +38,7 @@ class StyleObjective:
 
     def __init__(
         self,
-        model: Callable[[], VGG19] | VGG19,
+        model: Callable[[], VGG19],
         content_layers: list[str],
         content_layer_weights: list[float] | None,
         style_layers: list[str],
@@ -63,7 +63,7 @@ class StyleObjective:
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"{name} must be at least 0, got {weight}")
-        self.make_model = (lambda: model) if isinstance(model, VGG19) else model
+        self.make_model = model
         self.content_layers = weigh("content_layer_weights", content_layers, content_layer_weights)
         self.style_layers = weigh("style_layer_weights", style_layers, style_layer_weights)
         self.content_distance, self.style_distance = content_distance, style_distance
@@ -74,13 +74,13 @@ class StyleObjective:
 
     @cached_property
     def model(self) -> VGG19:
-        """The network, no deeper than it is needed."""
+        """The network, up to the deepest layer that is used."""
         model = self.make_model()
         model.truncate(self.content_layers | self.style_layers)
         return model
 
     def to(self, device: torch.device) -> None:
-        """Move the network."""
+        """Move the network to `device`."""
         self.model.to(device)
 
     def needs(self) -> tuple[tuple[int, str], tuple[int, str]]:
@@ -93,58 +93,68 @@ class StyleObjective:
         return content, styles
 
     @torch.no_grad()
-    def aim(self, images: StyleInputs) -> None:
+    def set_targets(self, images: StyleInputs) -> None:
         """Compute the targets, once for all steps, in float32 whatever the precision of the steps.
 
         Raises:
             ValueError: a layer too deep for images of this size.
         """
         with torch.autocast(images.content.device.type, enabled=False):
-            self.compute_targets(images)
+            if self.calibrate:
+                layers = self.content_layers | self.style_layers
+                self.model.calibrate(images.styles, images.style_masks, images.shares, layers)
+            self.size = images.content.shape[-2:]
+            self.content_mask, self.regions = images.content_mask, images.regions
+            self.content_targets = self.masked(self.model(images.content, self.content_layers))
+            styles = [
+                self.statistics(self.model(style, self.style_layers), mask)
+                for style, mask in zip(images.styles, images.style_masks, strict=True)
+            ]
+            if self.regions:
+                self.style_targets, self.style_shares = styles, images.shares
+            else:
+                self.style_targets, self.style_shares = [mixture(styles, images.shares)], [1.0]
 
-    def compute_targets(self, images: StyleInputs) -> None:
-        """Calibrate the network, if it is wanted, and keep the features and statistics to be compared with."""
-        shares = images.shares
-        if self.calibrate:
-            layers = self.content_layers | self.style_layers
-            self.model.calibrate(images.styles, images.style_masks, shares, layers)
-        self.size = images.content.shape[-2:]
-        self.content_mask, self.regions = images.content_mask, images.regions
-        content = self.model(images.content, self.content_layers)
-        self.content_targets = {
-            name: weighted(feature, at_size_of(feature, self.content_mask)) for name, feature in content.items()
+    def masked(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The features of the content layers, weighted by the content mask."""
+        return {
+            name: weighted(features[name], at_size_of(features[name], self.content_mask))
+            for name in self.content_layers
         }
-        per_style = [self.statistics(*pair) for pair in zip(images.styles, images.style_masks, strict=True)]
-        if self.regions:
-            self.style_targets, self.style_shares = per_style, shares
-        else:
-            self.style_targets, self.style_shares = [mixture(per_style, shares)], [1.0]
 
-    def statistics(self, style: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-        """The statistic of each style layer of an image."""
-        features = self.model(style, self.style_layers)
-        return {name: self.style_statistic(feature, at_size_of(feature, mask)) for name, feature in features.items()}
+    def statistics(self, features: dict[str, Tensor], mask: Tensor | None) -> dict[str, Tensor]:
+        """The statistic of each style layer where the mask counts."""
+        return {
+            name: self.style_statistic(features[name], at_size_of(features[name], mask)) for name in self.style_layers
+        }
 
     def __call__(self, image: Tensor) -> Metrics:
         """The total and its unweighted terms, of an image (1, 3, H, W)."""
         features = self.model(image, self.content_layers | self.style_layers)
-        zero = image.new_zeros(())
-        content = zero
-        for name, weight in self.content_layers.items():
-            feature = weighted(features[name], at_size_of(features[name], self.content_mask))
-            content = content + weight * self.content_distance(feature, self.content_targets[name])
-        style = zero
-        regions: Sequence[Tensor | None] = self.regions or [None]
-        for region, targets, share in zip(regions, self.style_targets, self.style_shares, strict=True):
-            for name, weight in self.style_layers.items():
-                statistic = self.style_statistic(features[name], at_size_of(features[name], region))
-                style = style + share * weight * self.style_distance(statistic, targets[name])
+        content = self.content_loss(features)
+        style = self.style_loss(features)
         outside = range_penalty(image)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.tv_weight > 0):
             variation = total_variation(image)
         total = self.content_weight * content + self.style_weight * style
         total = total + self.range_weight * outside + self.tv_weight * variation
         return {"loss": total, "content": content, "style": style, "range": outside, "variation": variation}
+
+    def content_loss(self, features: dict[str, Tensor]) -> Tensor:
+        """sum_l w_l distance(F_l, P_l) over the content layers   (Gatys et al. 2016, eq. 1)."""
+        loss = torch.zeros((), device=self.model.mean.device)
+        for name, feature in self.masked(features).items():
+            loss = loss + self.content_layers[name] * self.content_distance(feature, self.content_targets[name])
+        return loss
+
+    def style_loss(self, features: dict[str, Tensor]) -> Tensor:
+        """sum_l w_l distance(G_l, A_l) over the style layers, for each region   (Gatys et al. 2016, eq. 4 and 5)."""
+        loss = torch.zeros((), device=self.model.mean.device)
+        regions: Sequence[Tensor | None] = self.regions or [None]
+        for region, share, targets in zip(regions, self.style_shares, self.style_targets, strict=True):
+            for name, statistic in self.statistics(features, region).items():
+                loss = loss + share * self.style_layers[name] * self.style_distance(statistic, targets[name])
+        return loss
 
 
 def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str, float]:

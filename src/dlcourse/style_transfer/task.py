@@ -12,9 +12,8 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tensors import resize, to_tensor
-from dlcourse.style_transfer.canvas import Canvas
+from dlcourse.style_transfer.canvas import Canvas, DivergenceGuard
 from dlcourse.style_transfer.dataset import ContentAndStyles, read_image
-from dlcourse.style_transfer.guard import DivergenceGuard
 from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.objective import StyleObjective
 
@@ -34,17 +33,17 @@ class StyleTransfer(Task):
     """Minimise an objective over the pixels, from coarse to fine; the best image is the result.
 
     The coarser scales have sizes of 1/sqrt 2, 1/2, ... of the content's and `steps_per_scale` steps each; the last
-    one has the rest. Every scale starts from the result of the one before with an optimizer that remembers nothing.
-    Coarse scales at which an image is too small for the objective's layers are left out.
+    one has the rest. Every scale starts from the result of the one before with a new optimizer. Coarse scales at
+    which an image is too small for the objective's layers are left out.
 
     Args:
         objective: what the image is to agree with.
         dataset: content and styles.
         optimizer, scheduler: of the pixels.
         init: the first image: "content", "style", "noise", or the path of an image.
-        clamp: "never" leaves the range to the objective's soft wall; "update" clamps to [0, 1] after each update (for
-            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does: behind the back of
-            L-BFGS, which then explodes (for comparison).
+        clamp: "never" leaves the range to the objective's penalty; "update" clamps to [0, 1] after each update (for
+            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does, without L-BFGS's
+            knowledge, which then diverges (for comparison).
         smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
         steps_per_scale: >= 1.
         iterate_ema_decay: beta in [0, 1) of the moving average of the images, which then is the result; 0 is none.
@@ -87,73 +86,75 @@ class StyleTransfer(Task):
         self.result: Tensor | None = None
 
     def setup(self, device: torch.device) -> None:
-        """Put the first image on the easel."""
+        """Move to `device` and set the initial image."""
         self.device = device
         self.objective.to(device)
         self.descent = Descent(self.canvas.parameters(), self.make_optimizer, self.schedule)
         self.begin(self.first_image(self.set_scale(0)).to(device))
 
     def set_scale(self, scale: int) -> StyleInputs:
-        """Compute the targets of a scale; returns what they are of."""
+        """Compute the targets of a scale; returns its images."""
         self.scale, images = scale, self.dataset.at(self.sizes[scale]).to(self.device)
-        self.objective.aim(images)
+        self.objective.set_targets(images)
         return images
 
     def first_image(self, images: StyleInputs) -> Tensor:
-        """What `init` names, at the size of the content."""
+        """The image that `init` names, at the size of the content."""
         if self.init in INITS:
             return INITS[self.init](images)
         height, width = images.content.shape[-2:]
         return to_tensor(resize(read_image("init", self.init), [width, height]))[None]
 
     def begin(self, image: Tensor) -> None:
-        """Start to descend from an image of the current scale, on a loss whose largest slope is 1."""
-        self.canvas.put(image)
+        """Start to descend from an image of the current scale; the loss is scaled so that its largest slope is 1."""
+        self.canvas.set_image(image)
         self.guard.begin(image)
         (gradient,) = torch.autograd.grad(self.objective(self.canvas.image)["loss"], [self.canvas.image])
         slope = float(gradient.abs().max())
         self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
 
     def networks(self) -> list[nn.Module]:
-        """VGG."""
+        """The VGG19 of the objective."""
         return [self.objective.model]
 
     def step(self) -> Metrics:
         """One update of the image."""
-        wanted = min(self.descent.updates // self.steps_per_scale, len(self.sizes) - 1)
-        if wanted != self.scale:
-            image = self.canvas.average() if self.canvas.iterate_ema_decay else self.guard.best
-            self.set_scale(wanted)
-            self.begin(enlarge(image, self.objective.size))
+        self.advance_scale()
         before = self.canvas.image.detach().clone()
         terms = self.descent.step(self.losses)
         if not self.guard.accepts(float(terms["loss"]), before):
-            self.go_back(float(terms["loss"]))
+            self.return_to_best(float(terms["loss"]))
         if self.clamps_updates:
             self.canvas.clamp()
-        self.canvas.note()
-        progress = {"size": self.sizes[self.scale], "restarts": self.guard.restarts}
-        return {f"train/{name}": value for name, value in terms.items()} | {
-            f"progress/{name}": value for name, value in progress.items()
-        }
+        self.canvas.update_average()
+        progress = {"progress/size": self.sizes[self.scale], "progress/restarts": self.guard.restarts}
+        return {f"train/{name}": value for name, value in terms.items()} | progress
+
+    def advance_scale(self) -> None:
+        """After `steps_per_scale` steps, go on at the next scale from the result of this one, enlarged."""
+        scale = min(self.descent.updates // self.steps_per_scale, len(self.sizes) - 1)
+        if scale != self.scale:
+            image = self.canvas.average() if self.canvas.iterate_ema_decay else self.guard.best
+            self.set_scale(scale)
+            self.begin(F.interpolate(image, self.objective.size, mode="bicubic", align_corners=False))
 
     def losses(self) -> Metrics:
-        """The objective of the image as it is."""
+        """The objective at the current image."""
         if self.clamps_evaluations:
             self.canvas.clamp()
         return self.objective(self.canvas.image)
 
-    def go_back(self, loss: float) -> None:
-        """Return to the best image of this scale, with an optimizer that remembers nothing and half the step."""
+    def return_to_best(self, loss: float) -> None:
+        """Return to the best image of this scale, with a new optimizer at half the learning rate."""
         best = self.guard.best_loss
         logging.getLogger(__name__).warning(
             f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best image"
         )
-        self.canvas.put(self.guard.best)
+        self.canvas.set_image(self.guard.best)
         self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.lr_factor / 2)
 
     def is_finished(self) -> bool:
-        """Whether the loss has left the rails too often."""
+        """Whether the loss has diverged more than max_restarts times."""
         return self.guard.is_exhausted()
 
     @torch.no_grad()
@@ -176,16 +177,16 @@ class StyleTransfer(Task):
         return {f"result/{name}": value for name, value in losses[best].items()}
 
     def visualize(self) -> Images:
-        """The result, or the image as it is."""
+        """The result; before the end, the current image or average."""
         image = self.canvas.average() if self.result is None else self.result
         return {"image": self.dataset.finish(image)}
 
     def state(self) -> dict[str, Stateful]:
-        """This task, since the shape of its parts depends on the scale."""
+        """This task itself, because the shapes of its parts depend on the scale."""
         return {"transfer": self}
 
     def state_dict(self) -> dict[str, Any]:
-        """The image, the optimizer's memory, and the best image so far."""
+        """The scale, the image, the optimizer's state, and the best image so far."""
         return {
             "scale": self.scale,
             "canvas": self.canvas.state_dict(),
@@ -194,7 +195,7 @@ class StyleTransfer(Task):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over an image of any scale."""
+        """Restore the state of any scale."""
         self.set_scale(state_dict["scale"])
         self.begin(state_dict["canvas"]["image"].to(self.device))
         self.canvas.load_state_dict(state_dict["canvas"])
@@ -224,11 +225,6 @@ def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleOb
         left_out = ", ".join(str(size) for size in sizes[: -len(fitting)])
         logging.getLogger(__name__).warning(f"{objection}: no scale of {left_out} pixels")
     return fitting
-
-
-def enlarge(image: Tensor, size: torch.Size) -> Tensor:
-    """An image at (height, width) `size`, smoothly."""
-    return F.interpolate(image, size, mode="bicubic", align_corners=False)
 
 
 def nan_last(loss: float) -> float:

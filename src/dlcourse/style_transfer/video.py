@@ -1,7 +1,9 @@
-"""Frames of a video in one style: which image is painted from which, and how much the sequence flickers."""
+"""Frames of a video in one style: which image is painted from which, with which settings, and the flicker."""
 
+import hashlib
+import json
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,19 +11,25 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.datasets.sources import LEAVES_FOLDER, leaves_folder, report_files
-from dlcourse.datasets.system_files import is_system_file
+from dlcourse.datasets.sources import LEAVES_FOLDER, is_system_file, leaves_folder, report_files
 from dlcourse.engine.build import build, locate
+from dlcourse.engine.checkpoint import flatten
 from dlcourse.errors import UserError
-from dlcourse.images.files import SUFFIXES, natural_order, opened
+from dlcourse.files.atomic import atomic_write
+from dlcourse.images.files import SUFFIXES, load_image, natural_order
 from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.style_transfer.objective import StyleObjective
 from dlcourse.style_transfer.task import StyleTransfer
 
+# What the images depend on, kept beside them, so that a command with other settings does not continue there
+SETTINGS = "settings.json"
+GROUPS = ("dataset", "objective", "model", "optimizer", "scheduler", "task")
+KEYS = ("style", "seed", "precision", "steps_first", "steps_next", "from_last")
+
 
 @dataclass(frozen=True)
 class FrameSequence:
-    """Frames, and the images that they become.
+    """The frames of a video, and the files of the images painted from them.
 
     A later frame begins with the image of the frame before: where nothing moves it is there already, so nothing
     flickers, and few steps do (Ruder, Dosovitskiy, Brox 2016, section 4.1, the one without optical flow).
@@ -96,7 +104,7 @@ def content_size(config: dict[str, Any]) -> int | list[int]:
 
 
 def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, **changes: Any) -> StyleTransfer:
-    """The task of one frame, with an objective that is there already and some arguments of the task changed."""
+    """The task of one frame, with the given objective and some arguments of the task changed."""
     dataset = build(config["dataset"] | {"content": str(content)}, "dataset")
     return build(config["task"] | {"objective": objective, "dataset": dataset} | changes, "task")
 
@@ -113,7 +121,7 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
     """
     first: tuple[Path, tuple[int, int]] | None = None
     for path in paths:
-        image = opened(path) if size is None else resize(opened(path), size)
+        image = load_image(path) if size is None else resize(load_image(path), size)
         first = first or (path, image.size)
         if image.size != first[1]:
             here, there = (f"{width} x {height}" for width, height in (image.size, first[1]))
@@ -121,16 +129,16 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
         yield to_tensor(image)
 
 
-def painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The images that are there already.
+def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
+    """The images that exist already.
 
     Raises:
         UserError: a broken one, or one of another size than the first frame, resized to `size`, has.
     """
     found = [image for image in images.values() if image.exists()]
-    width, height = resize(opened(next(iter(images))), size).size
+    width, height = resize(load_image(next(iter(images))), size).size
     for image in found:
-        if opened(image).size != (width, height):
+        if load_image(image).size != (width, height):
             raise UserError(f"{image}: is there already, but not of {width} x {height} pixels; choose another output")
     return found
 
@@ -145,5 +153,77 @@ def flicker(images: Iterable[Tensor]) -> float:
 
 
 def flicker_report(frames: float, images: float) -> dict[str, float | None]:
-    """The flicker of the frames, of their images, and the ratio: 1 changes as the frames do; None where they rest."""
+    """The flicker of the frames, of their images, and images / frames; None if the frames do not change."""
     return {"frames": frames, "images": images, "ratio": images / frames if frames else None}
+
+
+def settings_of(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[str, dict[str, Any]]:
+    """What images depend on: the keys of a config, and digests of the files that they name and of the frames.
+
+    Args:
+        config: of scripts/style_frames.py, resolved.
+        frames: frame -> its image.
+    """
+    groups = {group: config[group] for group in GROUPS}
+    of_groups = {  # what a group takes from another one stands there
+        key: value for key, value in flatten(groups).items() if not set(key.split(".")[1:]) & {*GROUPS, "content"}
+    }
+    keys = {key: config[key] for key in KEYS} | of_groups
+    del keys["dataset.style"]
+    files = {key: [digest(path) for path in paths_in(value)] for key, value in keys.items() if paths_in(value)}
+    return {"keys": keys, "files": files, "frames": {frame.name: digest(frame) for frame in frames}}
+
+
+def paths_in(value: Any) -> list[Path]:
+    """The files that a value of the config names."""
+    values = value if isinstance(value, list) else [value]
+    return [Path(word) for word in values if isinstance(word, str) and Path(word).is_file()]
+
+
+def digest(path: Path) -> str:
+    """A hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:20]
+
+
+def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Path], output: Path) -> None:
+    """Raise UserError if an image in `output` was painted otherwise, or from another frame, than it would be now."""
+    there = {frame.name: image for frame, image in frames.items() if image.exists()}
+    if not there:
+        return
+    first = next(iter(there.values()))
+    then = read_settings(output / SETTINGS)
+    if then is None:
+        raise UserError(f"{first}: is there already, and no {SETTINGS} says how it was painted; choose another output")
+    changed = [
+        f"{key}={then['keys'].get(key)} (now {now['keys'].get(key)})"
+        for key in sorted({*then["keys"], *now["keys"]})
+        if value_of(then, key) != value_of(now, key)
+    ]
+    if changed:
+        raise UserError(f"{first}: is there already, painted with {', '.join(changed)}; choose another output")
+    for name, image in there.items():
+        if then["frames"].get(name) != now["frames"][name]:
+            raise UserError(f"{image}: is there already, painted from another {name}; choose another output")
+
+
+def value_of(record: dict[str, dict[str, Any]], key: str) -> Any:
+    """The digests of the files that a key names, or else its value."""
+    return record["files"].get(key, record["keys"].get(key))
+
+
+def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:
+    """The settings in a file; None if there is no file, or no settings are in it."""
+    try:
+        record = json.loads(path.read_bytes()[: 2**24])
+    except (OSError, ValueError, RecursionError):
+        return None
+    parts = record.values() if isinstance(record, dict) and {*record} == {"keys", "files", "frames"} else [None]
+    return record if all(isinstance(part, dict) for part in parts) else None
+
+
+def write_settings(record: dict[str, dict[str, Any]], output: Path) -> None:
+    """Write the settings beside the images."""
+    output.mkdir(parents=True, exist_ok=True)
+    with atomic_write(output / SETTINGS) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

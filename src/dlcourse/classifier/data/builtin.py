@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
-from dlcourse.classifier.data.labelled_images import LabelledImages
+from dlcourse.classifier.data.labelled import LabelledImages
 from dlcourse.datasets.faces.canvas import HAIR_STYLES
 from dlcourse.datasets.faces.dataset import CATEGORICAL, Faces
 

@@ -5,32 +5,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
-from tqdm import tqdm
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
-from dlcourse.classifier.data.labelled import MAX_CLASSES, Arrays, digests, first_equals
-from dlcourse.classifier.data.labelled_images import LabelledImages
+from dlcourse.classifier.data.labelled import MAX_CLASSES, Arrays, LabelledImages, digests, first_equals
 from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, shown
+from dlcourse.datasets.decoding import Square, check_memory
 from dlcourse.datasets.labels import class_name
-from dlcourse.datasets.memory import check_memory
 from dlcourse.datasets.sources import Source, report_files, source_at
 from dlcourse.files.terminal import printable, say
-from dlcourse.images.files import SUFFIXES, decode, to_rgb
-from dlcourse.images.tensors import to_tensor
+from dlcourse.images.files import SUFFIXES
 
 
 class ImageClasses(LabelledImages):
     """Images in one folder per class, cropped to their central square and scaled to one resolution.
 
     `root` holds the classes' folders, and dev and test sets are split off; or it holds folders named train, val and
-    test or alike (see `class_folders.WORDS`; seg_train will do), each with the same classes' folders, and what is
-    missing of val and test is split off train. Everything is decoded once, into memory. What is no image, cannot be
-    read, or lies in no class's folder is skipped and named on the console.
+    test or alike (seg_train too; see `datasets.class_folders`), each with the same classes' folders, and val and
+    test, where they are missing, are split off train. Everything is decoded once, into memory. What is no image,
+    cannot be read, or lies in no class's folder is skipped and named on the console.
 
-    Images that are equal, as decoded, are never in two sets: copies are split together, and of the copies of a
-    image in the folder for dev or test, that in train is left out. They are named too.
+    Images that are equal, as decoded, are never in two sets: copies within a folder are split together, and an image
+    in the folder for dev or test is left out of training. They are named too.
 
     Args:
         root: a folder or a .zip.
@@ -65,10 +61,9 @@ class ImageClasses(LabelledImages):
         source = source_at(root)
         folders = find_class_folders(source)
         classes = shared_classes(source, folders)
-        reader = ClassReader(source, folders, classes, resolution, max_per_class)
-        sets = {split: reader.read(split) for split in folders.splits}
+        sets, unused = read_splits(source, folders, classes, Square(resolution), max_per_class)
         sets, leaked = without_leaks(root, sets, classes)
-        skipped = source.refused | reader.skipped | leaked
+        skipped = source.refused | unused | leaked
         report_files(root, f"skipped {len(skipped)} files", skipped)
         report_copies(root, sets)
         arrays: dict[str, Arrays] = {split: (found.images, found.labels) for split, found in sets.items()}
@@ -78,11 +73,11 @@ class ImageClasses(LabelledImages):
         self.report_splits(root, folders.splits)
 
     def equals(self, inputs: Tensor) -> Tensor:
-        """The first of the same images: people's folders hold copies."""
+        """The first one of equal images: copies are split together."""
         return first_equals(inputs)
 
     def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
-        """Tell which folders make the sets, unless the root is all there is."""
+        """Print which folders make the sets, unless the root is the only one."""
         if splits == {"all": ""}:
             return
         rest = splits.get("train") or splits.get("all")
@@ -127,80 +122,80 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
     return classes
 
 
-class ClassReader:
-    """Decodes the images of each split.
+def read_splits(
+    source: Source, folders: ClassFolders, classes: Sequence[str], square: Square, limit: int | None
+) -> tuple[dict[str, ClassImages], dict[str, str]]:
+    """Decode the images of each split; the second result is the name of another file -> why it is not used.
 
-    Attributes:
-        skipped: name of an image -> why it is not used.
+    Args:
+        source, folders, classes: where the images are, and of which classes.
+        square: how they are decoded.
+        limit: the first so many of each class that can be decoded, in each split; None is all.
+
+    Raises:
+        ValueError: a class without images, or more than fits into memory.
     """
+    names: dict[tuple[str, str], list[str]] = {(split, name): [] for split in folders.splits for name in classes}
+    sets: dict[str, ClassImages] = {}
+    skipped: dict[str, str] = {}
+    for name in source.stamps:
+        if (place := folders.place(name)) in names:
+            names[place].append(name)
+        else:
+            skipped[name] = "in no class's folder"
+    for split in folders.splits:
+        of_classes = [names[split, name] for name in classes]
+        sets[split] = read_images(source, of_classes, square, limit, skipped)
+        for label in sorted(set(range(len(classes))) - set(sets[split].labels.tolist())):
+            why = why_empty(source, folders, classes[label], of_classes[label], skipped)
+            raise ValueError(f"root={source.root}: no images of class {why}")
+    return sets, skipped
 
-    def __init__(
-        self, source: Source, folders: ClassFolders, classes: Sequence[str], resolution: int, limit: int | None
-    ):
-        self.source, self.folders, self.classes = source, folders, classes
-        self.resolution, self.limit = resolution, limit
-        self.names: dict[tuple[str, str], list[str]] = {(split, c): [] for split in folders.splits for c in classes}
-        self.skipped: dict[str, str] = {}
-        for name in source.stamps:
-            if (place := folders.place(name)) in self.names:
-                self.names[place].append(name)
-            else:
-                self.skipped[name] = "in no class's folder"
 
-    def read(self, split: str) -> ClassImages:
-        """The images of a split, those of each class one after the other.
+def read_images(
+    source: Source, of_classes: Sequence[Sequence[str]], square: Square, limit: int | None, skipped: dict[str, str]
+) -> ClassImages:
+    """Decode the images of a split, those of each class one after the other; adds to `skipped` what cannot be used."""
+    label_of = {name: label for label, names in enumerate(of_classes) for name in names}
+    missing = [min(len(names), limit or len(names)) for names in of_classes]  # images still to come of each class
+    count = sum(missing)
+    check_memory(count * 3 * square.resolution**2, source.root)
+    images = torch.empty(count, 3, square.resolution, square.resolution, dtype=torch.uint8)
+    kept: list[str] = []
+    wanted = (name for name, label in label_of.items() if missing[label])
+    for name, pixels, reason in square.read_all(source, wanted, count):
+        if not missing[label_of[name]]:  # its class has become complete since it was asked for
+            continue
+        if pixels is None:
+            skipped[name] = reason
+        else:
+            images[len(kept)] = torch.from_numpy(pixels)
+            kept.append(name)
+            missing[label_of[name]] -= 1
+    return ClassImages(images[: len(kept)], torch.tensor([label_of[name] for name in kept], dtype=torch.int64), kept)
 
-        Raises:
-            ValueError: a class without images, or more than fits into memory.
-        """
-        wanted = [self.names[split, name] for name in self.classes]
-        count = sum(min(len(names), self.limit or len(names)) for names in wanted)
-        check_memory(count * 3 * self.resolution**2, self.source.root)
-        images = torch.empty(count, 3, self.resolution, self.resolution, dtype=torch.uint8)
-        labels: list[int] = []
-        kept: list[str] = []
-        title = printable(f"reading {self.source.root}")
-        with tqdm(total=count, desc=title, unit=" images", disable=None) as bar:
-            for label, names in enumerate(wanted):
-                end = len(kept) + (self.limit or len(names))
-                for name in names:
-                    if len(kept) < end and self.read_square(name, images[len(kept) : len(kept) + 1]):
-                        kept.append(name)
-                        labels.append(label)
-                        bar.update()
-                if not labels or labels[-1] != label:
-                    raise ValueError(f"root={self.source.root}: no images of class {self.why_empty(label, names)}")
-        return ClassImages(images[: len(kept)], torch.tensor(labels), kept)
 
-    def read_square(self, name: str, place: Tensor) -> bool:
-        """Decode an image into `place` (1, 3, R, R), cropped to its central square; False for one that is skipped."""
-        try:
-            with self.source.open(name) as file:
-                image = to_rgb(decode(file))
-        except ValueError as error:
-            self.skipped[name] = str(error)
-            return False
-        square = ImageOps.fit(image, (self.resolution, self.resolution), Image.Resampling.LANCZOS)
-        place[0] = (to_tensor(square) * 255).round().to(torch.uint8)
-        return True
-
-    def why_empty(self, label: int, names: Sequence[str]) -> str:
-        """The class's name, and what to say of its having no images."""
-        if names:
-            example = printable(f"{names[0]}: {self.skipped[names[0]]}")
-            return f"{printable(self.classes[label])} can be used, such as {example}"
-        refused = "".join(
-            f"; {name}: {reason}"
-            for name, reason in self.source.refused.items()
-            if (self.folders.place(name) or ("", ""))[1] == self.classes[label]
-        )[:200]
-        return printable(f"{self.classes[label]} ({', '.join(sorted(SUFFIXES))}){refused}")
+def why_empty(
+    source: Source, folders: ClassFolders, class_folder: str, names: Sequence[str], skipped: Mapping[str, str]
+) -> str:
+    """The name of a class without images, and what to say of that."""
+    if names:
+        example = printable(f"{names[0]}: {skipped[names[0]]}")
+        return f"{printable(class_folder)} can be used, such as {example}"
+    refused = "".join(
+        f"; {name}: {reason}"
+        for name, reason in source.refused.items()
+        if (folders.place(name) or ("", ""))[1] == class_folder
+    )[:200]
+    return printable(f"{class_folder} ({', '.join(sorted(SUFFIXES))}){refused}")
 
 
 def without_leaks(
     root: str, sets: Mapping[str, ClassImages], classes: Sequence[str]
 ) -> tuple[dict[str, ClassImages], dict[str, str]]:
-    """The sets without what equals an image of a set that is measured later, and the names left out with reasons.
+    """Leave images out of training that are also for dev or test, and out of dev that are for test.
+
+    Returns the sets, and the names of what was left out with reasons.
 
     Raises:
         ValueError: nothing of a class is left.

@@ -1,11 +1,16 @@
-"""Coloured points in the plane."""
+"""Coloured points in the plane, drawn from a pattern: a distribution of (point, class)."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from dlcourse.classifier.data.labelled import Labelled, Probabilities
-from dlcourse.classifier.data.patterns import Pattern
 from dlcourse.classifier.decision_map import decision_map
+
+Draw = tuple[Tensor, Tensor, Tensor]  # points, labels, labels without noise
 
 
 class PlanePoints(Labelled):
@@ -39,7 +44,7 @@ class Points(PlanePoints):
     """Points of a pattern; the three sets come from the same distribution, from one seed.
 
     Args:
-        pattern: draws them; see `dlcourse.classifier.data.patterns`.
+        pattern: draws them; one of the classes below.
         num_train, num_dev, num_test: points per set, >= 1.
         input_noise_std: as in `PlanePoints`.
         seed: of the points.
@@ -49,7 +54,7 @@ class Points(PlanePoints):
     """
 
     def __init__(
-        self, pattern: Pattern, num_train: int, num_dev: int, num_test: int, input_noise_std: float, seed: int
+        self, pattern: "Pattern", num_train: int, num_dev: int, num_test: int, input_noise_std: float, seed: int
     ):
         super().__init__(input_noise_std)
         for name, count in {"num_train": num_train, "num_dev": num_dev, "num_test": num_test}.items():
@@ -63,3 +68,96 @@ class Points(PlanePoints):
         self.dev = inputs, labels
         inputs, _, clean = pattern(num_test, generator)
         self.test = inputs, clean
+
+
+class Pattern(Protocol):
+    """A distribution of labelled points in the plane."""
+
+    classes: ClassVar[tuple[str, ...]]
+
+    def __call__(self, count: int, generator: Generator) -> Draw:
+        """Draw points (N, 2), the labels that a learner sees, and the labels without noise, both int64 (N,)."""
+
+
+@dataclass(frozen=True)
+class ThreeColors:
+    """The unit square: 0 above sqrt(x), 1 between x^2 and sqrt(x), 2 below x^2. Each class has a third of the area."""
+
+    classes: ClassVar[tuple[str, ...]] = ("y > sqrt(x)", "between", "y < x^2")
+
+    def __call__(self, count: int, generator: Generator) -> Draw:
+        points = torch.rand(count, 2, generator=generator)
+        x, y = points.unbind(1)
+        labels = (y <= x.sqrt()).long() + (y < x.square()).long()
+        return points, labels, labels
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Two rings about the origin that touch, half of the points each: class 0 in radii [5, 6], class 1 in [6, 7]."""
+
+    classes: ClassVar[tuple[str, ...]] = ("inner ring", "outer ring")
+
+    def __call__(self, count: int, generator: Generator) -> Draw:
+        labels = torch.arange(count) % 2
+        angle = 2 * math.pi * torch.rand(count, generator=generator)
+        radius = 5 + labels + torch.rand(count, generator=generator)
+        points = torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
+        return points, labels, labels
+
+
+@dataclass(frozen=True)
+class NoisyLine:
+    """The unit square, class 1 where x1 > x2, and a share `noise` of points with the wrong label 1 above that line.
+
+    They lie in the parallelogram x1 in [0, 1/2], x2 - x1 in [0, 1/2], a quarter of the area. There
+    P(label 1) = noise / (noise + (1 - noise) / 4): the line stays the best rule as long as noise < 1/5.
+    """
+
+    noise: float
+    classes: ClassVar[tuple[str, ...]] = ("x1 ≤ x2", "x1 > x2")
+
+    def __post_init__(self) -> None:
+        check_noise(self.noise)
+
+    def __call__(self, count: int, generator: Generator) -> Draw:
+        num_noise = round(self.noise * count)
+        points = torch.rand(count, 2, generator=generator)
+        points[:num_noise, 0] /= 2
+        points[:num_noise, 1] = points[:num_noise, 0] + points[:num_noise, 1] / 2
+        clean = (points[:, 0] > points[:, 1]).long()
+        labels = clean.clone()
+        labels[:num_noise] = 1
+        return points, labels, clean
+
+
+@dataclass(frozen=True)
+class Flower:
+    """Six petals, outlines of ellipses of 40 x 20 that reach 5 to 45 from the centre; a share `noise` is mislabelled.
+
+    Petals 0, 1 and 3 (counted anticlockwise from the right) are class 1, the others class 0.
+    """
+
+    noise: float
+    classes: ClassVar[tuple[str, ...]] = ("petals 2, 4, 5", "petals 0, 1, 3")
+
+    def __post_init__(self) -> None:
+        check_noise(self.noise)
+
+    def __call__(self, count: int, generator: Generator) -> Draw:
+        petal = torch.arange(count) % 6
+        along = 2 * math.pi * torch.rand(count, generator=generator)
+        x, y = 25 + 20 * along.cos(), 10 * along.sin()
+        turn = petal * math.pi / 3
+        points = torch.stack([x * turn.cos() - y * turn.sin(), x * turn.sin() + y * turn.cos()], 1)
+        clean = torch.tensor([1, 1, 0, 1, 0, 0])[petal]
+        flipped = torch.randperm(count, generator=generator)[: round(self.noise * count)]
+        labels = clean.clone()
+        labels[flipped] = 1 - labels[flipped]
+        return points, labels, clean
+
+
+def check_noise(noise: float) -> None:
+    """Raise ValueError for a share of wrong labels outside [0, 1)."""
+    if not 0 <= noise < 1:
+        raise ValueError(f"noise must be in [0, 1), got {noise}")

@@ -1,4 +1,4 @@
-"""The user's own points."""
+"""The user's own points, from a table or an .npz."""
 
 import os
 import sys
@@ -117,7 +117,7 @@ def check_digits(x: np.ndarray, path: str) -> None:
 
 
 def report_copies(x: np.ndarray, path: str) -> None:
-    """Tell of points that are there more than once."""
+    """Print how many points lie where another one does."""
     points = len(np.unique(np.ascontiguousarray(x).view(np.complex128)))
     if points < len(x):
         copies = f"{len(x) - points} of {len(x)} points lie where another one does"

@@ -1,4 +1,4 @@
-"""Points in NumPy's .npz: every array is looked at before room is made for it."""
+"""Reads points from NumPy's .npz; the header of every array is checked before memory is taken for it."""
 
 import io
 import math
@@ -42,7 +42,7 @@ def read_npz(path: Path) -> Columns:
 
 
 def text_of(value: Any) -> str:
-    """A label as people write it."""
+    """A label as text."""
     return (value.decode() if isinstance(value, bytes) else str(value)).strip()
 
 

@@ -1,13 +1,13 @@
-"""Tables of points as programs write them: separated by commas, semicolons, tabs, bars or spaces, in any UTF."""
+"""Reads tables of points: cells divided by commas, semicolons, tabs, bars or spaces, in UTF-8 or UTF-16."""
 
 import codecs
 import csv
 import io
+import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,28 +24,29 @@ MAX_HEADER = 2**16
 CHUNK = 1000  # rows
 LARGEST = 1e18  # of a coordinate: its square fits into float32
 SEPARATORS = (",", ";", "\t", "|", " ")
-ENCODINGS = {  # what a file begins with -> how it goes on
+ENCODINGS = {  # first bytes of a file -> its encoding
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
 
-class Columns:
-    """Points as they are read.
+class Columns(NamedTuple):
+    """Points as they are in a file.
 
     Attributes:
         x: the coordinates, float64 (N, 2).
         labels: the number of each label in `texts`, int64 (N,).
-        texts: labels as they are in the file, in the order of their first samples.
+        texts: the different labels as they are in the file, in the order of their first samples.
     """
 
-    def __init__(self, x: np.ndarray, labels: np.ndarray, texts: list[str]):
-        self.x, self.labels, self.texts = x, labels, texts
+    x: np.ndarray
+    labels: np.ndarray
+    texts: list[str]
 
 
 def read_table(path: Path) -> Columns:
-    """The columns x1, x2, label of a table with a header line; others are left aside, and so are empty lines.
+    """The columns x1, x2, label of a table with a header line; other columns and empty lines are ignored.
 
     The separator is the first of SEPARATORS by which the header has these columns, in small or capital letters.
     Numbers may have decimal commas where no commas separate.
@@ -79,21 +80,22 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def read_rows(lines: Iterator[str]) -> Columns:
-    """The columns of a table, a thousand rows at a time: that is faster than one by one."""
+    """The columns of a table, read a thousand rows at a time."""
     before, header = next(((count, line) for count, line in enumerate(lines, 1) if not is_empty(line)), (0, ""))
     separator, names = read_header(header)
-    numbers = Numbers(has_commas=separator != ",")
     x, labels, texts = [np.empty((0, 2))], list[int](), dict[str, int]()
+    marks = list[str]()  # the decimal mark, once there is one
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     rows = chosen_cells(reader, before, names)
     while chunk := list(islice(rows, CHUNK)):
-        lines_of, x1, x2, words = zip(*chunk, strict=True)
-        place = Place(len(labels) + 1, lines_of)
-        x.append(np.stack([numbers.read(x1, "x1", place), numbers.read(x2, "x2", place)], 1))
-        found = [word.strip() for word in words]
-        if without := [index for index, word in enumerate(found) if word.lower() in ("", "nan")]:
-            raise ValueError(f"{place.sample(without[0])} has no label ({place.line(without[0])})")
-        labels += [texts.setdefault(word, len(texts)) for word in found]
+        line_numbers, x1, x2, words = zip(*chunk, strict=True)
+        places = list(enumerate(line_numbers, len(labels) + 1))
+        columns = [read_numbers(cells, name, places, separator, marks) for name, cells in (("x1", x1), ("x2", x2))]
+        x.append(np.stack(columns, 1))
+        for word, (sample, line) in zip(map(str.strip, words), places, strict=True):
+            if word.lower() in ("", "nan"):
+                raise ValueError(f"sample {sample} has no label (line {line})")
+            labels.append(texts.setdefault(word, len(texts)))
         if len(texts) > MAX_CLASSES:
             raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
         if len(labels) > MAX_ROWS:
@@ -101,41 +103,24 @@ def read_rows(lines: Iterator[str]) -> Columns:
     return Columns(np.concatenate(x), np.array(labels, dtype=np.int64), list(texts))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where some rows are: the number of the first sample, and the line of each."""
-
-    first: int
-    lines: Sequence[int]
-
-    def sample(self, index: int) -> str:
-        """Which sample one of them is."""
-        return f"sample {self.first + index}"
-
-    def line(self, index: int) -> str:
-        """Where it is in the file."""
-        return f"line {self.lines[index]}"
-
-
 def chosen_cells(reader: Any, before: int, names: list[str]) -> Iterator[tuple[int, str, str, str]]:
-    """The line of each row that is not empty, and its cells of x1, x2, label; "" for what a short row has not.
+    """The line of each row that is not empty, and its cells of x1, x2, label; "" for those that a short row lacks.
 
     Args:
         reader: csv.reader of the rows.
         before: lines before its first one.
         names: of all columns.
     """
-    first, second, third = map(names.index, COLUMNS)
+    places = [names.index(name) for name in COLUMNS]
     width = len(names)
     for cells in reader:
-        if len(cells) == width:
-            if any(cells):
-                yield before + reader.line_num, cells[first], cells[second], cells[third]
-        elif any(map(str.strip, cells)):
-            if any(map(str.strip, cells[width:])):
-                raise ValueError(f"line {before + reader.line_num} has {len(cells)} cells, and the header {width}")
-            cells += [""] * (width - len(cells))
-            yield before + reader.line_num, cells[first], cells[second], cells[third]
+        if not any(map(str.strip, cells)):
+            continue
+        if any(map(str.strip, cells[width:])):
+            raise ValueError(f"line {before + reader.line_num} has {len(cells)} cells, and the header {width}")
+        cells += [""] * (width - len(cells))
+        x1, x2, label = (cells[place] for place in places)
+        yield before + reader.line_num, x1, x2, label
 
 
 def is_empty(line: str) -> bool:
@@ -171,59 +156,44 @@ def why_missing(names: Collection[str]) -> str:
     return f"has no {', '.join(missing)} (it has {listed})" if missing else ""
 
 
-class Numbers:
-    """Reads coordinates, which have decimal points throughout, or decimal commas.
+def read_numbers(
+    texts: Sequence[str], name: str, places: Sequence[tuple[int, int]], separator: str, marks: list[str]
+) -> np.ndarray:
+    """Coordinates as float64 (N,).
 
     Args:
-        has_commas: whether there may be any.
+        texts: the cells.
+        name: of the column.
+        places: numbers of each cell's sample and line.
+        separator: of the table; where it is no comma, numbers may have decimal commas.
+        marks: the decimal mark that was used so far, if any; the first one is added.
+
+    Raises:
+        ValueError: a number that is not finite, or has another decimal mark than one before.
     """
-
-    def __init__(self, has_commas: bool):
-        self.has_commas = has_commas
-        self.mark = ""  # the one that was found first
-
-    def read(self, texts: Sequence[str], name: str, place: Place) -> np.ndarray:
-        """Numbers as float64 (N,).
-
-        Raises:
-            ValueError: one that is not finite, or has another decimal mark than one before.
-        """
-        try:
-            values = np.array(list(map(float, self.with_points(texts))), dtype=np.float64)
-        except ValueError:
-            values = np.array([value_of(*self.with_points([text])) for text in texts])
-        wrong = ~(np.abs(values) <= LARGEST)
-        if "_" in "".join(texts):  # Python's own way to write thousands
-            wrong |= np.array(["_" in text for text in texts])
-        if wrong.any():
-            index = int(wrong.argmax())
-            raise ValueError(
-                f"{name} of {place.sample(index)} is {printable(texts[index])[:60]!r}, "
-                f"not a finite number of at most {LARGEST:g} ({place.line(index)})"
-            )
-        if self.has_commas:
-            self.check_one_mark(texts, name, place)
-        return values
-
-    def with_points(self, texts: Sequence[str]) -> Sequence[str]:
-        """The texts with decimal points."""
-        return [text.replace(",", ".") for text in texts] if self.has_commas else texts
-
-    def check_one_mark(self, texts: Sequence[str], name: str, place: Place) -> None:
-        """Raise ValueError where decimal commas and points are mixed: one of them may divide thousands."""
-        for index, text in enumerate(texts):
-            for mark in ",.":
-                self.mark = self.mark or (mark if mark in text else "")
-                if mark in text and mark != self.mark:
-                    raise ValueError(
-                        f"{name} of {place.sample(index)} is {text!r}, but {self.mark!r} was used before "
-                        f"({place.line(index)})"
-                    )
+    has_commas = separator != ","
+    values = np.array([number_in(text.replace(",", ".") if has_commas else text) for text in texts])
+    wrong = ~(np.abs(values) <= LARGEST)
+    if wrong.any():
+        index = int(wrong.argmax())
+        sample, line = places[index]
+        text = printable(texts[index])[:60]
+        raise ValueError(
+            f"{name} of sample {sample} is {text!r}, not a finite number of at most {LARGEST:g} (line {line})"
+        )
+    for text, (sample, line) in zip(texts, places, strict=True) if has_commas else ():
+        for mark in ",.":
+            if mark in text:
+                if marks and mark not in marks:  # one of the two may divide thousands
+                    place = f"{name} of sample {sample}"
+                    raise ValueError(f"{place} is {text!r}, but {marks[0]!r} was used before (line {line})")
+                marks[:] = [mark]
+    return values
 
 
-def value_of(text: str) -> float:
-    """The number that a text says, or not a number."""
+def number_in(text: str) -> float:
+    """The number that a text says, or NaN."""
     try:
-        return float(text)
+        return math.nan if "_" in text else float(text)  # an underscore is Python's own way to divide thousands
     except ValueError:
-        return float("nan")
+        return math.nan

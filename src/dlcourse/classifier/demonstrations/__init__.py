@@ -21,7 +21,7 @@ SUMMARIES = {
 
 
 class Demonstration(NamedTuple):
-    """What there is to show: an image (1, 3, H, W) in [0, 1], and lines with the measured numbers."""
+    """An image (1, 3, H, W) in [0, 1], and lines of text with the measured numbers."""
 
     image: "Tensor"
     lines: list[str]

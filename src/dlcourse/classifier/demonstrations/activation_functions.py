@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.classifier.demonstrations import Demonstration
-from dlcourse.classifier.mlp import ACTIVATIONS
+from dlcourse.classifier.networks import ACTIVATIONS
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 REACH = 5.0  # of the figure's axis of z

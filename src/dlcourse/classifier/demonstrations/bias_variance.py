@@ -1,13 +1,12 @@
-"""Underfitting, a good fit and overfitting: the same points, three networks, and what each makes of the plane."""
+"""Underfitting, a good fit and overfitting: decision maps of three networks trained on the same points."""
 
 from functools import partial
 
 import torch
 
-from dlcourse.classifier.data.patterns import NoisyLine
-from dlcourse.classifier.data.points import Points
+from dlcourse.classifier.data.points import NoisyLine, Points
 from dlcourse.classifier.demonstrations import Demonstration
-from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.networks import MLP
 from dlcourse.classifier.task import Classification
 from dlcourse.engine.schedules import Constant
 from dlcourse.images.figures import new_figure, to_image
@@ -53,7 +52,7 @@ def errors(task: Classification) -> tuple[float, float]:
 
 
 def demonstrate() -> Demonstration:
-    """Decision maps from the stiffest to the most flexible network.
+    """Decision maps from the smallest to the largest network.
 
     A straight line is the best rule, and yet a linear model underfits: it cannot be sure below the line and unsure
     above it, so the wrong labels push it aside.

@@ -1,7 +1,6 @@
 """Averages of a noisy series as it arrives: the mean of a window, exponential weights, and bias correction."""
 
 import math
-from collections import deque
 from itertools import accumulate
 
 import torch
@@ -44,16 +43,12 @@ def bias_corrected(averages: Tensor, beta: float) -> Tensor:
 
 def windowed_mean(values: Tensor, window: int) -> Tensor:
     """The mean of the last `window` values, at the start of all there are; (N,) -> (N,)."""
-    recent: deque[float] = deque(maxlen=window)  # the oldest value leaves by itself
-    means = []
-    for value in values.tolist():
-        recent.append(value)
-        means.append(sum(recent) / len(recent))
-    return torch.tensor(means, dtype=values.dtype)
+    recent = [values[max(0, end - window) : end].tolist() for end in range(1, len(values) + 1)]
+    return torch.tensor([sum(some) / len(some) for some in recent], dtype=values.dtype)
 
 
 def window_of(beta: float) -> int:
-    """About how many values count: 1 / (1 - beta), after which a weight has fallen to about 1/e of the newest."""
+    """About how many values count: after 1 / (1 - beta) values a weight has fallen to about 1/e of the newest."""
     return round(1 / (1 - beta))
 
 

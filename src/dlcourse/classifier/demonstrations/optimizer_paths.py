@@ -1,4 +1,4 @@
-"""Where four optimizers go: down an elongated bowl, where steep and flat directions quarrel, and off a saddle."""
+"""The paths of four optimizers: down an elongated bowl, steep one way and flat the other, and off a saddle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is left of a signal after twenty layers, on its way forwards and back, by initialization of the weights."""
+"""Activations and gradients through twenty layers, by initialization of the weights."""
 
 import torch
 from matplotlib.axes import Axes
@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.classifier.demonstrations import Demonstration
-from dlcourse.classifier.mlp import MLP
+from dlcourse.classifier.networks import MLP
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 DEPTH, WIDTH = 20, 100  # hidden layers, units of each

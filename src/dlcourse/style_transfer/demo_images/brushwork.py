@@ -1,13 +1,12 @@
-"""The style image for neural style transfer: suns over fields, in thick strokes along a swirling flow.
+"""A style image for neural style transfer, suns over fields in thick strokes, and the pen that draws it.
 
 Lengths are in pixels of the returned image; x to the right, y down.
 """
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from dlcourse.style_transfer.demo_images.pen import OVERSAMPLING, Pen, shade
-
+OVERSAMPLING = 3  # images are drawn so many times larger, then reduced: edges and thin strokes get smooth
 SIZE = 320
 # x, y, radius of the disc, direction in which the paint turns around it
 SUNS = ((232, 74, 27, 1), (88, 62, 16, -1), (160, 142, 12, 1), (292, 168, 9, -1), (32, 138, 8, 1))
@@ -16,6 +15,41 @@ NIGHT = ((18, 34, 92), (28, 66, 150), (46, 108, 188), (104, 164, 210), (188, 216
 FIRE = ((255, 250, 206), (255, 226, 96), (250, 182, 44), (228, 130, 40))
 FIELD = ((38, 92, 74), (92, 138, 62), (206, 176, 58), (240, 206, 92), (170, 110, 48))
 FLAME = ((14, 34, 40), (26, 60, 48), (52, 84, 44), (86, 66, 40))
+
+
+class Pen:
+    """Draws on a large image in the coordinates of the small one; colours are RGB(A) in 0..255."""
+
+    def __init__(self, image: Image.Image):
+        self.image = image
+        self.draw = ImageDraw.Draw(image, image.mode)
+
+    def polygon(self, points, color) -> None:
+        """Fill the polygon with corners `points`."""
+        self.draw.polygon([(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points], fill=_rgb(color))
+
+    def rectangle(self, left: float, top: float, right: float, bottom: float, color) -> None:
+        """Fill an upright rectangle."""
+        self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
+
+    def line(self, points, color, width: float) -> None:
+        """Join `points` by a line, at least one pixel of the large image wide."""
+        points = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
+        self.draw.line(points, fill=_rgb(color), width=max(1, round(width * OVERSAMPLING)), joint="curve")
+
+    def disc(self, x: float, y: float, radius_x: float, radius_y: float, color) -> None:
+        """Fill an ellipse around (x, y)."""
+        box = (x - radius_x, y - radius_y, x + radius_x, y + radius_y)
+        self.draw.ellipse([side * OVERSAMPLING for side in box], fill=_rgb(color))
+
+
+def _rgb(color) -> tuple[int, ...]:
+    return tuple(int(min(255, max(0, value))) for value in color)
+
+
+def shade(color, factor: float) -> tuple[float, ...]:
+    """The colour, darker for a factor below 1 and lighter above."""
+    return tuple(value * factor for value in color)
 
 
 def painting() -> Image.Image:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from dlcourse.style_transfer.demo_images.pen import OVERSAMPLING, Pen, shade
+from dlcourse.style_transfer.demo_images.brushwork import OVERSAMPLING, Pen, shade
 
 SIZE = (384, 288)
 HORIZON = 150  # rows above are sky and land, rows below are sea
