@@ -1,78 +1,44 @@
-"""What a study found, in words and numbers: the best trials, a spreadsheet of all, the importance of parameters."""
+"""What a study found: the best trials as a table, all of them as a spreadsheet, and Optuna's drawings of them."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
 
-from dlcourse.search.space import Space, Value
-from dlcourse.search.strategies import Trial, importance
+import numpy as np
+import optuna
+import torch
+from optuna.importance import FanovaImportanceEvaluator
+from optuna.trial import FrozenTrial, TrialState
+from torch import Tensor
 
-if TYPE_CHECKING:
-    import optuna
+from dlcourse.images.figures import to_image, verbatim
+from dlcourse.search.space import Space, Value, config_values
 
-
-@dataclass(frozen=True)
-class Result:
-    """One trial: "complete", "pruned", "failed" or "running", its metric if it has one, and why it failed."""
-
-    number: int
-    state: str
-    metric: float | None
-    values: dict[str, Value]
-    stage: str
-    seconds: float | None
-    error: str
+STATES = {"FAIL": "failed"}  # what we call the states of Optuna, where it is not simply in small letters
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """A study to be shown.
-
-    Attributes:
-        name: of the study.
-        metric: tag of what was searched for.
-        direction: "minimize" or "maximize".
-        space: the whole one.
-        results: in the order of their numbers.
-    """
-
-    name: str
-    metric: str
-    direction: str
-    space: Space
-    results: list[Result]
-
-    def ranked(self) -> list[Result]:
-        """The complete trials, the best one first, then the pruned ones."""
-        sign = 1 if self.direction == "minimize" else -1
-        found = [result for result in self.results if result.state in ("complete", "pruned")]
-        return sorted(found, key=lambda result: (result.state == "pruned", sign * (result.metric or 0.0)))
-
-    def complete(self) -> list[Result]:
-        """The trials that were trained to their end."""
-        return [result for result in self.results if result.state == "complete"]
+def trials_of(study: optuna.Study) -> list[FrozenTrial]:
+    """All trials, without those that were withdrawn before they began."""
+    return [trial for trial in study.get_trials(deepcopy=False) if not trial.user_attrs.get("withdrawn")]
 
 
-def results_of(study: "optuna.Study") -> list[Result]:
-    """The trials of a study as plain data; those that were withdrawn before they began are left out."""
-    found = []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.user_attrs.get("withdrawn"):
-            continue
-        state = {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
-        error = trial.user_attrs.get("error", "interrupted" if state == "failed" else "")
-        seconds = trial.duration.total_seconds() if trial.duration else None
-        metric = trial.values[0] if trial.values else None
-        stage = trial.user_attrs.get("stage", "")
-        found.append(Result(trial.number, state, metric, trial.params, stage, seconds, error))
-    return found
+def state_of(trial: FrozenTrial) -> str:
+    """ "complete", "pruned", "failed" or "running"."""
+    return STATES.get(trial.state.name, trial.state.name.lower())
 
 
-def table(findings: EvaluationResult, count: int) -> list[list[str]]:
+def ranked(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials, the best one first, then the pruned ones."""
+    sign = 1 if study.direction.name == "MINIMIZE" else -1
+    found = [trial for trial in trials_of(study) if state_of(trial) in ("complete", "pruned")]
+    return sorted(found, key=lambda trial: (state_of(trial) == "pruned", sign * trial.values[0]))
+
+
+def table(study: optuna.Study, metric: str, space: Space, count: int) -> list[list[str]]:
     """Rows of cells: a heading and the best trials, at most `count`."""
-    rows = [["trial", findings.metric, *findings.space, "state"]]
-    for result in findings.ranked()[:count]:
-        values = [short(result.values[name]) for name in findings.space]
-        rows.append([f"{result.number:04}", short(result.metric or 0.0), *values, result.state])
+    rows = [["trial", metric, *config_values(dict.fromkeys(space, 0)), "state"]]
+    for trial in ranked(study)[:count]:
+        values = config_values({name: trial.params[name] for name in space})
+        rows.append([f"{trial.number:04}", *map(short, [trial.values[0], *values.values()]), state_of(trial)])
     return rows
 
 
@@ -81,54 +47,69 @@ def short(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def spreadsheet(findings: EvaluationResult) -> list[list[Any]]:
+def spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any]]:
     """All trials in full precision: a heading, then a row each."""
-    rows: list[list[Any]] = [["trial", "state", findings.metric, *findings.space, "stage", "seconds", "error"]]
-    for result in findings.results:
-        values = [result.values.get(name, "") for name in findings.space]
-        metric = "" if result.metric is None else result.metric
-        seconds = "" if result.seconds is None else round(result.seconds, 3)
-        rows.append([result.number, result.state, metric, *values, result.stage, seconds, result.error])
+    keys = list(config_values(dict.fromkeys(space, 0)))
+    rows: list[list[Any]] = [["trial", "state", metric, *keys, "stage", "seconds", "error"]]
+    for trial in trials_of(study):
+        state, values = state_of(trial), config_values(trial.params)
+        value = trial.values[0] if trial.values else ""
+        seconds = round(trial.duration.total_seconds(), 3) if trial.duration else ""
+        error = trial.user_attrs.get("error", "interrupted" if state == "failed" else "")
+        stage = trial.user_attrs.get("stage", "")
+        rows.append([trial.number, state, value, *(values.get(key, "") for key in keys), stage, seconds, error])
     return rows
 
 
-def importances(findings: EvaluationResult) -> tuple[dict[str, float], str]:
-    """The share of each parameter in the variance of the metric over the complete trials, and who says so.
+def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
+    """Optuna's drawings, one above the other, as an image (1, 3, H, W) in [0, 1].
 
-    Functional analysis of variance with a random forest (Hutter et al. 2014) by Optuna if scikit-learn is there, else
-    our own estimate of the main effects. Nothing if there are fewer than four trials, or all ended alike.
+    The metric of the complete trials over each parameter; and, from four that differ on, the importance of the
+    parameters by functional analysis of variance (Hutter et al. 2014).
     """
-    complete = findings.complete()
-    if len(complete) < 4 or len({result.metric for result in complete}) == 1:
-        return {}, "too few different trials"
-    try:
-        return forest_importances(findings), "fANOVA, Hutter et al. 2014"
-    except ImportError:
-        return main_effects(findings), "main effects; fANOVA needs scikit-learn"
+    import matplotlib as mpl
+    from matplotlib import pyplot
+    from matplotlib.category import StrCategoryFormatter
+    from optuna.visualization import matplotlib as plots
+
+    pyplot.switch_backend("agg")
+    study = drawable(study, space)
+    metrics = {trial.values[0] for trial in study.trials}
+    shown: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": verbatim(metric)}
+    width = max(8, 3.2 * len(space))
+    with warnings.catch_warnings(), mpl.rc_context({"figure.constrained_layout.use": True}):  # Optuna sets a style
+        warnings.simplefilter("ignore")  # of Optuna's experiments, and of parameters with a single value
+        slices = np.atleast_1d(plots.plot_slice(study, **shown))
+        for axes in slices:
+            if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
+                axes.tick_params(axis="x", labelrotation=20)
+                for label in axes.get_xticklabels():
+                    label.set_parse_math(False)  # a dollar in an option is a dollar
+        if metrics and 0 < 10 * min(metrics) < max(metrics):  # one bad trial makes all others look alike
+            slices[0].set_yscale("log")
+        slices[0].set_title("")
+        slices[0].figure.suptitle(f"{verbatim(study.study_name)}: {len(study.trials)} complete trials")
+        figures = [(slices[0].figure, 4.0)]
+        if len(study.trials) >= 4 and len(metrics) > 1:
+            bars = plots.plot_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), **shown)
+            bars.set_title("", loc="left")
+            bars.set(xlabel=f"importance: share of the variance of {verbatim(metric)} (functional ANOVA)", ylabel="")
+            bars.get_legend().remove()
+            figures.append((bars.figure, 1 + 0.4 * len(space)))
+        images = []
+        for figure, height in figures:
+            figure.set_dpi(100)
+            figure.set_size_inches(width, height)
+            images.append(to_image(figure))
+            pyplot.close(figure)
+    return torch.cat(images, dim=2)
 
 
-def main_effects(findings: EvaluationResult) -> dict[str, float]:
-    """`dlcourse.search.strategies.importance` of each parameter."""
-    space = findings.space
-    trials = [
-        Trial(tuple(part.position(result.values[name]) for name, part in space.items()), result.metric or 0.0)
-        for result in findings.complete()
-    ]
-    return dict(zip(space, importance(trials).tolist(), strict=True))
-
-
-def forest_importances(findings: EvaluationResult) -> dict[str, float]:
-    """Optuna's estimate, over the whole space, though later trials may have come from a narrower one."""
-    import optuna
-
-    study = optuna.create_study()
-    for result in findings.complete():
-        trial = optuna.trial.FixedTrial(result.values)
-        for name, part in findings.space.items():
-            part.suggest(trial, name)
-        study.add_trial(
-            optuna.create_trial(params=result.values, distributions=trial.distributions, value=result.metric)
-        )
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: found.get(name, 0.0) for name in findings.space}
+def drawable(study: optuna.Study, space: Space) -> optuna.Study:
+    """The complete trials, in memory, all of them from the whole space, for Optuna compares only such."""
+    copy = optuna.create_study(direction=study.direction, study_name=study.study_name)
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
+        params = {verbatim(name): trial.params[name] for name in space}
+        parts = {verbatim(name): part for name, part in space.items()}
+        copy.add_trial(optuna.create_trial(value=trial.value, params=params, distributions=parts))
+    return copy
