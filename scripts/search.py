@@ -71,14 +71,14 @@ def space_of(sweeps: list[Override]) -> "Space":
         if name.startswith("search."):
             raise UserError(f"{sweep.input_line}: how to search is not searched for; give one value")
         try:
-            tags = getattr(sweep.value(), "tags", set())
-            space[ONE_MINUS * ("one_minus_log" in tags) + name] = distribution_of(sweep, tags)
+            is_one_minus = "one_minus_log" in getattr(sweep.value(), "tags", ())
+            space[ONE_MINUS + name if is_one_minus else name] = distribution_of(sweep)
         except ValueError as error:
             raise UserError(f"{sweep.input_line}: {error}") from error
     return space
 
 
-def distribution_of(sweep: Override, tags: set[str]) -> "BaseDistribution":
+def distribution_of(sweep: Override) -> "BaseDistribution":
     """What one word of Hydra's sweep grammar spans."""
     from optuna.distributions import CategoricalDistribution
 
@@ -88,16 +88,17 @@ def distribution_of(sweep: Override, tags: set[str]) -> "BaseDistribution":
     if isinstance(value, ChoiceSweep):
         return CategoricalDistribution(tuple(sweep.sweep_string_iterator()))
     if isinstance(value, IntervalSweep):
-        if "one_minus_log" in tags:
-            return one_minus_interval(value.start, value.end)
-        if isinstance(value.start, int):  # int(interval(1,5))
-            return steps(value.start, value.end, 1, "log" in tags)
-        return interval(value.start, value.end, "log" in tags)
+        ends: Any = value.start, value.end
+        is_log = "log" in value.tags
+        if "one_minus_log" in value.tags:
+            return one_minus_interval(*ends)
+        is_whole = isinstance(value.start, int)  # int(interval(1,5))
+        return steps(*ends, 1, is_log) if is_whole else interval(*ends, is_log)
     if isinstance(value, RangeSweep):
         numbers = sorted(value.range())  # with the end left out, as Hydra has it
         if not numbers:
             raise ValueError(f"an empty range, from {value.start} to {value.stop} by {value.step}")
-        return steps(numbers[0], numbers[-1], abs(value.step), "log" in tags)
+        return steps(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
     raise ValueError("glob is not understood here; list the options, a,b,c")
 
 

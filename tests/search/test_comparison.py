@@ -1,4 +1,4 @@
-"""The course's claim of ways to search, at the same budget of 25 trials: a learning rate and a momentum for the rings."""
+"""Ways to search for a learning rate and a momentum, compared on the same budget of 25 trials."""
 
 import pytest
 import torch

@@ -9,8 +9,8 @@ import pytest
 from optuna.importance import FanovaImportanceEvaluator
 from test_study_space import SPACE
 
-from dlcourse.errors import UserError
 import dlcourse.search
+from dlcourse.errors import UserError
 from dlcourse.search.results import draw, drawable, spreadsheet, table, trials_of
 from dlcourse.search.space import narrow, one_minus_interval
 from dlcourse.search.study import Lengths, Search, open_study

@@ -13,8 +13,6 @@ from torch import Tensor
 from dlcourse.images.figures import to_image, verbatim
 from dlcourse.search.space import Space, Value, config_values
 
-STATES = {"FAIL": "failed"}  # what we call the states of Optuna, where it is not simply in small letters
-
 
 def trials_of(study: optuna.Study) -> list[FrozenTrial]:
     """All trials, without those that were withdrawn before they began."""
@@ -23,7 +21,7 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
 
 def state_of(trial: FrozenTrial) -> str:
     """ "complete", "pruned", "failed" or "running"."""
-    return STATES.get(trial.state.name, trial.state.name.lower())
+    return "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
 
 
 def ranked(study: optuna.Study) -> list[FrozenTrial]:
@@ -65,44 +63,60 @@ def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
     """Optuna's drawings, one above the other, as an image (1, 3, H, W) in [0, 1].
 
     The metric of the complete trials over each parameter; and, from four that differ on, the importance of the
-    parameters by functional analysis of variance (Hutter et al. 2014).
+    parameters.
     """
     import matplotlib as mpl
     from matplotlib import pyplot
-    from matplotlib.category import StrCategoryFormatter
-    from optuna.visualization import matplotlib as plots
 
     pyplot.switch_backend("agg")
     study = drawable(study, space)
-    metrics = {trial.values[0] for trial in study.trials}
-    shown: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": verbatim(metric)}
-    width = max(8, 3.2 * len(space))
+    metrics: set[Any] = {trial.value for trial in study.trials}
+    images = []
     with warnings.catch_warnings(), mpl.rc_context({"figure.constrained_layout.use": True}):  # Optuna sets a style
         warnings.simplefilter("ignore")  # of Optuna's experiments, and of parameters with a single value
-        slices = np.atleast_1d(plots.plot_slice(study, **shown))
-        for axes in slices:
-            if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
-                axes.tick_params(axis="x", labelrotation=20)
-                for label in axes.get_xticklabels():
-                    label.set_parse_math(False)  # a dollar in an option is a dollar
-        if metrics and 0 < 10 * min(metrics) < max(metrics):  # one bad trial makes all others look alike
-            slices[0].set_yscale("log")
-        slices[0].set_title("")
-        slices[0].figure.suptitle(f"{verbatim(study.study_name)}: {len(study.trials)} complete trials")
-        figures = [(slices[0].figure, 4.0)]
+        figures = [(draw_slices(study, metric, 0 < 10 * min(metrics, default=0) < max(metrics, default=0)), 4.0)]
         if len(study.trials) >= 4 and len(metrics) > 1:
-            bars = plots.plot_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), **shown)
-            bars.set_title("", loc="left")
-            bars.set(xlabel=f"importance: share of the variance of {verbatim(metric)} (functional ANOVA)", ylabel="")
-            bars.get_legend().remove()
-            figures.append((bars.figure, 1 + 0.4 * len(space)))
-        images = []
+            figures.append((draw_importances(study, metric), 1 + 0.4 * len(space)))
         for figure, height in figures:
             figure.set_dpi(100)
-            figure.set_size_inches(width, height)
+            figure.set_size_inches(max(8, 3.2 * len(space)), height)
             images.append(to_image(figure))
             pyplot.close(figure)
     return torch.cat(images, dim=2)
+
+
+def draw_slices(study: optuna.Study, metric: str, log: bool) -> Any:
+    """A figure of the metric over each parameter; on a logarithmic axis where one trial makes the others look alike."""
+    from matplotlib.category import StrCategoryFormatter
+    from optuna.visualization.matplotlib import plot_slice
+
+    drawn: Any = plot_slice(study, target=value_of, target_name=verbatim(metric))
+    first, *others = np.atleast_1d(drawn)
+    for axes in (first, *others):
+        if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
+            axes.tick_params(axis="x", labelrotation=20)
+            for label in axes.get_xticklabels():
+                label.set_parse_math(False)  # a dollar in an option is a dollar
+    first.set(title="", yscale="log" if log else "linear")
+    first.figure.suptitle(f"{verbatim(study.study_name)}: {len(study.trials)} complete trials")
+    return first.figure
+
+
+def draw_importances(study: optuna.Study, metric: str) -> Any:
+    """A figure of each parameter's share of the metric's variance, by a random forest (Hutter et al. 2014)."""
+    from optuna.visualization.matplotlib import plot_param_importances
+
+    evaluator = FanovaImportanceEvaluator(seed=0)
+    axes: Any = plot_param_importances(study, evaluator=evaluator, target=value_of, target_name=metric)
+    axes.set_title("", loc="left")
+    axes.set(xlabel=f"importance: share of the variance of {verbatim(metric)} (functional ANOVA)", ylabel="")
+    axes.get_legend().remove()
+    return axes.figure
+
+
+def value_of(trial: FrozenTrial) -> float:
+    """The metric of a complete trial."""
+    return trial.values[0]
 
 
 def drawable(study: optuna.Study, space: Space) -> optuna.Study:

@@ -78,9 +78,10 @@ class Worker:
     def __init__(self, study: optuna.Study, search: Search, space: Space, train: Train, lengths: Lengths):
         self.study, self.search, self.space, self.train, self.lengths = study, search, space, train, lengths
         self.failures = 0
-        self.counted, self.wanted = FINISHED, search.trials
+        self.counted: tuple[str, ...] = FINISHED
+        self.wanted = search.trials
         if search.sampler == "grid":  # goes once through its points, and counts those that failed
-            self.counted += ("FAIL",)
+            self.counted = (*FINISHED, "FAIL")
             self.wanted = min(search.trials, math.prod(map(len, grid_values(space).values())))
 
     def run(self) -> None:
