@@ -61,7 +61,6 @@ SMALL = {
     "copy_image": SMALL_STYLE,
     "logistic": SMALL_FOLDER,
     "lr_decay": SMALL_FACES,
-    "lr_search": ["task.updates=3"],
     "optimizers": SMALL_FACES,
     "style_transfer": SMALL_STYLE,
     "style_transfer_gatys": SMALL_STYLE,

@@ -45,7 +45,7 @@ def test_six_random_trials_are_runs_of_their_own(tmp_path):
     assert heading.split() == ["trial", "dev/loss", "optimizer.lr", "model.hidden", "state"] and len(table) == 6
     assert (plot, spreadsheet) == ("runs/search/mine/search.png", "runs/search/mine/trials.csv")
     with Image.open(folder / "search.png") as image:
-        assert image.format == "PNG" and image.size[0] > 800
+        assert image.format == "PNG" and image.size[0] == 800
     rows = rows_of(folder)
     assert [row["state"] for row in rows] == ["complete"] * 6 and len({row["optimizer.lr"] for row in rows}) == 6
     values = [f"{key}={rows[2][key]}" for key in ("optimizer.lr", "model.hidden")]
@@ -79,7 +79,8 @@ def test_failing_trials_are_in_the_table(tmp_path):
         ([LR, *SHORT, "search.metric=dev/los"], ["search.metric=dev/los", "train/loss", "dev/loss"]),
         (["optimizer.lrr=interval(0,1)"], ["optimizer.lrr: no such key; did you mean lr?"]),
         (["optimizer=adam,nope,sgd", "search.max_failures=1"], ["1 trials failed", "optimizer=nope: no such choice"]),
-        ([LR, "search.sampler=grid"], ["search.sampler must be one of random, tpe, got 'grid'"]),
+        ([LR, "search.sampler=grids"], ["search.sampler must be one of grid, random, tpe, got 'grids'"]),
+        ([LR, "search.sampler=grid"], ["search.sampler=grid needs values", "give optimizer.lr a list, a,b,c, or a"]),
         ([LR, "search.trails=3"], ["search.trails: no such key; did you mean trials?"]),
         ([LR, "resume=run"], ["resume and run_dir are of one run"]),
     ],

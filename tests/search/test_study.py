@@ -1,18 +1,19 @@
 """A study asks, trains and tells: counted, reproducible, narrowed, pruned, and told in a line when it goes wrong."""
 
+import importlib
 import math
 import sys
 
 import optuna
 import pytest
+from optuna.importance import FanovaImportanceEvaluator
 from test_study_space import SPACE
 
+import dlcourse.search
 from dlcourse.errors import UserError
-from dlcourse.search.plots import draw
-from dlcourse.search.results import EvaluationResult, importances, main_effects, results_of, spreadsheet, table
-from dlcourse.search.settings import Lengths, Search
-from dlcourse.search.space import narrow
-from dlcourse.search.study import open_study
+from dlcourse.search.results import draw, drawable, spreadsheet, table, trials_of
+from dlcourse.search.space import narrow, one_minus_interval
+from dlcourse.search.study import Lengths, Search, open_study
 from dlcourse.search.worker import Worker
 
 SETTINGS = {
@@ -59,7 +60,8 @@ def params_of(study):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sampler": "grid"}, "sampler must be one of random, tpe, got 'grid'"),
+        ({"sampler": "grids"}, "sampler must be one of grid, random, tpe, got 'grids'"),
+        ({"sampler": "grid", "refine_after": 3}, "refine_after narrows intervals, and a grid has none"),
         ({"pruner": "yes"}, "pruner must be one of none, median, successive_halving, hyperband"),
         ({"direction": "up"}, "direction must be one of minimize, maximize"),
         ({"trials": 0}, "trials must be at least 1, got 0"),
@@ -159,7 +161,7 @@ def test_of_two_that_ask_for_the_last_trial_one_withdraws(tmp_path):
     worker = Worker(study, search, SPACE, train, LENGTHS)
     worker.one_trial()
     assert study.trials[-1].state.name == "FAIL" and study.trials[-1].params == {}
-    assert len(results_of(study)) == 6
+    assert len(trials_of(study)) == 6
     for trial in others[1:]:
         study.tell(trial, 1.0)
     study.tell(others[0], state=optuna.trial.TrialState.FAIL)
@@ -176,7 +178,7 @@ def test_a_trial_of_a_dead_process_is_trained_again(tmp_path):
     done = carry_out(**shared)
     states = [trial.state.name for trial in done.trials]
     assert states[0] == "FAIL" and states.count("COMPLETE") == 6
-    assert results_of(done)[0].error == "interrupted"
+    assert spreadsheet(done, "dev/loss", SPACE)[1][-1] == "interrupted"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -217,42 +219,74 @@ def test_a_storage_that_cannot_be_used_and_a_missing_optuna(monkeypatch):
         carry_out(storage="what", study="x")
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(UserError, match=r"a search needs Optuna: pip install -e '.\[search\]'"):
-        carry_out()
+        importlib.reload(dlcourse.search)
+
+
+@pytest.mark.parametrize("fails", [(), (3,)])
+def test_a_grid_is_gone_through_once(fails):
+    def some_fail(number, values, observe):
+        if number in fails:
+            raise UserError("no such file")
+        observe(40, {"dev/loss": 1.0 + values["width"]})
+
+    space = {name: SPACE[name] for name in ("width", "kind")}
+    study = carry_out(some_fail, space=space, sampler="grid", trials=100)
+    assert len({(trial.params["width"], trial.params["kind"]) for trial in study.trials}) == len(study.trials) == 16
+    assert [trial.state.name for trial in study.trials].count("FAIL") == len(fails)
+    assert len(carry_out(some_fail, space=space, sampler="grid", trials=7).trials) == 7
+
+
+def test_a_grid_has_no_intervals():
+    with pytest.raises(UserError, match="search.sampler=grid needs values to go through: give lr a list, a,b,c, or a"):
+        carry_out(sampler="grid")
+
+
+def test_one_minus_beta_is_searched_on_a_log_scale():
+    space = {"1 - momentum": one_minus_interval(0.0, 0.999)}
+    seen = []
+
+    def remember(number, values, observe):
+        seen.append(values["momentum"])
+        observe(40, {"dev/loss": 1 - values["momentum"]})
+
+    study = carry_out(remember, space=space, trials=300)
+    windows = [math.floor(math.log10(1 / (1 - momentum))) for momentum in seen]
+    assert all(0.25 < windows.count(decade) / 300 < 0.42 for decade in range(3))  # every decade as often
+    heading, best = table(study, "dev/loss", space, 1)
+    assert heading == ["trial", "dev/loss", "momentum", "state"] and float(best[2]) == pytest.approx(max(seen), 1e-3)
 
 
 @pytest.fixture(scope="module")
-def findings():
+def study():
     def some_fail(number, values, observe):
         train(number, values, observe) if number % 9 else observe(10, {"dev/loss": math.nan})
 
-    study = carry_out(some_fail, trials=30, refine_after=20, pruner="median")
-    return EvaluationResult("bowl", "dev/loss", "minimize", SPACE, results_of(study))
+    return carry_out(some_fail, trials=30, refine_after=20, pruner="median")
 
 
-def test_importance_finds_what_matters(findings, monkeypatch):
-    shares, source = importances(findings)
-    assert "fANOVA" in source and max(shares, key=shares.get) == "lr" and sum(shares.values()) == pytest.approx(1)
-    monkeypatch.setitem(sys.modules, "optuna", None)  # stands for what needs scikit-learn
-    shares, source = importances(findings)
-    assert source == "main effects; fANOVA needs scikit-learn" and shares == main_effects(findings)
-    assert max(shares, key=shares.get) == "lr"
+def test_importance_finds_what_matters(study):
+    shown = drawable(study, SPACE)
+    shares = optuna.importance.get_param_importances(shown, evaluator=FanovaImportanceEvaluator(seed=0))
+    assert max(shares, key=shares.get) == "lr" and sum(shares.values()) == pytest.approx(1)
+    assert set(shares) == set(SPACE)
 
 
-def test_table_and_spreadsheet(findings):
-    heading, *rows = table(findings, 5)
+def test_table_and_spreadsheet(study):
+    heading, *rows = table(study, "dev/loss", SPACE, 5)
     assert heading == ["trial", "dev/loss", "lr", "width", "kind", "state"] and len(rows) == 5
-    best = min((result for result in findings.results if result.state == "complete"), key=lambda r: r.metric)
-    assert rows[0][0] == f"{best.number:04}"
-    heading, *rows = spreadsheet(findings)
+    assert rows[0][0] == f"{study.best_trial.number:04}"
+    heading, *rows = spreadsheet(study, "dev/loss", SPACE)
     assert heading == ["trial", "state", "dev/loss", "lr", "width", "kind", "stage", "seconds", "error"]
-    assert [row[0] for row in rows] == list(range(len(findings.results)))
+    assert [row[0] for row in rows] == list(range(len(study.trials)))
     assert rows[9][1] == "failed" and rows[9][-1] == "dev/loss is no number after 10 steps"
 
 
-def test_images_of_many_few_and_no_complete_trials(findings):
-    assert draw(findings).shape[2] == 500
-    for count in (1, 2, 4):
-        few = EvaluationResult("few", "dev/loss", "maximize", SPACE, findings.complete()[:count])
-        assert draw(few).shape[1] == 3
-    pruned = [result for result in findings.results if result.state == "pruned"]
-    assert pruned and draw(EvaluationResult("none", "dev/loss", "minimize", SPACE, pruned)).shape[1] == 3
+def test_images_of_many_few_and_no_complete_trials(study):
+    assert draw(study, "dev/loss", SPACE).shape[2] > 500  # with the importance below
+    complete = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    pruned = [trial for trial in study.trials if trial.state.name == "PRUNED"]
+    assert pruned
+    for trials in (complete[:1], complete[:2], pruned):
+        few = optuna.create_study()
+        few.add_trials(trials)
+        assert draw(few, "dev/loss", SPACE).shape[:3] == (1, 3, 400)

@@ -3,7 +3,6 @@
 import csv
 import os
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,12 @@ from dlcourse.cli import command_line, path_overrides, train
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, say
-from dlcourse.search.space import Choice, Dimension, Interval, Range, Space, Value
 
 if TYPE_CHECKING:
-    from dlcourse.search.settings import Lengths, Search
+    from optuna.distributions import BaseDistribution
+
+    from dlcourse.search.space import Space, Value
+    from dlcourse.search.study import Lengths, Search
 
 BEST = 10  # trials in the printed table
 OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between the processes of a study
@@ -48,12 +49,14 @@ def split(words: list[str]) -> tuple[list[Override], list[str]]:
     return sweeps, others
 
 
-def space_of(sweeps: list[Override]) -> Space:
-    """Key -> what it may be.
+def space_of(sweeps: list[Override]) -> "Space":
+    """What is searched: parameter -> what it may be.
 
     Raises:
         UserError: nothing to search, or a sweep that spans nothing.
     """
+    from dlcourse.search.space import ONE_MINUS
+
     if not sweeps:
         raise UserError(
             "there is nothing to search: give at least one key a space, such as "
@@ -65,32 +68,41 @@ def space_of(sweeps: list[Override]) -> Space:
         if name.startswith("search."):
             raise UserError(f"{sweep.input_line}: how to search is not searched for; give one value")
         try:
-            space[name] = dimension_of(sweep)
+            is_one_minus = "one_minus_log" in getattr(sweep.value(), "tags", ())
+            space[ONE_MINUS + name if is_one_minus else name] = distribution_of(sweep)
         except ValueError as error:
             raise UserError(f"{sweep.input_line}: {error}") from error
     return space
 
 
-def dimension_of(sweep: Override) -> Dimension:
+def distribution_of(sweep: Override) -> "BaseDistribution":
     """What one word of Hydra's sweep grammar spans."""
+    from optuna.distributions import CategoricalDistribution
+
+    from dlcourse.search.space import interval, one_minus_interval, steps
+
     value: Any = sweep.value()
     if isinstance(value, ChoiceSweep):
-        return Choice(tuple(sweep.sweep_string_iterator()))
+        return CategoricalDistribution(tuple(sweep.sweep_string_iterator()))
     if isinstance(value, IntervalSweep):
+        ends: Any = value.start, value.end
+        is_log = "log" in value.tags
+        if "one_minus_log" in value.tags:
+            return one_minus_interval(*ends)
         is_whole = isinstance(value.start, int)  # int(interval(1,5))
-        make: Callable[..., Dimension] = Range if is_whole else Interval
-        return make(low=value.start, high=value.end, log="log" in value.tags, **({"step": 1} if is_whole else {}))
+        return steps(*ends, 1, is_log) if is_whole else interval(*ends, is_log)
     if isinstance(value, RangeSweep):
         numbers = sorted(value.range())  # with the end left out, as Hydra has it
         if not numbers:
             raise ValueError(f"an empty range, from {value.start} to {value.stop} by {value.step}")
-        return Range(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
+        return steps(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
     raise ValueError("glob is not understood here; list the options, a,b,c")
 
 
 def search(cfg: DictConfig, sweeps: list[Override]) -> None:
     """Take part in a study until it has its trials, then show what was found."""
     from dlcourse.engine.build import build
+    from dlcourse.search.space import config_values
 
     if "RANK" in os.environ:
         raise UserError("torchrun trains one model in several processes; here, start several searches with one storage")
@@ -101,13 +113,13 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
     settings: Search = build(command_line.plain(cfg.search), "search")
     space = space_of(sweeps)
     fixed = [word for word in command_line.overrides() if not word.startswith("search.")]
-    lengths = lengths_of(composed(fixed, {name: dimension.first() for name, dimension in space.items()}))
+    lengths = lengths_of(composed(fixed, config_values({name: first_of(part) for name, part in space.items()})))
     experiment = HydraConfig.get().runtime.choices["experiment"]
     name = settings.study or f"{experiment}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     take_part(settings, name, space, fixed, lengths)
 
 
-def take_part(settings: "Search", name: str, space: Space, fixed: list[str], lengths: "Lengths") -> None:
+def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], lengths: "Lengths") -> None:
     """Train trials, and whatever ends that, leave the findings."""
     from dlcourse.files import outputs
     from dlcourse.search.study import open_study
@@ -121,7 +133,7 @@ def take_part(settings: "Search", name: str, space: Space, fixed: list[str], len
     if is_used and not study.get_trials(deepcopy=False):
         raise UserError(f"{folder} is not empty, but the study is new; choose another search.study or search.folder")
 
-    def train_trial(number: int, values: dict[str, Value], observe: train.Observe) -> None:
+    def train_trial(number: int, values: dict[str, "Value"], observe: train.Observe) -> None:
         run_dir = path_overrides.quote(str(folder / f"trial_{number:04}"))
         cfg = composed([*fixed, f"run_dir={run_dir}"], values)
         try:
@@ -132,17 +144,17 @@ def take_part(settings: "Search", name: str, space: Space, fixed: list[str], len
     try:
         Worker(study, settings, space, train_trial, lengths).run()
     except KeyboardInterrupt as end:
-        show(study, settings, name, space, folder)
+        show(study, settings, space, folder)
         kept = "the same command goes on" if settings.storage else "search.storage would have kept the study"
         say(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
         sys.exit(status_of(end))
     except UserError:
-        show(study, settings, name, space, folder)
+        show(study, settings, space, folder)
         raise
-    show(study, settings, name, space, folder)
+    show(study, settings, space, folder)
 
 
-def composed(fixed: list[str], values: dict[str, Value]) -> DictConfig:
+def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
     """The config of a trial, as scripts/train.py would compose it.
 
     Raises:
@@ -157,34 +169,37 @@ def composed(fixed: list[str], values: dict[str, Value]) -> DictConfig:
     return cfg
 
 
+def first_of(part: Any) -> "Value":
+    """The lowest value of a distribution, or its first option."""
+    return part.choices[0] if hasattr(part, "choices") else part.low
+
+
 def lengths_of(cfg: DictConfig) -> "Lengths":
     """How long the runs are."""
-    from dlcourse.search.settings import Lengths
+    from dlcourse.search.study import Lengths
 
     runner = cfg.runner
-    for key in ("max_steps", "evaluate_every"):
-        if runner[key] is None:
-            raise UserError(f"runner.{key}: null is not for a search, which compares runs on their way; give a number")
-    return Lengths(runner.max_steps, runner.evaluate_every, max(runner.evaluate_every, runner.log_every))
+    if runner.max_steps is None:
+        raise UserError("runner.max_steps: null is not for a search, which compares runs on their way; give a number")
+    evaluate_every = runner.evaluate_every or runner.max_steps
+    return Lengths(runner.max_steps, evaluate_every, max(evaluate_every, runner.log_every))
 
 
-def show(study: Any, settings: "Search", name: str, space: Space, folder: Path) -> None:
+def show(study: Any, settings: "Search", space: "Space", folder: Path) -> None:
     """Print the best trials; write trials.csv and search.png."""
     from dlcourse.files.atomic import atomic_write
     from dlcourse.images.figures import save
-    from dlcourse.search.plots import draw
-    from dlcourse.search.results import EvaluationResult, results_of, spreadsheet, table
+    from dlcourse.search.results import draw, ranked, spreadsheet, table
 
-    findings = EvaluationResult(name, settings.metric, settings.direction, space, results_of(study))
     folder.mkdir(parents=True, exist_ok=True)
     with (
         atomic_write(folder / "trials.csv") as path,
         path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        csv.writer(file).writerows(spreadsheet(findings))
-    if findings.ranked():
-        say(*aligned(table(findings, BEST)))
-        save(draw(findings), folder / "search.png")
+        csv.writer(file).writerows(spreadsheet(study, settings.metric, space))
+    if ranked(study):
+        say(*aligned(table(study, settings.metric, space, BEST)))
+        save(draw(study, settings.metric, space), folder / "search.png")
         say(folder / "search.png")
     say(folder / "trials.csv")
 

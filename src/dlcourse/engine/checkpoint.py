@@ -26,7 +26,6 @@ COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
     "Classification": "of a classifier: scripts/report.py reads it",
     "StyleGAN": "of a StyleGAN: scripts/sample.py and scripts/evaluate.py read it",
     "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the images of its run",
-    "Search": "of a search: scripts/animate.py shows the images of its run",
     "Attributes": "of a reader of attributes: scripts/evaluate.py evaluation=faces measures by one",
 }
 

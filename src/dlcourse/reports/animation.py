@@ -11,7 +11,7 @@ from dlcourse.images.animation import save_animation, writer_for
 from dlcourse.images.files import load_image, size_of
 from dlcourse.images.tables import captioned
 
-IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as the logbook writes them
+IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
 LARGEST = 4096  # pixels per side of a frame
 HOLD = 2.0  # seconds that the last image stays longer
 SHORTEST = 0.04  # seconds per image; viewers show shorter ones for longer
@@ -44,7 +44,7 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
 
 
 class RunImage:
-    """A run's image in its file: as much of a Pillow image as a table asks for, but read when it is drawn.
+    """An image file with the two members of a Pillow image that a table uses; it is read only when it is drawn.
 
     Raises:
         UserError: a broken file.
@@ -63,7 +63,7 @@ class RunImage:
 
 
 def thin_out(steps: Sequence[int], most: int) -> list[int]:
-    """At most so many of the steps, evenly spread, the first and the last among them."""
+    """At most `most` of the steps, evenly spread, with the first and the last."""
     if len(steps) <= most:
         return list(steps)
     return [steps[round(index * (len(steps) - 1) / (most - 1))] for index in range(most)]

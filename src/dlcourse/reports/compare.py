@@ -1,15 +1,14 @@
 """Several runs side by side: curves with mean and band over seeds, a table of final values."""
 
+import itertools
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
-from dlcourse.classifier.demonstrations.moving_averages import bias_corrected, exponential_average
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable
 from dlcourse.images.figures import COLORS, new_figure, to_image, verbatim
@@ -47,7 +46,7 @@ def value_of(run: Run, key: str) -> str:
 
 
 def is_seed(key: str) -> bool:
-    """Whether a key is a seed: what tells repetitions apart."""
+    """Whether a key is a seed, in which repetitions of a run differ."""
     return key.rpartition(".")[2] == "seed"
 
 
@@ -102,13 +101,13 @@ def short_name(key: str) -> str:
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Keys without their path, but those that would be the same with it."""
+    """Keys without their path; with it where two would have the same name."""
     names = [short_name(key) for key in keys]
     return {key: key if names.count(name) > 1 else name for key, name in zip(keys, names, strict=True)}
 
 
 def as_yaml(value: Any) -> str:
-    """A config value as one would type it; 10.0 is 10, however it was typed."""
+    """A config value as YAML; 10.0 becomes 10, so that both ways to write it count as one value."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, dict):
@@ -156,15 +155,16 @@ def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
 
 
 def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
-    """The table as numbers: a heading, then each group's name, runs, last step, mean and deviation of each tag."""
-    rows: list[list[str | int | float]] = [["settings", "runs", "step"]]
-    rows[0] += [f"{tag} {what}" for tag in tags for what in ("mean", "std")]
+    """The table in full precision: a heading, then each group's name, runs, last step, mean and deviation of each tag.
+
+    A mean is "" where no run has the metric; a deviation is "" where fewer than two have it.
+    """
+    heading: list[str | int | float] = ["settings", "runs", "step"]
+    rows = [heading + [f"{tag} {what}" for tag in tags for what in ("mean", "std")]]
     for group in groups:
-        row: list[str | int | float] = [group.name, len(group.runs), last_steps(group)]
-        for tag in tags:
-            values = final_values(group, tag)
-            row += [statistics.fmean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
-        rows.append(row)
+        values = [final_values(group, tag) for tag in tags]
+        moments = [(fmean(found) if found else "", stdev(found) if len(found) > 1 else "") for found in values]
+        rows.append([group.name, len(group.runs), last_steps(group), *itertools.chain(*moments)])
     return rows
 
 
@@ -172,14 +172,16 @@ def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
     """Rows of cells: a heading, then each group's name, runs, last step, mean ± standard deviation of each tag."""
     rows = [["settings", "runs", "step", *tags]]
     for group in groups:
-        cells = [group.name, str(len(group.runs)), last_steps(group)]
-        for tag in tags:
-            values = final_values(group, tag)
-            spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-            missing = "no number" if any(tag in run.final() for run in group.runs) else "-"
-            cells.append(f"{statistics.fmean(values):.4g}{spread}" if values else missing)
-        rows.append(cells)
+        rows.append([group.name, str(len(group.runs)), last_steps(group), *(cell(group, tag) for tag in tags)])
     return rows
+
+
+def cell(group: Group, tag: str) -> str:
+    """Mean ± standard deviation of the last values; "-" if no run logged the metric, "no number" if it was none."""
+    values = final_values(group, tag)
+    if not values:
+        return "no number" if any(tag in run.final() for run in group.runs) else "-"
+    return f"{fmean(values):.4g}" + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -203,8 +205,12 @@ class Band:
 
 
 def smoothed(values: list[float], beta: float) -> list[float]:
-    """The exponentially weighted average of a curve, with bias correction; beta 0 leaves it as it is."""
-    return bias_corrected(exponential_average(torch.tensor(values, dtype=torch.float64), beta), beta).tolist()
+    """The exponentially weighted average of a curve, with bias correction; beta 0 leaves it as it is.
+
+    v_i = beta v_{i-1} + (1 - beta) t_i with v_0 = 0, divided by 1 - beta^i (Kingma & Ba 2015, section 3).
+    """
+    averages = itertools.accumulate(values, lambda v, t: beta * v + (1 - beta) * t, initial=0.0)
+    return [average / (1 - beta**i) for i, average in enumerate(averages) if i > 0]
 
 
 def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
@@ -218,9 +224,9 @@ def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
     steps = sorted(set.intersection(*(set(found) for found in [*curves, *axes])))
     values = [[curve[step] for curve in curves] for step in steps]
     return Band(
-        [statistics.fmean(positions[step] for positions in axes) for step in steps],
-        [statistics.fmean(found) for found in values],
-        [statistics.stdev(found) if len(found) > 1 else 0.0 for found in values],
+        [fmean(positions[step] for positions in axes) for step in steps],
+        [fmean(found) for found in values],
+        [stdev(found) if len(found) > 1 else 0.0 for found in values],
         [min(found) for found in values],
     )
 

@@ -1,4 +1,4 @@
-"""What this machine offers to torch, and whether it computes: versions, driver, devices."""
+"""Checks of this machine for torch: versions, driver, and some arithmetic on every device."""
 
 import importlib.metadata
 import math
@@ -23,7 +23,7 @@ TOLERANCE = 1e-2  # relative; convolutions on recent GPUs round their inputs to 
 
 @dataclass(frozen=True)
 class Driver:
-    """What nvidia-smi says: the driver's version, the highest CUDA it supports, or why neither is known."""
+    """The driver's version and the highest CUDA it supports, by nvidia-smi, or the reason why they are unknown."""
 
     version: str | None
     cuda: str | None
@@ -32,7 +32,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class DeviceCheck:
-    """What became of some arithmetic on one device.
+    """The result of some arithmetic on one device.
 
     Attributes:
         device: as in `device=`.
@@ -48,7 +48,7 @@ class DeviceCheck:
 
 
 def examine() -> dict[str, Any]:
-    """All of it, as plain data."""
+    """Run all checks; the results as plain data, ready for JSON."""
     driver = read_driver()
     return {
         "python": platform.python_version(),
@@ -88,12 +88,12 @@ def cudnn_version() -> str | None:
 
 
 def num_gpus() -> int:
-    """How many GPUs torch can use; it also counts some that it cannot."""
+    """The number of GPUs that torch can use; device_count alone also counts unusable ones."""
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def describe_gpu(index: int) -> dict[str, Any]:
-    """Its name and its memory in GiB, if it answers."""
+    """A GPU's name and its memory in GiB, or why it cannot be asked."""
     try:
         gpu = torch.cuda.get_device_properties(index)
     except RuntimeError as error:
@@ -131,7 +131,7 @@ def parse_driver(text: str, status: int) -> Driver:
 
 
 def first_line(message: object) -> str:
-    """The first line with something in it, cut to a readable length."""
+    """The first line that is not blank, at most 160 characters of it."""
     lines = [line.strip() for line in str(message).splitlines() if line.strip()]
     return lines[0][:160] if lines else "no message"
 
@@ -162,7 +162,7 @@ def diagnose(build: str | None, driver: Driver, is_available: bool) -> str:
 
 
 def major(version: str) -> int:
-    """12 of 12.4."""
+    """The major version: 12 for 12.4."""
     return int(version.partition(".")[0])
 
 
@@ -198,7 +198,7 @@ def draw_inputs(device: str, dtype: torch.dtype) -> list[Tensor]:
 
 
 def arithmetic(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """A matrix product, a convolution, and the gradients of their mean squares; waits until they are there."""
+    """A matrix product, a convolution, and the gradients of their mean squares; returns when the device is done."""
     left, right, images, kernels = inputs
     product, features = left @ right, F.conv2d(images, kernels, padding=1)
     gradients = torch.autograd.grad(product.square().mean() + features.square().mean(), inputs)
@@ -207,13 +207,13 @@ def arithmetic(inputs: Sequence[Tensor]) -> list[Tensor]:
 
 
 def largest_error(results: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
-    """The relative error of that result for which it is largest."""
+    """The largest relative error |result - expected| / |expected| over the results."""
     pairs = [(result.cpu().double(), right) for result, right in zip(results, expected, strict=True)]
     return torch.stack([(result - right).norm() / right.norm() for result, right in pairs]).max().item()
 
 
 def describe(findings: dict[str, Any]) -> list[str]:
-    """The findings as lines for people."""
+    """The result of `examine` as lines of text."""
     driver = findings["driver"]
     rows = {
         "python": f"{findings['python']} on {findings['os']}",

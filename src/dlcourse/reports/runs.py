@@ -1,4 +1,4 @@
-"""Finished runs, read from their folders."""
+"""Runs, read from their folders: the resolved config and the logged metrics."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """The resolved config of the run in a folder.
 
     Raises:
-        UserError: its config.yaml is none.
+        UserError: its config.yaml cannot be read or is not the config of a run.
     """
     import yaml
 
@@ -83,10 +83,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> str:
-    """The text of a YAML file which is small and says everything once: loaders follow it in no time.
+    """The text of a YAML file after checks that loading it takes little time and memory.
 
     Raises:
-        UserError: it is larger, deeper, has references, or is no YAML.
+        UserError: it is too large or too deeply nested, has references, or is not YAML.
     """
     import yaml
 
@@ -121,8 +121,8 @@ def text_of(path: Path, max_bytes: int) -> str:
 def check_links(run_dir: Path) -> None:
     """Raise UserError for what makes a run's folder unfit to be written to.
 
-    These are links that lead out of it: who writes there would write elsewhere; and pipes and devices, which one would
-    wait for.
+    Links that lead out of it, because a write would end elsewhere; pipes and devices, because a read or write would
+    block.
     """
     home = os.path.realpath(run_dir)
     for folder, folders, files in os.walk(run_dir):
@@ -134,7 +134,7 @@ def check_links(run_dir: Path) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The logged rows in a metrics.jsonl but the last one, if it is cut short.
+    """The logged rows in a metrics.jsonl; a line that is cut short is left out.
 
     Raises:
         UserError: it cannot be read, or holds anything else, or too much.
@@ -154,9 +154,9 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def results_folder(path: Path, name: str) -> Path:
-    """Where a command leaves what it made of a checkpoint: RUN/name; for a file of no run, name in the current folder.
+    """The folder for what a command makes of a checkpoint: RUN/name if it belongs to a run, else ./name.
 
-    Nothing is ever left beside a file that somebody else may have put there.
+    Nothing is written beside a checkpoint that lies outside a run, because that folder may be somebody else's.
 
     Raises:
         UserError: a link leads out of the run.
@@ -203,9 +203,9 @@ def read_run(path: Path) -> Run:
 
 
 def own_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """The flat keys of a config without those that change no number, are another's, or that this task has no use for.
+    """The flat keys of a config that say how a run was made.
 
-    The last are the images of style transfer, which the command line has for all tasks.
+    Left out are keys that change no number, keys that repeat others, and, in other tasks, the images of style transfer.
     """
     dataset = config["dataset"] if isinstance(config.get("dataset"), dict) else {}
     idle = {key for key in IMAGES if key not in dataset}
@@ -215,11 +215,6 @@ def own_keys(config: dict[str, Any]) -> dict[str, Any]:
         for key, value in flatten(config).items()
         if key not in IGNORED | idle | repeated and not is_repeated(key, config)
     }
-
-
-def without_choices(run: Run) -> Run:
-    """A run without the names of its group choices."""
-    return replace(run, keys={key: value for key, value in run.keys.items() if not key.startswith(CHOICE)})
 
 
 def find_runs(paths: list[Path]) -> list[Run]:
@@ -235,5 +230,7 @@ def find_runs(paths: list[Path]) -> list[Run]:
             raise UserError(f"{path}: no run there or below")
         found += here
     runs = [read_run(path) for path in dict.fromkeys(found)]
-    have_choices = all(any(key.startswith(CHOICE) for key in run.keys) for run in runs)  # not those of earlier versions
-    return runs if have_choices else [without_choices(run) for run in runs]
+    if all(any(key.startswith(CHOICE) for key in run.keys) for run in runs):
+        return runs
+    # runs of earlier versions do not say which options were chosen, so that choices would tell equal runs apart
+    return [replace(run, keys={key: run.keys[key] for key in run.keys if not key.startswith(CHOICE)}) for run in runs]

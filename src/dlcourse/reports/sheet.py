@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from PIL import Image
@@ -113,7 +113,7 @@ def num_changes(runs: Sequence[Run], key: str) -> int:
 
 
 def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> list[str]:
-    """What each run is called by its values of `keys`, a line for each: "content_weight 10"; "" without keys."""
+    """Each run's title: a line for each of `keys`, such as "content_weight 10"; "" without keys."""
     columns = [[printable(f"{names[key]} {label}") for label in labels(runs, key)] for key in keys]
     return ["\n".join(lines) for lines in zip(*columns, strict=True)] if columns else [""] * len(runs)
 
@@ -125,7 +125,7 @@ def labels(runs: Sequence[Run], key: str) -> list[str]:
 
 
 def brief(value: Any, names_class: bool = False) -> str:
-    """A config value in few letters: classes without package, files without folder, mappings without zeros."""
+    """A short form of a config value: classes without package, files without folder, mappings without zeros."""
     match value:
         case float():
             return f"{value:g}"
@@ -151,20 +151,15 @@ def final_images(table: Table[Run], name: str | None) -> Table[RunImage]:
         UserError: a run without such images, a broken one, or several kinds and no name.
     """
     name = name or images_of(next(iter(table.values())).path, None)[0]
-    return {cell: RunImage(last_image(run.path, name)) for cell, run in table.items()}
-
-
-def last_image(run_dir: Path, name: str) -> Path:
-    """The file of a run's last image of one kind."""
-    _, images = images_of(run_dir, name)
-    return list(images.values())[-1]
+    files = {cell: list(images_of(run.path, name)[1].values()) for cell, run in table.items()}
+    return {cell: RunImage(of_run[-1]) for cell, of_run in files.items()}
 
 
 def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
     """The content and the style images that all the runs were given, side by side.
 
     Raises:
-        UserError: they were given others, or none, or a file is not there any more.
+        UserError: the runs were given different images, or none, or a file is gone.
     """
     inputs = {"dataset._target_", *IMAGES, *(f"dataset.{key}" for key in IMAGES)}
     differing = [key for key in varying_keys(runs) if key in inputs]

@@ -1,1 +1,10 @@
 """Hyper-parameter search: a study of trials, by one or several processes."""
+
+from dlcourse.errors import UserError
+
+try:
+    import optuna
+except ImportError as error:
+    raise UserError("a search needs Optuna: pip install -e '.[search]'") from error
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -1,78 +1,42 @@
-"""What a study found, in words and numbers: the best trials, a spreadsheet of all, the importance of parameters."""
+"""What a study found: the best trials as a table, all of them as a spreadsheet, and Optuna's drawings of them."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import Any
 
-from dlcourse.search.space import Space, Value
-from dlcourse.search.strategies import Trial, importance
+import numpy as np
+import optuna
+import torch
+from optuna.importance import FanovaImportanceEvaluator
+from optuna.trial import FrozenTrial, TrialState
+from torch import Tensor
 
-if TYPE_CHECKING:
-    import optuna
-
-
-@dataclass(frozen=True)
-class Result:
-    """One trial: "complete", "pruned", "failed" or "running", its metric if it has one, and why it failed."""
-
-    number: int
-    state: str
-    metric: float | None
-    values: dict[str, Value]
-    stage: str
-    seconds: float | None
-    error: str
+from dlcourse.images.figures import to_image, verbatim
+from dlcourse.search.space import Space, Value, config_values
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """A study to be shown.
-
-    Attributes:
-        name: of the study.
-        metric: tag of what was searched for.
-        direction: "minimize" or "maximize".
-        space: the whole one.
-        results: in the order of their numbers.
-    """
-
-    name: str
-    metric: str
-    direction: str
-    space: Space
-    results: list[Result]
-
-    def ranked(self) -> list[Result]:
-        """The complete trials, the best one first, then the pruned ones."""
-        sign = 1 if self.direction == "minimize" else -1
-        found = [result for result in self.results if result.state in ("complete", "pruned")]
-        return sorted(found, key=lambda result: (result.state == "pruned", sign * (result.metric or 0.0)))
-
-    def complete(self) -> list[Result]:
-        """The trials that were trained to their end."""
-        return [result for result in self.results if result.state == "complete"]
+def trials_of(study: optuna.Study) -> list[FrozenTrial]:
+    """All trials, without those that were withdrawn before they began."""
+    return [trial for trial in study.get_trials(deepcopy=False) if not trial.user_attrs.get("withdrawn")]
 
 
-def results_of(study: "optuna.Study") -> list[Result]:
-    """The trials of a study as plain data; those that were withdrawn before they began are left out."""
-    found = []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.user_attrs.get("withdrawn"):
-            continue
-        state = {"FAIL": "failed"}.get(trial.state.name, trial.state.name.lower())
-        error = trial.user_attrs.get("error", "interrupted" if state == "failed" else "")
-        seconds = trial.duration.total_seconds() if trial.duration else None
-        metric = trial.values[0] if trial.values else None
-        stage = trial.user_attrs.get("stage", "")
-        found.append(Result(trial.number, state, metric, trial.params, stage, seconds, error))
-    return found
+def state_of(trial: FrozenTrial) -> str:
+    """ "complete", "pruned", "failed" or "running"."""
+    return "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
 
 
-def table(findings: EvaluationResult, count: int) -> list[list[str]]:
+def ranked(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials, the best one first, then the pruned ones."""
+    sign = 1 if study.direction.name == "MINIMIZE" else -1
+    found = [trial for trial in trials_of(study) if state_of(trial) in ("complete", "pruned")]
+    return sorted(found, key=lambda trial: (state_of(trial) == "pruned", sign * trial.values[0]))
+
+
+def table(study: optuna.Study, metric: str, space: Space, count: int) -> list[list[str]]:
     """Rows of cells: a heading and the best trials, at most `count`."""
-    rows = [["trial", findings.metric, *findings.space, "state"]]
-    for result in findings.ranked()[:count]:
-        values = [short(result.values[name]) for name in findings.space]
-        rows.append([f"{result.number:04}", short(result.metric or 0.0), *values, result.state])
+    rows = [["trial", metric, *config_values(dict.fromkeys(space, 0)), "state"]]
+    for trial in ranked(study)[:count]:
+        values = config_values({name: trial.params[name] for name in space})
+        rows.append([f"{trial.number:04}", *map(short, [trial.values[0], *values.values()]), state_of(trial)])
     return rows
 
 
@@ -81,54 +45,85 @@ def short(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def spreadsheet(findings: EvaluationResult) -> list[list[Any]]:
+def spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any]]:
     """All trials in full precision: a heading, then a row each."""
-    rows: list[list[Any]] = [["trial", "state", findings.metric, *findings.space, "stage", "seconds", "error"]]
-    for result in findings.results:
-        values = [result.values.get(name, "") for name in findings.space]
-        metric = "" if result.metric is None else result.metric
-        seconds = "" if result.seconds is None else round(result.seconds, 3)
-        rows.append([result.number, result.state, metric, *values, result.stage, seconds, result.error])
+    keys = list(config_values(dict.fromkeys(space, 0)))
+    rows: list[list[Any]] = [["trial", "state", metric, *keys, "stage", "seconds", "error"]]
+    for trial in trials_of(study):
+        state, values = state_of(trial), config_values(trial.params)
+        value = trial.values[0] if trial.values else ""
+        seconds = round(trial.duration.total_seconds(), 3) if trial.duration else ""
+        error = trial.user_attrs.get("error", "interrupted" if state == "failed" else "")
+        stage = trial.user_attrs.get("stage", "")
+        rows.append([trial.number, state, value, *(values.get(key, "") for key in keys), stage, seconds, error])
     return rows
 
 
-def importances(findings: EvaluationResult) -> tuple[dict[str, float], str]:
-    """The share of each parameter in the variance of the metric over the complete trials, and who says so.
+def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
+    """Optuna's drawings, one above the other, as an image (1, 3, H, W) in [0, 1].
 
-    Functional analysis of variance with a random forest (Hutter et al. 2014) by Optuna if scikit-learn is there, else
-    our own estimate of the main effects. Nothing if there are fewer than four trials, or all ended alike.
+    The metric of the complete trials over each parameter; and, from four that differ on, the importance of the
+    parameters.
     """
-    complete = findings.complete()
-    if len(complete) < 4 or len({result.metric for result in complete}) == 1:
-        return {}, "too few different trials"
-    try:
-        return forest_importances(findings), "fANOVA, Hutter et al. 2014"
-    except ImportError:
-        return main_effects(findings), "main effects; fANOVA needs scikit-learn"
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    study = drawable(study, space)
+    metrics: set[Any] = {trial.value for trial in study.trials}
+    images = []
+    with warnings.catch_warnings(), mpl.rc_context({"figure.constrained_layout.use": True}):  # Optuna sets a style
+        warnings.simplefilter("ignore")  # of Optuna's experiments, and of parameters with a single value
+        figures = [(draw_slices(study, metric, 0 < 10 * min(metrics, default=0) < max(metrics, default=0)), 4.0)]
+        if len(study.trials) >= 4 and len(metrics) > 1:
+            figures.append((draw_importances(study, metric), 1 + 0.4 * len(space)))
+        for figure, height in figures:
+            figure.set_dpi(100)
+            figure.set_size_inches(max(8, 3.2 * len(space)), height)
+            images.append(to_image(figure))
+            pyplot.close(figure)
+    return torch.cat(images, dim=2)
 
 
-def main_effects(findings: EvaluationResult) -> dict[str, float]:
-    """`dlcourse.search.strategies.importance` of each parameter."""
-    space = findings.space
-    trials = [
-        Trial(tuple(part.position(result.values[name]) for name, part in space.items()), result.metric or 0.0)
-        for result in findings.complete()
-    ]
-    return dict(zip(space, importance(trials).tolist(), strict=True))
+def draw_slices(study: optuna.Study, metric: str, log: bool) -> Any:
+    """A figure of the metric over each parameter; on a logarithmic axis where one trial makes the others look alike."""
+    from matplotlib.category import StrCategoryFormatter
+    from optuna.visualization.matplotlib import plot_slice
+
+    drawn: Any = plot_slice(study, target=value_of, target_name=verbatim(metric))
+    first, *others = np.atleast_1d(drawn)
+    for axes in (first, *others):
+        if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
+            axes.tick_params(axis="x", labelrotation=20)
+            for label in axes.get_xticklabels():
+                label.set_parse_math(False)  # a dollar in an option is a dollar
+    first.set(title="", yscale="log" if log else "linear")
+    first.figure.suptitle(f"{verbatim(study.study_name)}: {len(study.trials)} complete trials")
+    return first.figure
 
 
-def forest_importances(findings: EvaluationResult) -> dict[str, float]:
-    """Optuna's estimate, over the whole space, though later trials may have come from a narrower one."""
-    import optuna
+def draw_importances(study: optuna.Study, metric: str) -> Any:
+    """A figure of each parameter's share of the metric's variance, by a random forest (Hutter et al. 2014)."""
+    from optuna.visualization.matplotlib import plot_param_importances
 
-    study = optuna.create_study()
-    for result in findings.complete():
-        trial = optuna.trial.FixedTrial(result.values)
-        for name, part in findings.space.items():
-            part.suggest(trial, name)
-        study.add_trial(
-            optuna.create_trial(params=result.values, distributions=trial.distributions, value=result.metric)
-        )
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {name: found.get(name, 0.0) for name in findings.space}
+    evaluator = FanovaImportanceEvaluator(seed=0)
+    axes: Any = plot_param_importances(study, evaluator=evaluator, target=value_of, target_name=metric)
+    axes.set_title("", loc="left")
+    axes.set(xlabel=f"importance: share of the variance of {verbatim(metric)} (functional ANOVA)", ylabel="")
+    axes.get_legend().remove()
+    return axes.figure
+
+
+def value_of(trial: FrozenTrial) -> float:
+    """The metric of a complete trial."""
+    return trial.values[0]
+
+
+def drawable(study: optuna.Study, space: Space) -> optuna.Study:
+    """The complete trials, in memory, all of them from the whole space, for Optuna compares only such."""
+    copy = optuna.create_study(direction=study.direction, study_name=study.study_name)
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
+        params = {verbatim(name): trial.params[name] for name in space}
+        parts = {verbatim(name): part for name, part in space.items()}
+        copy.add_trial(optuna.create_trial(value=trial.value, params=params, distributions=parts))
+    return copy

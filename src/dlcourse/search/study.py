@@ -1,21 +1,76 @@
-"""Optuna's part: a study in memory or in a database, its sampler and its pruner."""
+"""How to search, and the study of Optuna that does: in memory or in a database, with its sampler and its pruner."""
 
 import json
 import time
 import warnings
-from typing import TYPE_CHECKING, Any
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import GridSampler, RandomSampler, TPESampler
 
 from dlcourse.errors import UserError
-from dlcourse.search.settings import Lengths, Search
-from dlcourse.search.space import Space
-
-if TYPE_CHECKING:
-    import optuna
+from dlcourse.search.space import Space, grid_values
 
 FINISHED = ("COMPLETE", "PRUNED")  # the states that count
+CHOICES = {
+    "direction": ("minimize", "maximize"),
+    "sampler": ("grid", "random", "tpe"),
+    "pruner": ("none", "median", "successive_halving", "hyperband"),
+}
 
 
-def open_study(search: Search, name: str, space: Space, fixed: list[str], lengths: Lengths) -> "optuna.Study":
+@dataclass(frozen=True)
+class Search:
+    """How to search; the keys are explained in configs/search.yaml.
+
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    metric: str
+    direction: str
+    trials: int
+    sampler: str
+    pruner: str
+    refine_after: int | None
+    refine_best: int
+    refine_zoom: float
+    max_failures: int
+    storage: str | None
+    study: str | None
+    folder: str | None
+    grace_period: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("trials", "refine_after", "refine_best", "max_failures", "grace_period"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if not 0 < self.refine_zoom <= 1:
+            raise ValueError(f"refine_zoom must be in (0, 1], got {self.refine_zoom}")
+        if self.sampler == "grid" and self.refine_after is not None:
+            raise ValueError("refine_after narrows intervals, and a grid has none; take sampler=random or tpe")
+        if self.storage is not None and self.study is None:
+            raise ValueError(f"storage={self.storage} needs a name for the study in it: search.study=NAME")
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Of a run, in updates: whole, between two evaluations, and until every metric has been logged."""
+
+    max_steps: int
+    evaluate_every: int
+    first_record: int
+
+
+def open_study(search: Search, name: str, space: Space, fixed: list[str], lengths: Lengths) -> optuna.Study:
     """The study called `name`, new or joined.
 
     Args:
@@ -26,53 +81,34 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
         lengths: of the runs.
 
     Raises:
-        UserError: no Optuna, a storage that cannot be used, or a study that searches for something else.
+        UserError: a storage that cannot be used, a study that searches for something else, or an interval in a grid.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise UserError("a search needs Optuna: pip install -e '.[search]'") from error
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    study = create_study(search, name, make_pruner(search.pruner, lengths))
-    described = {
-        "metric": search.metric,
-        "direction": search.direction,
-        "space": {key: {"kind": type(part).__name__} | vars(part) for key, part in space.items()},
-        "overrides": sorted(fixed),
-    }
+    sampler, pruner = make_sampler(search, space, 0), make_pruner(search.pruner, lengths)
+    for patience in (0.5, 1.0, 0.0):
+        try:
+            study = optuna.create_study(
+                storage=open_storage(search),
+                study_name=name,
+                direction=search.direction,  # type: ignore[arg-type]  # a Literal
+                sampler=sampler,
+                pruner=pruner,
+                load_if_exists=True,
+            )
+            break
+        except Exception as error:  # of SQLAlchemy, of the driver, or of Optuna
+            reason = str(error).strip().partition("\n")[0]
+            time.sleep(patience)  # two processes that make the tables at the same time get into each other's way
+    else:
+        raise UserError(f"search.storage={search.storage}: cannot be used ({reason})")
+    parts = {key: str(part) for key, part in space.items()}
+    described = {"metric": search.metric, "direction": search.direction, "space": parts, "overrides": sorted(fixed)}
     check_same_study(study, described, name)
     return study
 
 
-def create_study(search: Search, name: str, pruner: "optuna.pruners.BasePruner") -> "optuna.Study":
-    """The study called `name`, joined if the storage has it.
-
-    Raises:
-        UserError: the storage cannot be used.
-    """
-    import optuna
-
-    for patience in (0.5, 1.0, 0.0):
-        try:
-            return optuna.create_study(
-                storage=open_storage(search),
-                study_name=name,
-                direction=search.direction,  # type: ignore[arg-type]  # a Literal
-                pruner=pruner,
-                load_if_exists=True,
-            )
-        except Exception as error:  # of SQLAlchemy, of the driver, or of Optuna
-            reason = str(error).strip().partition("\n")[0]
-            time.sleep(patience)  # two processes that make the tables at the same time get into each other's way
-    raise UserError(f"search.storage={search.storage}: cannot be used ({reason})")
-
-
-def open_storage(search: Search) -> "optuna.storages.BaseStorage | None":
+def open_storage(search: Search) -> optuna.storages.BaseStorage | None:
     """The database of the trials, whose processes give signs of life; None for a study in memory."""
-    import optuna
-
     if search.storage is None:
         return None
     is_sqlite = search.storage.startswith("sqlite")
@@ -84,7 +120,7 @@ def open_storage(search: Search) -> "optuna.storages.BaseStorage | None":
     )
 
 
-def check_same_study(study: "optuna.Study", described: dict[str, Any], name: str) -> None:
+def check_same_study(study: optuna.Study, described: dict[str, Any], name: str) -> None:
     """Raise UserError unless the study has the same description, or no trial that counts so far."""
     described = json.loads(json.dumps(described))  # as the storage gives it back
     known = study.user_attrs.get("search", {}) | {"direction": study.direction.name.lower()}
@@ -97,26 +133,22 @@ def check_same_study(study: "optuna.Study", described: dict[str, Any], name: str
         study.set_user_attr("search", described)
 
 
-def make_sampler(kind: str, seed: int) -> "optuna.samplers.BaseSampler":
-    """Each parameter by itself, so that intervals may change between trials."""
-    import optuna
+def make_sampler(search: Search, space: Space, number: int) -> optuna.samplers.BaseSampler:
+    """The sampler of one trial: what it draws follows from the seed, the trial's number and the finished trials."""
+    if search.sampler == "grid":
+        return GridSampler(grid_values(space), seed=search.seed)
+    seed = zlib.crc32(f"{search.seed}/{number}".encode())
+    if search.sampler == "random":
+        return RandomSampler(seed=seed)
+    return TPESampler(seed=seed, multivariate=False, constant_liar=True)  # so that intervals may change between trials
 
-    makers = {
-        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
-        "tpe": lambda: optuna.samplers.TPESampler(seed=seed, multivariate=False, constant_liar=True),
-    }
-    return makers[kind]()
 
-
-def make_pruner(kind: str, lengths: Lengths) -> "optuna.pruners.BasePruner":
+def make_pruner(kind: str, lengths: Lengths) -> optuna.pruners.BasePruner:
     """The rule by which runs end early, in updates."""
-    import optuna
-
     shortest = min(lengths.evaluate_every, lengths.max_steps)
-    makers = {
-        "none": lambda: optuna.pruners.NopPruner(),
-        "median": lambda: optuna.pruners.MedianPruner(),
-        "successive_halving": lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=shortest),
-        "hyperband": lambda: optuna.pruners.HyperbandPruner(min_resource=shortest, max_resource=lengths.max_steps),
-    }
-    return makers[kind]()
+    return {
+        "none": NopPruner(),
+        "median": MedianPruner(),
+        "successive_halving": SuccessiveHalvingPruner(min_resource=shortest),
+        "hyperband": HyperbandPruner(min_resource=shortest, max_resource=lengths.max_steps),
+    }[kind]
