@@ -153,9 +153,9 @@ def explain(error: Exception, config_name: str) -> str:
         key, _, value = error.override.partition("=")
         quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
         return f"{error.override}: not in Hydra's grammar; if the value is a text, quote it: {quoted}"
-    group = re.match(r"Could not (?:override|delete) '(\w+)'\. No match in the defaults list", str(error))
-    if group and group[1] in unread_keys.OWNERS:
-        return unread_keys.no_part(group[1], sys.argv[1:])
+    missing = re.match(r"Could not (?:override|delete) '(\w+)'\. No match in the defaults list", str(error))
+    if missing and missing[1] in unread_keys.OWNERS:
+        return unread_keys.no_part(missing[1], sys.argv[1:])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return explain_key(cause, lambda parent: known_keys(config_name, parent))

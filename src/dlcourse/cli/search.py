@@ -85,12 +85,11 @@ def distribution_of(sweep: Override) -> "BaseDistribution":
     if isinstance(value, ChoiceSweep):
         return CategoricalDistribution(tuple(sweep.sweep_string_iterator()))
     if isinstance(value, IntervalSweep):
-        ends: Any = value.start, value.end
-        is_log = "log" in value.tags
+        low, high, is_log = value.start, value.end, "log" in value.tags
         if "one_minus_log" in value.tags:
-            return one_minus_interval(*ends)
-        is_whole = isinstance(value.start, int)  # int(interval(1,5))
-        return steps(*ends, 1, is_log) if is_whole else interval(*ends, is_log)
+            return one_minus_interval(low, high)
+        is_whole = isinstance(low, int)  # int(interval(1,5))
+        return steps(low, high, 1, is_log) if is_whole else interval(low, high, is_log)
     if isinstance(value, RangeSweep):
         numbers = sorted(value.range())  # with the end left out, as Hydra has it
         if not numbers:
