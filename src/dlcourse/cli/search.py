@@ -85,7 +85,9 @@ def distribution_of(sweep: Override) -> "BaseDistribution":
     if isinstance(value, ChoiceSweep):
         return CategoricalDistribution(tuple(sweep.sweep_string_iterator()))
     if isinstance(value, IntervalSweep):
-        low, high, is_log = value.start, value.end, "log" in value.tags
+        low: Any = value.start
+        high: Any = value.end
+        is_log = "log" in value.tags
         if "one_minus_log" in value.tags:
             return one_minus_interval(low, high)
         is_whole = isinstance(low, int)  # int(interval(1,5))
