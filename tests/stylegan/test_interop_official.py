@@ -88,9 +88,9 @@ def test_single_networks_and_other_fused_scales(write):
     only = load_pretrained(write(official_pickle(official_description("D", weights["D"]))))
     assert only.discriminator is not None and only.generator is None and only.generator_ema is None
     options = {"static_kwargs": {"fused_scale": True}}
-    turned = load_pretrained(write(official_pickle(official_description("Gs", weights["G"], **options)))).generator_ema
+    flipped = load_pretrained(write(official_pickle(official_description("Gs", weights["G"], **options)))).generator_ema
     name = "synthesis.8x8.conv0_up.weight"
-    assert torch.equal(turned.state_dict()[name], weights["G"][name].flip(2, 3))
+    assert torch.equal(flipped.state_dict()[name], weights["G"][name].flip(2, 3))
 
 
 def test_option_that_makes_another_graph_is_refused(write):

@@ -134,11 +134,11 @@ def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], l
     if is_used and not study.get_trials(deepcopy=False):
         raise UserError(f"{folder} is not empty, but the study is new; choose another search.study or search.folder")
 
-    def train_trial(number: int, values: dict[str, "Value"], observe: train.Observe) -> None:
+    def train_trial(number: int, values: dict[str, "Value"], on_log: train.OnLog) -> None:
         run_dir = path_overrides.quote(str(folder / f"trial_{number:04}"))
         cfg = composed([*fixed, f"run_dir={run_dir}"], values)
         try:
-            train.train(cfg, observe)
+            train.train(cfg, on_log)
         except SystemExit as error:  # it was interrupted and has said so
             raise Interrupted(int(error.code or 0) - 128) from error
 

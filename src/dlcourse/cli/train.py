@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from dlcourse.stylegan.interop.networks import Pretrained
 
 READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices")
-Observe = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
+OnLog = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
 
 
-def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
+def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or an old one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
@@ -37,7 +37,7 @@ def train(cfg: DictConfig, observe: Observe = lambda *_: None) -> None:
             if cfg.get("init_from") is not None:
                 cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
         if cfg.devices == 1 or is_one_of_several():
-            train_joined(run_dir, OmegaConf.to_container(cfg), observe, pretrained)
+            train_joined(run_dir, OmegaConf.to_container(cfg), on_log, pretrained)
         else:
             launch(run_dir, cfg, held)
 
@@ -61,18 +61,18 @@ def train_held(run_dir: Path, config: Any, held: Any) -> None:
 
 
 def train_joined(
-    run_dir: Path, config: Any, observe: Observe = lambda *_: None, pretrained: "Pretrained | None" = None
+    run_dir: Path, config: Any, on_log: OnLog = lambda *_: None, pretrained: "Pretrained | None" = None
 ) -> None:
     """Train in a run folder as one of several processes, or alone."""
     from dlcourse.engine import distributed
 
     with distributed.process_group(config["device"]):
         distributed.barrier()  # process 0 holds the folder
-        train_in(run_dir, OmegaConf.create(config), observe, pretrained)
+        train_in(run_dir, OmegaConf.create(config), on_log, pretrained)
 
 
 def train_in(
-    run_dir: Path, cfg: DictConfig, observe: Observe = lambda *_: None, pretrained: "Pretrained | None" = None
+    run_dir: Path, cfg: DictConfig, on_log: OnLog = lambda *_: None, pretrained: "Pretrained | None" = None
 ) -> None:
     """Train in a run folder, from its newest checkpoint if there is one.
 
@@ -105,7 +105,7 @@ def train_in(
         begun = f"on from step {step}, " if step else ""
         say(f"{run_dir}: {begun}{total - step} steps on {runner.device}", file=sys.stderr)
     with run_folders.way_on_told(run_dir):
-        runner.train(task, run_dir, config, step, observe)
+        runner.train(task, run_dir, config, step, on_log)
 
 
 def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:

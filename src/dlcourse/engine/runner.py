@@ -24,7 +24,7 @@ PRECISIONS = ("fp32", "tf32", "bf16")
 MAX_THREADS = 1024
 COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkpoint_every", "keep_checkpoints",
           "num_threads")  # fmt: skip
-Observe = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
+OnLog = Callable[[int, Metrics], None]  # updates done, and what was logged then, if anything
 
 
 class Runner:
@@ -132,11 +132,11 @@ class Runner:
         return saved.step
 
     def train(
-        self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, observe: Observe = lambda *_: None
+        self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, on_log: OnLog = lambda *_: None
     ) -> None:
         """Train a task that is set up, from `step` to the end, and keep the record in `run_dir`.
 
-        `observe` is told every record; what it raises ends the training.
+        `on_log` is told every record; what it raises ends the training.
 
         Raises:
             Interrupted: a signal asked for the end; there is a checkpoint of the last step.
@@ -158,7 +158,7 @@ class Runner:
                 if is_last or is_due(step, self.log_every):
                     record = metrics | record
                 logger.advance(step, record, is_last)
-                observe(step, record)
+                on_log(step, record)
                 if is_last or is_due(step, self.visualize_every):
                     logger.images(step, task.visualize())
                     logger.histograms(step, task.histograms())

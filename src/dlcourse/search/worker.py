@@ -18,8 +18,8 @@ from dlcourse.files.terminal import say
 from dlcourse.search.space import Space, Value, config_values, grid_values, narrow, suggest
 from dlcourse.search.study import FINISHED, Lengths, Search, make_sampler
 
-Observe = Callable[[int, dict[str, Any]], None]  # updates done, and the metrics logged then
-Train = Callable[[int, dict[str, Value], Observe], None]  # number of the trial, key -> value; raises if it fails
+OnLog = Callable[[int, dict[str, Any]], None]  # updates done, and the metrics logged then
+Train = Callable[[int, dict[str, Value], OnLog], None]  # number of the trial, key -> value; raises if it fails
 POLL = 0.5  # seconds between two looks at what other processes do
 
 

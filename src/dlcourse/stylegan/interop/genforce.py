@@ -6,7 +6,7 @@ Written by its converter {"generator", "discriminator", "generator_smooth"}, or 
 
 from typing import Any
 
-from dlcourse.stylegan.interop.networks import Found
+from dlcourse.stylegan.interop.networks import ForeignCheckpoint
 from dlcourse.stylegan.interop.renaming import (
     Rule,
     Weights,
@@ -33,9 +33,9 @@ def recognises(content: Any) -> bool:
     return any("synthesis.layer0.const" in variables or "input0.weight" in variables for variables in networks.values())
 
 
-def convert(content: Any, name: str) -> Found:
+def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Rename the variables of genforce's networks to ours."""
-    found = Found("genforce checkpoint", {})
+    found = ForeignCheckpoint("genforce checkpoint", {})
     for role, variables in networks_of(content).items():
         is_discriminator = role == "discriminator"
         found.take(role, variables, (discriminator_rules if is_discriminator else generator_rules)(variables))

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop.networks import VARIANTS, Found
+from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
 from dlcourse.stylegan.interop.renaming import Rule, blocks_above, is_variables, without_module
 
 CONST, SCORE = "g_synthesis.init_block.const", "final_block.dense1.weight"
@@ -19,14 +19,14 @@ def recognises(content: Any) -> bool:
     return is_variables(content) and any(name in without_module(content) for name in (CONST, SCORE))
 
 
-def convert(content: Any, name: str) -> Found:
+def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Our weights of huangzh13's.
 
     Raises:
         UserError: a conditional discriminator, which is another network than the official one.
     """
     variables = without_module(content)
-    found = Found(
+    found = ForeignCheckpoint(
         "huangzh13 checkpoint (StyleGAN.pytorch)",
         {},
         {"parts": {"_target_": VARIANTS + "huangzh13_generator"}},

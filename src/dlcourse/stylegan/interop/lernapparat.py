@@ -7,7 +7,7 @@ an average of w, or (the modules) RGB layers below the full resolution.
 from typing import Any
 
 from dlcourse.stylegan.interop import huangzh13, official
-from dlcourse.stylegan.interop.networks import VARIANTS, Found
+from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
 from dlcourse.stylegan.interop.renaming import Rule, is_variables, without_module
 
 CONST, SCORE, DUMPED = "g_synthesis.blocks.4x4.const", "4x4.dense1.weight", "G_synthesis/4x4/Const/const"
@@ -31,16 +31,18 @@ def recognises(content: Any) -> bool:
     )
 
 
-def convert(content: Any, name: str) -> Found:
+def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Rename the variables of lernapparat's generator to ours."""
     if is_dump(content):
-        found = Found("lernapparat's dump of official variables", {})
+        found = ForeignCheckpoint("lernapparat's dump of official variables", {})
         parts: list[Any] = [
             (role, variables, official.RULES) for role, variables in zip(official.ROLES, content, strict=True)
         ]
     else:
         variables = without_module(content)
-        found = Found("lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "huangzh13_generator"}})
+        found = ForeignCheckpoint(
+            "lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "huangzh13_generator"}}
+        )
         role = "generator_ema" if CONST in variables else "discriminator"
         parts = [(role, variables, RULES)]
     for role, variables, rules in parts:

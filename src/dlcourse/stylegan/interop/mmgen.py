@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.stylegan.interop.networks import VARIANTS, Found
+from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
 from dlcourse.stylegan.interop.renaming import (
     Rule,
     Weights,
@@ -21,7 +21,7 @@ from dlcourse.stylegan.interop.renaming import (
     starting_with,
     synthesis_layer,
     times_gain,
-    with_turned_kernels,
+    with_flipped_kernels,
     with_zero_const_bias,
 )
 from dlcourse.stylegan.networks.layers import GAIN
@@ -42,9 +42,9 @@ def recognises(content: Any) -> bool:
     return bool(networks_of(content))
 
 
-def convert(content: Any, name: str) -> Found:
+def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Our weights of mmgeneration's, with RGB in the place of BGR."""
-    found = Found(
+    found = ForeignCheckpoint(
         "mmgeneration checkpoint (BGR turned to RGB)",
         {},
         {"parts": {"_target_": VARIANTS + "mmgen_generator"}},
@@ -71,8 +71,8 @@ def lod_of(content: Any) -> float:
 
 
 def completed(weights: Weights) -> Weights:
-    """Kernels turned, one noise factor per channel, and a bias of the constant."""
-    weights = with_turned_kernels(with_zero_const_bias(weights), are_turned=False)
+    """Kernels flipped, one noise factor per channel, and a bias of the constant."""
+    weights = with_flipped_kernels(with_zero_const_bias(weights), are_turned=False)
     for name in [name for name in weights if name.endswith("noise.weight") and weights[name].numel() == 1]:
         style = weights.get(name.replace("noise.weight", "style_mod.bias"))
         weights[name] = weights[name].repeat(0 if style is None else len(style) // 2)

@@ -29,7 +29,7 @@ VARIANTS = "dlcourse.stylegan.networks.variants."
 
 
 @dataclass
-class Found:
+class ForeignCheckpoint:
     """What a file holds, in our names.
 
     Attributes:
@@ -95,7 +95,7 @@ def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
     return [role for role in roles if ROLE_KINDS[role] == "generator"][:1] if only_to_draw else roles
 
 
-def assemble(found: Found, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
+def assemble(found: ForeignCheckpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
     """Networks of the weights, cut down to `resolution` if that is given.
 
     Raises:
@@ -121,7 +121,7 @@ def assemble(found: Found, resolution: int | None, only_to_draw: bool = False) -
     return pretrained
 
 
-def asked_resolution(found: Found, notes: list[str]) -> int | None:
+def asked_resolution(found: ForeignCheckpoint, notes: list[str]) -> int | None:
     """The resolution that a format of fixed size was trained up to; None for whole networks.
 
     Raises:

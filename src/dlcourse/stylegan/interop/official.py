@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop.networks import Found
-from dlcourse.stylegan.interop.renaming import Rule, Weights, single_number, with_turned_kernels
+from dlcourse.stylegan.interop.networks import ForeignCheckpoint
+from dlcourse.stylegan.interop.renaming import Rule, Weights, single_number, with_flipped_kernels
 from dlcourse.stylegan.interop.unpickle import Array as StoredArray
 from dlcourse.stylegan.interop.unpickle import Network, Scalar
 
@@ -40,7 +40,7 @@ def recognises(content: Any) -> bool:
     return any(isinstance(network, Network) for network in networks)
 
 
-def convert(content: Any, name: str) -> Found:
+def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Our weights of an official pickle's content.
 
     Raises:
@@ -49,7 +49,7 @@ def convert(content: Any, name: str) -> Found:
     networks = content if isinstance(content, tuple | list) else [content]
     if len(networks) not in (1, 3):
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
-    found = Found("official StyleGAN pickle", {})
+    found = ForeignCheckpoint("official StyleGAN pickle", {})
     for place, network in enumerate(networks):
         if network is None:
             continue
@@ -114,10 +114,10 @@ def turned_for(weights: Weights, options: dict[str, Any]) -> Weights:
     fused_scale = options.get("fused_scale", "auto")
     if fused_scale not in ("auto", True, False):
         raise UserError(f"an official network with fused_scale={fused_scale!r}, which is not supported")
-    return weights if fused_scale == "auto" else with_turned_kernels(weights, are_turned=bool(fused_scale))
+    return weights if fused_scale == "auto" else with_flipped_kernels(weights, are_turned=bool(fused_scale))
 
 
-def read_options(found: Found, is_generator: bool, options: dict[str, Any]) -> None:
+def read_options(found: ForeignCheckpoint, is_generator: bool, options: dict[str, Any]) -> None:
     """Take what shapes do not tell.
 
     Raises:

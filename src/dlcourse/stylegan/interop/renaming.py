@@ -99,8 +99,8 @@ def synthesis_layer(index: int) -> str:
     return f"synthesis.{resolution}x{resolution}.{kind}"
 
 
-def with_turned_kernels(weights: Weights, are_turned: bool) -> Weights:
-    """Kernels of all upscaling layers turned by 180 degrees, or none -> turned from 128x128 on, as ours are."""
+def with_flipped_kernels(weights: Weights, are_turned: bool) -> Weights:
+    """Kernels of all upscaling layers flipped by 180 degrees, or none -> flipped from 128x128 on, as ours are."""
     changed = dict(weights)
     for name, kernel in weights.items():
         match = re.fullmatch(r"synthesis\.(\d+)x\d+\.conv0_up\.weight", name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.stylegan.interop.networks import VARIANTS, Found
+from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
 from dlcourse.stylegan.interop.renaming import (
     Rule,
     Weights,
@@ -42,12 +42,12 @@ def recognises(content: Any) -> bool:
     return bool(networks_of(content))
 
 
-def convert(content: Any, name: str) -> Found:
+def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Rename the variables of rosinality's networks to ours."""
     networks = networks_of(content)
     has_linear_rgb = any("from_rgb.0.conv.weight_orig" in variables for variables in networks.values())
     parts: dict[str, Any] = {"_target_": VARIANTS + "rosinality_discriminator"}
-    found = Found(
+    found = ForeignCheckpoint(
         "rosinality checkpoint (style-based-gan-pytorch)",
         {},
         {"parts": {"_target_": VARIANTS + "rosinality_generator"}},
@@ -90,12 +90,12 @@ def fused(value: Tensor) -> Tensor:
 
 
 def fused_and_turned(value: Tensor) -> Tensor:
-    """The same below 128x128, where ours are not turned."""
+    """The same below 128x128, where ours are not flipped."""
     return fused(value).flip(2, 3)
 
 
-def turned(value: Tensor) -> Tensor:
-    """A plain kernel from 128x128 on, where ours are turned."""
+def flipped(value: Tensor) -> Tensor:
+    """A plain kernel from 128x128 on, where ours are flipped."""
     return value.flip(2, 3)
 
 
@@ -116,7 +116,7 @@ GENERATOR_RULES = [
     Rule(OWN + r"conv1\.input", lambda m: f"{layer(m[1], '1')}.const"),
     Rule(r"generator\.progression\.([1-4])\.conv1\.1\.conv\.weight_orig", lambda m: f"{layer(m[1], '1')}.weight"),
     Rule(
-        r"generator\.progression\.([5-8])\.conv1\.1\.conv\.weight_orig", lambda m: f"{layer(m[1], '1')}.weight", turned
+        r"generator\.progression\.([5-8])\.conv1\.1\.conv\.weight_orig", lambda m: f"{layer(m[1], '1')}.weight", flipped
     ),
     Rule(r"generator\.progression\.([5-8])\.conv1\.0\.weight", lambda m: f"{layer(m[1], '1')}.weight", fused),
     Rule(
