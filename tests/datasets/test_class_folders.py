@@ -1,16 +1,13 @@
 """Which folders are splits and which are classes; what systems leave beside images; copies in two sets."""
 
 import shutil
-import zipfile
 
-import numpy as np
 import pytest
-from PIL import Image
 from test_image_folder import image_folder
 
 from conftest import kaggle_folder
 from dlcourse.datasets.sources import is_system_file
-from mixed_images import drawing, image_classes, nvidia_zip, png_bytes, zip_of
+from mixed_images import drawing, image_classes, png_bytes, zip_of
 
 IMAGE = png_bytes(drawing(0, 16, 16))
 
@@ -190,51 +187,6 @@ def test_names_that_only_look_like_a_systems_are_kept(name):
     assert not is_system_file(name)
 
 
-def test_copies_stay_in_one_set(tmp_path, capsys):
-    for name in ("cats", "dogs"):
-        fill(tmp_path / name, 8, 10 * ord(name[0]))
-        for path in sorted((tmp_path / name).iterdir()):
-            shutil.copy(path, path.with_name(f"{path.stem} (1).png"))
-            Image.open(path).save(path.with_name(f"{path.stem}.bmp"))  # the same pixels in another format
-    for seed in range(4):
-        data = image_classes(tmp_path, seed=seed)
-        sets = [images(arrays) for arrays in (data.train, data.dev, data.test)]
-        assert sum(sizes(data)) == 48 and sum(map(len, sets)) == 16 == len(set.union(*sets))
-    said = capsys.readouterr().err
-    assert "32 images are copies of others and go into the same set" in said
-    assert "  cats/990.png: equals cats/990 (1).png" in said and "and 12 others" in said
-
-
-def test_a_image_in_two_classes_is_named_and_stays_in_one_set(tmp_path, capsys):
-    for name in ("cats", "dogs"):
-        fill(tmp_path / name, 8, 10 * ord(name[0]))
-    shutil.copy(tmp_path / "cats" / "992.png", tmp_path / "dogs" / "again.png")
-    for seed in range(4):
-        data = image_classes(tmp_path, seed=seed)
-        sets = [images(arrays) for arrays in (data.train, data.dev, data.test)]
-        assert sum(sizes(data)) == 17 and sum(map(len, sets)) == 16
-    said = capsys.readouterr().err
-    assert (
-        "1 images are of two classes; remove the wrong ones" in said and "dogs/again.png: equals cats/992.png" in said
-    )
-
-
-def test_copies_of_what_is_measured_are_left_out_of_training(tmp_path, capsys):
-    splits(tmp_path, train=6, val=4, test=4)
-    shutil.copy(next((tmp_path / "test" / "dogs").iterdir()), tmp_path / "train" / "cats" / "leak.png")
-    shutil.copy(next((tmp_path / "val" / "dogs").iterdir()), tmp_path / "train" / "dogs" / "leak.png")
-    shutil.copy(next((tmp_path / "test" / "cats").iterdir()), tmp_path / "val" / "cats" / "leak.png")
-    data = image_classes(tmp_path)
-    assert sizes(data) == [12, 8, 8]
-    said = capsys.readouterr().err
-    assert "skipped 3 files" in said and said.count("left out here") == 3
-    assert "  train/cats/leak.png: a copy of test/dogs/" in said
-    shutil.rmtree(tmp_path / "train" / "cats")
-    shutil.copytree(tmp_path / "test" / "cats", tmp_path / "train" / "cats")
-    with pytest.raises(ValueError, match="all images of class cats for train are copies of others that are for dev or"):
-        image_classes(tmp_path)
-
-
 def test_links_that_leave_are_skipped_for_the_classifier_too(tmp_path, capsys):
     fill(tmp_path / "secret", 6, 50)
     for name in ("cats", "dogs"):
@@ -279,78 +231,6 @@ def test_small_classes_are_named(tmp_path):
     shutil.copy(tmp_path / "dogs" / "050.png", tmp_path / "dogs" / "copy.png")
     with pytest.raises(ValueError, match="class dogs has 1 sample that differs; at least 2 are needed"):
         image_classes(tmp_path)
-
-
-def test_labels_in_a_folder_of_the_archive_count_from_there(tmp_path):
-    nvidia_zip(tmp_path / "flat.zip", [2, 0, 0, 2, 1, 2])
-    shutil.unpack_archive(tmp_path / "flat.zip", tmp_path / "folder" / "ffhq")
-    zip_of(tmp_path / "folder", tmp_path / "a.zip")
-    for root in (tmp_path / "a.zip", tmp_path / "folder"):
-        data = image_folder(root, num_classes=3)
-        assert data.labels.tolist() == [2, 0, 0, 2, 1, 2] and data.class_names == ["0", "1", "2"]
-    shutil.copytree(tmp_path / "folder" / "ffhq", tmp_path / "folder" / "again")
-    with pytest.raises(
-        ValueError, match=r"has 2 files of labels \(again/dataset.json, ffhq/dataset.json\); give as root"
-    ):
-        image_folder(tmp_path / "folder", num_classes=3)
-    assert len(image_folder(tmp_path / "folder").images) == 12
-
-
-def test_a_broken_file_without_a_class_is_skipped_as_without_labels(tmp_path, capsys):
-    for name in ("cats", "dogs"):
-        fill(tmp_path / "mine" / name, 2, 10 * ord(name[0]))
-    (tmp_path / "mine" / "broken.png").write_bytes(b"no image")
-    drawing(0, 4, 4).save(tmp_path / "mine" / "tiny.png")
-    shutil.copytree(tmp_path / "mine", tmp_path / "above" / "mine")
-    shutil.move(tmp_path / "above" / "mine" / "broken.png", tmp_path / "above" / "broken.png")
-    for root in (tmp_path / "mine", tmp_path / "above"):
-        assert image_folder(root, num_classes=2).labels.tolist() == [0, 0, 1, 1]
-        said = capsys.readouterr().err
-        assert "broken.png: not an image that can be read" in said and "tiny.png: too small" in said
-        assert len(image_folder(root).images) == 4
-        assert capsys.readouterr().err == said
-    nvidia_zip(tmp_path / "a.zip", [0, 1])
-    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
-        archive.writestr("00000/broken.png", b"no image")
-    assert image_folder(tmp_path / "a.zip", num_classes=2).labels.tolist() == [0, 1]
-    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
-        archive.writestr("00000/broken.png", b"no image")
-    with pytest.raises(ValueError, match="num_classes=2, but|1 images are in no such folder|none of its 1 images"):
-        image_folder(tmp_path / "b.zip", num_classes=2)
-
-
-def test_an_encrypted_file_of_labels_is_not_passed_over(tmp_path):
-    nvidia_zip(tmp_path / "a.zip", [0, 1, 0, 1])
-    content = bytearray((tmp_path / "a.zip").read_bytes())
-    content[content.rindex(b"PK\1\2", 0, content.rindex(b"dataset.json")) + 8] |= 1
-    (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(ValueError, match=r"its dataset.json must hold .*\(ValueError: encrypted\)"):
-        image_folder(tmp_path / "a.zip", num_classes=2)
-
-
-def test_labels_beyond_what_the_images_need_are_refused(tmp_path):
-    for text, message in (
-        (b'{"labels": [' + b"[]," * 900_000 + b"[]]}", "lists more than 200001 labels; there are 1 images"),
-        (b" " * 21_000_000, "has 21000000 bytes; at most 20000100 for 1 images"),
-    ):
-        with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("a.png", b"")
-            archive.writestr("dataset.json", text)
-        with pytest.raises(ValueError, match=message):
-            image_folder(tmp_path / "a.zip", num_classes=2)
-
-
-def test_the_split_without_copies_is_the_same_as_ever():
-    """Of equal images none is lost, and where there are none the choice is that of the indices alone."""
-    from dlcourse.classifier.data.labelled import first_equals, stratified_split
-
-    rng = np.random.default_rng(0)
-    import torch
-
-    inputs, labels = torch.from_numpy(rng.integers(0, 255, (60, 3))), torch.arange(60) % 3
-    plain = stratified_split(labels, 0.3, 5)
-    same = stratified_split(labels, 0.3, 5, equals=first_equals(inputs))
-    assert all(torch.equal(one, other) for one, other in zip(plain, same, strict=True))
 
 
 def test_kaggles_own_layout_still_works_with_a_link_as_root(tmp_path):

@@ -5,11 +5,11 @@ import torch
 from test_study import LENGTHS, SETTINGS
 
 from conftest import compose
+from dlcourse.cli.search import space_of, split
 from dlcourse.engine.build import build
 from dlcourse.search.results import ranked
 from dlcourse.search.study import Search, open_study
 from dlcourse.search.worker import Worker
-from search import space_of, split
 
 WORDS = {
     "log": ["optimizer.lr=tag(log,interval(1e-4,1))", "optimizer.momentum=tag(one_minus_log,interval(0,0.999))"],
