@@ -178,3 +178,12 @@ def peak_memory() -> int:
     """The most bytes that this process held since its peak was reset."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+
+
+def nodes_with_target(node, key=""):
+    """(key, node) of everything that a config has built."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield key, node
+        for name, value in node.items():
+            yield from nodes_with_target(value, f"{key}.{name}")

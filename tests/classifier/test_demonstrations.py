@@ -211,7 +211,7 @@ def test_help_names_the_demonstrations_without_torch(tmp_path):
     assert all(name in done.stdout for name in SUMMARIES)
 
 
-def test_a_image_is_saved_whole_or_not_at_all(tmp_path):
+def test_an_image_is_saved_whole_or_not_at_all(tmp_path):
     save(torch.full((1, 3, 4, 6), 0.5), tmp_path / "grey.png")
     with Image.open(tmp_path / "grey.png") as image:
         assert image.size == (6, 4) and image.getpixel((5, 3)) == (128, 128, 128)

@@ -8,18 +8,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from conftest import CONFIGS, EXPERIMENTS, compose, small_overrides
+from conftest import CONFIGS, EXPERIMENTS, compose, nodes_with_target, small_overrides
 from dlcourse.engine.build import build, locate
 
 FILES = sorted(CONFIGS.rglob("*.yaml"))
-
-
-def nodes_with_target(node, key=""):
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield key, node
-        for name, value in node.items():
-            yield from nodes_with_target(value, f"{key}.{name}")
 
 
 def test_the_globs_are_not_empty():

@@ -181,7 +181,7 @@ def test_files_of_any_name_are_read_and_written_by_every_command(monkeypatch):
     assert Path("bö (1).png").exists()
 
 
-def test_a_shell_hands_on_a_image_of_any_name(tmp_path):
+def test_a_shell_hands_on_an_image_of_any_name(tmp_path):
     Image.linear_gradient("L").resize((24, 20)).save("it's ä.jpg")
     words = ["sampler=project", "target=it's ä.jpg", "sampler.steps=1", "output=w, ü/"]
     found = run_script("sample.py", *words, cwd=tmp_path)

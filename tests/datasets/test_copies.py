@@ -47,7 +47,7 @@ def test_copies_stay_in_one_set(tmp_path, capsys):
     assert "  cats/990.png: equals cats/990 (1).png" in said and "and 12 others" in said
 
 
-def test_a_image_in_two_classes_is_named_and_stays_in_one_set(tmp_path, capsys):
+def test_an_image_in_two_classes_is_named_and_stays_in_one_set(tmp_path, capsys):
     for name in ("cats", "dogs"):
         fill(tmp_path / name, 8, 10 * ord(name[0]))
     shutil.copy(tmp_path / "cats" / "992.png", tmp_path / "dogs" / "again.png")

@@ -59,7 +59,8 @@ def test_targets_that_are_not_in_the_list_are_refused(target):
 
 def test_an_unknown_target_is_named():
     with pytest.raises(
-        UserError, match=r"'dlcourse\.classifier\.mlp\.MLPP' is refused; did you mean dlcourse\.classifier\.mlp\.MLP\?"
+        UserError,
+        match=r"'dlcourse\.classifier\.networks\.MLPP' is refused; did you mean dlcourse\.classifier\.networks\.MLP\?",
     ):
         build({"_target_": "dlcourse.classifier.networks.MLPP"}, "model")
 

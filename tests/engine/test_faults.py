@@ -9,8 +9,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_runner import CONFIG, NoisyBowl, is_complete, resume, rows, train
 
+from bowl import CONFIG, NoisyBowl, is_complete, resume, rows, train
 from conftest import assert_same, run_script
 from dlcourse.cli import memory_told, run_folders
 from dlcourse.engine import checkpoint, runner

@@ -43,7 +43,7 @@ def image(tmp_path):
         ("content", "black", "wasserstein"),
     ],
 )
-def test_a_image_of_one_colour_is_painted(role, kind, recipe, image):
+def test_an_image_of_one_colour_is_painted(role, kind, recipe, image):
     path = {
         "white": lambda: image("white.png", (30, 20), (255, 255, 255)),
         "black": lambda: image("black.png", (30, 20), (0, 0, 0)),
@@ -80,7 +80,7 @@ def test_a_style_and_a_content_of_the_same_colour_are_at_their_goal(image, caplo
 
 
 @pytest.mark.parametrize("role", ["style", "content"])
-def test_scales_at_which_a_image_is_too_small_are_left_out(role, image, caplog):
+def test_scales_at_which_an_image_is_too_small_are_left_out(role, image, caplog):
     path = image("wide.png", (1000, 100), (1, 2, 3))
     task = make_task("style_transfer_offline", f"dataset.{role}_size=96", "task.smallest_size=24", f"{role}={path}")
     assert len(task.sizes) == {"content": 1, "style": 1}[role] and task.sizes[-1] == task.dataset.longest_side
@@ -91,7 +91,7 @@ def test_scales_at_which_a_image_is_too_small_are_left_out(role, image, caplog):
 
 
 @pytest.mark.parametrize("role", ["style", "content"])
-def test_a_image_too_small_at_its_full_size_is_named_with_the_cure(role, image):
+def test_an_image_too_small_at_its_full_size_is_named_with_the_cure(role, image):
     path = image("wide.png", (1000, 100), (1, 2, 3))
     words = [f"{role}={path}", f"dataset.{role}_size=64"]
     with pytest.raises(UserError) as caught:

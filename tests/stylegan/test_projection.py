@@ -35,7 +35,7 @@ def project(target, *overrides):
     return build(compose(*overrides, config_name="sample")["sampler"], "sampler")
 
 
-def test_a_image_that_the_generator_drew_is_recovered(generator, own_image, tmp_path):
+def test_an_image_that_the_generator_drew_is_recovered(generator, own_image, tmp_path):
     result = project(own_image, "sampler.steps=400")(generator)
     with Image.open(own_image) as file:
         original = torch.tensor(np.asarray(file)) / 255

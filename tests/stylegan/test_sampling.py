@@ -73,7 +73,7 @@ def test_a_latent_depends_on_its_seed_alone():
     assert not torch.equal(*draw_z([1, 2], 16))
 
 
-def test_a_image_is_the_same_bits_whatever_else_is_drawn(generator):
+def test_an_image_is_the_same_bits_whatever_else_is_drawn(generator):
     together = synthesizer().images(generator, parse_seeds("0-4"))
     assert torch.equal(together[3:4], synthesizer().images(generator, [Seed(3)]))
     assert torch.allclose(together, synthesizer(batch_size=3).images(generator, parse_seeds("0-4")), atol=1e-5)

@@ -4,8 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from test_runner import NoisyBowl, train
-
+from bowl import NoisyBowl, train
 from dlcourse.engine import distributed
 
 
