@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # One stamp per (environment, checkout): an environment shared by two checkouts is pointed at the right one.
 STAMP = $(VENV)/.installed$(subst /,-,$(CURDIR))
 
-.PHONY: setup demo test test-slow lint types check clean
+.PHONY: setup demo test test-all test-slow lint types check clean
 
 setup: $(STAMP)
 
@@ -18,8 +18,14 @@ $(STAMP): pyproject.toml
 demo: setup
 	PYTHON=$(BIN)/python sh scripts/demo.sh
 
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(ARGS)
+
+# `test`, then what takes longer: whole commands, every experiment, damaged files by the hundred.
+test-all: test
+	$(PYTEST) -m long $(ARGS)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(ARGS)
@@ -31,7 +37,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-check: lint types test
+check: lint types test-all
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist

@@ -173,7 +173,7 @@ def test_documented_targets_of_make_are_there():
     named = set(
         re.findall(r"make (\w[\w-]*)", "".join(re.findall(r"`[^`]*`|^make .*", (ROOT / "README.md").read_text(), re.M)))
     )
-    assert {"demo", "test", "setup", "check", "test-slow"} <= named
+    assert {"demo", "test", "test-all", "setup", "check", "test-slow"} <= named
     for target in named:
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
 
