@@ -126,13 +126,8 @@ class VGG19(nn.Module):
 
         Untrained weights need it: their channels have arbitrary scales, and a few would dominate the Gram matrices.
         Always starts from the original weights, so earlier calibrations have no effect. A constant channel, as all are
-        on an image of one colour, stays as it is.
-
-        Args:
-            images: (1, 3, h, w) each.
-            masks: where each image counts, (1, 1, h, w); None: everywhere.
-            shares: weight of each image; their sum is 1.
-            wanted: names of layers.
+        on an image of one colour, stays as it is. Images (1, 3, h, w) are weighted by `shares`, whose sum is 1, and
+        within each image by a mask (1, 1, h, w) or None.
         """
         xs = [(image - self.mean) / self.std for image in images]
         for name in down_to_deepest(wanted):
@@ -198,12 +193,7 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A 3x3 convolution of an image padded by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
-
-    Args:
-        inputs, outputs: channels.
-        mode: of F.pad: "reflect" or "replicate".
-    """
+    """A 3x3 convolution padded in `mode`, "reflect" or "replicate": (N, inputs, H, W) -> (N, outputs, H, W)."""
 
     def __init__(self, inputs: int, outputs: int, mode: str):
         super().__init__(inputs, outputs, 3)

@@ -219,10 +219,7 @@ def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
 def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: float) -> Tensor:
     """An image (1, 3, H, W) in [0, 1]: a panel per metric, a line and band per group, or points for a single step.
 
-    Args:
-        groups, tags: what to draw.
-        axis: one of AXES.
-        beta: in [0, 1), of the exponentially weighted average that smooths training losses (those of mini-batches).
+    `axis` is one of AXES; `beta`, in [0, 1), is that of `smoothed` for training losses, which are noisy.
 
     Raises:
         UserError: no run has logged the axis.
@@ -230,7 +227,7 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
     if not any(run.axis(axis) for group in groups for run in group.runs):
         raise UserError(f"--over {axis}: no run has logged it; --over step is of all")
     columns = min(len(tags), 2)
-    num_rows = (len(tags) + columns - 1) // columns
+    num_rows = -(-len(tags) // columns)
     per_line = max(1, 6 * columns * 10 // (8 + max(len(group.name) for group in groups)))
     legend = 0.25 * -(-len(groups) // per_line) + 0.2  # hundreds of pixels
     height = 3.6 * num_rows + legend

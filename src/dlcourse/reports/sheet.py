@@ -161,7 +161,6 @@ def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
         raise UserError(f"--inputs: the runs were given no content and style image but {target.__name__}")
     images: ContentAndStyles = build(config, "dataset")
-    styles = {("", f"style {number}"): style for number, style in enumerate(images.styles, start=1)}
-    if len(styles) == 1:
-        styles = {("", "style"): images.styles[0]}
+    names = ["style"] if len(images.styles) == 1 else [f"style {number}" for number in range(1, len(images.styles) + 1)]
+    styles = {("", name): style for name, style in zip(names, images.styles, strict=True)}
     return {("", "content"): images.content.convert("RGB")} | styles

@@ -67,12 +67,7 @@ class Lengths:
 
 
 def open_study(search: Search, name: str, space: Space, fixed: list[str], lengths: Lengths) -> optuna.Study:
-    """Create or join the study called `name`.
-
-    Args:
-        search, name, space: settings, name and search space of the study.
-        fixed: the overrides of every trial; a study can only be joined with the same ones.
-        lengths: of the runs.
+    """Create or join the study called `name`, whose trials all have the overrides `fixed`.
 
     Raises:
         UserError: a storage that cannot be used, a study that searches for something else, or an interval in a grid.

@@ -78,7 +78,7 @@ class ContentAndStyles:
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
-        self.style_masks = [read_mask("style_masks", path) for path in style_masks]
+        self.style_masks = [read_mask("style_masks", path) for path in style_masks] or [None] * len(paths)
 
     @property
     def longest_side(self) -> int:
@@ -97,9 +97,7 @@ class ContentAndStyles:
             self.style_weights,
             mask_tensor(self.content_mask, content) if self.content_mask else None,
             [mask_tensor(mask, content) for mask in self.style_regions],
-            [mask_tensor(mask, style) for mask, style in zip(self.style_masks, styles, strict=True)]
-            if self.style_masks
-            else [None] * len(styles),
+            [mask_tensor(mask, style) if mask else None for mask, style in zip(self.style_masks, styles, strict=True)],
         )
         return COLORS[self.colors](images)
 
@@ -108,9 +106,7 @@ class ContentAndStyles:
     ) -> tuple[str, str] | None:
         """The first image that would be too small at this size: what is wrong with it, and the setting that helps.
 
-        Args:
-            longest_side: of the content, as in `at`.
-            content_needs, style_needs: pixels needed on each side, and the layer that needs them.
+        `content_needs` and `style_needs` are the pixels needed on each side, and the layer that needs them.
         """
         factor = longest_side / self.longest_side
         of_content = ("content_size", self.content_size, self.original, scaled(list(self.content.size), factor))

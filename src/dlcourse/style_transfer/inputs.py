@@ -11,23 +11,14 @@ from dlcourse.style_transfer.colors import luminance, match_luminance, match_mom
 
 @dataclass(frozen=True)
 class StyleInputs:
-    """The images and masks of a transfer, at one size.
+    """The images and masks of a transfer at one size, all in [0, 1]."""
 
-    Attributes:
-        content: (1, 3, H, W) in [0, 1].
-        styles: one or more of any sizes, (1, 3, h, w) in [0, 1].
-        style_weights: how much each style counts.
-        content_mask: where the content counts, (1, 1, H, W) in [0, 1]; None: everywhere.
-        regions: where each style is painted, (1, 1, H, W) in [0, 1]; empty: all styles everywhere.
-        style_masks: which part of each style is imitated, (1, 1, h, w) in [0, 1]; None: all of it.
-    """
-
-    content: Tensor
-    styles: list[Tensor]
-    style_weights: list[float]
-    content_mask: Tensor | None
-    regions: list[Tensor]
-    style_masks: list[Tensor | None]
+    content: Tensor  # (1, 3, H, W)
+    styles: list[Tensor]  # one or more of any sizes, (1, 3, h, w)
+    style_weights: list[float]  # how much each style counts
+    content_mask: Tensor | None  # where the content counts, (1, 1, H, W); None: everywhere
+    regions: list[Tensor]  # where each style is painted, (1, 1, H, W); empty: all styles everywhere
+    style_masks: list[Tensor | None]  # which part of each style is imitated, (1, 1, h, w); None: all of it
 
     @property
     def shares(self) -> list[float]:

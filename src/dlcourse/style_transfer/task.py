@@ -144,10 +144,8 @@ class StyleTransfer(Task):
 
     def return_to_best(self, loss: float) -> None:
         """Return to the best image of this scale, with a new optimizer at half the learning rate."""
-        best = self.guard.best_loss
-        logging.getLogger(__name__).warning(
-            f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best image"
-        )
+        message = f"the loss is {loss:.4g} after {self.guard.best_loss:.4g}; back to the best image"
+        logging.getLogger(__name__).warning(f"step {self.descent.updates}: {message}")
         self.canvas.set_image(self.guard.best)
         self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.lr_factor / 2)
 
@@ -182,13 +180,8 @@ class StyleTransfer(Task):
         return {"transfer": self}
 
     def state_dict(self) -> dict[str, Any]:
-        """The scale, and the state of the image, the optimizer and the guard at that scale."""
-        return {
-            "scale": self.scale,
-            "canvas": self.canvas.state_dict(),
-            "descent": self.descent.state_dict(),
-            "guard": self.guard.state_dict(),
-        }
+        parts = {"canvas": self.canvas, "descent": self.descent, "guard": self.guard}
+        return {"scale": self.scale} | {name: part.state_dict() for name, part in parts.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Set the scale, then restore the state of the parts."""

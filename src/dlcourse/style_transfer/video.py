@@ -34,23 +34,16 @@ class FrameSequence:
     Each frame after the first starts from the image painted before, so parts that do not move do not flicker, and few
     steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialisation without optical flow).
 
-    Args:
-        frames: a folder of images, used in natural order of their names.
-        output: the folder for output/NAME.png of each frame.
-        steps_first: steps for a frame that starts from `task.init`, all scales together, >= 1.
-        steps_next: steps for a frame that starts from the image before, at full size only, >= 1.
-        from_last: whether later frames start from the image before; else every frame is painted like the first.
-
     Raises:
         ValueError: no such folder, no images in it, two frames of one name, an `output` that is a file or the folder
             of the frames, or a value out of range.
     """
 
-    frames: str
-    output: str
-    steps_first: int
-    steps_next: int
-    from_last: bool
+    frames: str  # a folder of images, used in natural order of their names
+    output: str  # the folder for NAME.png of each frame
+    steps_first: int  # >= 1, for a frame that starts from `task.init`, all scales together
+    steps_next: int  # >= 1, for a frame that starts from the image before, at full size only
+    from_last: bool  # whether later frames start from the image before; else every frame is painted like the first
 
     def __post_init__(self) -> None:
         for name, steps in {"steps_first": self.steps_first, "steps_next": self.steps_next}.items():
@@ -122,15 +115,7 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
 
 
 def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The images that exist already.
-
-    Args:
-        images: frame -> its image.
-        size: to which frames are resized.
-
-    Raises:
-        UserError: a broken image, or one with another size than the resized first frame.
-    """
+    """The images that exist already; UserError for a broken one, or another size than that of the resized frames."""
     found = [image for image in images.values() if image.exists()]
     width, height = resize(load_image(next(iter(images))), size).size
     for image in found:
