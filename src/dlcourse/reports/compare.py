@@ -251,6 +251,7 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
 
 
 def draw_lines(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
+    """Draw the groups' lines and bands."""
     for number, (name, curve) in enumerate(bands):
         color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
         marker = "o" if len(curve.positions) == 1 else None

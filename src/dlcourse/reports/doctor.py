@@ -61,6 +61,7 @@ def examine() -> dict[str, Any]:
 
 
 def version_of(package: str) -> str | None:
+    """The installed version of a package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

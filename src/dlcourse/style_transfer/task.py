@@ -180,7 +180,7 @@ class StyleTransfer(Task):
         return {"transfer": self}
 
     def state_dict(self) -> dict[str, Any]:
-        parts = {"canvas": self.canvas, "descent": self.descent, "guard": self.guard}
+        parts: dict[str, Stateful] = {"canvas": self.canvas, "descent": self.descent, "guard": self.guard}
         return {"scale": self.scale} | {name: part.state_dict() for name, part in parts.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
