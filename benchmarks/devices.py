@@ -1,9 +1,9 @@
-"""When does a GPU pay? Seconds per update of an MLP by width and batch size, on the CPU and on whatever else is here.
+"""Seconds per update of an MLP by width and batch size, on the CPU and on the GPU if there is one.
 
     python benchmarks/devices.py
 
-Small networks are faster on the CPU: what a GPU needs to start a kernel is more than their whole arithmetic. The last
-column is the share of the machine's measured matmul rate that the training reaches.
+Small networks are faster on the CPU, because starting the kernels of a GPU takes longer than their whole arithmetic.
+The last column is the share of the measured matmul rate of the device that the training reaches.
 """
 
 import argparse
@@ -18,7 +18,6 @@ from dlcourse.engine.runner import find_device
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what was asked of it."""
     if device.type != "cpu":
         getattr(torch, device.type).synchronize()
 
@@ -62,7 +61,6 @@ def matmul_rate(device: torch.device, least: float) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description="Seconds per update by device, width and batch size.")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
     least = parser.parse_args().seconds

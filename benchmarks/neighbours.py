@@ -1,10 +1,10 @@
-"""How fast StyleGAN trains beside a busy process, with and without the spin count that the commands set.
+"""How fast StyleGAN trains while another process is busy, with and without the spin count that the commands set.
 
     python benchmarks/neighbours.py
 
-Two processes train the networks of experiment=stylegan_faces_tiny at 32 pixels, 16 images a step: in one the threads
-wait at a barrier as libgomp does by default, spinning; in the other with GOMP_SPINCOUNT=1000, which scripts/ sets. They
-take turns, each alone and beside one process that is always busy. Give the machine nothing else to do.
+Two processes train the networks of experiment=stylegan_faces_tiny at 32 pixels, 16 images a step. In one, threads wait
+at barriers as libgomp does by default, spinning; in the other with GOMP_SPINCOUNT=1000, which scripts/ sets. They take
+turns, each alone and together with a process that is always busy. Run nothing else on the machine.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def train(overrides: list[str]) -> None:
 
 
 def start(variables: dict[str, str], overrides: list[str]) -> subprocess.Popen[str]:
-    """A process that trains when it is told to."""
+    """Start a process that trains on request."""
     clean = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     command = [sys.executable, __file__, "--train", *overrides]
     return subprocess.Popen(
@@ -54,7 +54,7 @@ def start(variables: dict[str, str], overrides: list[str]) -> subprocess.Popen[s
 
 
 def rate(process: subprocess.Popen[str], seconds: float) -> float:
-    """Its steps per second, over so many seconds."""
+    """Let the process train for so many seconds; returns its steps per second."""
     assert process.stdin and process.stdout
     process.stdin.write(f"{seconds}\n")
     return float(process.stdout.readline())
@@ -62,7 +62,7 @@ def rate(process: subprocess.Popen[str], seconds: float) -> float:
 
 @contextlib.contextmanager
 def busy_process() -> Iterator[None]:
-    """Within the block one more process keeps a core busy."""
+    """Context in which one more process keeps a core busy."""
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         yield
@@ -72,7 +72,6 @@ def busy_process() -> Iterator[None]:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each kind")

@@ -1,11 +1,11 @@
-"""What the runner costs: the points training in it, logging on, against the same mathematics in a bare loop.
+"""The runner's overhead: training on the points in the runner, with logging, and in a bare loop.
 
     python benchmarks/runner_overhead.py
 
-Both train the default experiment (5000 full-batch steps) in this process, in turn, `--repeats` times; the ratio is
-taken pair by pair. The runner's time holds everything a run does after its imports: scalars, evaluations, decision
-maps, checkpoints, closing TensorBoard. Beside it stands the time of the arithmetic alone: the forward and backward
-matrix products of a step, on preallocated tensors.
+Both train the default experiment (5000 full-batch steps) in this process, in turn, `--repeats` times; ratios are taken
+for each pair. The runner's time includes everything that a run does after its imports: scalars, evaluations, decision
+maps, checkpoints, closing TensorBoard. The table also has the time of the arithmetic alone: the forward and backward
+matrix products of the steps, on preallocated tensors.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def in_the_runner(config: dict) -> float:
 
 
 def products_alone(config: dict) -> float:
-    """Seconds of the matrix products of the training and nothing else."""
+    """Seconds of the training's matrix products alone."""
     widths, batch = [2, *config["model"]["hidden"], 3], config["dataset"]["num_train"]
     layers = [
         (torch.randn(batch, fan_in), torch.randn(fan_in, fan_out), torch.randn(batch, fan_out))
@@ -68,7 +68,6 @@ def products_alone(config: dict) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5000)

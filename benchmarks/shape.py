@@ -1,10 +1,10 @@
-"""How the code is laid out, and how much of it a first training runs.
+"""Layout of the code, and how much of it a first training runs.
 
     python benchmarks/shape.py [CHECKOUT]
 
-Counts, in this checkout or another: modules that lie flat in src/dlcourse, imports that cross its folders, lines, and
-the lines of the functions that a training of two steps calls, for each of the three systems, with the
-share that lies outside of the folders of networks, losses, tasks and data ("machinery").
+Counts, in this checkout or another: modules directly in src/dlcourse, imports between its folders, lines, and, for
+each of the three systems, the lines of the functions that a training of two steps calls, with the share outside of the
+folders of networks, losses, tasks and data ("machinery").
 """
 
 import ast
@@ -48,7 +48,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def imports(package: Path) -> list[tuple[str, str]]:
-    """(folder that imports, folder that is imported) for each name that a module takes from another."""
+    """(importing folder, imported folder) for each imported name."""
     found = []
     for path in package.rglob("*.py"):
         parts = path.relative_to(package).parts
@@ -61,7 +61,7 @@ def imports(package: Path) -> list[tuple[str, str]]:
 
 
 def called(checkout: Path, overrides: str) -> list[tuple[Path, int]]:
-    """The files, as seen from src/dlcourse, of the functions that a training calls, with the function's lines."""
+    """For each function that a training calls, its file relative to src/dlcourse and its number of lines."""
     with tempfile.TemporaryDirectory() as folder:
         words = [*overrides.split(), "runner.max_steps=2", "device=cpu", "run_dir=run"]
         command = [sys.executable, "-c", TRACED, str(checkout / "scripts" / "train.py"), *words]
@@ -73,7 +73,6 @@ def called(checkout: Path, overrides: str) -> list[tuple[Path, int]]:
 
 
 def main() -> None:
-    """Print the table."""
     checkout = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
     package = checkout / "src" / "dlcourse"
     pairs = imports(package)

@@ -1,11 +1,11 @@
-"""How soon a run takes its first step: scripts/train.py against a script that does the same with plain torch.
+"""Time to the first training step: scripts/train.py and a script that does the same with plain torch.
 
     python benchmarks/startup.py
 
-All are whole processes, from their start to the end of the first step, in turn, `--repeats` times; the ratio is taken
-pair by pair, of wall-clock and of CPU seconds; the latter suffer less from other work on the machine. The plain
-scripts get the composed config for nothing, and draw or read the same data, build the same networks and take one step
-of the same optimizer, without Hydra, runner, checkpoint and TensorBoard. Beside them stands the floor, `import torch`.
+Both are measured as whole processes, from their start to the end of the first step, in turn, `--repeats` times; ratios
+of wall-clock and CPU seconds are taken for each pair. CPU seconds depend less on other work on the machine. The plain
+scripts read the composed config from a file, and make the same data, build the same networks and take one step of the
+same optimizer, without Hydra, runner, checkpoint and TensorBoard. `import torch` is the lower limit.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import hydra
 from omegaconf import OmegaConf
 
 ROOT = Path(__file__).resolve().parent.parent
-# scripts/train.py, which ends without farewell after its first step
+# scripts/train.py, ended by os._exit after its first step
 OURS = """
 import os, runpy, sys
 from dlcourse.engine.runner import Runner
@@ -88,11 +88,11 @@ g_optimizer.step()
 }
 
 
-Seconds = tuple[float, float]  # of the clock on the wall, of the CPU
+Seconds = tuple[float, float]  # wall-clock, CPU
 
 
 def seconds_of(*arguments: str) -> Seconds:
-    """What a Python process in an empty folder takes."""
+    """Time of a Python process in an empty folder."""
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory() as folder:
         start, used = time.perf_counter(), cpu_seconds()
@@ -102,13 +102,12 @@ def seconds_of(*arguments: str) -> Seconds:
 
 
 def cpu_seconds() -> float:
-    """Of all processes that were started here and have ended."""
+    """Seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def medians_of(name: str, times: list[Seconds]) -> str:
-    """A line of the table."""
     wall, cpu = (statistics.median(column) for column in zip(*times, strict=True))
     return f"{name:32} {wall:7.2f} s  {cpu:7.2f} s"
 
@@ -132,7 +131,6 @@ def measure(experiment: str, repeats: int, folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description="Seconds to the first step, as whole processes.")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("experiments", nargs="*", default=list(PLAIN), help=", ".join(PLAIN))

@@ -1,13 +1,13 @@
-"""Style transfer against the PyTorch tutorial: seconds per evaluation, memory, and time to the tutorial's last loss.
+"""Style transfer and the PyTorch tutorial: seconds per evaluation, memory, and time to the tutorial's last loss.
 
     python benchmarks/style_transfer.py                 # seconds per evaluation at 256 and 512 pixels, peak memory
-    python benchmarks/style_transfer.py --to-loss       # also: how long until the tutorial's loss after 300 evaluations
+    python benchmarks/style_transfer.py --to-loss       # also: seconds to the tutorial's loss after 300 evaluations
     python benchmarks/style_transfer.py --large         # also: 2048 x 2048
 
-Every figure is of a process of its own; peers take turns. The tutorial's network stands below, written anew as the
-plain chain that it is: losses as modules, clamping inside the closure, torch's defaults. Weights are torchvision's
-random ones of one seed, the images the built-in ones, squares. Beside the rates stand those of the machine: a 3 x 3
-convolution of 128 channels, forward and backward, and a matrix product.
+Each figure comes from a fresh process; the peers take turns. The tutorial is rewritten below as a chain of modules,
+with losses as modules, clamping inside the closure, and torch's defaults. Weights are torchvision's random ones of one
+seed, images the built-in ones as squares. For comparison, the machine's rates are measured with a 3 x 3 convolution of
+128 channels, forward and backward, and a matrix product.
 """
 
 import argparse
@@ -69,7 +69,7 @@ class Tutorial:
         self.optimizer = torch.optim.LBFGS([self.image])
 
     def evaluate(self) -> Tensor:
-        """Loss and gradient of the image, clamped first."""
+        """Loss and gradient of the clamped image."""
         with torch.no_grad():
             self.image.clamp_(0, 1)
         self.optimizer.zero_grad()
@@ -79,7 +79,6 @@ class Tutorial:
         return loss
 
     def run(self, note: Callable[[float], None]) -> None:
-        """The tutorial's loop."""
 
         def closure() -> Tensor:
             loss = self.evaluate()
@@ -91,7 +90,7 @@ class Tutorial:
 
 
 class PeekLoss(nn.Module):
-    """Hands its input on and remembers its distance from a target."""
+    """Returns its input, and keeps the distance of its statistic from a target."""
 
     def __init__(self, target: Tensor, statistic: Callable[[Tensor], Tensor]):
         super().__init__()
@@ -99,7 +98,6 @@ class PeekLoss(nn.Module):
         self.loss = torch.zeros(())
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input."""
         self.loss = F.mse_loss(self.statistic(x), self.target)
         return x
 
@@ -112,7 +110,7 @@ def tutorial_gram(x: Tensor) -> Tensor:
 
 
 class Ours:
-    """experiment=style_transfer, with its own optimizer and whatever else the overrides say."""
+    """experiment=style_transfer with overrides."""
 
     def __init__(self, config: dict):
         from dlcourse.engine.build import build
@@ -131,7 +129,7 @@ class Ours:
             self.task.losses()["loss"].backward()
 
     def run(self, note: Callable[[float], None]) -> None:
-        """The runner's loop; coarse scales have losses of their own, which nobody compares."""
+        """The runner's loop; losses of coarse scales are not comparable, and are reported as infinite."""
         while True:
             with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
                 loss = float(self.task.step()["train/loss"])
@@ -139,7 +137,7 @@ class Ours:
 
 
 class Finished(Exception):  # noqa: N818  # not an error
-    """Enough of it."""
+    """The loss was reached, or there were enough evaluations."""
 
 
 PEERS = {"tutorial": [], "fp32": ["precision=fp32"], "bf16": ["precision=bf16"]}
@@ -181,14 +179,13 @@ def child(arguments: argparse.Namespace) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Seconds that it takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def measure(peer: str, size: int, threads: int, *options: str) -> dict:
-    """A measurement in a fresh process."""
+    """Run `child` in a fresh process."""
     command = [sys.executable, __file__, f"--child={peer}", f"--size={size}", f"--threads={threads}", *options]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     if peer != "tutorial":
@@ -200,7 +197,7 @@ def measure(peer: str, size: int, threads: int, *options: str) -> dict:
 
 
 def machine_rates(threads: int) -> None:
-    """Print what the machine can do: GFLOP/s of a convolution, forward and backward, and of a matrix product."""
+    """Print the machine's GFLOP/s in a convolution, forward and backward, and in a matrix product."""
     torch.set_num_threads(threads)
     for dtype in (torch.float32, torch.bfloat16):
         x = torch.randn(1, 128, 256, 256, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
@@ -227,7 +224,7 @@ def compare_evaluations(size: int, threads: int, repeats: int) -> None:
 
 
 def compare_to_loss(size: int, threads: int) -> None:
-    """Print the seconds until the tutorial's lowest loss; its last one is higher when clamping has made it explode."""
+    """Print the seconds to the tutorial's last and lowest loss, which differ if clamping makes it diverge."""
     tutorial = measure("tutorial", size, threads)
     losses = f"last loss {tutorial['last']:.5f}, lowest {tutorial['lowest']:.5f}"
     print(f"{size:4} tutorial {tutorial['seconds']:.1f} s for {EVALUATIONS} evaluations: {losses}")
@@ -248,7 +245,6 @@ def measure_large(threads: int) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description="Style transfer against the PyTorch tutorial.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--repeats", type=int, default=3)

@@ -1,19 +1,19 @@
-"""G(z) beside its floors: the bare chain of the same convolutions, and the machine's matrix product.
+"""G(z) and its lower limits: the same convolutions alone, and the machine's matrix product.
 
     python benchmarks/stylegan_sampling.py
     python benchmarks/stylegan_sampling.py --device cuda
     python benchmarks/stylegan_sampling.py --rosinality CLONE  # beside a public port
 
-`chain` runs the convolutions of the synthesis network and nothing else (no blur, noise, bias, rectifier, normalization
-or style), each in the fastest of its equal forms and memory formats, found by trying, and in float32 or bfloat16;
-`fp32` and `bf16` are the whole generator, with random weights of the paper's sizes. Not every CPU multiplies bfloat16
-faster than float32: its own chain tells. On a GPU `compiled` is bf16 with torch.compile and CUDA graphs, `tf32` is fp32
-with convolutions that round to ten bits, and the chain is replayed from a CUDA graph: it waits for no kernel to start.
+`chain` runs only the convolutions of the synthesis network (no blur, noise, bias, activation, normalization or style),
+each in the fastest of its equivalent forms and memory formats, in float32 or bfloat16; `fp32` and `bf16` are the whole
+generator, with random weights of the paper's sizes. Compare bf16 with its own chain, because not every CPU multiplies
+bfloat16 faster than float32. On a GPU, `compiled` is bf16 with torch.compile and CUDA graphs, `tf32` is fp32 with
+convolutions that round to ten bits, and the chain is replayed from a CUDA graph, without the time to start kernels.
 `port` is the generator of a clone of rosinality/style-based-gan-pytorch, in float32.
 
-Within a process the peers run in turn, and ratios are medians over the turns: whoever else is on the machine slows all
-of them. Several processes are started, since the time of a large image depends on the process, too. Peak memory is
-that of a process that draws and does nothing else.
+Within a process the peers run in turn, and ratios are medians over the turns, because other work on the machine slows
+all of them. Several processes are started, because the time of a large image also depends on the process. Peak memory
+is that of a process that only draws.
 """
 
 import argparse
@@ -43,7 +43,6 @@ Turns = list[dict[str, float]]  # seconds of each peer, turn after turn
 
 
 def timed(work: Work) -> float:
-    """Seconds that it takes."""
     start = time.perf_counter()
     work()
     if torch.cuda.is_initialized():
@@ -52,7 +51,7 @@ def timed(work: Work) -> float:
 
 
 def seconds_of(work: Work, repeats: int) -> float:
-    """The median of several runs after two others."""
+    """The median of `repeats` runs after two warm-up runs."""
     return statistics.median([timed(work) for _ in range(2 + repeats)][2:])
 
 
@@ -74,7 +73,7 @@ def convolutions(resolution: int, batch: int) -> list[Convolution]:
 
 
 def forms(kind: str, x: Tensor, weight: Tensor, memory_format: torch.memory_format) -> list[Work]:
-    """The equal forms of one convolution; up: nearest x2 and 3x3, or one transposed convolution of 4x4."""
+    """The equivalent forms of a convolution; of "up": nearest x2 and 3x3, or one transposed convolution of 4x4."""
     x, weight = x.to(memory_format=memory_format), weight.to(memory_format=memory_format)
     if kind != "up":
         return [lambda: F.conv2d(x, weight, padding="same")]
@@ -87,7 +86,7 @@ def forms(kind: str, x: Tensor, weight: Tensor, memory_format: torch.memory_form
 
 
 def chain_of(resolution: int, batch: int, dtype: torch.dtype, device: str) -> Work:
-    """All convolutions, each at its best."""
+    """All convolutions, each in its fastest form."""
     chosen = []
     for kind, *shapes in convolutions(resolution, batch):
         x, weight = (torch.randn(shape, dtype=dtype, device=device) for shape in shapes)
@@ -102,7 +101,7 @@ def chain_of(resolution: int, batch: int, dtype: torch.dtype, device: str) -> Wo
 
 
 def captured(work: Work) -> Work:
-    """The replay of a CUDA graph of some work that has run before."""
+    """The replay of a CUDA graph of `work`, which must have run before."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         work()
@@ -110,7 +109,7 @@ def captured(work: Work) -> Work:
 
 
 def generator_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Callable[[Tensor], Tensor]:
-    """Ours, or the port's; `stack` ends what it began."""
+    """This project's generator, or the port's; contexts that it enters end with `stack`."""
     from dlcourse.stylegan.networks.generator import Generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
 
@@ -130,7 +129,7 @@ def generator_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> 
 
 
 def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
-    """What `peer` does once; `stack` ends what it began."""
+    """One run of `peer`; contexts that it enters end with `stack`."""
     resolution, batch, device = arguments.resolution, arguments.batch, arguments.device
     is_half, is_rounded = "bf16" in peer or peer == "compiled", "tf32" in peer
     torch.backends.cudnn.allow_tf32 = is_rounded
@@ -148,7 +147,7 @@ def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
 
 
 def child(arguments: argparse.Namespace) -> None:
-    """Turns of the peers in this process, and its peak memory in GiB (on a GPU torch's); prints a line of JSON."""
+    """Measure the peers in this process, and its peak memory in GiB (on a GPU torch's); prints a line of JSON."""
     from dlcourse.engine.device import keep_freed_memory
 
     keep_freed_memory()  # as scripts/sample.py does
@@ -166,7 +165,7 @@ def child(arguments: argparse.Namespace) -> None:
 
 
 def measure(arguments: argparse.Namespace, resolution: int, batch: int, *peers: str, repeats: int) -> dict:
-    """What `child` tells of a fresh process, on huge pages as the scripts have them."""
+    """Run `child` in a fresh process, with huge pages as in the scripts."""
     options: dict[str, object] = {"resolution": resolution, "batch": batch, "repeats": repeats}
     options |= {"device": arguments.device, "threads": arguments.threads, "rosinality": arguments.rosinality or ""}
     command = [sys.executable, __file__, *(f"--{key}={value}" for key, value in options.items()), "--child", *peers]
@@ -195,13 +194,12 @@ def compare(arguments: argparse.Namespace, resolution: int, batch: int) -> None:
 
 
 def ratio(turns: Turns, peer: str, other: str) -> str:
-    """The median over the turns of seconds by seconds, and the middle half of them."""
+    """The median over the turns of the ratio of seconds, and its quartiles."""
     low, middle, high = statistics.quantiles([turn[peer] / turn[other] for turn in turns], n=4)
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description="G(z) beside the bare chain of its convolutions.")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])

@@ -1,13 +1,13 @@
-"""Images per second of StyleGAN training beside a bare loop over the same networks, and how the cost grows.
+"""Images per second of StyleGAN training, and of a bare loop over the same networks, by resolution and batch size.
 
     python benchmarks/stylegan_training.py                              # networks of experiment=stylegan_faces
     python benchmarks/stylegan_training.py --resolutions 64 256 --batches 8 --device cuda --precision bf16
     python benchmarks/stylegan_training.py --rosinality CLONE --resolutions 64 --batches 8   # beside a public port
 
-`runner` is the runner's step on the task of the experiment; `bare` does the same arithmetic (both losses, R1 when it
-is due, Adam, the averaged generator) in thirty lines without any of it. They take turns in one process. The machine's
-matrix product, measured there too, is the limit that stands beside. `port` is the training step of a clone of
-rosinality/style-based-gan-pytorch with its own networks, R1 in every step, against ours of the same widths.
+`runner` is the runner's step on the task of the experiment; `bare` is a loop of thirty lines with the same arithmetic
+(both losses, R1 when it is due, Adam, the averaged generator). They take turns in one process. The machine's matrix
+product, also measured, is the upper limit. `port` is the training step of a clone of
+rosinality/style-based-gan-pytorch with its own networks and R1 in every step; the runner then has the same widths.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tup
 
 
 def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], None]:
-    """One step over copies of the task's networks, with nothing around it."""
+    """A bare training step over copies of the task's networks."""
     generator, discriminator = copy.deepcopy(task.generator), copy.deepcopy(task.discriminator)
     average: list[Tensor] = list(copy.deepcopy(task.generator_ema).parameters())
     g_parameters, d_parameters = list(generator.parameters()), list(discriminator.parameters())
@@ -106,7 +106,7 @@ def bare_loop(task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], N
 
 
 def port_loop(clone: Path, task: StyleGAN, runner: Runner, batch_size: int) -> Callable[[], None]:
-    """One step of the port's training: its networks, its order of forward and backward passes."""
+    """The port's training step: its networks, and its order of forward and backward passes."""
     sys.path.insert(0, str(clone))
     from model import Discriminator, StyledGenerator  # type: ignore[import-not-found]
 
@@ -144,7 +144,6 @@ def port_loop(clone: Path, task: StyleGAN, runner: Runner, batch_size: int) -> C
 
 
 def seconds_of(work: Callable[[], object], times: int, device: torch.device) -> float:
-    """Seconds per call."""
     start = time.perf_counter()
     for _ in range(times):
         work()
@@ -154,7 +153,6 @@ def seconds_of(work: Callable[[], object], times: int, device: torch.device) -> 
 
 
 def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> str:
-    """A line of the table."""
     runner, task = make(resolution, batch_size, arguments)
     peer = "port" if arguments.rosinality else "bare"
     if arguments.rosinality:
@@ -182,8 +180,11 @@ def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> 
 
 
 def flops_per_image(task: StyleGAN) -> int:
-    """Of an update without penalty: G forward and backward (3 times its forward); D forward on a real image and twice
-    on a fake, back to its weights for two of them (4) and to the image for one (1)."""
+    """FLOPs of an update without penalty: 3 times G's forward, and 8 times D's.
+
+    G: forward and backward. D: forward on a real image and twice on a fake (3), backward to the weights for two of
+    them (4) and to the image for one (1).
+    """
     with torch.no_grad(), FlopCounterMode(display=False) as of_generator:
         images = task.generator(torch.randn(1, task.generator.z_dim, device=task.minibatches.device))
     with torch.no_grad(), FlopCounterMode(display=False) as of_discriminator:
@@ -192,14 +193,13 @@ def flops_per_image(task: StyleGAN) -> int:
 
 
 def peak_gib(device: torch.device) -> float:
-    """The most memory so far: of torch on the GPU, else of this process."""
+    """Peak memory of torch on a GPU, else of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 2**30
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description="StyleGAN training beside a bare loop.")
     parser.add_argument("--resolutions", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 32])

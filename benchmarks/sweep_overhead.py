@@ -1,9 +1,9 @@
-"""What a sweep costs: 4 optimizers x 3 seeds on the points by scripts/train.py -m, against bare loops in one process.
+"""A sweep's overhead: 4 optimizers x 3 seeds on the points, by scripts/train.py -m and by bare loops in one process.
 
     python benchmarks/sweep_overhead.py
 
-Both are whole processes, start-up included; each trains 12 times 5000 steps on one thread. The sweep also writes its
-record: scalars, images, checkpoints, TensorBoard.
+Both are measured as whole processes, including their start; each trains 12 times 5000 steps on one thread. The sweep
+also writes scalars, images, checkpoints and TensorBoard events.
 """
 
 import argparse
@@ -56,7 +56,6 @@ def seconds_of(arguments: list[str]) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description="A sweep against bare loops, as whole processes.")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5000)

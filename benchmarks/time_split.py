@@ -1,9 +1,9 @@
-"""Where the time of a training on images goes: decoding, moving, forward, backward, update.
+"""How the time of a training on images is spent: decoding, batches, forward, backward, update.
 
     python benchmarks/time_split.py FOLDER
 
-FOLDER holds a folder of images for each class. Decoding happens once in dlcourse; what it would cost in every epoch
-stands beside the other shares of an epoch.
+FOLDER holds a folder of images for each class. dlcourse decodes the images once; the table shows what share of an
+epoch's training time decoding would be if every epoch did it.
 """
 
 import argparse
@@ -20,7 +20,6 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
 def main() -> None:
-    """Measure one epoch and print."""
     parser = argparse.ArgumentParser(description="Shares of an epoch's time on the CPU.")
     parser.add_argument("folder")
     parser.add_argument("--model", default="deep_mlp", help="deep_mlp or cnn")

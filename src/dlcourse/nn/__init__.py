@@ -1,1 +1,1 @@
-"""Networks and layers that several systems share. They only compute: no loss, device, seed or file in here."""
+"""Networks and layers that several systems share. They only compute: no losses, devices, seeds or files here."""

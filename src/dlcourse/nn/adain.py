@@ -1,4 +1,4 @@
-"""Adaptive instance normalization. Layers call `adain_kernels.fast_adain`, which computes the same faster."""
+"""Adaptive instance normalization. Layers use `adain_kernels.fast_adain`, which computes the same thing faster."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ EPSILON = 1e-8  # of StyleGAN's official code; PyTorch's instance norm has 1e-5
 def adain(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float = EPSILON) -> Tensor:
     """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, arXiv:1812.04948, eq. 1).
 
-    Mean and (biased) standard deviation are per image and channel, in float32 or better, `epsilon` is added to the
+    Mean and (biased) standard deviation are per image and channel, in at least float32; `epsilon` is added to the
     variance. Shape: x (N, C, H, W), scale and bias (N, C, 1, 1) -> (N, C, H, W).
     """
     wide = at_least_float32(x)
@@ -19,5 +19,5 @@ def adain(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float = EPSILON) -> T
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """x in float32 if it is in half precision, which is too coarse for statistics; float64 stays float64."""
+    """x in float32, or float64 if it is: half precision is too coarse for statistics."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

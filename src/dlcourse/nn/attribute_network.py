@@ -12,38 +12,26 @@ MAX_RESOLUTION = 1024
 
 
 class AttributePrediction(NamedTuple):
-    """The predicted attributes of N images.
+    """The predicted attributes of N images, by name."""
 
-    Attributes:
-        values: name -> (N,), of the continuous attributes, in their own units.
-        logits: name -> (N, classes), of the categorical ones.
-    """
-
-    values: dict[str, Tensor]
-    logits: dict[str, Tensor]
+    values: dict[str, Tensor]  # of the continuous attributes, in their own units: (N,)
+    logits: dict[str, Tensor]  # of the categorical attributes: (N, classes)
 
 
 class AttributeNetwork(nn.Module):
     """A CNN whose last linear layer is divided among the attributes: one number or one logit per class each.
 
     Args:
-        resolution: pixels per side that the CNN sees; other images are resized to it, with antialiasing.
+        resolution: pixels per side that the CNN sees, up to 1024; other images are resized to it, with antialiasing.
         channels: of the CNN's blocks; the last one is the number of features.
-        continuous: name -> [low, high].
-        categorical: name -> number of classes.
+        continuous: name -> [low, high] with low < high.
+        categorical: name -> number of classes, at least 2.
 
     Shape: images (N, 3, H, W) in [0, 1].
-
-    Raises:
-        ValueError: values that make no network, such as a range without extent.
     """
 
     def __init__(
-        self,
-        resolution: int,
-        channels: list[int],
-        continuous: dict[str, list[float]],
-        categorical: dict[str, int],
+        self, resolution: int, channels: list[int], continuous: dict[str, list[float]], categorical: dict[str, int]
     ):
         super().__init__()
         for name, limits in continuous.items():
@@ -61,18 +49,17 @@ class AttributeNetwork(nn.Module):
         self.cnn = CNN((3, resolution, resolution), sum(self.sizes), channels)
 
     def forward(self, images: Tensor) -> AttributePrediction:
-        """Predict the attributes."""
         return self.read(self.features(images))
 
     def features(self, images: Tensor) -> Tensor:
-        """The input of the heads, (N, 3, H, W) in [0, 1] -> (N, channels[-1])."""
+        """The input of the last layer, (N, 3, H, W) in [0, 1] -> (N, channels[-1])."""
         size = (self.resolution, self.resolution)
         if images.shape[2:] != size:
             images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
         return self.cnn.features(2 * images - 1)
 
     def read(self, features: Tensor) -> AttributePrediction:
-        """The heads alone: features (N, channels[-1]) -> attributes."""
+        """The last layer alone: features (N, channels[-1]) -> attributes."""
         parts = self.cnn.classifier(features).float().split(self.sizes, dim=1)
         heads = dict(zip([*self.continuous, *self.categorical], parts, strict=True))
         values = {
@@ -82,6 +69,6 @@ class AttributeNetwork(nn.Module):
         return AttributePrediction(values, {name: heads[name] for name in self.categorical})
 
     def standardized(self, name: str, values: Tensor) -> Tensor:
-        """A continuous attribute in units of its range's standard deviation, were it uniform there."""
+        """A continuous attribute in units of the standard deviation of the uniform distribution on its range."""
         low, high = self.continuous[name]
         return (values - (low + high) / 2) * (torch.tensor(12.0).sqrt().item() / (high - low))

@@ -10,13 +10,10 @@ class CNN(nn.Module):
 
     Args:
         input_shape: (C, H, W) of one image.
-        num_classes: logits.
-        channels: of each block, at least one; every block halves H and W.
+        num_classes: number of logits.
+        channels: of each block; every block halves H and W, which must be large enough.
 
     Shape: (N, C, H, W) -> logits (N, num_classes).
-
-    Raises:
-        ValueError: no block, a width below 1, or images too small for so many halvings.
     """
 
     def __init__(self, input_shape: tuple[int, ...], num_classes: int, channels: list[int]):
@@ -37,7 +34,6 @@ class CNN(nn.Module):
         self.classifier = nn.Linear(channels[-1], num_classes)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits of a batch."""
         return self.classifier(self.features(inputs))
 
     def features(self, inputs: Tensor) -> Tensor:

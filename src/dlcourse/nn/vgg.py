@@ -23,8 +23,8 @@ LAYERS = tuple(
 )
 PIXELS = "pixels"  # the image itself, as a layer before the first
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
-LEAST_STD = 1e-5  # of a channel, as a share of its layer's root mean square: above the rounding of float32
-# What the networks were trained on: (x - mean) / std for RGB in [0, 1]. The original VGG saw BGR in [0, 255].
+LEAST_STD = 1e-5  # of a channel, relative to its layer's root mean square: less may be rounding in float32
+# Inputs that the weights were trained on: (x - mean) / std for RGB in [0, 1]; the original VGG's are BGR in [0, 255]
 PREPROCESSING = {
     "torchvision": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "caffe": ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)),
@@ -40,10 +40,10 @@ class VGG19(nn.Module):
         weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialisation, from the
             global generator), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a
             state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
-        preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None goes by the names
-            in the file: Gatys' are converted ones.
+        preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None: "caffe" for a file
+            with Gatys' names, else "torchvision".
         pooling: "max" as trained, or "average" (smoother images; Gatys et al. 2016, section 2).
-        pooling_gain: factor on what the pooling gives, > 0; 2 makes average pooling about as strong as max pooling.
+        pooling_gain: factor on the output of the pooling, > 0; 2 makes average pooling about as strong as max pooling.
         padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
         channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
             differs, so max pooling may choose another one of (nearly) equal neighbours.
@@ -51,7 +51,7 @@ class VGG19(nn.Module):
     Shape: images (N, 3, H, W) in [0, 1]; features (N, C, H / 2^k, W / 2^k).
 
     Raises:
-        ValueError: an unknown option, or weights that cannot be had.
+        ValueError: an unknown option, or weights that cannot be read or downloaded.
     """
 
     mean: Tensor
@@ -94,10 +94,10 @@ class VGG19(nn.Module):
         self.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
-        """Name -> feature map for each of the `wanted` layers; nothing deeper than the deepest is computed.
+        """Name -> feature map for each of the `wanted` layers; nothing deeper is computed.
 
         Raises:
-            ValueError: images that are too small: fewer than two positions would be left on a side.
+            ValueError: images so small that fewer than two positions would be left on a side.
         """
         height, width = images.shape[-2:]
         if min(height, width) < smallest_side(wanted):
@@ -111,7 +111,6 @@ class VGG19(nn.Module):
         return features
 
     def forward_layer(self, name: str, x: Tensor) -> Tensor:
-        """The output of the layer called `name`."""
         x = self.layers.get_submodule(name)(x)
         return self.pooling_gain * x if name.startswith("pool") and self.pooling_gain != 1 else x
 
@@ -121,18 +120,14 @@ class VGG19(nn.Module):
 
     @torch.no_grad()
     def calibrate(
-        self,
-        images: Sequence[Tensor],
-        masks: Sequence[Tensor | None],
-        shares: Sequence[float],
-        wanted: Collection[str],
+        self, images: Sequence[Tensor], masks: Sequence[Tensor | None], shares: Sequence[float], wanted: Collection[str]
     ) -> None:
-        """Rescale each convolution up to the deepest of the `wanted` layers: mean 0, variance 1 over all `images`.
+        """Rescale the convolutions, up to the deepest of the `wanted` layers, to mean 0 and variance 1 over `images`.
 
-        Untrained weights need it: their channels' scales are arbitrary, and a few would rule the Gram matrices. It
-        starts from the weights as they were at first, so that what was calibrated before leaves no trace. A channel
-        that does not vary, as none does on an image of one colour, stays as it is. Each image (1, 3, h, w) counts
-        its share, of a sum of 1, and where its mask (1, 1, h, w) says; None is everywhere.
+        Untrained weights need it: their channels have arbitrary scales, and a few would dominate the Gram matrices.
+        Always starts from the original weights, so earlier calibrations have no effect. A constant channel, as all are
+        on an image of one colour, stays as it is. Images (1, 3, h, w) are weighted by `shares`, whose sum is 1, and
+        within each image by a mask (1, 1, h, w) or None.
         """
         xs = [(image - self.mean) / self.std for image in images]
         for name in down_to_deepest(wanted):
@@ -153,7 +148,7 @@ class VGG19(nn.Module):
 def std_mean_of_all(
     features: Sequence[Tensor], masks: Sequence[Tensor | None], shares: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """Standard deviation and mean of each channel, (C,), over feature maps (1, C, h, w) that count `shares`."""
+    """Standard deviation and mean of each channel, (C,), over feature maps (1, C, h, w) weighted by `shares`."""
     stds, means = map(torch.stack, zip(*map(std_mean, features, masks), strict=True))  # (images, C)
     counted = torch.tensor(shares, device=means.device)[:, None]
     mean = (counted * means).sum(0)
@@ -162,7 +157,7 @@ def std_mean_of_all(
 
 
 def std_mean(feature: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Standard deviation and mean of each channel of a feature map (1, C, h, w) where a mask (1, 1, H, W) counts."""
+    """Standard deviation and mean of each channel of a feature map (1, C, h, w), weighted by a mask (1, 1, H, W)."""
     if mask is None:
         return torch.std_mean(feature, dim=(0, 2, 3))
     mask = F.adaptive_avg_pool2d(mask, feature.shape[-2:])  # type: ignore[arg-type]
@@ -183,7 +178,7 @@ def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:
 
 
 def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
-    """conv1_1 -> relu1_1 -> ... -> pool5. The activations are not in place: a tapped feature must stay as it is."""
+    """conv1_1 -> relu1_1 -> ... -> pool5. ReLU is not in place, because it would overwrite features of interest."""
     plain, padded = partial(nn.Conv2d, kernel_size=3, padding=1), partial(PaddedConv2d, mode=padding)
     convolution: Callable[[int, int], nn.Module] = plain if padding == "zeros" else padded
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -198,24 +193,18 @@ def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Mo
 
 
 class PaddedConv2d(nn.Conv2d):
-    """A 3x3 convolution of an image padded by one pixel: (N, inputs, H, W) -> (N, outputs, H, W).
-
-    Args:
-        inputs, outputs: channels.
-        mode: "reflect" (mirrored at its outermost pixels) or "replicate" (these once more).
-    """
+    """A 3x3 convolution padded in `mode`, "reflect" or "replicate": (N, inputs, H, W) -> (N, outputs, H, W)."""
 
     def __init__(self, inputs: int, outputs: int, mode: str):
         super().__init__(inputs, outputs, 3)
         self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W)."""
         return super().forward(Pad.apply(x, self.mode))
 
 
 class Pad(torch.autograd.Function):
-    """F.pad by one pixel, with a gradient that is summed in one order: torch's own differs from run to run on a GPU."""
+    """F.pad by one pixel, with a gradient summed in a fixed order: torch's differs from run to run on a GPU."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, mode: str) -> Tensor:
@@ -225,7 +214,7 @@ class Pad(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """Every pixel gets the sum over its copies, (N, C, H + 2, W + 2) -> (N, C, H, W)."""
+        """Sum over the copies of each pixel, (N, C, H + 2, W + 2) -> (N, C, H, W)."""
         (grad,) = grads
         of_x = grad[:, :, 1:-1, 1:-1].clone()
         inside, first, last = (slice(1, -1), slice(None)), (0, ctx.source), (-1, -1 - ctx.source)  # padded, own
@@ -235,7 +224,7 @@ class Pad(torch.autograd.Function):
 
 
 def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
-    """Random weights whose rows are orthogonal, of length sqrt 2, and biases of 0; with torchvision's names."""
+    """Random weights with orthogonal rows of length sqrt 2, and biases of 0, under torchvision's names."""
     state: dict[str, Tensor] = {}
     for index, layer in zip(torchvision_indices(), convolutions.values(), strict=True):
         state[f"features.{index}.weight"] = nn.init.orthogonal_(torch.empty(layer.weight.shape), gain=2**0.5)
@@ -244,11 +233,11 @@ def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
 
 
 def read_weights(weights: str) -> dict[str, Tensor]:
-    """A state dict: torchvision's own of ImageNet, its random initialisation, or a file's."""
+    """The state dict of torchvision's ImageNet weights, of its random initialisation, or of a file."""
     if weights == "random":
-        from torchvision.models import vgg19  # here: a run that needs no VGG does not wait for it
+        from torchvision.models import vgg19  # imported here, because it takes long
 
-        # the whole network is drawn, as the tutorial draws it, but its classifier is not kept
+        # the classifier is drawn too, as in the tutorial, but not kept
         return {f"features.{name}": value for name, value in vgg19(weights=None).features.state_dict().items()}
     if weights == "imagenet":
         from torchvision.models import VGG19_Weights
@@ -273,11 +262,7 @@ def read_weights(weights: str) -> dict[str, Tensor]:
 
 
 def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tensor], origin: str) -> None:
-    """Give the convolutions the weights of a VGG19 with Gatys' names or with torchvision's, in float32.
-
-    Raises:
-        ValueError: other names, or other shapes.
-    """
+    """Set the convolutions' weights, in float32, from Gatys' or torchvision's names; ValueError for other tensors."""
     layouts = (
         [f"{name}.{kind}" for name in convolutions for kind in ("weight", "bias")],
         [f"features.{index}.{kind}" for index in torchvision_indices() for kind in ("weight", "bias")],
@@ -296,5 +281,5 @@ def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tenso
 
 
 def torchvision_indices() -> list[int]:
-    """Where the convolutions stand in torchvision's `features`, which count every layer."""
+    """The convolutions' indices in torchvision's `features`, which counts every layer."""
     return [index for index, name in enumerate(LAYERS) if name.startswith("conv")]

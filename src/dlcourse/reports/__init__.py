@@ -1,1 +1,1 @@
-"""What one learns from finished runs and from small demonstrations."""
+"""Comparisons, image sheets and animations of finished runs, and a check of the machine."""

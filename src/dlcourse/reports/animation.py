@@ -1,4 +1,4 @@
-"""A run's images one after the other, as an animated GIF or WebP or as a video."""
+"""A run's images in sequence, as an animated GIF or WebP or as a video."""
 
 import re
 from collections.abc import Sequence
@@ -13,16 +13,12 @@ from dlcourse.images.tables import captioned
 
 IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
 LARGEST = 4096  # pixels per side of a frame
-HOLD = 2.0  # seconds that the last image stays longer
-SHORTEST = 0.04  # seconds per image; viewers show shorter ones for longer
+HOLD = 2.0  # additional seconds for the last image
+SHORTEST = 0.04  # seconds per image; many viewers slow down anything faster
 
 
 def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
-    """The images of one kind: its name, and step -> file in the order of the steps.
-
-    Args:
-        run_dir: a run's folder.
-        name: which kind; None is the only one.
+    """The images of the kind `name` (None: of the only kind): the name, and step -> file in the order of the steps.
 
     Raises:
         UserError: no run, no images, none of this kind, or several kinds and no name.
@@ -44,11 +40,7 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
 
 
 class RunImage:
-    """An image file with the two members of a Pillow image that a table uses; it is read only when it is drawn.
-
-    Raises:
-        UserError: a broken file.
-    """
+    """Stands for a Pillow image in a table, but is read only when it is drawn. UserError for a broken file."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -58,32 +50,30 @@ class RunImage:
             raise UserError(str(error)) from error
 
     def copy(self) -> Image.Image:
-        """The image, RGB."""
         return load_image(self.path)
 
 
 def thin_out(steps: Sequence[int], most: int) -> list[int]:
-    """At most `most` of the steps, evenly spread, with the first and the last."""
+    """At most `most` of the steps, evenly spaced, with the first and the last."""
     if len(steps) <= most:
         return list(steps)
     return [steps[round(index * (len(steps) - 1) / (most - 1))] for index in range(most)]
 
 
 def animate(images: dict[int, Path], output: Path, seconds: float) -> None:
-    """Write the images as an animation, atomically; the step stands beneath each.
+    """Write the images as an animation, atomically, with the step below each.
 
-    If there are more images than `seconds` can show, some are left out; what is larger than 4096 pixels is made
-    smaller.
+    If there are more images than `seconds` can show, some are left out; images larger than 4096 pixels are reduced.
 
     Args:
         images: step -> file, at least one.
         output: the file to write, in the format of its suffix, one of WRITERS; its folder is created if need be.
-        seconds: from the first image to the last one, which then stays for a while, > 0.
+        seconds: from the first image to the last one, which then stays for two more, in (0, 600].
 
     Raises:
         UserError: another suffix, seconds out of range, a broken image, or a file that cannot be written.
     """
-    writer_for(output)  # complains before the images are read
+    writer_for(output)  # raises an error before the images are read
     if not 0 < seconds <= 600:
         raise UserError(f"--seconds must be in (0, 600], got {seconds:g}")
     steps = thin_out(list(images), most=max(2, int(seconds / SHORTEST)))

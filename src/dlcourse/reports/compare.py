@@ -1,4 +1,4 @@
-"""Several runs side by side: curves with mean and band over seeds, a table of final values."""
+"""Comparison of runs: curves with mean and standard deviation over seeds, and a table of final values."""
 
 import itertools
 import json
@@ -22,39 +22,37 @@ MAX_METRICS = 50  # in one image
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but their seed."""
+    """Runs that differ only in their seed."""
 
     name: str
     runs: list[Run]
 
 
 def differing_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """`varying_keys` other than the seed."""
     return {key: values for key, values in varying_keys(runs).items() if not is_seed(key)}
 
 
 def varying_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """The keys that not all runs share: key -> its values in the order of their appearance."""
+    """Keys whose value differs between runs: key -> its values in order of appearance."""
     keys = dict.fromkeys(key for run in runs for key in run.keys)
     values = {key: list(dict.fromkeys(value_of(run, key) for run in runs)) for key in keys}
     return {key: found for key, found in values.items() if len(found) > 1}
 
 
 def value_of(run: Run, key: str) -> str:
-    """A run's value of a key, "-" if it has no such key."""
+    """A run's value of a key as YAML, "-" if it has no such key."""
     return as_yaml(run.keys[key]) if key in run.keys else "-"
 
 
 def is_seed(key: str) -> bool:
-    """Whether a key is a seed, in which repetitions of a run differ."""
     return key.rpartition(".")[2] == "seed"
 
 
 def group_by_settings(runs: Sequence[Run]) -> list[Group]:
-    """Runs with the same settings together, named by what differs, in the order of their appearance.
+    """Groups of runs with the same settings, in order of appearance, named by the keys that differ.
 
-    Where several keys change together (another optimizer has other keys), the fewest that tell the groups apart
-    give the name. The name of a choice goes first, but is no setting: two choices may come to the same.
+    Where several keys change together (another optimizer has other keys), the name has only as many as are needed to
+    tell the groups apart, first the name of a choice. Choices are not settings: two may lead to the same values.
     """
     differing = list(differing_keys(runs))
     settings = [key for key in differing if not key.startswith(CHOICE)]
@@ -68,7 +66,7 @@ def group_by_settings(runs: Sequence[Run]) -> list[Group]:
 
 
 def naming_keys(runs: Sequence[Run], keys: Sequence[str], given: Sequence[str] = ()) -> list[str]:
-    """The keys `given`, and a few of `keys` so that all runs are told apart that `keys` can tell, chosen greedily."""
+    """The keys `given` and, chosen greedily, as few of `keys` as are needed to tell the runs apart as well as all."""
     chosen = list(given)
     while num_told_apart(runs, chosen) < num_told_apart(runs, [*given, *keys]):
         chosen.append(max(keys, key=lambda key: num_told_apart(runs, [*chosen, key])))
@@ -76,12 +74,11 @@ def naming_keys(runs: Sequence[Run], keys: Sequence[str], given: Sequence[str] =
 
 
 def num_told_apart(runs: Sequence[Run], keys: Sequence[str]) -> int:
-    """How many different settings of `keys` the runs have."""
     return len({tuple(value_of(run, key) for key in keys) for run in runs})
 
 
 def name_of(run: Run, keys: Sequence[str]) -> str:
-    """A group's name: key=value of what tells it apart, keys without their path, classes without their package."""
+    """A group's name: key=value for each of `keys`, keys without their path and classes without their package."""
     parts, names = [], short_names(keys)
     for key, value in ((key, run.keys[key]) for key in keys if key in run.keys):
         text = str(value).rpartition(".")[2] if is_class(key) else as_yaml(value)
@@ -90,24 +87,17 @@ def name_of(run: Run, keys: Sequence[str]) -> str:
 
 
 def is_class(key: str) -> bool:
-    """Whether a key's value is the path of a class or function."""
     return key.rpartition(".")[2] == "_target_"
 
 
-def short_name(key: str) -> str:
-    """A key without its path: optimizer.lr is lr, and optimizer._target_ is optimizer."""
-    owner, _, name = key.rpartition(".")
-    return owner if is_class(key) else name
-
-
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Keys without their path; with it where two would have the same name."""
-    names = [short_name(key) for key in keys]
+    """Key -> name: lr for optimizer.lr, optimizer for optimizer._target_, the whole key where names would be equal."""
+    names = [key.rpartition(".")[0 if is_class(key) else 2] for key in keys]
     return {key: key if names.count(name) > 1 else name for key, name in zip(keys, names, strict=True)}
 
 
 def as_yaml(value: Any) -> str:
-    """A config value as YAML; 10.0 becomes 10, so that both ways to write it count as one value."""
+    """A config value as YAML; 10.0 becomes 10, so that both count as the same value."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, dict):
@@ -116,21 +106,20 @@ def as_yaml(value: Any) -> str:
 
 
 def final_values(group: Group, tag: str) -> list[float]:
-    """The last value of one metric in each of a group's runs that has it."""
     return [final[tag] for final in (run.final() for run in group.runs) if final.get(tag) is not None]
 
 
 def last_steps(group: Group) -> str:
-    """The last step that the runs of a group have logged: 200, or 50-200 where some are not as far as others."""
+    """The last step that the runs of a group have logged: 200, or 50-200 if some are behind."""
     steps = [max((row["step"] for row in run.rows), default=0) for run in group.runs]
     return "-".join(map(str, sorted({min(steps), max(steps)})))
 
 
 def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
-    """The metrics to compare: those asked for, else all losses and accuracies, in the order of their appearance.
+    """The `wanted` metrics, by default all losses and accuracies in order of appearance.
 
     Raises:
-        UserError: one that no run has logged, none at all, or more than fit into an image.
+        UserError: a metric that no run has logged, no metric at all, or more than fit into an image.
     """
     known = list(dict.fromkeys(tag for run in runs for tag in run.final()))
     tags = [tag for tag in known if "loss" in tag or "accuracy" in tag] if wanted is None else list(wanted)
@@ -145,7 +134,7 @@ def chosen_tags(runs: Sequence[Run], wanted: Sequence[str] | None) -> list[str]:
 
 
 def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
-    """A line for each metric that some of the runs have not logged, or not yet."""
+    """A line for each metric that some of the runs have not logged (yet)."""
     found = {tag: [run.path for run in runs if tag not in run.final()] for tag in tags}
     return [
         f"{tag}: not logged by {len(paths)} of {len(runs)} runs, such as {paths[0]}"
@@ -155,7 +144,7 @@ def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
 
 
 def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
-    """The table in full precision: a heading, then each group's name, runs, last step, mean and deviation of each tag.
+    """The table in full precision, with a column each for the mean and the standard deviation of a tag.
 
     A mean is "" where no run has the metric; a deviation is "" where fewer than two have it.
     """
@@ -177,7 +166,7 @@ def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
 
 
 def cell(group: Group, tag: str) -> str:
-    """Mean ± standard deviation of the last values; "-" if no run logged the metric, "no number" if it was none."""
+    """Mean ± standard deviation of the last values; "-" if no run logged the metric, "no number" if it is NaN."""
     values = final_values(group, tag)
     if not values:
         return "no number" if any(tag in run.final() for run in group.runs) else "-"
@@ -186,10 +175,7 @@ def cell(group: Group, tag: str) -> str:
 
 @dataclass(frozen=True)
 class Band:
-    """The mean of several runs' curves, and one standard deviation to either side (none for a single run).
-
-    The lower edge is not drawn below the lowest run: a loss stays positive.
-    """
+    """The mean and the standard deviation (0 for a single run) of several runs' curves, and their lowest values."""
 
     positions: list[float]
     means: list[float]
@@ -197,15 +183,14 @@ class Band:
     lowest: list[float]
 
     def edges(self) -> tuple[list[float], list[float]]:
-        """max(mean - deviation, lowest) and mean + deviation."""
+        """max(mean - deviation, lowest), which stays positive for a loss, and mean + deviation."""
         columns = list(zip(self.means, self.deviations, self.lowest, strict=True))
-        return [max(mean - spread, low) for mean, spread, low in columns], [
-            mean + spread for mean, spread, _ in columns
-        ]
+        lower = [max(mean - spread, low) for mean, spread, low in columns]
+        return lower, [mean + spread for mean, spread, _ in columns]
 
 
 def smoothed(values: list[float], beta: float) -> list[float]:
-    """The exponentially weighted average of a curve, with bias correction; beta 0 leaves it as it is.
+    """The exponentially weighted average of a curve, with bias correction; beta 0 does not change it.
 
     v_i = beta v_{i-1} + (1 - beta) t_i with v_0 = 0, divided by 1 - beta^i (Kingma & Ba 2015, section 3).
     """
@@ -214,7 +199,7 @@ def smoothed(values: list[float], beta: float) -> list[float]:
 
 
 def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
-    """One metric at the steps where all runs that have it have it; its position is the mean of theirs."""
+    """One metric at the steps that all runs with this metric have in common, at the mean of the runs' positions."""
     runs = [run for run in runs if run.series(tag)[0] and run.axis(axis)]
     if not runs:
         return Band([], [], [], [])
@@ -232,16 +217,9 @@ def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
 
 
 def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: float) -> Tensor:
-    """One panel per metric, one line and band per group; a metric that was measured once is a point for each group.
+    """An image (1, 3, H, W) in [0, 1]: a panel per metric, a line and band per group, or points for a single step.
 
-    Args:
-        groups, tags: what to draw.
-        axis: one of AXES.
-        beta: of the exponentially weighted average of the training losses, which are those of single mini-batches, in
-            [0, 1); 0 is none.
-
-    Returns:
-        An image (1, 3, H, W) in [0, 1].
+    `axis` is one of AXES; `beta`, in [0, 1), is that of `smoothed` for training losses, which are noisy.
 
     Raises:
         UserError: no run has logged the axis.
@@ -249,7 +227,7 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
     if not any(run.axis(axis) for group in groups for run in group.runs):
         raise UserError(f"--over {axis}: no run has logged it; --over step is of all")
     columns = min(len(tags), 2)
-    num_rows = (len(tags) + columns - 1) // columns
+    num_rows = -(-len(tags) // columns)
     per_line = max(1, 6 * columns * 10 // (8 + max(len(group.name) for group in groups)))
     legend = 0.25 * -(-len(groups) // per_line) + 0.2  # hundreds of pixels
     height = 3.6 * num_rows + legend
@@ -273,7 +251,7 @@ def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: f
 
 
 def draw_lines(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
-    """The groups' lines and bands."""
+    """Draw the groups' lines and bands."""
     for number, (name, curve) in enumerate(bands):
         color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
         marker = "o" if len(curve.positions) == 1 else None
@@ -282,7 +260,7 @@ def draw_lines(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
 
 
 def draw_points(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
-    """The groups' single values and deviations, side by side."""
+    """Draw the groups' single values and deviations, side by side."""
     for number, (name, curve) in enumerate(bands):
         color = COLORS[number % len(COLORS)]
         at = [number] * len(curve.means)
@@ -291,5 +269,4 @@ def draw_points(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
 
 
 def is_loss(groups: Sequence[Group], tag: str) -> bool:
-    """Whether a metric is a loss whose values are all positive: drawn on a logarithmic axis."""
     return "loss" in tag and all(value > 0 for group in groups for run in group.runs for value in run.series(tag)[1])

@@ -1,4 +1,4 @@
-"""Checks of this machine for torch: versions, driver, and some arithmetic on every device."""
+"""Checks of this machine for torch: versions, driver, and a small computation on every device."""
 
 import importlib.metadata
 import math
@@ -18,12 +18,12 @@ from torch.nn import functional as F
 
 PACKAGES = ("torch", "torchvision", "tensorboard", "hydra-core")
 PATIENCE = 30.0  # seconds that nvidia-smi may take
-TOLERANCE = 1e-2  # relative; convolutions on recent GPUs round their inputs to ten bits (TF32)
+TOLERANCE = 1e-2  # relative error; convolutions on recent GPUs round their inputs to ten bits (TF32)
 
 
 @dataclass(frozen=True)
 class Driver:
-    """The driver's version and the highest CUDA it supports, by nvidia-smi, or the reason why they are unknown."""
+    """The driver's version and the highest CUDA version it supports, or the reason why they are unknown."""
 
     version: str | None
     cuda: str | None
@@ -32,23 +32,16 @@ class Driver:
 
 @dataclass(frozen=True)
 class DeviceCheck:
-    """The result of some arithmetic on one device.
+    """The result of a small computation on one device."""
 
-    Attributes:
-        device: as in `device=`.
-        error: |result - the CPU's in float64| / |the CPU's|, if there was a result.
-        milliseconds: of the second time.
-        problem: why the device cannot be used; None if it can.
-    """
-
-    device: str
-    error: float | None
-    milliseconds: float | None
-    problem: str | None
+    device: str  # as in `device=`
+    error: float | None  # |result - the CPU's in float64| / |the CPU's|, if there was a result
+    milliseconds: float | None  # of the second time
+    problem: str | None  # why the device cannot be used; None if it can
 
 
 def examine() -> dict[str, Any]:
-    """Run all checks; the results as plain data, ready for JSON."""
+    """Run all checks, and return the results as plain data, ready for JSON."""
     driver = read_driver()
     return {
         "python": platform.python_version(),
@@ -68,7 +61,7 @@ def examine() -> dict[str, Any]:
 
 
 def version_of(package: str) -> str | None:
-    """The installed version of a package."""
+    """The installed version of a package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -76,10 +69,10 @@ def version_of(package: str) -> str | None:
 
 
 def cudnn_version() -> str | None:
-    """Such as 9.10.2, from the number 91002; before version 9 the number had one digit less."""
+    """Such as 9.10.2, which torch gives as 91002; before version 9, the number had one digit less."""
     try:
         number = torch.backends.cudnn.version()
-    except RuntimeError as error:  # a library of another version than torch was built with
+    except RuntimeError as error:  # torch was built with another version of the library
         return f"unusable: {first_line(error)}"
     if number is None:
         return None
@@ -88,12 +81,12 @@ def cudnn_version() -> str | None:
 
 
 def num_gpus() -> int:
-    """The number of GPUs that torch can use; device_count alone also counts unusable ones."""
+    """The number of GPUs that torch can use; device_count alone counts unusable ones too."""
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def describe_gpu(index: int) -> dict[str, Any]:
-    """A GPU's name and its memory in GiB, or why it cannot be asked."""
+    """A GPU's name and memory in GiB, or why they cannot be read."""
     try:
         gpu = torch.cuda.get_device_properties(index)
     except RuntimeError as error:
@@ -119,10 +112,10 @@ def read_driver() -> Driver:
 
 
 def parse_driver(text: str, status: int) -> Driver:
-    """The versions in nvidia-smi's heading: | NVIDIA-SMI 550.54  Driver Version: 550.54  CUDA Version: 12.4 |."""
+    """Read the heading of nvidia-smi: | NVIDIA-SMI 550.54  Driver Version: 550.54  CUDA Version: 12.4 |."""
     if status != 0:
         return Driver(None, None, f"nvidia-smi fails with status {status}: {first_line(text)}")
-    # newer ones say "KMD Version" for the driver and "CUDA UMD Version"
+    # newer versions say "KMD Version" for the driver, and "CUDA UMD Version"
     driver = re.search(r"(?:Driver|KMD) Version\s*:\s*(\d[\d.]*)", text)
     cuda = re.search(r"CUDA (?:\w+ )?Version\s*:\s*(\d[\d.]*)", text)
     if driver is None:
@@ -131,19 +124,13 @@ def parse_driver(text: str, status: int) -> Driver:
 
 
 def first_line(message: object) -> str:
-    """The first line that is not blank, at most 160 characters of it."""
+    """The first 160 characters of the first line that is not blank."""
     lines = [line.strip() for line in str(message).splitlines() if line.strip()]
     return lines[0][:160] if lines else "no message"
 
 
 def diagnose(build: str | None, driver: Driver, is_available: bool) -> str:
-    """In a sentence, whether torch can use an NVIDIA GPU here, and if not, what is missing or too old.
-
-    Args:
-        build: the CUDA version that torch was built with.
-        driver: what nvidia-smi says.
-        is_available: what torch says.
-    """
+    """A sentence: whether torch, built with CUDA `build`, can use an NVIDIA GPU, or else what is missing or too old."""
     if is_available:
         return "torch sees a GPU"
     if driver.version is None:
@@ -162,12 +149,10 @@ def diagnose(build: str | None, driver: Driver, is_available: bool) -> str:
 
 
 def major(version: str) -> int:
-    """The major version: 12 for 12.4."""
     return int(version.partition(".")[0])
 
 
 def device_names() -> list[str]:
-    """Every device that torch says it has."""
     gpus = [f"cuda:{index}" for index in range(num_gpus())]
     return ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
 
@@ -177,7 +162,7 @@ def check_device(name: str) -> DeviceCheck:
     expected = arithmetic(draw_inputs("cpu", torch.float64))
     try:
         inputs = draw_inputs(name, torch.float32)
-        arithmetic(inputs)  # the first time, kernels are loaded
+        arithmetic(inputs)  # warm-up: loads kernels
         start = time.perf_counter()
         results = arithmetic(inputs)
         milliseconds = (time.perf_counter() - start) * 1000
@@ -190,7 +175,7 @@ def check_device(name: str) -> DeviceCheck:
 
 
 def draw_inputs(device: str, dtype: torch.dtype) -> list[Tensor]:
-    """Two matrices (256, 256), images (8, 16, 32, 32) and kernels (16, 16, 3, 3), the same on every device."""
+    """Two matrices (256, 256), images (8, 16, 32, 32) and kernels (16, 16, 3, 3), with the same values everywhere."""
     generator = torch.Generator().manual_seed(0)
     shapes = (256, 256), (256, 256), (8, 16, 32, 32), (16, 16, 3, 3)
     drawn = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
@@ -198,16 +183,16 @@ def draw_inputs(device: str, dtype: torch.dtype) -> list[Tensor]:
 
 
 def arithmetic(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """A matrix product, a convolution, and the gradients of their mean squares; returns when the device is done."""
+    """A matrix product, a convolution, and the gradients of their mean squares, after the device has finished."""
     left, right, images, kernels = inputs
     product, features = left @ right, F.conv2d(images, kernels, padding=1)
     gradients = torch.autograd.grad(product.square().mean() + features.square().mean(), inputs)
-    gradients[-1].sum().item()  # reading a number waits for the device
+    gradients[-1].sum().item()  # waits for the device
     return [product.detach(), features.detach(), *gradients]
 
 
 def largest_error(results: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
-    """The largest relative error |result - expected| / |expected| over the results."""
+    """The largest relative error |result - expected| / |expected| of the results."""
     pairs = [(result.cpu().double(), right) for result, right in zip(results, expected, strict=True)]
     return torch.stack([(result - right).norm() / right.norm() for result, right in pairs]).max().item()
 

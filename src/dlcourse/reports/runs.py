@@ -1,4 +1,4 @@
-"""Runs, read from their folders: the resolved config and the logged metrics."""
+"""Reading runs from their folders: the resolved config and the logged metrics."""
 
 import json
 import os
@@ -14,19 +14,19 @@ from dlcourse.errors import UserError
 from dlcourse.files.bounded import lines_of, open_file
 from dlcourse.images.files import natural_order
 
-MAX_CONFIG_BYTES = 2**17  # ours have 10 000
+MAX_CONFIG_BYTES = 2**17  # the project's own have about 10 000
 MAX_METRICS_BYTES = 2**28
 MAX_NUMBERS = 2**22  # in all rows of a run together
-ROW = 4  # numbers take about as much memory as an empty row
+ROW = 4  # memory of an empty row, in numbers
 MAX_DEPTH = 50
-MAX_NUMBER = 2.0**1000  # sums of squares of more are no numbers
+MAX_NUMBER = 2.0**1000  # greater numbers would overflow in a standard deviation
 
-IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that change no number
+IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that do not change results
 IMAGES = ("content", "style")
-CHOICE = "choices."  # before a group, in the keys of its choice: choices.optimizer is momentum
+CHOICE = "choices."  # prefix of a group's choice: choices.optimizer is momentum
 
 Row = dict[str, Any]
-# What the curves can be drawn over, from one logged row; seconds are those of the training since it began or resumed
+# Horizontal axes of curves: name -> position of a logged row; seconds are those since training began or resumed
 AXES: dict[str, Callable[[Row], float | None]] = {
     "step": lambda row: row["step"],
     "epoch": lambda row: row.get("progress/epoch"),
@@ -36,19 +36,19 @@ AXES: dict[str, Callable[[Row], float | None]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its keys, resolved and flat, and its logged rows in the order of their steps."""
+    """The config and the metrics of one run."""
 
     path: Path
-    keys: dict[str, Any]
-    rows: list[Row]
+    keys: dict[str, Any]  # resolved and flat, such as optimizer.lr
+    rows: list[Row]  # in the order of steps
 
     def series(self, tag: str) -> tuple[list[int], list[float]]:
-        """Steps and values of one metric; values that were no numbers are left out."""
+        """Steps and values of one metric, without those that are NaN or infinite."""
         found = [(row["step"], row[tag]) for row in self.rows if row.get(tag) is not None]
         return [step for step, _ in found], [value for _, value in found]
 
     def axis(self, name: str) -> dict[int, float]:
-        """Step -> position on one of AXES, where it was logged."""
+        """Step -> position on one of AXES, for the rows that have it."""
         positions = {row["step"]: AXES[name](row) for row in self.rows}
         return {step: position for step, position in positions.items() if position is not None and isfinite(position)}
 
@@ -61,18 +61,14 @@ class Run:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The resolved config of the run in a folder.
-
-    Raises:
-        UserError: its config.yaml cannot be read or is not the config of a run.
-    """
+    """The resolved config of the run in a folder; UserError for a config.yaml that is not the config of a run."""
     import yaml
 
     text = read_yaml(path / "config.yaml")
     try:
         try:
             config = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except yaml.YAMLError:  # the fast one knows no escapes of raw bytes, as file names may hold
+        except yaml.YAMLError:  # the fast loader does not know escapes of raw bytes, which file names may have
             config = yaml.safe_load(text)
         config = config if isinstance(config, dict) else {}
         flatten(config)
@@ -83,14 +79,21 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> str:
-    """The text of a YAML file after checks that loading it takes little time and memory.
+    """The text of a YAML file that is safe to load: it takes little time and memory.
 
     Raises:
-        UserError: it is too large or too deeply nested, has references, or is not YAML.
+        UserError: a file that cannot be read, is too large or too deeply nested, has references, or is not YAML.
     """
     import yaml
 
-    text = text_of(path, MAX_CONFIG_BYTES)
+    try:
+        with open_file(path) as file:
+            content = file.read(MAX_CONFIG_BYTES + 1)
+        if len(content) > MAX_CONFIG_BYTES:
+            raise ValueError(f"more than {MAX_CONFIG_BYTES} bytes")
+        text = content.decode()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {error}") from error
     depth = 0
     try:
         for event in yaml.parse(text, yaml.SafeLoader):
@@ -102,27 +105,10 @@ def read_yaml(path: Path) -> str:
     return text
 
 
-def text_of(path: Path, max_bytes: int) -> str:
-    """The text in a file.
-
-    Raises:
-        UserError: it is too large, no text, or cannot be read.
-    """
-    try:
-        with open_file(path) as file:
-            content = file.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            raise ValueError(f"more than {max_bytes} bytes")
-        return content.decode()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: {error}") from error
-
-
 def check_links(run_dir: Path) -> None:
-    """Raise UserError for what makes a run's folder unfit to be written to.
+    """Raise UserError for a run's folder that is not safe to write to.
 
-    Links that lead out of it, because a write would end elsewhere; pipes and devices, because a read or write would
-    block.
+    Links out of the folder would redirect a write, and pipes and devices may block.
     """
     home = os.path.realpath(run_dir)
     for folder, folders, files in os.walk(run_dir):
@@ -134,10 +120,10 @@ def check_links(run_dir: Path) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The logged rows in a metrics.jsonl; a line that is cut short is left out.
+    """The logged rows in a metrics.jsonl, without incomplete lines.
 
     Raises:
-        UserError: it cannot be read, or holds anything else, or too much.
+        UserError: a file that cannot be read, is too large, or holds something else.
     """
     rows, left = [], MAX_NUMBERS
     try:
@@ -154,12 +140,12 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def results_folder(path: Path, name: str) -> Path:
-    """The folder for what a command makes of a checkpoint: RUN/name if it belongs to a run, else ./name.
+    """The folder for a command's results from a checkpoint: RUN/name if it belongs to a run, else ./name.
 
-    Nothing is written beside a checkpoint that lies outside a run, because that folder may be somebody else's.
+    Nothing is written beside a checkpoint outside of a run, because that folder may be somebody else's.
 
     Raises:
-        UserError: a link leads out of the run.
+        UserError: a link in the run leads out of it.
     """
     run_dir = path.parent.parent
     if path.parent.name != "checkpoints" or not (run_dir / "config.yaml").is_file():
@@ -169,11 +155,7 @@ def results_folder(path: Path, name: str) -> Path:
 
 
 def read_row(line: str) -> Row:
-    """One logged row: its step and numbers by tag.
-
-    Raises:
-        ValueError: anything else.
-    """
+    """One logged row: its step, and its numbers by tag; ValueError for anything else."""
     try:
         row = json.loads(line)
     except RecursionError as error:
@@ -183,15 +165,11 @@ def read_row(line: str) -> Row:
         raise ValueError('a row is {"step": ..., tag: number, ...}')
     if any(abs(value) > MAX_NUMBER for value in numbers.values()):
         raise ValueError("a number that is too large")
-    return {sys.intern(tag): value for tag, value in row.items()}  # else each row has names of its own
+    return {sys.intern(tag): value for tag, value in row.items()}  # all rows share their names
 
 
 def read_run(path: Path) -> Run:
-    """The run in a folder.
-
-    Raises:
-        UserError: no run there, or one without a logged row.
-    """
+    """The run in a folder; UserError if there is none, or it has no logged row."""
     config_file, metrics_file = path / "config.yaml", path / "metrics.jsonl"
     if not config_file.is_file() or not metrics_file.is_file():
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
@@ -203,9 +181,9 @@ def read_run(path: Path) -> Run:
 
 
 def own_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """The flat keys of a config that say how a run was made.
+    """The flat keys of a config that determine a run's results.
 
-    Left out are keys that change no number, keys that repeat others, and, in other tasks, the images of style transfer.
+    Without IGNORED, keys that repeat others, and, in other tasks, the images of style transfer.
     """
     dataset = config["dataset"] if isinstance(config.get("dataset"), dict) else {}
     idle = {key for key in IMAGES if key not in dataset}
@@ -218,11 +196,7 @@ def own_keys(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_runs(paths: list[Path]) -> list[Run]:
-    """The runs in these folders and below them, in the order of their paths.
-
-    Raises:
-        UserError: a folder without a run.
-    """
+    """The runs in these folders and below them, sorted by path; UserError for a folder without a run."""
     found: list[Path] = []
     for path in paths:
         here = sorted((config.parent for config in path.rglob("config.yaml")), key=natural_order)
@@ -232,5 +206,5 @@ def find_runs(paths: list[Path]) -> list[Run]:
     runs = [read_run(path) for path in dict.fromkeys(found)]
     if all(any(key.startswith(CHOICE) for key in run.keys) for run in runs):
         return runs
-    # runs of earlier versions do not say which options were chosen, so that choices would tell equal runs apart
+    # runs of earlier versions do not record choices, so equal runs would seem to differ in them
     return [replace(run, keys={key: run.keys[key] for key in run.keys if not key.startswith(CHOICE)}) for run in runs]

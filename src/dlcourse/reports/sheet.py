@@ -1,4 +1,4 @@
-"""The final images of several runs in one image: a strip, or a table over two keys of the config."""
+"""The final images of several runs in one image: a row, or a table over two keys of the config."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,24 +26,24 @@ from dlcourse.reports.compare import (
 from dlcourse.reports.runs import CHOICE, IMAGES, Run, read_config
 from dlcourse.style_transfer.dataset import ContentAndStyles
 
-FOLDER = "folder"  # stands for a key where no key tells the runs apart
+FOLDER = "folder"  # used as a key where no key tells the runs apart
 
 
 def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = None) -> Table[Run]:
-    """Each run in a cell of its own.
+    """Put each run into a cell of its own.
 
-    Unless told otherwise, runs that differ in one key make a row; in two, a table, whose rows are of the key that
-    changes less often from run to run; in more, the columns are of all others together. A table that would be more
-    than half empty is a row instead. Where keys change together, the fewest that tell the runs apart are taken. Runs
-    with the same settings are told apart by their folders.
+    By default, runs that differ in one key make a row. With two keys they make a table, with a row per value of the
+    key that changes less often from run to run; with more keys, the columns are for all the other keys together. A
+    table that would be more than half empty becomes a row. Where keys change together, only as many are used as are
+    needed to tell the runs apart. Runs with the same settings are told apart by their folders.
 
     Args:
         runs: at least one; rows and columns keep their order.
-        rows, columns: keys, mappings such as task.content_layers, or groups such as optimizer; None is what else
-            differs.
+        rows, columns: keys, mappings such as task.content_layers, or groups such as optimizer; None: the remaining
+            keys that differ.
 
     Raises:
-        UserError: an unknown key, or keys that put several runs in one cell.
+        UserError: an unknown key, or keys that put several runs into one cell.
     """
     asked = [key for key in (rows, columns) if key is not None]
     runs = fold_mappings(runs, asked)
@@ -71,10 +71,10 @@ def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = 
 
 
 def fold_mappings(runs: Sequence[Run], asked: Sequence[str] = ()) -> list[Run]:
-    """The runs with some of their mappings as one key again, whose value is a dict.
+    """The runs with some mappings as one key again, whose value is a dict, instead of flat keys.
 
-    Those are the mappings `asked` for, and those that do not have the same names in every run: {relu1_1: 1} here and
-    {relu2_1: 1} there is one choice of layers, not two keys. The arguments of classes and functions are left alone.
+    These are the mappings `asked` for, and those that have different names in different runs: {relu1_1: 1} in one and
+    {relu2_1: 1} in another is one choice of layers, not two keys. Arguments of classes and functions stay flat.
     """
     keys = dict.fromkeys(key for run in runs for key in run.keys)
     uneven = {key.rpartition(".")[0] for key in keys if any(key not in run.keys for run in runs)}
@@ -83,7 +83,7 @@ def fold_mappings(runs: Sequence[Run], asked: Sequence[str] = ()) -> list[Run]:
 
 
 def folded(keys: dict[str, Any], mappings: set[str]) -> dict[str, Any]:
-    """Flat keys with those directly under one of `mappings` put together."""
+    """Flat keys, with those directly below one of `mappings` collected in a dict."""
     found: dict[str, Any] = {}
     for key, value in keys.items():
         owner, _, name = key.rpartition(".")
@@ -95,11 +95,7 @@ def folded(keys: dict[str, Any], mappings: set[str]) -> dict[str, Any]:
 
 
 def known_key(runs: Sequence[Run], name: str) -> str:
-    """The key of this name, or the choice or the class of the group of this name.
-
-    Raises:
-        UserError: no run has it.
-    """
+    """The key of this name, or else the choice or the class of this group; UserError if no run has it."""
     for key in (name, f"{CHOICE}{name}", f"{name}._target_"):
         if any(key in run.keys for run in runs):
             return key
@@ -108,18 +104,17 @@ def known_key(runs: Sequence[Run], name: str) -> str:
 
 
 def num_changes(runs: Sequence[Run], key: str) -> int:
-    """How often a key changes from one run to the next."""
     return sum(value_of(first, key) != value_of(second, key) for first, second in pairwise(runs))
 
 
 def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> list[str]:
-    """Each run's title: a line for each of `keys`, such as "content_weight 10"; "" without keys."""
+    """Each run's title: a line for each of `keys`, such as "content_weight 10", or "" without keys."""
     columns = [[printable(f"{names[key]} {label}") for label in labels(runs, key)] for key in keys]
     return ["\n".join(lines) for lines in zip(*columns, strict=True)] if columns else [""] * len(runs)
 
 
 def labels(runs: Sequence[Run], key: str) -> list[str]:
-    """Each run's value of a key, in brief if the brief ones still tell the runs apart; "-" where there is none."""
+    """Each run's value of a key, shortened if that keeps different values different; "-" where there is none."""
     short = [brief(run.keys[key], is_class(key)) if key in run.keys else "-" for run in runs]
     return short if len(set(short)) == num_told_apart(runs, [key]) else [value_of(run, key) for run in runs]
 
@@ -135,20 +130,16 @@ def brief(value: Any, names_class: bool = False) -> str:
             return ", ".join(map(brief, value)) or "none"
         case dict():
             used = {name: brief(part) for name, part in value.items() if part} or value
-            is_even = len(set(used.values())) == 1  # then the names say it all
+            is_even = len(set(used.values())) == 1  # then the names suffice
             return ", ".join(used if is_even else (f"{name}: {text}" for name, text in used.items()))
     return as_yaml(value)
 
 
 def final_images(table: Table[Run], name: str | None) -> Table[RunImage]:
-    """The last image of each run, images/<name>_<last step>.png, read when it is drawn.
-
-    Args:
-        table: at least one run.
-        name: which kind of image; None is the only one there is.
+    """The last image of the kind `name` (None: of the only kind) of each run, images/<name>_<last step>.png.
 
     Raises:
-        UserError: a run without such images, a broken one, or several kinds and no name.
+        UserError: a run without such images, a broken image, or several kinds and no name.
     """
     name = name or images_of(next(iter(table.values())).path, None)[0]
     files = {cell: list(images_of(run.path, name)[1].values()) for cell, run in table.items()}
@@ -156,10 +147,10 @@ def final_images(table: Table[Run], name: str | None) -> Table[RunImage]:
 
 
 def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
-    """The content and the style images that all the runs were given, side by side.
+    """The content and style images of the runs, as a row of titled images.
 
     Raises:
-        UserError: the runs were given different images, or none, or a file is gone.
+        UserError: the runs have different inputs, or no such inputs, or a file is missing.
     """
     inputs = {"dataset._target_", *IMAGES, *(f"dataset.{key}" for key in IMAGES)}
     differing = [key for key in varying_keys(runs) if key in inputs]
@@ -170,7 +161,6 @@ def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
         raise UserError(f"--inputs: the runs were given no content and style image but {target.__name__}")
     images: ContentAndStyles = build(config, "dataset")
-    styles = {("", f"style {number}"): style for number, style in enumerate(images.styles, start=1)}
-    if len(styles) == 1:
-        styles = {("", "style"): images.styles[0]}
+    names = ["style"] if len(images.styles) == 1 else [f"style {number}" for number in range(1, len(images.styles) + 1)]
+    styles = {("", name): style for name, style in zip(names, images.styles, strict=True)}
     return {("", "content"): images.content.convert("RGB")} | styles

@@ -1,4 +1,4 @@
-"""What a study found: the best trials as a table, all of them as a spreadsheet, and Optuna's drawings of them."""
+"""The results of a study: the best trials as a table, all of them as a spreadsheet, and Optuna's plots."""
 
 import warnings
 from typing import Any
@@ -11,11 +11,11 @@ from optuna.trial import FrozenTrial, TrialState
 from torch import Tensor
 
 from dlcourse.images.figures import to_image, verbatim
-from dlcourse.search.space import Space, Value, config_values
+from dlcourse.search.space import Space, config_values
 
 
 def trials_of(study: optuna.Study) -> list[FrozenTrial]:
-    """All trials, without those that were withdrawn before they began."""
+    """All trials but those that were withdrawn before training."""
     return [trial for trial in study.get_trials(deepcopy=False) if not trial.user_attrs.get("withdrawn")]
 
 
@@ -32,21 +32,17 @@ def ranked(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def table(study: optuna.Study, metric: str, space: Space, count: int) -> list[list[str]]:
-    """Rows of cells: a heading and the best trials, at most `count`."""
+    """Rows of cells: a heading and at most `count` trials, the best ones first."""
     rows = [["trial", metric, *config_values(dict.fromkeys(space, 0)), "state"]]
     for trial in ranked(study)[:count]:
         values = config_values({name: trial.params[name] for name in space})
-        rows.append([f"{trial.number:04}", *map(short, [trial.values[0], *values.values()]), state_of(trial)])
+        cells = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values.values()]
+        rows.append([f"{trial.number:04}", f"{trial.values[0]:.4g}", *cells, state_of(trial)])
     return rows
 
 
-def short(value: Value) -> str:
-    """A value in four digits, an option as it was typed."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any]]:
-    """All trials in full precision: a heading, then a row each."""
+    """All trials in full precision: a heading and a row for each trial."""
     keys = list(config_values(dict.fromkeys(space, 0)))
     rows: list[list[Any]] = [["trial", "state", metric, *keys, "stage", "seconds", "error"]]
     for trial in trials_of(study):
@@ -60,10 +56,10 @@ def spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any
 
 
 def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
-    """Optuna's drawings, one above the other, as an image (1, 3, H, W) in [0, 1].
+    """Optuna's plots, one above the other, as an image (1, 3, H, W) in [0, 1].
 
-    The metric of the complete trials over each parameter; and, from four that differ on, the importance of the
-    parameters.
+    They show the metric of the complete trials over each parameter and, if there are at least four trials and their
+    metrics differ, the importance of the parameters.
     """
     import matplotlib as mpl
     from matplotlib import pyplot
@@ -72,8 +68,8 @@ def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
     study = drawable(study, space)
     metrics: set[Any] = {trial.value for trial in study.trials}
     images = []
-    with warnings.catch_warnings(), mpl.rc_context({"figure.constrained_layout.use": True}):  # Optuna sets a style
-        warnings.simplefilter("ignore")  # of Optuna's experiments, and of parameters with a single value
+    with warnings.catch_warnings(), mpl.rc_context({"figure.constrained_layout.use": True}):  # undoes Optuna's style
+        warnings.simplefilter("ignore")  # Optuna warns of experimental features and of parameters with a single value
         figures = [(draw_slices(study, metric, 0 < 10 * min(metrics, default=0) < max(metrics, default=0)), 4.0)]
         if len(study.trials) >= 4 and len(metrics) > 1:
             figures.append((draw_importances(study, metric), 1 + 0.4 * len(space)))
@@ -86,7 +82,7 @@ def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
 
 
 def draw_slices(study: optuna.Study, metric: str, log: bool) -> Any:
-    """A figure of the metric over each parameter; on a logarithmic axis where one trial makes the others look alike."""
+    """A figure of the metric, on a linear or a logarithmic axis, over each parameter."""
     from matplotlib.category import StrCategoryFormatter
     from optuna.visualization.matplotlib import plot_slice
 
@@ -96,7 +92,7 @@ def draw_slices(study: optuna.Study, metric: str, log: bool) -> Any:
         if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
             axes.tick_params(axis="x", labelrotation=20)
             for label in axes.get_xticklabels():
-                label.set_parse_math(False)  # a dollar in an option is a dollar
+                label.set_parse_math(False)  # options may contain dollar signs
     first.set(title="", yscale="log" if log else "linear")
     first.figure.suptitle(f"{verbatim(study.study_name)}: {len(study.trials)} complete trials")
     return first.figure
@@ -115,12 +111,11 @@ def draw_importances(study: optuna.Study, metric: str) -> Any:
 
 
 def value_of(trial: FrozenTrial) -> float:
-    """The metric of a complete trial."""
     return trial.values[0]
 
 
 def drawable(study: optuna.Study, space: Space) -> optuna.Study:
-    """The complete trials, in memory, all of them from the whole space, for Optuna compares only such."""
+    """A copy of the complete trials, all with the whole space: Optuna plots only trials with equal distributions."""
     copy = optuna.create_study(direction=study.direction, study_name=study.study_name)
     for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):
         params = {verbatim(name): trial.params[name] for name in space}

@@ -1,6 +1,6 @@
-"""The space of a study: parameter -> distribution of Optuna.
+"""The search space of a study: parameter -> Optuna's distribution.
 
-A parameter is a key of the config, or "1 - KEY" where the key is searched on the scale of 1 - beta.
+A parameter is a key of the config, or "1 - KEY" if the key is searched on the scale of 1 - beta.
 """
 
 import math
@@ -17,11 +17,7 @@ ONE_MINUS = "1 - "
 
 
 def interval(low: float, high: float, log: bool) -> FloatDistribution:
-    """The real numbers of [low, high].
-
-    Raises:
-        ValueError: low >= high, or a logarithmic scale that does not begin above 0.
-    """
+    """The real numbers in [low, high]; ValueError unless low < high, and 0 < low on a logarithmic scale."""
     if not low < high:
         raise ValueError(f"low must be below high, got {low:g} and {high:g}")
     require_positive(low, log)
@@ -29,10 +25,9 @@ def interval(low: float, high: float, log: bool) -> FloatDistribution:
 
 
 def one_minus_interval(low: float, high: float) -> FloatDistribution:
-    """1 - x for x in [low, high], on a logarithmic scale: for momentum, where 1 / (1 - beta) steps are averaged over.
+    """1 - x on a logarithmic scale, for x in [low, high]; ValueError unless low < high < 1.
 
-    Raises:
-        ValueError: low >= high or high >= 1.
+    For momentum, which averages over about 1 / (1 - beta) steps.
     """
     if high >= 1:
         raise ValueError(f"high must be below 1 on the scale of 1 - beta, got {high:g}")
@@ -45,7 +40,7 @@ def steps(low: float, high: float, step: float, log: bool) -> FloatDistribution 
     """low, low + step, ..., high; whole numbers if low and step are.
 
     Raises:
-        ValueError: low > high, or a logarithmic scale that does not begin above 0 or whose step is not 1.
+        ValueError: an empty range, or a logarithmic scale with low <= 0 or another step than 1.
     """
     if low > high or step <= 0:
         raise ValueError(f"an empty range, from {low:g} to {high:g} by {step:g}")
@@ -59,13 +54,12 @@ def steps(low: float, high: float, step: float, log: bool) -> FloatDistribution 
 
 
 def require_positive(low: float, log: bool) -> None:
-    """Raise ValueError for a logarithmic scale that does not begin above 0."""
     if log and low <= 0:
         raise ValueError(f"low must be above 0 on a logarithmic scale, got {low:g}")
 
 
 def suggest(trial: optuna.Trial, name: str, part: BaseDistribution) -> Value:
-    """The trial's value of a parameter."""
+    """Let the trial choose the value of a parameter."""
     if isinstance(part, IntDistribution):
         return trial.suggest_int(name, part.low, part.high, step=part.step, log=part.log)
     if isinstance(part, FloatDistribution):
@@ -75,7 +69,7 @@ def suggest(trial: optuna.Trial, name: str, part: BaseDistribution) -> Value:
 
 
 def config_values(params: dict[str, Value]) -> dict[str, Value]:
-    """Parameters as keys of the config and their values."""
+    """Parameters as config keys and values: {"1 - KEY": x} becomes {"KEY": 1 - x}."""
     return {
         name.removeprefix(ONE_MINUS): 1 - float(value) if name.startswith(ONE_MINUS) else value
         for name, value in params.items()
@@ -83,11 +77,7 @@ def config_values(params: dict[str, Value]) -> dict[str, Value]:
 
 
 def grid_values(space: Space) -> dict[str, list[Value]]:
-    """All values of each parameter.
-
-    Raises:
-        UserError: an interval has no end of them.
-    """
+    """All values of each parameter; UserError for an interval, which has infinitely many."""
     grid: dict[str, list[Value]] = {}
     for name, part in space.items():
         if isinstance(part, CategoricalDistribution):
@@ -102,7 +92,7 @@ def grid_values(space: Space) -> dict[str, list[Value]]:
 
 
 def narrow(space: Space, best: Sequence[dict[str, Value]], zoom: float) -> Space:
-    """The space around the parameters of the best trials, each parameter by itself; options stay as they are."""
+    """The space around the best trials' values, for each parameter separately; options stay as they are."""
     return {
         name: narrowed(part, [float(params[name]) for params in best], zoom)
         if isinstance(part, FloatDistribution | IntDistribution)
@@ -112,7 +102,7 @@ def narrow(space: Space, best: Sequence[dict[str, Value]], zoom: float) -> Space
 
 
 def narrowed(part: FloatDistribution | IntDistribution, values: Sequence[float], zoom: float) -> BaseDistribution:
-    """The part of the scale that the values span, at least a share `zoom` of it; moved inside, not cut at the ends."""
+    """The range that the values span, at least a share `zoom` of the scale; shifted, not cut, at the scale's ends."""
     if part.single():
         return part
     ratio = part.high / part.low if part.log else 1.0

@@ -1,4 +1,4 @@
-"""How to search, and the study of Optuna that does: in memory or in a database, with its sampler and its pruner."""
+"""The settings of a search, and Optuna's study with them: in memory or in a database, with a sampler and a pruner."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from optuna.samplers import GridSampler, RandomSampler, TPESampler
 from dlcourse.errors import UserError
 from dlcourse.search.space import Space, grid_values
 
-FINISHED = ("COMPLETE", "PRUNED")  # the states that count
+FINISHED = ("COMPLETE", "PRUNED")  # states of trials that count
 CHOICES = {
     "direction": ("minimize", "maximize"),
     "sampler": ("grid", "random", "tpe"),
@@ -24,11 +24,7 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Search:
-    """How to search; the keys are explained in configs/search.yaml.
-
-    Raises:
-        ValueError: a value outside its range.
-    """
+    """Settings of a search, explained in configs/search.yaml. ValueError for a value out of range."""
 
     metric: str
     direction: str
@@ -63,22 +59,15 @@ class Search:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Of a run, in updates: whole, between two evaluations, and until every metric has been logged."""
+    """Lengths in a run, in updates."""
 
     max_steps: int
     evaluate_every: int
-    first_record: int
+    first_record: int  # until every metric has been logged
 
 
 def open_study(search: Search, name: str, space: Space, fixed: list[str], lengths: Lengths) -> optuna.Study:
-    """The study called `name`, new or joined.
-
-    Args:
-        search: what is asked.
-        name: of the study.
-        space: what is searched.
-        fixed: the overrides of every trial; a study is joined only with the same ones.
-        lengths: of the runs.
+    """Create or join the study called `name`, whose trials all have the overrides `fixed`.
 
     Raises:
         UserError: a storage that cannot be used, a study that searches for something else, or an interval in a grid.
@@ -96,9 +85,9 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
                 load_if_exists=True,
             )
             break
-        except Exception as error:  # of SQLAlchemy, of the driver, or of Optuna
+        except Exception as error:  # from SQLAlchemy, the driver, or Optuna
             reason = str(error).strip().partition("\n")[0]
-            time.sleep(patience)  # two processes that make the tables at the same time get into each other's way
+            time.sleep(patience)  # creating the tables fails if two processes do it at the same time
     else:
         raise UserError(f"search.storage={search.storage}: cannot be used ({reason})")
     parts = {key: str(part) for key, part in space.items()}
@@ -108,21 +97,21 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
 
 
 def open_storage(search: Search) -> optuna.storages.BaseStorage | None:
-    """The database of the trials, whose processes give signs of life; None for a study in memory."""
+    """The database of the trials, with a heartbeat of each process; None for a study in memory."""
     if search.storage is None:
         return None
     is_sqlite = search.storage.startswith("sqlite")
     return optuna.storages.RDBStorage(
         search.storage,
-        engine_kwargs={"connect_args": {"timeout": 60}} if is_sqlite else None,  # seconds to wait for another's write
+        engine_kwargs={"connect_args": {"timeout": 60}} if is_sqlite else None,  # seconds to wait for other writers
         heartbeat_interval=max(1, search.grace_period // 6),
         grace_period=search.grace_period,
     )
 
 
 def check_same_study(study: optuna.Study, described: dict[str, Any], name: str) -> None:
-    """Raise UserError unless the study has the same description, or no trial that counts so far."""
-    described = json.loads(json.dumps(described))  # as the storage gives it back
+    """Raise UserError for a study with another description and running or finished trials; else set its description."""
+    described = json.loads(json.dumps(described))  # as the storage returns it
     known = study.user_attrs.get("search", {}) | {"direction": study.direction.name.lower()}
     differing = [key for key in described if known.get(key) != described[key]]
     counting = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name in ("RUNNING", *FINISHED)]
@@ -134,17 +123,17 @@ def check_same_study(study: optuna.Study, described: dict[str, Any], name: str) 
 
 
 def make_sampler(search: Search, space: Space, number: int) -> optuna.samplers.BaseSampler:
-    """The sampler of one trial: what it draws follows from the seed, the trial's number and the finished trials."""
+    """The sampler of one trial: its draws depend only on the seed, the trial's number and the finished trials."""
     if search.sampler == "grid":
         return GridSampler(grid_values(space), seed=search.seed)
     seed = zlib.crc32(f"{search.seed}/{number}".encode())
     if search.sampler == "random":
         return RandomSampler(seed=seed)
-    return TPESampler(seed=seed, multivariate=False, constant_liar=True)  # so that intervals may change between trials
+    return TPESampler(seed=seed, multivariate=False, constant_liar=True)  # univariate: intervals may change
 
 
 def make_pruner(kind: str, lengths: Lengths) -> optuna.pruners.BasePruner:
-    """The rule by which runs end early, in updates."""
+    """The rule by which bad runs end early; its resource is the number of updates."""
     shortest = min(lengths.evaluate_every, lengths.max_steps)
     return {
         "none": NopPruner(),

@@ -1,7 +1,7 @@
-"""One process's share in a study: trials are asked for, trained and told.
+"""One process's part in a study: get trials from Optuna, train them, and report their metrics.
 
-What a trial draws follows from the study's seed, the trial's number and the finished trials alone, so processes that
-share a study do not repeat each other, and a study in one process repeats itself.
+A trial's parameters depend only on the study's seed, the trial's number and the finished trials, so processes that
+share a study do not repeat each other's trials, and a study in one process is reproducible.
 """
 
 import math
@@ -18,22 +18,22 @@ from dlcourse.files.terminal import say
 from dlcourse.search.space import Space, Value, config_values, grid_values, narrow, suggest
 from dlcourse.search.study import FINISHED, Lengths, Search, make_sampler
 
-OnLog = Callable[[int, dict[str, Any]], None]  # updates done, and the metrics logged then
-Train = Callable[[int, dict[str, Value], OnLog], None]  # number of the trial, key -> value; raises if it fails
-POLL = 0.5  # seconds between two looks at what other processes do
+OnLog = Callable[[int, dict[str, Any]], None]  # (number of updates, metrics logged then)
+Train = Callable[[int, dict[str, Value], OnLog], None]  # (number of the trial, key -> value, ...); raises if it fails
+POLL = 0.5  # seconds between two checks whether other processes have finished
 
 
 class TrialError(Exception):
-    """A trial that came to nothing; the study goes on."""
+    """A trial failed; the study goes on."""
 
 
 class UnknownMetricError(UserError):
-    """The runs do not log what is searched for: no trial can be told."""
+    """The runs do not log the metric of the search."""
 
 
 @dataclass
 class Observer:
-    """Listens to a run: reports the metric, prunes, and notices what can only end badly."""
+    """Receives the metrics that a run logs: reports the search's one to Optuna, and ends bad runs early."""
 
     trial: optuna.Trial
     metric: str
@@ -42,7 +42,7 @@ class Observer:
     value: float | None = None
 
     def __call__(self, step: int, record: dict[str, Any]) -> None:
-        """One logged record."""
+        """Take one logged record; TrialPruned or UserError end the run."""
         self.tags |= record.keys()
         if self.metric in record:
             self.value = float(record[self.metric])
@@ -55,7 +55,7 @@ class Observer:
             self.result()
 
     def result(self) -> float:
-        """The last value of the metric."""
+        """The last value of the metric; UnknownMetricError if there is none."""
         if self.value is None:
             tags = ", ".join(sorted(self.tags))
             raise UnknownMetricError(
@@ -65,34 +65,26 @@ class Observer:
 
 
 class Worker:
-    """One process's share in a study.
-
-    Args:
-        study: which.
-        search: how.
-        space: where.
-        train: trains one trial.
-        lengths: of the runs.
-    """
+    """Trains trials of a study, one after the other; several processes may work on one study."""
 
     def __init__(self, study: optuna.Study, search: Search, space: Space, train: Train, lengths: Lengths):
         self.study, self.search, self.space, self.train, self.lengths = study, search, space, train, lengths
         self.failures = 0
         self.counted: tuple[str, ...] = FINISHED
         self.wanted = search.trials
-        if search.sampler == "grid":  # goes once through its points, and counts those that failed
+        if search.sampler == "grid":  # every point once, failed or not
             self.counted = (*FINISHED, "FAIL")
             self.wanted = min(search.trials, math.prod(map(len, grid_values(space).values())))
 
     def run(self) -> None:
-        """Train trials until the study has its number of finished ones, whoever finishes them.
+        """Train trials until the study has its number of finished ones, in whatever process.
 
         Raises:
             UserError: an unknown metric, or too many failures in a row.
         """
         while len(self.trials(*self.counted)) < self.wanted:
             if len(self.trials(*self.counted, "RUNNING")) >= self.wanted:
-                optuna.storages.fail_stale_trials(self.study)  # the others may be dead
+                optuna.storages.fail_stale_trials(self.study)  # other processes may have been killed
                 time.sleep(POLL)
                 continue
             self.one_trial()
@@ -100,19 +92,18 @@ class Worker:
                 raise UserError(f"{self.failures} trials failed in a row, the last one: {self.last_error}")
 
     def trials(self, *states: str) -> list[optuna.trial.FrozenTrial]:
-        """The study's trials in these states."""
         return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name in states]
 
     def one_trial(self) -> None:
-        """Ask, train and tell, with signs of life in between; stale trials of others are marked as failed first."""
+        """Train one trial with a heartbeat; Optuna first marks trials of dead processes as failed."""
         try:
             self.study.optimize(self.objective, n_trials=1, catch=(TrialError,))
         except (ValueError, AssertionError, optuna.exceptions.UpdateFinishedTrialError) as error:
-            # only of Optuna, which cannot tell: `objective` turns what a training raises into TrialError
+            # from Optuna, if the trial was marked as failed meanwhile; errors of a run are TrialErrors
             say(f"a trial was lost, for it was silent for too long ({error})", file=sys.stderr)
 
     def objective(self, trial: optuna.Trial) -> float:
-        """The metric of a trial."""
+        """Train one trial, and return its metric."""
         if self.is_surplus(trial):
             trial.set_user_attr("withdrawn", True)
             raise TrialError
@@ -147,15 +138,15 @@ class Worker:
         raise TrialError from error
 
     def is_surplus(self, trial: optuna.Trial) -> bool:
-        """Whether the trials before this one suffice: two processes asked for the last one at the same time.
+        """Whether there are enough trials before this one: two processes may ask for the last one at the same time.
 
-        Numbers rise in the order in which the storage made the trials, so of several that see this, the first goes on.
+        Trials are numbered in the order of creation, so exactly one of such processes goes on.
         """
         before = [other for other in self.trials(*self.counted, "RUNNING") if other.number < trial.number]
         return len(before) >= self.wanted
 
     def space_now(self) -> Space:
-        """The whole space, or after `refine_after` finished trials the one around the best of those."""
+        """The whole space, or after `refine_after` finished trials the space around the best of them."""
         finished = sorted(self.trials(*FINISHED), key=lambda trial: trial.datetime_complete or trial.number)
         coarse = finished[: self.search.refine_after]
         if self.search.refine_after is None or len(coarse) < self.search.refine_after:

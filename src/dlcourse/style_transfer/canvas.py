@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-ROUNDING = 1e-5  # a loss so small cannot be seen: that of an image of one colour in a style of the same
+ROUNDING = 1e-5  # losses below this are invisible, such as that of a one-coloured image in a style of the same colour
 
 
 class Canvas(nn.Module):
@@ -32,18 +32,16 @@ class Canvas(nn.Module):
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Add the image as it is to the average."""
         if self.iterate_ema_decay:
             self.sum.lerp_(self.image, 1 - self.iterate_ema_decay)
             self.count += 1
 
     @torch.no_grad()
     def clamp(self) -> None:
-        """Clamp the pixels to [0, 1]."""
         self.image.clamp_(0, 1)
 
     def average(self) -> Tensor:
-        """The average of the images; without iterate_ema_decay, or before the first update, the image itself."""
+        """The moving average; without iterate_ema_decay, or before the first update, the image itself."""
         if not int(self.count):
             return self.image.detach()
         return self.sum / (1 - self.iterate_ema_decay ** int(self.count))
@@ -53,14 +51,11 @@ class DivergenceGuard:
     """Keeps the lowest-loss image and reports divergence.
 
     A loss diverges when it is not finite, or above divergence_factor * (lowest loss so far) + 1 % of the first loss +
-    ROUNDING. The last two terms allow for losses that fall to nothing, or begin there, and rise again a little.
+    ROUNDING. The last two terms tolerate a small rise of losses that are almost 0.
 
     Args:
         divergence_factor: > 1.
         max_restarts: how many returns to the best image are allowed, >= 0.
-
-    Raises:
-        ValueError: a value out of range.
     """
 
     def __init__(self, divergence_factor: float, max_restarts: int):
@@ -73,7 +68,7 @@ class DivergenceGuard:
         self.begin(torch.empty(0))
 
     def begin(self, image: Tensor) -> None:
-        """Forget the losses, because the objective changes."""
+        """Forget the earlier losses: those of another objective cannot be compared."""
         self.best, self.best_loss, self.first_loss = image.detach().clone(), math.inf, math.inf
 
     def accepts(self, loss: float, image: Tensor) -> bool:
@@ -90,16 +85,12 @@ class DivergenceGuard:
         return True
 
     def is_exhausted(self) -> bool:
-        """Whether there were more than max_restarts restarts."""
         return self.restarts > self.max_restarts
 
     def state_dict(self) -> dict[str, Any]:
-        """The best image, its loss, the first loss and the number of restarts."""
-        names = ("best", "best_loss", "first_loss", "restarts")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("best", "best_loss", "first_loss", "restarts")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
         self.best.copy_(state_dict["best"])
         self.best_loss, self.first_loss = state_dict["best_loss"], state_dict["first_loss"]
         self.restarts = state_dict["restarts"]

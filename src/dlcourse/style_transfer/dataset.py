@@ -24,22 +24,23 @@ class ContentAndStyles:
         style: the same, or several paths.
         content_size: pixels on the longer side, or [width, height]; at least 16.
         style_size: the same for each style; smaller than the content's makes finer strokes.
-        style_weights: how much each style counts, > 0; None: alike.
+        style_weights: how much each style counts, > 0; None: all the same.
         content_mask: path of a grey image, white where the content counts, or left, right, top or bottom; None:
             everywhere.
-        style_regions: for each style such a mask in the frame of the content: where the style goes; empty: every
-            style everywhere.
-        style_masks: for each style such a mask of the style image: the part to imitate; empty: all of it.
-        colors: "free" lets the style's colours come along; "style_to_content" first gives the style images the
-            content's mean and covariance of colours, "content_to_style" the content the styles'; "keep_chroma"
-            transfers the luminance and keeps the content's chroma. Where styles have regions and masks, colours are
-            those of the regions and masks.
+        style_regions: a mask of the content for each style: where the style is painted; empty: every style
+            everywhere.
+        style_masks: a mask of each style image: the part to imitate; empty: all of it.
+        colors: "free" transfers the style's colours too; "style_to_content" first gives the style images the mean and
+            covariance of the content's colours; "content_to_style" gives the content those of the styles;
+            "keep_chroma" transfers the luminance and keeps the content's chroma. With regions and masks, colours are
+            measured inside them.
         background: RGB in [0, 255] that shows through transparent pixels.
-        keep_alpha: whether the result is as transparent as the content is; what is transferred is the content laid on
-            the background.
+        keep_alpha: whether the result has the content's transparency; the style is transferred to the content on the
+            background.
 
     Raises:
-        ValueError: a file that is missing or no image, masks that are not as many as styles, or a value out of range.
+        ValueError: a file that is missing or not an image, another number of masks than of styles, or a value out of
+            range.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class ContentAndStyles:
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
-        self.style_masks = [read_mask("style_masks", path) for path in style_masks]
+        self.style_masks = [read_mask("style_masks", path) for path in style_masks] or [None] * len(paths)
 
     @property
     def longest_side(self) -> int:
@@ -85,7 +86,7 @@ class ContentAndStyles:
         return max(self.content.size)
 
     def at(self, longest_side: int) -> StyleInputs:
-        """All images, scaled by the factor that gives the content so many pixels on the longer side."""
+        """All images and masks, scaled so that the content has `longest_side` pixels on its longer side."""
         factor = longest_side / self.longest_side
         size = scaled(list(self.content.size), factor)
         content = to_tensor(to_rgb(resize(self.original, size), self.background))[None]
@@ -96,28 +97,24 @@ class ContentAndStyles:
             self.style_weights,
             mask_tensor(self.content_mask, content) if self.content_mask else None,
             [mask_tensor(mask, content) for mask in self.style_regions],
-            [mask_tensor(mask, style) for mask, style in zip(self.style_masks, styles, strict=True)]
-            if self.style_masks
-            else [None] * len(styles),
+            [mask_tensor(mask, style) if mask else None for mask, style in zip(self.style_masks, styles, strict=True)],
         )
         return COLORS[self.colors](images)
 
     def too_small(
         self, longest_side: int, content_needs: tuple[int, str], style_needs: tuple[int, str]
     ) -> tuple[str, str] | None:
-        """What is wrong with the first image that would be too small at this size, and the setting that helps.
+        """The first image that would be too small at this size: what is wrong with it, and the setting that helps.
 
-        Args:
-            longest_side: as of `at`.
-            content_needs, style_needs: pixels that are needed on each side, and the layer that needs them.
+        `content_needs` and `style_needs` are the pixels needed on each side, and the layer that needs them.
         """
         factor = longest_side / self.longest_side
         of_content = ("content_size", self.content_size, self.original, scaled(list(self.content.size), factor))
         of_styles = [("style_size", self.style_size, style, scaled(self.style_size, factor)) for style in self.styles]
         needs = [content_needs, *[style_needs] * len(of_styles)]
-        for label, (key, asked, image, size), need in zip(self.labels, [of_content, *of_styles], needs, strict=True):
+        rows = zip(self.labels, [of_content, *of_styles], needs, strict=True)
+        for label, (key, asked, image, size), (needed, layer) in rows:
             width, height = resized(image.size, size)
-            needed, layer = need
             if min(width, height) < needed:
                 enough = math.ceil(needed * max(image.size) / min(image.size))
                 wanted = enough if isinstance(asked, int) else [max(side, needed) for side in asked]
@@ -126,7 +123,7 @@ class ContentAndStyles:
         return None
 
     def finish(self, image: Tensor) -> Tensor:
-        """An image (1, 3, H, W) at full size, with chroma and alpha as configured: (1, 3 or 4, H, W) in [0, 1]."""
+        """Enlarge (1, 3, H, W) to full size, with chroma and alpha as configured: (1, 3 or 4, H', W') in [0, 1]."""
         if image.shape[-2:] != self.content.size[::-1]:
             image = F.interpolate(image, self.content.size[::-1], mode="bicubic", antialias=True)
         image = image.clamp(0, 1)
@@ -152,7 +149,7 @@ def check_count(key: str, values: Sequence[object], count: int) -> None:
 def read_image(
     key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """The built-in image called `path`, or the image in that file; errors name the key."""
+    """The built-in image called `path`, or the image in that file; error messages name `key`."""
     if path in IMAGES:
         return IMAGES[path]()
     try:
@@ -172,12 +169,12 @@ def read_mask(key: str, path: str) -> Image.Image:
 
 
 def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:
-    """A grey image at the size of `image` (1, 3, H, W) as (1, 1, H, W) in [0, 1]; a speck of white stays there."""
+    """A grey image resized to `image` (1, 3, H, W): (1, 1, H, W) in [0, 1], by averaging, so small spots count too."""
     height, width = image.shape[-2:]
     return to_tensor(mask.convert("F").resize((width, height), Image.Resampling.BOX))[None]
 
 
 def scaled(size: int | list[int], factor: float) -> int | list[int]:
-    """A side, or [width, height], times `factor`; at least 1."""
+    """A side, or [width, height], times `factor`: whole pixels, at least 1."""
     sides = [max(1, round(side * factor)) for side in (size if isinstance(size, list) else [size])]
     return sides if isinstance(size, list) else sides[0]

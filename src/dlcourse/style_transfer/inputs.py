@@ -11,34 +11,25 @@ from dlcourse.style_transfer.colors import luminance, match_luminance, match_mom
 
 @dataclass(frozen=True)
 class StyleInputs:
-    """The images and masks of a transfer, at one size.
+    """The images and masks of a transfer at one size, all in [0, 1]."""
 
-    Attributes:
-        content: (1, 3, H, W) in [0, 1].
-        styles: one or more of any sizes, (1, 3, h, w) in [0, 1].
-        style_weights: how much each style counts.
-        content_mask: where the content counts, (1, 1, H, W) in [0, 1], or None: everywhere.
-        regions: for each style where it goes, (1, 1, H, W) in [0, 1]; empty: all styles go everywhere.
-        style_masks: for each style which part of it is imitated, (1, 1, h, w) in [0, 1], or None: all of it.
-    """
-
-    content: Tensor
-    styles: list[Tensor]
-    style_weights: list[float]
-    content_mask: Tensor | None
-    regions: list[Tensor]
-    style_masks: list[Tensor | None]
+    content: Tensor  # (1, 3, H, W)
+    styles: list[Tensor]  # one or more of any sizes, (1, 3, h, w)
+    style_weights: list[float]  # how much each style counts
+    content_mask: Tensor | None  # where the content counts, (1, 1, H, W); None: everywhere
+    regions: list[Tensor]  # where each style is painted, (1, 1, H, W); empty: all styles everywhere
+    style_masks: list[Tensor | None]  # which part of each style is imitated, (1, 1, h, w); None: all of it
 
     @property
     def shares(self) -> list[float]:
-        """The weights of the styles, so that their sum is 1."""
+        """The styles' weights, scaled to a sum of 1."""
         return [weight / sum(self.style_weights) for weight in self.style_weights]
 
     def compose(self, images: list[Tensor]) -> Tensor:
-        """Combine one image for each style, all of the content's size, into one.
+        """Combine one image per style, all of the content's size, into one.
 
-        Each has its region, and the content the rest; without regions it is the mean, in which they count as the
-        styles do.
+        Each image fills its style's region, and the content the rest; without regions, the result is the mean
+        weighted by `shares`.
         """
         if not self.regions:
             return torch.stack([share * image for share, image in zip(self.shares, images, strict=True)]).sum(0)
@@ -47,7 +38,7 @@ class StyleInputs:
         return torch.stack(parts).sum(0) / covered.clamp(min=1) + self.content * (1 - covered).clamp(min=0)
 
     def to(self, device: torch.device) -> "StyleInputs":
-        """The same on `device`."""
+        """A copy on `device`."""
         return StyleInputs(
             self.content.to(device),
             [style.to(device) for style in self.styles],
@@ -59,33 +50,32 @@ class StyleInputs:
 
 
 def styles_to_content(images: StyleInputs) -> StyleInputs:
-    """Each style in the colours of the content, in the style's region."""
-    styles = [
-        match_statistics(style, images.content, mask, region).clamp(0, 1)
-        for style, mask, region in zip(images.styles, images.style_masks, places(images), strict=True)
-    ]
-    return replace(images, styles=styles)
+    """Give each style the colours of the content, measured in the style's region."""
+    return replace(images, styles=[style.clamp(0, 1) for style in matched(images, match_statistics)])
 
 
 def content_to_styles(images: StyleInputs) -> StyleInputs:
-    """The content in the colours of the styles: each region in those of its style, without regions in those of all."""
+    """Give each region of the content the colours of its style; without regions, those of all styles together."""
     content, of_styles = images.content, list(map(moments, images.styles, images.style_masks))
     if not images.regions:
         of_styles = [mixture(of_styles, images.shares)] * len(of_styles)
-    matched = [
+    contents = [
         match_moments(content, moments(content, region), target).clamp(0, 1)
         for region, target in zip(places(images), of_styles, strict=True)
     ]
-    return replace(images, content=images.compose(matched))
+    return replace(images, content=images.compose(contents))
 
 
 def without_chroma(images: StyleInputs) -> StyleInputs:
-    """All in grey; each style with the brightness and contrast of the content in the style's region."""
-    styles = [
-        grey(match_luminance(style, images.content, mask, region)).clamp(0, 1)
-        for style, mask, region in zip(images.styles, images.style_masks, places(images), strict=True)
-    ]
+    """All images in grey; each style gets the brightness and contrast of the content in the style's region."""
+    styles = [grey(style).clamp(0, 1) for style in matched(images, match_luminance)]
     return replace(images, content=grey(images.content), styles=styles)
+
+
+def matched(images: StyleInputs, match: Callable[..., Tensor]) -> list[Tensor]:
+    """The styles after `match(style, content, style mask, region)`."""
+    rows = zip(images.styles, images.style_masks, places(images), strict=True)
+    return [match(style, images.content, mask, region) for style, mask, region in rows]
 
 
 def places(images: StyleInputs) -> list[Tensor | None]:
@@ -94,11 +84,11 @@ def places(images: StyleInputs) -> list[Tensor | None]:
 
 
 def grey(images: Tensor) -> Tensor:
-    """The luminance in three equal channels (N, 3, H, W)."""
+    """The luminance as three equal channels, (N, 3, H, W)."""
     return luminance(images).expand(-1, 3, -1, -1)
 
 
-# What becomes of the colours: the images as they are -> those that the transfer shall see
+# Setting `colors` -> how the inputs are changed before the transfer
 COLORS: dict[str, Callable[[StyleInputs], StyleInputs]] = {
     "free": lambda images: images,
     "style_to_content": styles_to_content,

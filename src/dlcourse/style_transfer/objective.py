@@ -16,20 +16,20 @@ from dlcourse.style_transfer.losses import range_penalty, total_variation, weigh
 class StyleObjective:
     """L = alpha L_content + beta L_style (Gatys et al. 2016, eq. 7) + penalties on the pixels.
 
-    L_content compares features with the content image's, L_style compares statistics of features with the style
-    images'; each is a weighted sum over layers. Several styles are either blended, by averaging their statistics,
-    or each has a region of the image for itself.
+    L_content compares the image's features with the content's, L_style statistics of its features with the styles';
+    each is a weighted sum over layers. Several styles are blended by averaging their statistics, unless each has its
+    own region of the image.
 
     Args:
-        model: makes the network of the features, when it is first needed: its weights may have to be downloaded, and
-            whatever else can be wrong is found out before.
+        model: makes the network when it is first needed, so that other mistakes are found before its weights are
+            downloaded.
         content_layers, style_layers: names of layers; "pixels" is the image itself.
         content_layer_weights, style_layer_weights: of each layer within its term; None is 1.
         content_distance: (features, target) -> scalar.
         style_statistic: (features (N, C, H, W), mask or None) -> (N, S, S), such as the Gram matrix.
         style_distance: (statistic, target) -> scalar.
         content_weight, style_weight: alpha, beta.
-        tv_weight, range_weight: of the total variation and of the soft wall around [0, 1].
+        tv_weight, range_weight: of the total variation and of the penalty on values outside [0, 1].
         calibrate: whether the features are first calibrated on the style images (for untrained weights).
 
     Raises:
@@ -74,17 +74,16 @@ class StyleObjective:
 
     @cached_property
     def model(self) -> VGG19:
-        """The network, up to the deepest layer that is used."""
+        """The network up to the deepest layer that is used."""
         model = self.make_model()
         model.truncate(self.content_layers | self.style_layers)
         return model
 
     def to(self, device: torch.device) -> None:
-        """Move the network to `device`."""
         self.model.to(device)
 
     def needs(self) -> tuple[tuple[int, str], tuple[int, str]]:
-        """Of the content and of the styles: pixels that are needed on each side, and the layer that needs them."""
+        """For the content and for the styles: pixels needed on each side, and the layer that needs them."""
         of_content = self.content_layers | self.style_layers
         of_styles = of_content if self.calibrate else self.style_layers
         content, styles = (
@@ -94,11 +93,7 @@ class StyleObjective:
 
     @torch.no_grad()
     def set_targets(self, images: StyleInputs) -> None:
-        """Compute the targets, once for all steps, in float32 whatever the precision of the steps.
-
-        Raises:
-            ValueError: a layer too deep for images of this size.
-        """
+        """Compute the targets, once for all steps, in float32 whatever the precision of the steps."""
         with torch.autocast(images.content.device.type, enabled=False):
             if self.calibrate:
                 layers = self.content_layers | self.style_layers
@@ -113,7 +108,7 @@ class StyleObjective:
             if self.regions:
                 self.style_targets, self.style_shares = styles, images.shares
             else:
-                self.style_targets, self.style_shares = [mixture(styles, images.shares)], [1.0]
+                self.style_targets, self.style_shares = [blended(styles, images.shares)], [1.0]
 
     def masked(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """The features of the content layers, weighted by the content mask."""
@@ -123,13 +118,13 @@ class StyleObjective:
         }
 
     def statistics(self, features: dict[str, Tensor], mask: Tensor | None) -> dict[str, Tensor]:
-        """The statistic of each style layer where the mask counts."""
+        """The statistic of each style layer within the mask."""
         return {
             name: self.style_statistic(features[name], at_size_of(features[name], mask)) for name in self.style_layers
         }
 
     def __call__(self, image: Tensor) -> Metrics:
-        """The total and its unweighted terms, of an image (1, 3, H, W)."""
+        """The loss of an image (1, 3, H, W), and its unweighted terms."""
         features = self.model(image, self.content_layers | self.style_layers)
         content = self.content_loss(features)
         style = self.style_loss(features)
@@ -158,7 +153,7 @@ class StyleObjective:
 
 
 def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str, float]:
-    """Layer -> weight, or ValueError if there are not as many weights as layers."""
+    """Layer -> weight; ValueError if there are not as many weights as layers, or one is below 0."""
     if weights is None:
         return dict.fromkeys(layers, 1.0)
     if len(weights) != len(layers):
@@ -168,8 +163,8 @@ def weigh(key: str, layers: list[str], weights: list[float] | None) -> dict[str,
     return dict(zip(layers, weights, strict=True))
 
 
-def mixture(statistics: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
-    """The average of each statistic, weighted by `shares`, which sum to 1."""
+def blended(statistics: list[dict[str, Tensor]], shares: list[float]) -> dict[str, Tensor]:
+    """The average of each layer's statistic over the styles, weighted by `shares`, which sum to 1."""
     return {
         name: torch.stack([share * found[name] for share, found in zip(shares, statistics, strict=True)]).sum(0)
         for name in statistics[0]
@@ -177,5 +172,5 @@ def mixture(statistics: list[dict[str, Tensor]], shares: list[float]) -> dict[st
 
 
 def at_size_of(feature: Tensor, mask: Tensor | None) -> Tensor | None:
-    """A mask (1, 1, H, W) averaged down to the size of a feature map."""
+    """A mask (1, 1, H, W), averaged down to the size of a feature map."""
     return None if mask is None else F.adaptive_avg_pool2d(mask, feature.shape[-2:])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Neural style transfer: descend on the pixels until features agree (Gatys, Ecker, Bethge 2016)."""
+"""Neural style transfer: gradient descent on the pixels of an image (Gatys, Ecker, Bethge 2016)."""
 
 import logging
 import math
@@ -17,7 +17,7 @@ from dlcourse.style_transfer.dataset import ContentAndStyles, read_image
 from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.objective import StyleObjective
 
-# The image that the first scale starts from, by name; anything else is the path of an image
+# Named initial images; any other `init` is the path of an image
 INITS = {
     "content": lambda images: images.content,
     "style": lambda images: images.compose(
@@ -25,29 +25,29 @@ INITS = {
     ),
     "noise": lambda images: torch.rand_like(images.content),
 }
-# When pixels are clamped to [0, 1]: (in each evaluation of the loss, after each update)
+# Clamp pixels to [0, 1] (in each evaluation of the loss, after each update)
 CLAMPS = {"never": (False, False), "update": (False, True), "evaluation": (True, False)}
 
 
 class StyleTransfer(Task):
     """Minimise an objective over the pixels, from coarse to fine; the best image is the result.
 
-    The coarser scales have sizes of 1/sqrt 2, 1/2, ... of the content's and `steps_per_scale` steps each; the last
-    one has the rest. Every scale starts from the result of the one before with a new optimizer. Coarse scales at
+    The coarser scales have 1/sqrt 2, 1/2, ... of the content's size and take `steps_per_scale` steps each; the full
+    size takes the remaining steps. Each scale starts with a new optimizer from the result of the one before. Scales at
     which an image is too small for the objective's layers are left out.
 
     Args:
-        objective: what the image is to agree with.
+        objective: the loss to minimise.
         dataset: content and styles.
         optimizer, scheduler: of the pixels.
         init: the first image: "content", "style", "noise", or the path of an image.
         clamp: "never" leaves the range to the objective's penalty; "update" clamps to [0, 1] after each update (for
-            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does, without L-BFGS's
-            knowledge, which then diverges (for comparison).
+            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does; L-BFGS, which is
+            not aware of it, then diverges (for comparison).
         smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
         steps_per_scale: >= 1.
-        iterate_ema_decay: beta in [0, 1) of the moving average of the images, which then is the result; 0 is none.
-        divergence_factor, max_restarts: of `DivergenceGuard`.
+        iterate_ema_decay: beta in [0, 1) of the moving average of the images, which then is the result; 0: no average.
+        divergence_factor, max_restarts: as in `DivergenceGuard`.
 
     Raises:
         ValueError: a value out of range, or an image too small for the objective's layers at its full size.
@@ -93,7 +93,7 @@ class StyleTransfer(Task):
         self.begin(self.first_image(self.set_scale(0)).to(device))
 
     def set_scale(self, scale: int) -> StyleInputs:
-        """Compute the targets of a scale; returns its images."""
+        """Compute the targets of a scale, and return its images."""
         self.scale, images = scale, self.dataset.at(self.sizes[scale]).to(self.device)
         self.objective.set_targets(images)
         return images
@@ -106,7 +106,7 @@ class StyleTransfer(Task):
         return to_tensor(resize(read_image("init", self.init), [width, height]))[None]
 
     def begin(self, image: Tensor) -> None:
-        """Start to descend from an image of the current scale; the loss is scaled so that its largest slope is 1."""
+        """Start descending from an image of the current scale; the loss is scaled so that its largest gradient is 1."""
         self.canvas.set_image(image)
         self.guard.begin(image)
         (gradient,) = torch.autograd.grad(self.objective(self.canvas.image)["loss"], [self.canvas.image])
@@ -114,11 +114,10 @@ class StyleTransfer(Task):
         self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
 
     def networks(self) -> list[nn.Module]:
-        """The VGG19 of the objective."""
         return [self.objective.model]
 
     def step(self) -> Metrics:
-        """One update of the image."""
+        """One update of the image; a diverging one is taken back."""
         self.advance_scale()
         before = self.canvas.image.detach().clone()
         terms = self.descent.step(self.losses)
@@ -131,7 +130,7 @@ class StyleTransfer(Task):
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
     def advance_scale(self) -> None:
-        """After `steps_per_scale` steps, go on at the next scale from the result of this one, enlarged."""
+        """After `steps_per_scale` steps, continue at the next scale with the enlarged result of this one."""
         scale = min(self.descent.updates // self.steps_per_scale, len(self.sizes) - 1)
         if scale != self.scale:
             image = self.canvas.average() if self.canvas.iterate_ema_decay else self.guard.best
@@ -139,32 +138,26 @@ class StyleTransfer(Task):
             self.begin(F.interpolate(image, self.objective.size, mode="bicubic", align_corners=False))
 
     def losses(self) -> Metrics:
-        """The objective at the current image."""
         if self.clamps_evaluations:
             self.canvas.clamp()
         return self.objective(self.canvas.image)
 
     def return_to_best(self, loss: float) -> None:
         """Return to the best image of this scale, with a new optimizer at half the learning rate."""
-        best = self.guard.best_loss
-        logging.getLogger(__name__).warning(
-            f"step {self.descent.updates}: the loss is {loss:.4g} after {best:.4g}; back to the best image"
-        )
+        message = f"the loss is {loss:.4g} after {self.guard.best_loss:.4g}; back to the best image"
+        logging.getLogger(__name__).warning(f"step {self.descent.updates}: {message}")
         self.canvas.set_image(self.guard.best)
         self.descent.restart(self.canvas.parameters(), self.descent.scale, self.descent.lr_factor / 2)
 
     def is_finished(self) -> bool:
-        """Whether the loss has diverged more than max_restarts times."""
         return self.guard.is_exhausted()
 
     @torch.no_grad()
     def finalize(self) -> Metrics:
-        """Choose the result: of the best, the last and the average image the one with the lowest loss."""
-        candidates = [
-            self.guard.best,
-            self.canvas.image,
-            *([self.canvas.average()] if self.canvas.iterate_ema_decay else []),
-        ]
+        """Choose the result: the best, the last or the average image, whichever has the lowest loss."""
+        candidates = [self.guard.best, self.canvas.image]
+        if self.canvas.iterate_ema_decay:
+            candidates.append(self.canvas.average())
         images = [image.detach().clamp(0, 1) for image in candidates]
         losses = [self.objective(image) for image in images]
         if self.guard.is_exhausted():
@@ -172,30 +165,26 @@ class StyleTransfer(Task):
                 f"given up: the loss rose {self.guard.restarts} times; the result is the best image so far; "
                 "try a smaller optimizer.lr, or smaller weights of the objective"
             )
-        best = min(range(len(losses)), key=lambda index: nan_last(float(losses[index]["loss"])))
+        totals = [float(terms["loss"]) for terms in losses]
+        best = min(range(len(totals)), key=lambda index: totals[index] if math.isfinite(totals[index]) else math.inf)
         self.result = images[best]
         return {f"result/{name}": value for name, value in losses[best].items()}
 
     def visualize(self) -> Images:
-        """The result; before the end, the current image or average."""
+        """The result; before `finalize`, the current image or average."""
         image = self.canvas.average() if self.result is None else self.result
         return {"image": self.dataset.finish(image)}
 
     def state(self) -> dict[str, Stateful]:
-        """This task itself, because the shapes of its parts depend on the scale."""
+        # the task itself, because the shapes of its parts depend on the scale
         return {"transfer": self}
 
     def state_dict(self) -> dict[str, Any]:
-        """The scale, the image, the optimizer's state, and the best image so far."""
-        return {
-            "scale": self.scale,
-            "canvas": self.canvas.state_dict(),
-            "descent": self.descent.state_dict(),
-            "guard": self.guard.state_dict(),
-        }
+        parts: dict[str, Stateful] = {"canvas": self.canvas, "descent": self.descent, "guard": self.guard}
+        return {"scale": self.scale} | {name: part.state_dict() for name, part in parts.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state of any scale."""
+        """Set the scale, then restore the state of the parts."""
         self.set_scale(state_dict["scale"])
         self.begin(state_dict["canvas"]["image"].to(self.device))
         self.canvas.load_state_dict(state_dict["canvas"])
@@ -204,17 +193,13 @@ class StyleTransfer(Task):
 
 
 def scale_sizes(smallest: int, largest: int) -> list[int]:
-    """largest, largest / sqrt 2, largest / 2, ... down to `smallest`, in rising order."""
+    """largest, largest / sqrt 2, largest / 2, ... down to at least `smallest`, in rising order."""
     count = 1 + math.floor(2 * math.log2(largest / smallest) + 1e-9) if smallest < largest else 1
     return [round(largest / 2 ** (index / 2)) for index in reversed(range(count))]
 
 
 def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleObjective) -> list[int]:
-    """Those of the rising `sizes` at which no image is too small for the layers of the objective.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Those of the rising `sizes` at which no image is too small for the objective's layers; ValueError if none."""
     needs, fitting, objection = objective.needs(), list(sizes), None
     while found := dataset.too_small(fitting[0], *needs):
         objection, cure = found
@@ -225,8 +210,3 @@ def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleOb
         left_out = ", ".join(str(size) for size in sizes[: -len(fitting)])
         logging.getLogger(__name__).warning(f"{objection}: no scale of {left_out} pixels")
     return fitting
-
-
-def nan_last(loss: float) -> float:
-    """The loss, or infinity where it is no number."""
-    return loss if math.isfinite(loss) else math.inf

@@ -1,4 +1,4 @@
-"""Frames of a video in one style: which image is painted from which, with which settings, and the flicker."""
+"""Style transfer of a video's frames: the files, a record of the settings, and the flicker."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.style_transfer.objective import StyleObjective
 from dlcourse.style_transfer.task import StyleTransfer
 
-# What the images depend on, kept beside them, so that a command with other settings does not continue there
+# Record of what the images depend on, kept beside them, so that other settings do not continue the same folder
 SETTINGS = "settings.json"
 GROUPS = ("dataset", "objective", "model", "optimizer", "scheduler", "task")
 KEYS = ("style", "seed", "precision", "steps_first", "steps_next", "from_last")
@@ -31,37 +31,30 @@ KEYS = ("style", "seed", "precision", "steps_first", "steps_next", "from_last")
 class FrameSequence:
     """The frames of a video, and the files of the images painted from them.
 
-    A later frame begins with the image of the frame before: where nothing moves it is there already, so nothing
-    flickers, and few steps do (Ruder, Dosovitskiy, Brox 2016, section 4.1, the one without optical flow).
-
-    Args:
-        frames: a folder of images, which are taken in natural order of their names.
-        output: the folder for output/NAME.png of each frame.
-        steps_first: of a frame that begins with `task.init`, all scales together, >= 1.
-        steps_next: of a frame that begins with an image, at full size only, >= 1.
-        from_last: whether later frames begin with the image before; else every frame is painted like the first.
+    Each frame after the first starts from the image painted before, so parts that do not move do not flicker, and few
+    steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialisation without optical flow).
 
     Raises:
-        ValueError: no such folder, no images in it, two frames of one name, an `output` that is no folder or the
-            frames' own, or a value out of range.
+        ValueError: no such folder, no images in it, two frames of one name, an `output` that is a file or the folder
+            of the frames, or a value out of range.
     """
 
-    frames: str
-    output: str
-    steps_first: int
-    steps_next: int
-    from_last: bool
+    frames: str  # a folder of images, used in natural order of their names
+    output: str  # the folder for NAME.png of each frame
+    steps_first: int  # >= 1, for a frame that starts from `task.init`, all scales together
+    steps_next: int  # >= 1, for a frame that starts from the image before, at full size only
+    from_last: bool  # whether later frames start from the image before; else every frame is painted like the first
 
     def __post_init__(self) -> None:
         for name, steps in {"steps_first": self.steps_first, "steps_next": self.steps_next}.items():
             if steps < 1:
                 raise ValueError(f"{name} must be at least 1, got {steps}")
-        found, output = frames_in(Path(self.frames)), Path(self.output)
+        folder, output = Path(self.frames), Path(self.output)
+        found = frames_in(folder)
         if output.exists() and not output.is_dir():
             raise ValueError(f"output={output}: is a file, not a folder")
-        if output.resolve() == Path(self.frames).resolve():
+        if output.resolve() == folder.resolve():
             raise ValueError(f"output={output}: is the frames' own folder; choose another one")
-        folder = Path(self.frames)
         links = {path.name: LEAVES_FOLDER for path in folder.iterdir() if leaves_folder(path, folder)}
         report_files(self.frames, f"skipped {len(links)} files", links)
         for first, second in pairwise(sorted(found, key=lambda path: path.stem)):
@@ -69,12 +62,12 @@ class FrameSequence:
                 raise ValueError(f"frames={self.frames}: {first.name} and {second.name} would be the same image")
 
     def images(self) -> dict[Path, Path]:
-        """Frame -> its image, in order."""
+        """Frame -> file of the image painted from it, in order."""
         return {frame: Path(self.output, f"{frame.stem}.png") for frame in frames_in(Path(self.frames))}
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """The images in a folder: 2.png before 10.png; hidden and system files are none, nor are links that leave it.
+    """The images in a folder, 2.png before 10.png, without hidden files, system files and links that leave the folder.
 
     Raises:
         ValueError: no such folder, or no images in it.
@@ -92,11 +85,7 @@ def frames_in(folder: Path) -> list[Path]:
 
 
 def content_size(config: dict[str, Any]) -> int | list[int]:
-    """The size that a config of style transfer gives its images.
-
-    Raises:
-        UserError: a config of another task.
-    """
+    """dataset.content_size of a config of style transfer; UserError for another task."""
     target = locate(config["task"]["_target_"], "task")
     if not (isinstance(target, type) and issubclass(target, StyleTransfer)):
         raise UserError(f"task: {target.__name__} paints no content; try experiment=style_transfer_offline")
@@ -110,11 +99,7 @@ def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, *
 
 
 def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator[Tensor]:
-    """Images as (3, H, W) in [0, 1], one at a time.
-
-    Args:
-        paths: files.
-        size: as of `images.resize`; None leaves them as they are.
+    """Read images as (3, H, W) in [0, 1], one at a time, resized as by `resize`; None leaves them as they are.
 
     Raises:
         UserError: a broken file, or one that has another size than the first.
@@ -130,11 +115,7 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
 
 
 def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The images that exist already.
-
-    Raises:
-        UserError: a broken one, or one of another size than the first frame, resized to `size`, has.
-    """
+    """The images that exist already; UserError for a broken one, or another size than that of the resized frames."""
     found = [image for image in images.values() if image.exists()]
     width, height = resize(load_image(next(iter(images))), size).size
     for image in found:
@@ -144,28 +125,23 @@ def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]
 
 
 def flicker(images: Iterable[Tensor]) -> float:
-    """mean_t mean_p |x_t,p - x_t-1,p| over neighbours in time t and over pixels and channels p; 0 for one image.
+    """mean_t mean_p |x_t,p - x_t-1,p| over successive images t and over pixels and channels p; 0 for one image.
 
-    Values are in [0, 1], so 1/255 is one level. Motion counts too: compare it with that of the frames at the same size.
+    Values are in [0, 1], so 1/255 is one level. Motion counts too, so compare with the frames' value at the same size.
     """
     changes = [float((after - before).abs().mean()) for before, after in pairwise(images)]
     return sum(changes) / len(changes) if changes else 0.0
 
 
 def flicker_report(frames: float, images: float) -> dict[str, float | None]:
-    """The flicker of the frames, of their images, and images / frames; None if the frames do not change."""
+    """The flicker of the frames and of their images, and their ratio (None if the frames do not change)."""
     return {"frames": frames, "images": images, "ratio": images / frames if frames else None}
 
 
 def settings_of(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[str, dict[str, Any]]:
-    """What images depend on: the keys of a config, and digests of the files that they name and of the frames.
-
-    Args:
-        config: of scripts/style_frames.py, resolved.
-        frames: frame -> its image.
-    """
+    """What images depend on: keys of the resolved config, digests of the files that they name, and of the frames."""
     groups = {group: config[group] for group in GROUPS}
-    of_groups = {  # what a group takes from another one stands there
+    of_groups = {  # without copies of other groups
         key: value for key, value in flatten(groups).items() if not set(key.split(".")[1:]) & {*GROUPS, "content"}
     }
     keys = {key: config[key] for key in KEYS} | of_groups
@@ -175,19 +151,18 @@ def settings_of(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[
 
 
 def paths_in(value: Any) -> list[Path]:
-    """The files that a value of the config names."""
+    """The existing files that a config value names."""
     values = value if isinstance(value, list) else [value]
     return [Path(word) for word in values if isinstance(word, str) and Path(word).is_file()]
 
 
 def digest(path: Path) -> str:
-    """A hash of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
 def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Path], output: Path) -> None:
-    """Raise UserError if an image in `output` was painted otherwise, or from another frame, than it would be now."""
+    """Raise UserError if an image in `output` was painted with other settings, or from another frame, than now."""
     there = {frame.name: image for frame, image in frames.items() if image.exists()}
     if not there:
         return
@@ -208,12 +183,12 @@ def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Pa
 
 
 def value_of(record: dict[str, dict[str, Any]], key: str) -> Any:
-    """The digests of the files that a key names, or else its value."""
+    """The digests of the files that a key names; without files, the key's value."""
     return record["files"].get(key, record["keys"].get(key))
 
 
 def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:
-    """The settings in a file; None if there is no file, or no settings are in it."""
+    """The settings in a file; None if there is no such file, or it holds something else."""
     try:
         record = json.loads(path.read_bytes()[: 2**24])
     except (OSError, ValueError, RecursionError):
@@ -223,7 +198,6 @@ def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:
 
 
 def write_settings(record: dict[str, dict[str, Any]], output: Path) -> None:
-    """Write the settings beside the images."""
     output.mkdir(parents=True, exist_ok=True)
     with atomic_write(output / SETTINGS) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

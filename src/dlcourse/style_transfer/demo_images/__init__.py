@@ -1,4 +1,4 @@
-"""Images and masks for neural style transfer that need no file: wherever a path is asked for, their name will do.
+"""Built-in images and masks for neural style transfer: their names can stand where a path is asked for.
 
 They are drawn by code: nothing to download, no licence to respect, and always the same images.
 """
@@ -13,7 +13,7 @@ from dlcourse.style_transfer.demo_images.brushwork import painting
 from dlcourse.style_transfer.demo_images.mosaic import mosaic
 from dlcourse.style_transfer.demo_images.seascape import seascape
 
-# A second's work each: a process draws them once, and nobody changes what it is given.
+# Drawing takes about a second each: a process draws an image once, and all callers share it, so never change it.
 IMAGES: dict[str, Callable[[], Image.Image]] = {
     "seascape": functools.cache(seascape),  # a lighthouse, a village and a sailing boat by the sea: 384 x 288
     "painting": functools.cache(painting),  # suns over fields in thick, swirling brush strokes: 320 x 320

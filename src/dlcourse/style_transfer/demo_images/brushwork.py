@@ -1,4 +1,4 @@
-"""A style image for neural style transfer, suns over fields in thick strokes, and the pen that draws it.
+"""A style image for neural style transfer, suns over fields in thick strokes, and the Pen that draws it.
 
 Lengths are in pixels of the returned image; x to the right, y down.
 """
@@ -6,7 +6,7 @@ Lengths are in pixels of the returned image; x to the right, y down.
 import numpy as np
 from PIL import Image, ImageDraw
 
-OVERSAMPLING = 3  # images are drawn so many times larger, then reduced: edges and thin strokes get smooth
+OVERSAMPLING = 3  # images are drawn three times larger, then reduced, for smooth edges and thin strokes
 SIZE = 320
 # x, y, radius of the disc, direction in which the paint turns around it
 SUNS = ((232, 74, 27, 1), (88, 62, 16, -1), (160, 142, 12, 1), (292, 168, 9, -1), (32, 138, 8, 1))
@@ -25,11 +25,9 @@ class Pen:
         self.draw = ImageDraw.Draw(image, image.mode)
 
     def polygon(self, points, color) -> None:
-        """Fill the polygon with corners `points`."""
         self.draw.polygon([(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points], fill=_rgb(color))
 
     def rectangle(self, left: float, top: float, right: float, bottom: float, color) -> None:
-        """Fill an upright rectangle."""
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], color)
 
     def line(self, points, color, width: float) -> None:
@@ -48,16 +46,15 @@ def _rgb(color) -> tuple[int, ...]:
 
 
 def shade(color, factor: float) -> tuple[float, ...]:
-    """The colour, darker for a factor below 1 and lighter above."""
     return tuple(value * factor for value in color)
 
 
 def painting() -> Image.Image:
-    """A night sky and fields in thick strokes which swirl around the suns: RGB, 320 x 320."""
+    """A night sky and fields in thick strokes that swirl around the suns: RGB, 320 x 320."""
     rng = np.random.default_rng(3)
     image = Image.new("RGB", (SIZE * OVERSAMPLING,) * 2, (24, 38, 84))
     draw = Pen(image)
-    for x, y, radius, _ in SUNS:  # strokes turn around the middles without ever covering them
+    for x, y, radius, _ in SUNS:  # strokes go around the centres and never cover them
         draw.disc(x, y, radius, radius, FIRE[1])
     for count, length, width in ((2600, 26, 6.5), (3000, 20, 4.2), (3200, 13, 2.9)):
         _strokes(draw, rng, count, length, width)
@@ -99,7 +96,7 @@ def _cypress(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _paint_color(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A colour (strokes, 3) for each place, from the palette that reigns there, jittered as if hand-mixed."""
+    """A colour (strokes, 3) for each place, from the palette used there, randomly varied."""
     step = rng.normal(0, 0.55, x.shape)
     wave = 1.5 + 1.3 * np.sin(y / 21 + 1.4 * np.sin(x / 50)) + 0.5 * np.sin(x / 15 + y / 24)
     color = _pick(NIGHT, wave + step)
@@ -122,10 +119,10 @@ def _pick(palette, position: np.ndarray) -> np.ndarray:
 
 
 def _strokes(draw: Pen, rng: np.random.Generator, count: int, length: float, width: float) -> None:
-    """Strokes along the flow: each leaves a shadow below, a light ridge above and the furrow of a bristle."""
+    """Strokes along the flow, each with a shadow below, a light ridge above and a darker furrow."""
     x, y = rng.uniform(-6, SIZE + 6, (2, count))
     color = _paint_color(x, y, rng)
-    taper = np.array([0.45, 0.85, 1, 1, 0.95, 0.75, 0.3])[:, None, None]  # width where the brush is
+    taper = np.array([0.45, 0.85, 1, 1, 0.95, 0.75, 0.3])[:, None, None]  # relative width along a stroke
     steps = len(taper)
     reach = length / steps * rng.uniform(0.6, 1.2, count)
     trail = np.empty((steps, 2, count))

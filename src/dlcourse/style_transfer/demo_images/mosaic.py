@@ -26,7 +26,7 @@ def mosaic() -> Image.Image:
     side = SIZE * OVERSAMPLING
     pixels = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5) / OVERSAMPLING
     first, nearest, second = np.full((side, side), np.inf), np.zeros((side, side), int), np.full((side, side), np.inf)
-    for index, tile in enumerate(tiles):  # the nearest two tiles of each pixel; only near pixels are looked at
+    for index, tile in enumerate(tiles):  # distances to the two nearest tiles; only pixels near a tile are updated
         left, top = (np.clip((tile - 2.5 * TILE) * OVERSAMPLING, 0, side)).astype(int)
         right, bottom = (np.clip((tile + 2.5 * TILE) * OVERSAMPLING, 0, side)).astype(int)
         here = np.s_[top:bottom, left:right]

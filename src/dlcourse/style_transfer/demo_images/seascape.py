@@ -1,6 +1,6 @@
 """The content image for neural style transfer: a lighthouse, a village and a sailing boat by the sea.
 
-Lengths are in pixels of the returned image; x to the right, y down. The low sun stands on the left.
+Lengths are in pixels of the returned image; x to the right, y down. The sun is low on the left.
 """
 
 from itertools import pairwise
@@ -48,7 +48,7 @@ def _sky() -> Image.Image:
 
 
 def _clouds(image: Image.Image) -> None:
-    """Heaps of discs, softened: lit from below left, where the sun stands."""
+    """Heaps of blurred discs, lit by the sun from below left."""
     puffs = ((-26, 3, 13), (-12, -4, 16), (5, -8, 19), (22, -1, 15), (36, 4, 10))
     for cloud_x, cloud_y, size in ((60, 40, 0.9), (212, 28, 1.15), (330, 62, 0.8), (178, 78, 0.5)):
         for color, shift in (((196, 190, 210), -2.0), ((255, 244, 228), 0.0), ((255, 255, 250), 3.0)):
@@ -77,7 +77,7 @@ def _mountains(draw: Pen) -> None:
 
 
 def _headland(draw: Pen, rng: np.random.Generator) -> None:
-    """A green cliff on the right, whose rock falls off to the sea."""
+    """A green cliff on the right, with bare rock towards the sea."""
     x = np.linspace(232, 384, 77)
     top = 151 - 36 * np.clip((x - 232) / 60, 0, 1) ** 0.7 - 3 * np.sin(x / 11) - 1.5 * np.sin(x / 4.3)
     draw.polygon([*zip(x, top, strict=True), (384, 151), (232, 151)], (108, 96, 88))
@@ -111,7 +111,7 @@ def _lighthouse(draw: Pen) -> None:
 
 
 def _with_sea(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The sea mirrors what stands above the horizon, in ripples which grow towards the viewer."""
+    """The sea, with the reflection of what is above the horizon in ripples that grow towards the viewer."""
     pixels = np.asarray(image).astype(float)
     height, width, _ = pixels.shape
     first = HORIZON * OVERSAMPLING
@@ -136,9 +136,9 @@ def _with_sea(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _with_boat(image: Image.Image) -> Image.Image:
-    """A sailing boat, drawn on glass, and the glass turned upside down for its reflection."""
-    glass = Image.new("RGBA", image.size)
-    draw = Pen(glass)
+    """A sailing boat, drawn on a transparent layer, which is flipped for the reflection."""
+    layer = Image.new("RGBA", image.size)
+    draw = Pen(layer)
     x, waterline = 212, 196
     for color, corners in (
         ((92, 60, 40), ((-0.8, -58), (0.8, -58), (0.8, -8), (-0.8, -8))),  # mast
@@ -151,7 +151,7 @@ def _with_boat(image: Image.Image) -> Image.Image:
         ((42, 52, 92), ((8, -6), (30, -9), (21, 2), (4, 2))),
     ):
         draw.polygon([(x + right, waterline + down) for right, down in corners], (*color, 255))
-    pixels = np.asarray(glass)
+    pixels = np.asarray(layer)
     depth = np.arange(pixels.shape[0]) - (waterline + 2) * OVERSAMPLING
     wobble = (np.sin(depth / 5.2) * (1 + depth.clip(0) / 40)).astype(int)
     rows = ((waterline + 2) * OVERSAMPLING - depth * 1.35).astype(int).clip(0, pixels.shape[0] - 1)
@@ -160,7 +160,7 @@ def _with_boat(image: Image.Image) -> Image.Image:
     mirrored[..., 3] = mirrored[..., 3] * 0.5
     image = image.convert("RGBA")
     image.alpha_composite(Image.fromarray(mirrored.astype(np.uint8)))
-    image.alpha_composite(glass)
+    image.alpha_composite(layer)
     return image.convert("RGB")
 
 
@@ -192,7 +192,7 @@ def _shore(draw: Pen, rng: np.random.Generator) -> None:
 
 
 def _house(draw: Pen, x, y, front, side, height, wall, roof) -> None:
-    """Seen from the left corner: a lit gable `front` wide, a shaded wall `side` long, (x, y) below left."""
+    """A house seen from its left corner: a lit gable `front` wide, a shaded wall `side` long, (x, y) below left."""
     ridge, corner, end = y - height - 0.62 * front, x + front, x + front + side
     eaves = y - height
     draw.polygon([(corner, y), (corner, eaves), (end, eaves - 1), (end, y - 1.5)], shade(wall, 0.74))
@@ -201,7 +201,7 @@ def _house(draw: Pen, x, y, front, side, height, wall, roof) -> None:
     rim = [(corner + 1, eaves + 2), (x + front / 2, ridge - 1)]
     draw.polygon([*rim, (ridge_end, ridge - 2), (end + 1.5, eaves + 0.5)], roof)
     draw.line([*rim, (x - 1.5, eaves + 1.5)], shade(roof, 0.7), 1.4)
-    for row in (0.3, 0.55, 0.8):  # of tiles
+    for row in (0.3, 0.55, 0.8):  # rows of tiles
         drop, out = row * (eaves + 2 - ridge), row * front / 2
         tiles = [(x + front / 2 + out, ridge - 1 + drop), (ridge_end + out, ridge - 2 + drop)]
         draw.line(tiles, shade(roof, 0.86), 0.6)
