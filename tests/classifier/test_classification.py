@@ -49,6 +49,7 @@ def test_l2_equals_weight_decay_for_sgd_only(optimizer, is_same):
     assert all(torch.allclose(a, b, atol=1e-7) for a, b in pairs) == is_same
 
 
+@pytest.mark.long
 def test_l1_sets_more_weights_to_zero_than_l2():
     def norm_and_small_share(override):
         task = make_task("experiment=regularization", override)

@@ -147,6 +147,7 @@ def test_softmax_of_the_course_at_every_temperature():
     assert entropies[0] == 0 and entropies[-1] == pytest.approx(2)
 
 
+@pytest.mark.long
 def test_training_error_falls_with_width_but_the_middle_network_is_best_on_new_points():
     under, well, over = (bias_variance.errors(bias_variance.fit(hidden, 0)) for hidden in bias_variance.FITS.values())
     assert under[0] > well[0] > over[0]
@@ -160,6 +161,7 @@ def test_every_module_is_listed():
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == SUMMARIES.keys()
 
 
+@pytest.mark.long
 def test_all_are_drawn_by_default_and_leave_the_global_generator_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["demonstrate.py"])
@@ -176,6 +178,7 @@ def test_all_are_drawn_by_default_and_leave_the_global_generator_alone(tmp_path,
         assert number in printed
 
 
+@pytest.mark.long
 def test_the_command_draws_what_it_is_asked_for_where_it_is_asked_to(tmp_path):
     done = run_script("demonstrate.py", "softmax", "moving_averages", "--output", "deep/er", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == "", done.stderr

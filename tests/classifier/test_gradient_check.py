@@ -33,6 +33,7 @@ def errors_of(task, **changes):
     return {one.name: one.error for one in GradientCheck(**CHECK | changes)(task)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -98,6 +99,7 @@ class Backwards(nn.Module):
         return WrongSign.apply(inputs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after_updates", [0, 100])
 @pytest.mark.parametrize("planted", [ForgetfulDropout, Backwards])
 def test_a_wrong_backward_is_found_in_the_layers_before_it(planted, after_updates):
@@ -232,6 +234,7 @@ def test_a_value_of_the_wrong_kind_is_named():
         build(config["check"], "check")
 
 
+@pytest.mark.long
 def test_the_command_prints_a_table_and_succeeds(tmp_path):
     arguments = ["experiment=points", "model.hidden=[5,4]", "task.l2=0.01", "after_updates=5", "max_entries=3"]
     done = run_script("check_gradients.py", *arguments, cwd=tmp_path)
@@ -252,6 +255,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.long
 def test_the_command_names_the_wrong_tensor(tmp_path):
     script = ROOT / "scripts" / "check_gradients.py"
     command = [sys.executable, "-c", PLANT, script, "model.hidden=[3]", "max_entries=3"]

@@ -107,6 +107,7 @@ def test_a_loss_that_ceases_to_be_a_number_ends_the_test_and_is_not_recorded():
         RangeTest(**TEST)(broken)
 
 
+@pytest.mark.long
 def test_the_suggestion_is_within_a_factor_of_ten_of_the_best_rate():
     rings = ["dataset=rings", "model.hidden=[10,5]", "optimizer=sgd"]
     final = {}

@@ -218,6 +218,7 @@ def config_of(run):
     return yaml.safe_load(Path(run, "config.yaml").read_text())
 
 
+@pytest.mark.long
 def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypatch, capsys):
     runs = ["it's (1) ä=b,c", "2"]
     run_here(monkeypatch, "resume=null", f"run_dir={runs[0]}", "runner.max_steps=2", "seed=5", job=train.train)

@@ -29,6 +29,7 @@ def test_every_target_takes_exactly_its_arguments(path):
         (signature.bind_partial if is_partial else signature.bind)(**names)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_builds(name):
     config = compose(*small_overrides(name, 1))
@@ -56,6 +57,7 @@ def test_every_experiment_opens_with_paper_command_duration_and_result(name):
     assert f"experiment={name}" in head or name == "points"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw", "lbfgs"])
 @pytest.mark.parametrize("scheduler", ["constant", "hyperbolic", "exponential", "inverse_sqrt", "cosine"])
 def test_every_optimizer_and_schedule_builds(optimizer, scheduler):

@@ -93,6 +93,7 @@ def things(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", MARKED)
 def test_a_command_runs(command, things, tmp_path):
     (tmp_path / "checkpoints").mkdir()
@@ -113,6 +114,7 @@ def test_a_command_that_is_not_run_composes(command):
     compose(*words, config_name=Path(program).stem)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", SWEEPS, ids=str)
 def test_every_value_of_a_sweep_takes_its_steps(command, things):
     """Each value once, the other keys at their first; the first two are run above."""

@@ -31,6 +31,7 @@ def train(experiment, run_dir, max_steps, *overrides, interrupt_after=None):
     return checkpoint.Checkpoint.load(checkpoint.newest(run_dir))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_trains_and_resumes_to_the_last_bit(experiment, tmp_path):
     straight = train(experiment, tmp_path / "straight", 4)
@@ -52,6 +53,7 @@ CHOICES = [(optimizer, "cosine") for optimizer in OPTIMIZERS] + [("adam", schedu
 CHOICES += [("momentum optimizer.nesterov=true", "exponential scheduler.gamma=0.1 scheduler.period=3")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("optimizer", "schedule"), CHOICES)
 def test_mini_batches_with_any_optimizer_and_schedule_resume_to_the_last_bit(optimizer, schedule, tmp_path):
     options = [*f"optimizer={optimizer} scheduler={schedule}".split(), "task.batch_size=150", "task.l2=0.01"]

@@ -104,6 +104,7 @@ def prove(experiment, tmp_path, kills):
     return in_write
 
 
+@pytest.mark.long
 def test_a_few_kills_of_a_classifier(tmp_path):
     prove("points", tmp_path, 3)
 

@@ -162,6 +162,7 @@ def test_a_path_that_looks_like_a_number_is_a_path(monkeypatch):
     assert run_here(monkeypatch, "experiment=stylegan_faces_tiny", "init_from=7").init_from == "7"
 
 
+@pytest.mark.long
 def test_files_of_any_name_are_read_and_written_by_every_command(monkeypatch):
     def do(script, *words):
         run_here(monkeypatch, *words, script=script, job=getattr(script, script.__name__.rpartition(".")[2]))

@@ -78,6 +78,7 @@ def start_endless_run(folder):
     return process
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", pytest.param("SIGUSR1", marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, name):
     process = start_endless_run(tmp_path)
@@ -91,6 +92,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, n
     assert again.returncode == 0 and f"run: on from step {step}, 2 steps on" in again.stderr, again.stderr
 
 
+@pytest.mark.long
 def test_two_runs_cannot_share_a_folder(tmp_path):
     first = start_endless_run(tmp_path)
     second = run_script("train.py", "resume=run", cwd=tmp_path)
@@ -100,6 +102,7 @@ def test_two_runs_cannot_share_a_folder(tmp_path):
     assert "run: another process trains there; wait for it, or choose another run_dir" in second.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -226,6 +229,7 @@ def test_style_transfer_keeps_orientation_and_aspect_of_odd_images(tmp_path):
         assert image.size == (20, 40)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", ["train.py", "sample.py", "evaluate.py"])
 def test_help_and_cfg_answer_without_torch(script, tmp_path):
     code = (

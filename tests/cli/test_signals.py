@@ -73,6 +73,7 @@ def assert_goes_on_to_the_bits_of_a_run_left_alone(folder, *options):
     assert logged == list(range(1, checkpoint.step_of(path) + 4))
 
 
+@pytest.mark.long
 def test_ctrl_c_in_a_terminal_ends_two_processes_after_their_step(tmp_path):
     terminal = Terminal([*TRAIN, "devices=2", *ENDLESS], tmp_path)
     wait_until_it_trains(tmp_path, terminal.process)
@@ -102,6 +103,7 @@ def test_a_run_that_was_ended_goes_on_to_the_same_bits(tmp_path, devices, how):
     assert_goes_on_to_the_bits_of_a_run_left_alone(tmp_path, f"devices={devices}", "runner.log_every=1")
 
 
+@pytest.mark.long
 def test_a_closed_terminal_ends_a_run_after_its_step(tmp_path):
     terminal = Terminal([*TRAIN, *ENDLESS], tmp_path)
     wait_until_it_trains(tmp_path, terminal.process)
@@ -110,6 +112,7 @@ def test_a_closed_terminal_ends_a_run_after_its_step(tmp_path):
     assert len(checkpoint.all_of(tmp_path / "run")) == 1
 
 
+@pytest.mark.long
 def test_a_run_whose_output_nobody_reads_goes_on_to_its_end(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
@@ -119,6 +122,7 @@ def test_a_run_whose_output_nobody_reads_goes_on_to_its_end(tmp_path):
     assert checkpoint.step_of(checkpoint.newest(tmp_path / "run")) == 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-", "| head -1"])
 def test_a_command_needs_no_output(tmp_path, closed):
     command = f"{sys.executable} {ROOT / 'scripts' / 'train.py'} --help {closed}; echo ${{PIPESTATUS[0]}} > status"
@@ -137,6 +141,7 @@ def test_only_what_nobody_reads_is_dropped():
             output.write(b"12345")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", ["compare.py", "train.py"])
 def test_ctrl_c_while_a_command_is_loaded_is_told_in_a_line(tmp_path, script):
     (tmp_path / "hydra.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")

@@ -29,6 +29,7 @@ def test_help_and_the_config_come_without_torch_numpy_and_tensorboard(option, tm
     assert not found & (HEAVY | {"torch", "numpy", "PIL", "tensorboard", "tqdm"})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "experiment", ["points", pytest.param("style_transfer_offline", marks=pytest.mark.slow), "stylegan_faces_tiny"]
 )

@@ -121,6 +121,7 @@ def test_a_killed_start_leaves_no_half_cache_and_what_is_left_is_cleared_away(tm
     assert files_in(cache) == [".mine.tmp", f"{data.cache_path.name}.json", f"{data.cache_path.name}.levels"]
 
 
+@pytest.mark.long
 def test_starts_at_the_same_time_do_not_disturb_each_other(tmp_path):
     mixed_folder(tmp_path / "images", 40, least=16, most=40)
     context = multiprocessing.get_context("spawn")

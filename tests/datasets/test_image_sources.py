@@ -103,6 +103,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.long
 def test_a_bomb_that_states_a_small_size_takes_no_memory(tmp_path):
     path = archive_of(tmp_path / "a.zip", {"bomb.png": bytes(2**29)})
     patched(path, "bomb.png", 24, "<I", 1000, 22)

@@ -96,6 +96,7 @@ def trained(request, tmp_path_factory):
     return alone, start(2, folder / "two", options), folder
 
 
+@pytest.mark.long
 def test_gradients_are_those_of_the_joint_minibatch(trained):
     alone, (first, _), _ = trained
     assert alone["gradients"]
@@ -178,6 +179,7 @@ def test_devices_that_are_not_there_are_told(number, device, told, monkeypatch):
         distributed.launch(number, device, print)
 
 
+@pytest.mark.long
 def test_a_batch_too_small_to_share_is_told(tmp_path):
     result = run_script(
         "train.py", "devices=2", "device=cpu", *CLASSIFIER, "task.batch_size=399", "run_dir=run", cwd=tmp_path
@@ -203,6 +205,7 @@ def start_two(folder, *options):
 ENDLESS = [*CLASSIFIER, "runner.max_steps=1000000", "runner.log_every=1", "runner.checkpoint_every=20"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes through /proc")
 def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
     launcher, (_, second) = start_two(tmp_path, *ENDLESS)
@@ -221,6 +224,7 @@ def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
     assert_same_losses(rows_of(tmp_path / "run"), rows_of(tmp_path / "two"), 1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes through /proc")
 def test_a_signal_to_the_launcher_ends_all_with_one_checkpoint(tmp_path):
     launcher, _ = start_two(tmp_path, *ENDLESS, "runner.checkpoint_every=1000000")

@@ -25,6 +25,7 @@ def train(run_dir, experiment, max_steps, *overrides):
     runner.train(task, run_dir, config)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("experiment", "parts"),
     [

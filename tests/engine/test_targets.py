@@ -113,6 +113,7 @@ def file_of(path: Path, model: dict, **config) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_a_config_of_a_file_has_nothing_built_but_the_list(trap, attack):
     # the second file has no weights for the attack
@@ -142,6 +143,7 @@ def test_a_config_of_a_file_has_nothing_built_but_the_list(trap, attack):
         assert "_target_" in str(caught.value) or "evil" in str(caught.value), number
 
 
+@pytest.mark.long
 def test_the_commands_say_it_in_a_line_and_write_nothing(trap):
     file_of(trap / "weights.pt", {"generator": NODE, "discriminator": ATTACKS["fa3"]})
     file_of(trap / "data.pt", {"generator": NODE}, dataset=ATTACKS["lazy"])

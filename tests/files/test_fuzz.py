@@ -29,6 +29,7 @@ def check(findings: EvaluationResult, count: int) -> None:
     assert sum(findings.outcomes.values()) == count and len(findings.outcomes) <= 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", READERS)
 def test_damaged_files_are_read_or_refused_in_a_line(tmp_path, name):
     torch.set_num_threads(1)
@@ -92,6 +93,7 @@ def test_any_table_of_points(rows):
     read("attributes.csv", text.replace("x1", "seed").encode("utf-8", "surrogatepass"))
 
 
+@pytest.mark.long
 @FAST
 @given(ANY)
 def test_any_json(content):
@@ -207,6 +209,7 @@ NODES = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(FAST, max_examples=400)
 @given(NODES)
 def test_any_config_of_a_network_is_built_or_refused_and_takes_no_memory(node):

@@ -145,6 +145,7 @@ LAUGHS = "a: &a [x, x]\n" + "".join(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("config", "metrics", "message"),
     [

@@ -50,6 +50,7 @@ def tensor(name: str, count: int, size: tuple, stride: tuple, offset: int = 0) -
     return start + place + numbers(*size) + numbers(*stride) + b"\x89ccollections\nOrderedDict\n)RtR"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "message"),
     [

@@ -72,6 +72,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "message"),
     [*((change, "is of more numbers than the [0-9]+ of its weights") for change in HUGE), *OTHERS],

@@ -46,6 +46,7 @@ def measured() -> dict[str, dict[str, Measured]]:
     return measure("--quick")
 
 
+@pytest.mark.long
 @linux
 @pytest.mark.parametrize(("reader", "kind"), QUICK)
 def test_a_reader_stays_within_its_memory(measured, reader, kind):

@@ -37,6 +37,7 @@ def test_what_is_deeper_than_needed_can_be_let_go():
     assert len(model.layers) == 7 and torch.equal(model(images, ["relu2_1"])["relu2_1"], before)
 
 
+@pytest.mark.long
 def test_random_features_are_torchvisions():
     torch.manual_seed(0)
     model = make("random")
@@ -55,6 +56,7 @@ def test_random_features_are_torchvisions():
     assert torch.equal(model.layers.pool5(features["relu5_4"]), x)
 
 
+@pytest.mark.long
 def test_channels_last_changes_rounding_only():
     torch.manual_seed(0)
     model = make().double()

@@ -30,6 +30,7 @@ def metrics_of(run_dir):
     return [{tag: value for tag, value in row.items() if not tag.startswith("perf/")} for row in rows]
 
 
+@pytest.mark.long
 def test_six_random_trials_are_runs_of_their_own(tmp_path):
     words = [LR, "model.hidden=[4],[10,10]", *SHORT, "seed=3"]
     options = ["search.trials=6", "search.sampler=random", "search.study=mine"]
@@ -72,6 +73,7 @@ def test_failing_trials_are_in_the_table(tmp_path):
     assert all(row["task.batch_size"] == "500" and "batch_size must be in [1, 400]" in row["error"] for row in failed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

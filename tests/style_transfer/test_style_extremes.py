@@ -31,6 +31,7 @@ def image(tmp_path):
     return write
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("role", "kind", "recipe"),
     [

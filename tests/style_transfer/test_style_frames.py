@@ -89,6 +89,7 @@ def test_frames_that_begin_with_the_last_image_flicker_less_than_those_from_nois
     )
 
 
+@pytest.mark.long
 def test_where_nothing_moves_nothing_flickers(tmp_path):
     folder = write_frames(tmp_path / "frames", shift=0)
     steady = style(folder, tmp_path / "steady", "task.init=noise", "steps_first=100")
@@ -97,6 +98,7 @@ def test_where_nothing_moves_nothing_flickers(tmp_path):
     assert steady["images"] < 0.02 and steady["images"] < 0.2 * alone["images"]
 
 
+@pytest.mark.long
 def test_the_network_is_drawn_and_calibrated_once(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(VGG19, "calibrate", spy(calls, "calibrate", VGG19.calibrate))
@@ -128,6 +130,7 @@ def test_steps_are_as_many_as_asked_for_and_only_the_first_has_coarse_scales(tmp
     assert sizes == [*enumerate([16] * 5 + [23] * 5 + [32] * 2), (0, 32), (1, 32)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", ["style_transfer", "style_transfer_offline"])
 def test_an_interrupted_command_goes_on_to_the_same_bytes(task, tmp_path, capsys):
     folder = write_frames(tmp_path / "frames")
@@ -147,6 +150,7 @@ def test_an_interrupted_command_goes_on_to_the_same_bytes(task, tmp_path, capsys
     assert times == {path: path.stat().st_mtime_ns for path in part.glob("*.png")}
 
 
+@pytest.mark.long
 def test_the_first_frame_is_what_train_paints(tmp_path):
     folder = write_frames(tmp_path / "frames", 1)
     overrides = ["experiment=style_transfer", "model.weights=random", "steps_first=4"]
@@ -207,6 +211,7 @@ def test_images_of_another_size_are_not_mixed_with_new_ones(tmp_path):
         style(folder, output)
 
 
+@pytest.mark.long
 def test_frames_of_another_style_are_not_mixed_with_new_ones(tmp_path, capsys):
     folder, output = write_frames(tmp_path / "frames"), tmp_path / "images"
     few = ["steps_first=2", "steps_next=1"]
@@ -233,6 +238,7 @@ def test_frames_of_another_style_are_not_mixed_with_new_ones(tmp_path, capsys):
     assert bytes_in(output) == painted
 
 
+@pytest.mark.long
 def test_frames_that_have_changed_and_images_of_unknown_origin_are_named(tmp_path):
     folder, output = write_frames(tmp_path / "frames"), tmp_path / "images"
     few = ["steps_first=2", "steps_next=1"]

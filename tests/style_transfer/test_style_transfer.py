@@ -44,6 +44,7 @@ def benchmark():
     return module
 
 
+@pytest.mark.long
 def test_the_tutorials_network_gives_the_same_loss_gradient_and_path():
     exact = ["model.weights=random", "model.channels_last=false", "objective.range_weight=0"]
     sizes = ["dataset.content_size=[64,64]", "dataset.style_size=[64,64]"]
@@ -93,6 +94,7 @@ def test_the_content_itself_has_no_content_loss_and_the_style_no_style_loss():
         assert torch.equal(task.objective.style_statistic(features[name], None), target)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_the_image_changes_and_the_loss_falls_with_any_optimizer(optimizer):
     rate = {"adam": 0.01, "lbfgs": 1.0}[optimizer]
@@ -120,12 +122,14 @@ def test_two_images_combine_to_their_mean():
     assert (task.visualize()["image"] - mean).abs().max() < 1e-3
 
 
+@pytest.mark.long
 def test_a_textures_gram_loss_falls_a_hundredfold_and_it_is_no_copy():
     task = make_task("texture", "task.smallest_size=null")
     first = task.step()["train/style"]
     assert run(task, 120)["train/style"] < 0.01 * first
 
 
+@pytest.mark.long
 def test_deeper_layers_keep_less_of_the_pixels():
     errors = []
     for layer in ("relu1_1", "relu2_1", "relu3_1"):
@@ -137,6 +141,7 @@ def test_deeper_layers_keep_less_of_the_pixels():
     assert errors == sorted(errors) and errors[0] < 1e-5
 
 
+@pytest.mark.long
 def test_inits_are_what_they_say(tmp_path):
     images = make_task().dataset.at(48)
     assert torch.equal(make_task("style_transfer", "task.init=content").canvas.image, images.content)
@@ -156,6 +161,7 @@ def test_scales_rise_by_the_square_root_of_two_up_to_the_size_asked_for():
     assert scale_sizes(256, 256) == [256] and scale_sizes(300, 256) == [256]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_coarse_scales_come_first_and_hand_over_their_image(optimizer):
     options = [
@@ -174,6 +180,7 @@ def test_coarse_scales_come_first_and_hand_over_their_image(optimizer):
     assert task.visualize()["image"].shape == (1, 3, 36, 48)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", [2, 4, 5, 9])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_resumed_in_any_scale_to_the_last_bit(stop, optimizer):
@@ -208,6 +215,7 @@ def poisoned(task, at, value):
     task.losses = lambda: evaluate(task.canvas.image)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1e9])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_a_loss_that_leaves_the_rails_is_survived(value, optimizer, caplog):
@@ -246,6 +254,7 @@ def test_the_result_is_the_best_of_what_was_seen():
     assert 0 <= float(task.result.min()) and float(task.result.max()) <= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("clamp", "stays_inside"), [("never", False), ("update", True), ("evaluation", False)])
 def test_clamps_are_where_they_say(clamp, stays_inside):
     adam = ["optimizer=adam", "optimizer.lr=0.3"]
@@ -257,6 +266,7 @@ def test_clamps_are_where_they_say(clamp, stays_inside):
     assert (0 <= float(task.canvas.image.detach().min())) == (clamp != "never")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -65,6 +65,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_the_command_prints_the_table_and_writes_the_record(folder):
     done = run_script("evaluate.py", "checkpoint=run", *FEW, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -87,6 +88,7 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
     assert [one["evaluation"]["truncation_psi"] for one in measured] == [1.0, 0.5]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -132,6 +134,7 @@ def test_a_typed_resolution_may_be_the_right_one(folder):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
@@ -157,6 +160,7 @@ def test_a_checkpoint_that_names_no_data_set_of_images_is_told(dataset, message,
     assert done.stderr.startswith(f"error: {'' if message.startswith('out') else 'a.pt: '}{message}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["evaluate.py", "sample.py", "train.py"])
 def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(command, folder):
     content = torch_file.load(folder / "bare.pt")

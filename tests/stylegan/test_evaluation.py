@@ -66,6 +66,7 @@ def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
     assert BUNDLED.stat().st_size < 1.5e6 and checkpoint.Checkpoint.load(BUNDLED).state.keys() == {"model"}
 
 
+@pytest.mark.long
 def test_every_metric_is_measured_and_none_is_called_fid(extractor, faces):
     values = Evaluation(extractor, **SETTINGS)(small_generator(32), faces)
     names = {f"metrics/faces_{name}" for name in ("fd", "kid", "precision", "recall")}
@@ -77,6 +78,7 @@ def test_every_metric_is_measured_and_none_is_called_fid(extractor, faces):
     assert all(isinstance(value, float) and value == value for value in values.values())
 
 
+@pytest.mark.long
 def test_the_batch_size_does_not_matter_and_nothing_is_left_behind(extractor, faces):
     generator = small_generator(32)
     before = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -89,6 +91,7 @@ def test_the_batch_size_does_not_matter_and_nothing_is_left_behind(extractor, fa
     assert other["metrics/faces_fd"] != first["metrics/faces_fd"]
 
 
+@pytest.mark.long
 def test_a_generator_with_classes_is_measured(extractor, faces):
     values = Evaluation(extractor, **SETTINGS)(small_generator(32, num_classes=3), faces)
     assert all(value == value for value in values.values())
@@ -107,6 +110,7 @@ def test_the_level_of_detail_reaches_the_images(faces):
     assert all(whole[tag] != coarse[tag] for tag in whole)
 
 
+@pytest.mark.long
 def test_reals_against_reals_are_closer_than_an_untrained_generator(extractor, faces):
     evaluation = Evaluation(extractor, **SETTINGS)
     reals = evaluation.between_reals(faces)
@@ -214,6 +218,7 @@ def test_inception_says_which_file_belongs_where(tmp_path, monkeypatch):
         InceptionFeatures(str(tmp_path / "broken.pth"))
 
 
+@pytest.mark.long
 def test_vgg_features_of_small_images(faces):
     values = Evaluation(Vgg19Features("orthogonal", "relu5_1"), **SETTINGS | {"metrics": ["fd"]})(
         small_generator(32), faces

@@ -35,6 +35,7 @@ def project(target, *overrides):
     return build(compose(*overrides, config_name="sample")["sampler"], "sampler")
 
 
+@pytest.mark.long
 def test_an_image_that_the_generator_drew_is_recovered(generator, own_image, tmp_path):
     result = project(own_image, "sampler.steps=400")(generator)
     with Image.open(own_image) as file:
@@ -61,6 +62,7 @@ def test_without_a_network_a_projection_is_told_how_to_do_without_features(gener
         project(own_image, "sampler=project_features")(generator)
 
 
+@pytest.mark.long
 def test_a_foreign_image_comes_closer_and_repeats(generator, tmp_path):
     Image.radial_gradient("L").convert("RGB").resize((40, 30)).save(tmp_path / "a.png")
     for noise in ("fixed", "free"):

@@ -65,6 +65,7 @@ def test_the_glob_is_not_empty():
     assert len(NAMES) >= 13 and set(SMALL) <= set(NAMES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     result, again = (sampler(name, photo=photo)(generator) for _ in range(2))
@@ -75,6 +76,7 @@ def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     assert len({frame.size for frame in result.frames}) <= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_the_composed_config_shows_what_is_used(name, generator, photo, monkeypatch):
     used_psi, used_seeds = set(), []
@@ -104,6 +106,7 @@ def test_the_composed_config_shows_what_is_used(name, generator, photo, monkeypa
         assert typed.synthesizer.truncation_psi == 0.25
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sampler_draws_in_half_precision(name, generator, photo):
     with torch.autocast("cpu", torch.bfloat16):
@@ -115,6 +118,7 @@ def test_every_sampler_draws_in_half_precision(name, generator, photo):
         assert difference.mean() < 6, key
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "project_features"])
 def test_every_sampler_draws_classes_at_the_smallest_resolution(name, photo):
     small = small_generator(resolution=8, num_classes=2)

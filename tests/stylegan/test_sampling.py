@@ -178,6 +178,7 @@ def test_a_seed_may_bring_its_class():
         parse_numbers("0@1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_half", [False, True])
 def test_the_generator_is_one_graph_for_the_compiler(is_half, generator):
     z = torch.randn(2, generator.z_dim)
@@ -270,6 +271,7 @@ def test_no_more_layers_are_truncated_than_there_are(generator):
         synthesizer(cutoff=9).styles(generator, [Seed(1)])
 
 
+@pytest.mark.long
 def test_more_images_than_memory_holds_are_refused_before_the_first():
     generator = small_generator(resolution=32)
     generator.mapping = None  # computes nothing
