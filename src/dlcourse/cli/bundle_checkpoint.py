@@ -1,4 +1,4 @@
-"""Make a small copy of a checkpoint to hand on: some networks, in half precision."""
+"""Make a small copy of a checkpoint to distribute: some networks, in half precision."""
 
 import argparse
 from pathlib import Path

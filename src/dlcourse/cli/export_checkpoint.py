@@ -7,7 +7,7 @@ from typing import Any
 from dlcourse.cli import command_line
 from dlcourse.files.terminal import say
 
-TOLERANCE = 1e-4  # of the largest value, between ONNX's images and ours
+TOLERANCE = 1e-4  # between the images of ONNX and ours, relative to the largest value
 
 
 def parse() -> argparse.Namespace:

@@ -20,7 +20,7 @@ def parse() -> argparse.Namespace:
 
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
-    """Read, write, and print what was found."""
+    """Read the files, write the checkpoint, and print a table of its networks."""
     from dlcourse.engine import checkpoint
     from dlcourse.stylegan.interop.files import check_target, combine, load_pretrained, save
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
@@ -44,7 +44,7 @@ def import_checkpoint(arguments: argparse.Namespace) -> None:
 
 
 def facts(network: Any) -> list[str]:
-    """Resolution, layers, classes and number of trainable parameters, for people."""
+    """The cells of a network's row: resolution, layers, classes and number of trainable parameters."""
     kinds = {"linear": "dense", "convolutions": "conv", "styled": "style_mod"}
     names = [
         name.rpartition(".")[0].rpartition(".")[2] for name, _ in network.named_parameters() if name[-6:] == "weight"
