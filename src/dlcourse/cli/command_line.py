@@ -184,8 +184,10 @@ def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str
 
 
 def as_typed(message: str, config: Any) -> str:
-    """Replace the key at the beginning of a message, if any, by the one that users type: task.optimizer.lr, which
-    refers to optimizer.lr in the unresolved `config`, by optimizer.lr."""
+    """Replace the key at the beginning of a message by the one that users type: task.optimizer.lr by optimizer.lr.
+
+    `config` is not resolved: there, the former refers to the latter.
+    """
     key = re.match(r"[\w.]*", message)[0].rstrip(".")  # type: ignore[index]
     return typed_key(key, config) + message[len(key) :]
 
