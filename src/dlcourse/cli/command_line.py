@@ -164,9 +164,7 @@ def of_system(error: OSError) -> str:
 def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str]]) -> str:
     """One line for a missing value, a key that does not exist (with the closest one), or a value of the wrong type.
 
-    Args:
-        error: from OmegaConf.
-        keys_of: name of a node -> its keys.
+    `keys_of` returns the keys of the node of a name.
     """
     key = str(error.full_key)
     if "Missing mandatory value" in str(error):

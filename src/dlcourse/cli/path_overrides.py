@@ -51,13 +51,8 @@ PATHS = {
     "target",
     "task.init",
 }
-LISTS = {
-    "dataset.style",
-    "dataset.style_masks",
-    "dataset.style_regions",
-    "seeds",
-    "style",
-}  # [A.jpg, B.jpg] are two paths
+# Keys whose value may be a list, [A.jpg, B.jpg]
+LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}
 SEED_FILE = ".pt"  # other values of `seeds` are numbers, which Hydra can read
 QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
 # One item of a list or of a sweep: a quoted text, a list, or everything up to the next comma

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import command_line, unread_keys
@@ -36,11 +35,7 @@ LESS_MEMORY = {  # key that some configs have -> setting of it that needs less m
 
 
 def run_dir_of(cfg: DictConfig) -> Path:
-    """The run's folder: `resume`, `run_dir`, runs/<experiment>/<time>, or a job's folder in a sweep.
-
-    Raises:
-        UserError: `resume` is not a run, or `run_dir` is not a possible name.
-    """
+    """The run's folder: `resume`, `run_dir`, runs/<experiment>/<time>, or a job's folder in a sweep."""
     if cfg.resume is not None:
         check_is_run(Path(cfg.resume))
         return Path(cfg.resume)
@@ -48,7 +43,7 @@ def run_dir_of(cfg: DictConfig) -> Path:
         check_name(f"run_dir={cfg.run_dir}", Path(cfg.run_dir))
         return Path(cfg.run_dir)
     hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN:
+    if command_line.is_sweep():
         typed = re.sub("[\"'\\\\]", "", hydra_config.job.override_dirname)  # without quotes and escapes for Hydra
         name = printable(typed.replace("/", "_")) or "defaults"
         short = name.encode()[:120].decode(errors="ignore")  # file systems count bytes
@@ -178,14 +173,10 @@ def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: Dic
 
 @contextlib.contextmanager
 def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
-    """Within the block, print how to continue a run that a signal ends (exit status 128 + signal), or an error.
-
-    Args:
-        run_dir: its folder.
-        cfg: its config, if none was written yet.
+    """Within the block, print how to continue a run that a signal ends (exit status 128 + signal).
 
     Raises:
-        UserError: out of memory, or an OSError, such as a full disk.
+        UserError: how to continue after running out of memory or an OSError, such as a full disk.
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """Train on a cluster with SLURM: python scripts/submit.py --partition gpu --gpus 4 experiment=NAME key=value ...
 
-When the job is preempted or out of time, it finishes its step, writes a checkpoint, and is queued again to resume.
+When the job is preempted or out of time, it finishes the step, writes a checkpoint, and is queued again to go on there.
 """
 
 import argparse

@@ -26,13 +26,7 @@ OWNERS = {
 
 
 def check_read(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) -> None:
-    """Raise UserError for an override of a top-level key that the command does not read, directly or by reference.
-
-    Args:
-        cfg: the composed config.
-        overrides: of the command line, in Hydra's grammar.
-        reads: the top-level keys that the command reads directly.
-    """
+    """Raise UserError for an override of a top-level key that neither the command `reads` nor those keys refer to."""
     config: Any = OmegaConf.to_container(cfg)
     reached = reached_from(config, reads)
     for override in overrides:
@@ -68,11 +62,7 @@ def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
 def check_same_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
     """Raise UserError for an override that contradicts the networks of a checkpoint, which replace those of `model`.
 
-    Args:
-        weights: the checkpoint, as it was typed.
-        cfg: the composed config.
-        theirs: name of a network in the checkpoint -> its node.
-        overrides: of the command line, in Hydra's grammar.
+    `theirs` is the checkpoint's `model`: name of a network -> its node.
     """
     model: Any = OmegaConf.to_container(cfg.model)
     kept = str([node for name, node in model.items() if name not in theirs])  # with references such as ${model.z_dim}

@@ -88,7 +88,7 @@ class RunLogger:
         threading.excepthook = self.hook
 
     def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
-        """Count a step as done; log its `record` of metrics if it is not empty."""
+        """Count a step as done; log its `record` of metrics if there are any."""
         self.bar.update()
         if self.profile:
             self.profile.advance()

@@ -96,11 +96,7 @@ class Descent:
         return first
 
     def update(self, closure: Callable[[], Tensor]) -> None:
-        """Call the optimizer's step.
-
-        Raises:
-            NotFinite: from the closure, before anything has changed; or after L-BFGS, if its parameters are not finite.
-        """
+        """Call the optimizer's step; NotFinite if L-BFGS leaves parameters that are not finite."""
         is_lbfgs = isinstance(self.optimizer, torch.optim.LBFGS)
         start = [parameter.detach().clone() for parameter in self.parameters] if is_lbfgs else []
         self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
@@ -111,11 +107,7 @@ class Descent:
 
     @torch.no_grad()
     def skip(self, terms: Metrics) -> None:
-        """Count and log a skipped update; restore the last good parameters, if there are any (L-BFGS).
-
-        Raises:
-            DivergenceError: too many were skipped in a row.
-        """
+        """Count and log a skipped update; restore the parameters of L-BFGS. DivergenceError after too many in a row."""
         self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"

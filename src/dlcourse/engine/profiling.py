@@ -63,10 +63,7 @@ class Profile:
 def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
     """A table of the operations with the largest self time, and of the parts of a step.
 
-    Args:
-        events: `torch.profiler.profile.key_averages()`.
-        steps: the profiled steps, for the heading.
-        rows: how many operations.
+    `events` are `torch.profiler.profile.key_averages()`; `steps` names the profiled steps in the heading.
     """
     operations = [event for event in events if is_operation(event)]
     on_gpu = any(event.self_device_time_total for event in operations)

@@ -54,15 +54,10 @@ def build_of_file(
 
 
 def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
-    """Build the network that a config in a file describes, if it is about as large as the file's weights for it.
-
-    Args:
-        config, key: see `build`; only NETWORKS are allowed.
-        path: the file.
-        weights: name -> tensor.
+    """Build the network of a config in a file, if it is about as large as the file's `weights` (name -> tensor).
 
     Raises:
-        TooLargeError: it would be larger than the weights; nothing was allocated for it.
+        TooLargeError: it is larger than the weights; nothing was allocated for it.
         UserError: it cannot be built.
     """
     values = weights.values() if isinstance(weights, dict) else ()
@@ -76,7 +71,7 @@ def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may
     """Raise UserError unless weights have the names and shapes of a network's state.
 
     Args:
-        network: the network.
+        network: whose state they should fit.
         weights: name -> tensor.
         what: names the network, at the beginning of the message.
         may_lack: a regular expression for names that may be missing.

@@ -91,12 +91,9 @@ class Runner:
         return step >= self.total_steps(task) or task.is_finished()
 
     def prepare(self, task: Task) -> None:
-        """Set a task up on the device, ready for its first step.
+        """Set a task up on the device, ready for its first step; UserError for a value that does not fit the data.
 
         Nothing is written, so that mistakes are found before the run's folder exists.
-
-        Raises:
-            UserError: a value that does not fit the data or the device.
         """
         allow_tf32(self.precision)
         torch.backends.cudnn.deterministic = True  # a resumed run repeats its steps bit for bit

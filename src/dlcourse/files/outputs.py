@@ -29,7 +29,7 @@ def check_file(path: Path, given: str, suffixes: Collection[str] = ()) -> None:
 
 
 def check_folder(folder: Path, given: str, *names: str) -> None:
-    """Raise UserError unless files called `names` can be written in `folder`, which need not exist; see check_file."""
+    """Raise UserError unless files called `names` can be written in `folder`, which need not exist."""
     places = [folder, *folder.parents]
     there = next(place for place in places if os.path.lexists(place))
     names += tuple(place.name for place in places[: places.index(there)])
