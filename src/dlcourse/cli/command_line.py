@@ -245,7 +245,7 @@ def compose(config_name: str, overrides: list[str]) -> DictConfig:
 
 
 def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
-    """Write the group choices into the config's `choices`, if it has them: no class is called `momentum`."""
+    """Write the group choices, such as optimizer=momentum, into the config's `choices`, if it has them."""
     if "choices" in cfg:
         named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
         OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)

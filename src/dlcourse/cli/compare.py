@@ -23,7 +23,6 @@ def parse() -> argparse.Namespace:
 
 
 def share(text: str) -> float:
-    """A number in [0, 1)."""
     if not 0 <= float(text) < 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
     return float(text)

@@ -24,14 +24,12 @@ def parse() -> argparse.Namespace:
 
 
 def count(text: str) -> int:
-    """A whole number that is not negative."""
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
     return int(text)
 
 
 def share(text: str) -> float:
-    """A number in [0, 1]."""
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1], got {text}")
     return float(text)
@@ -61,13 +59,14 @@ def load_task(path: Path, device: str) -> Any:
     """The classification task of a checkpoint, with its state; UserError if it is of another task or damaged."""
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_finite
+    from dlcourse.engine.rebuild import build_of_file
     from dlcourse.engine.targets import CLASSIFICATION
 
     saved = Checkpoint.load(path)
     if saved.kind() != COMMANDS["Classification"]:
         raise UserError(f"{path}: this report is of a classifier, and the checkpoint {saved.kind()}")
     imposed = {"cache": None, "download": False}  # an untrusted file must not write or download anything
-    task = saved.build("task", CLASSIFICATION, imposed)
+    task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     set_up(task, device, path)

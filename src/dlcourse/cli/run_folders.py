@@ -245,7 +245,6 @@ def has_begun(run_dir: Path) -> bool:
 
 
 def way_on(run_dir: Path) -> str:
-    """How to continue a run that ended early."""
     return f"go on with {resume_word(run_dir)}" if has_begun(run_dir) else "start again"
 
 

@@ -160,7 +160,6 @@ def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
 
 
 def first_of(part: Any) -> "Value":
-    """The lowest value of a distribution, or its first choice."""
     return part.choices[0] if hasattr(part, "choices") else part.low
 
 

@@ -66,9 +66,7 @@ def check_same_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], 
     """
     model: Any = OmegaConf.to_container(cfg.model)
     kept = str([node for name, node in model.items() if name not in theirs])  # with references such as ${model.z_dim}
-    last = {
-        override.partition("=")[0].lstrip("+~"): override for override in overrides
-    }  # the last override of each key
+    last = {override.partition("=")[0].lstrip("+~"): override for override in overrides}  # a key may be typed twice
     for key, override in last.items():
         group, _, rest = key.partition(".")
         name, _, inner = rest.partition(".")

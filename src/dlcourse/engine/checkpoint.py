@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from dlcourse.engine.build import NOTHING
 from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, some
 from dlcourse.engine.targets import NETWORKS
 from dlcourse.engine.task import Stateful
@@ -94,14 +93,10 @@ class Checkpoint:
         return cls(path, **content)
 
     def kind(self) -> str:
-        """The task that it is of and which command reads it, for messages."""
+        """Its task and the command that reads it, for messages."""
         task = self.config.get("task")
         target = task.get("_target_") if isinstance(task, dict) else None
         return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
-
-    def build(self, key: str, targets: frozenset[str], imposed: Mapping[str, Any] = NOTHING) -> Any:
-        """Build a node of the checkpoint's config; see `dlcourse.engine.build.build`."""
-        return build_of_file(self.config.get(key), key, self.path, targets, imposed)
 
     def network(self, part: str, kind: type[N] = nn.Module, refusal: str = "a checkpoint of another task") -> N:  # type: ignore[assignment]
         """A network in eval mode, rebuilt from the config, with the weights of a part of the state.
@@ -233,7 +228,6 @@ def clear_away(run_dir: Path, step: int) -> None:
 
 
 def prune(run_dir: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints of a run."""
     for path in all_of(run_dir)[:-keep]:
         path.unlink()
 

@@ -150,7 +150,6 @@ class RunLogger:
         return found
 
     def rate(self, step: int) -> float:
-        """Steps per second since training started in this process."""
         return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
 
     def show(self, step: int, is_last: bool) -> None:

@@ -16,6 +16,7 @@ from dlcourse.errors import UserError
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number, or a scalar tensor on the device
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 MOST_SKIPPED = 10  # updates in a row
+CURE = "try a smaller lr of the optimizer, or precision=fp32"  # for values that are not finite
 
 
 class DivergenceError(UserError):
@@ -112,8 +113,7 @@ class Descent:
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
         if self.skipped_in_a_row == MOST_SKIPPED:
-            cure = "try a smaller lr of the optimizer, or precision=fp32"
-            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {cure}")
+            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {CURE}")
         logging.getLogger(__name__).warning(f"{what}; skipped")
         if self.last_good_params:
             for parameter, last_good in zip(self.parameters, self.last_good_params, strict=True):
@@ -144,7 +144,6 @@ class Descent:
         return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
 
     def lr(self) -> float:
-        """The learning rate of the last update."""
         return self.optimizer.param_groups[0]["lr"]
 
     def gradient_norm(self) -> Tensor:

@@ -14,8 +14,9 @@ from dlcourse.engine import checkpoint, distributed
 from dlcourse.engine.build import objection
 from dlcourse.engine.device import return_freed_memory
 from dlcourse.engine.logger import NullLogger, RunLogger, lowest
-from dlcourse.engine.optimization import Metrics
+from dlcourse.engine.optimization import CURE, Metrics
 from dlcourse.engine.profiling import span
+from dlcourse.engine.rebuild import some
 from dlcourse.engine.signals import Interrupted, SignalHandler, announce
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
@@ -192,7 +193,6 @@ class Runner:
 
 
 def is_due(step: int, every: int | None) -> bool:
-    """Whether something that happens `every` so many steps happens after this one; None: never."""
     return every is not None and step % every == 0
 
 
@@ -213,9 +213,7 @@ def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]
     tensors = ((name, value) for name, value in checkpoint.flatten(state).items() if isinstance(value, torch.Tensor))
     wrong += [f"{name} is not finite" for name, tensor in tensors if not bool(tensor.isfinite().all())]
     if wrong:
-        others = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        cure = "try a smaller lr of the optimizer, or precision=fp32"
-        raise UserError(f"step {step}: {', '.join(wrong[:3])}{others}, so nothing of it is kept; {cure}")
+        raise UserError(f"step {step}: {some(wrong)}, so nothing of it is kept; {CURE}")
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:

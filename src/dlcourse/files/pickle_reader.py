@@ -39,7 +39,6 @@ class Record:
     is_content = False  # whether it may be part of the result; otherwise it is only an argument
 
     def set_state(self, state: Any) -> None:
-        """Set the state; ValueError for objects that have none."""
         raise ValueError(f"a {type(self).__name__.lower()} with a state")
 
 
@@ -99,7 +98,6 @@ class Machine:
     # --- instructions; each takes its argument from the program ---------------------------------------
 
     def push(self, argument: Any) -> None:
-        """Push a constant."""
         if type(argument) is int and argument.bit_length() > MAX_BITS:
             raise RefusedError(f"refused: a whole number of {argument.bit_length()} bits")
         self.stack.append(argument)
@@ -157,7 +155,6 @@ class Machine:
             target.set_state(state)  # only a Record has this method
 
     def persistent(self, argument: Any) -> None:
-        """Push the object of a persistent id."""
         if self.load is None:
             raise RefusedError("refused: the file asks for something outside of it")
         self.stack.append(self.load(self.stack.pop()))
