@@ -8,6 +8,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
     )

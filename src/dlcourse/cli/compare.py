@@ -9,6 +9,7 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
     )

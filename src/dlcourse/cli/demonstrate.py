@@ -10,6 +10,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     width = max(map(len, SUMMARIES))
     parser = command_line.Parser(
         description="Draw the course's demonstrations and print what was measured.",

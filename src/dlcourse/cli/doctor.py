@@ -8,6 +8,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
     )

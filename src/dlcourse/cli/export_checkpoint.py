@@ -13,6 +13,7 @@ TOLERANCE = 1e-4  # between the images of ONNX and ours, relative to the largest
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
         "read the file back and compare."

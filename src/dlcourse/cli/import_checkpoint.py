@@ -9,6 +9,7 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."

@@ -194,6 +194,7 @@ def show(study: Any, settings: "Search", space: "Space", folder: Path) -> None:
 
 
 def main() -> None:
+    """Take the search space from the command line, then start the command with the rest."""
     try:
         spanning, sys.argv[1:] = split(sys.argv[1:])
     except UserError as error:

@@ -72,6 +72,7 @@ def submit(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Read the command line and submit the job."""
     parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="as for scripts/train.py")
     parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: here, for a try")

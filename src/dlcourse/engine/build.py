@@ -58,6 +58,7 @@ def check_nodes(config: Any, key: str, targets: frozenset[str]) -> None:
 
 
 def children(config: Any, key: str) -> list[tuple[str, Any]]:
+    """The nodes in a mapping or list, each with its key in the whole config."""
     if isinstance(config, list):
         return [(f"{key}[{index}]", node) for index, node in enumerate(config)]
     entries = config.items() if isinstance(config, dict) else ()

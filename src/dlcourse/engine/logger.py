@@ -247,6 +247,7 @@ def keep_until(path: Path, step: int) -> set[str]:
 
 
 def remove_images_after(run_dir: Path, step: int) -> None:
+    """Remove the images of later steps than `step`."""
     for path in (run_dir / "images").glob("*_*.png"):
         number = path.stem.rpartition("_")[2]
         if number.isdecimal() and int(number) > step:

@@ -65,7 +65,8 @@ def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
 
     `events` are `torch.profiler.profile.key_averages()`; `steps` names the profiled steps in the heading.
     """
-    operations = [event for event in events if is_operation(event)]
+    on_cpu = [event for event in events if event.device_type == torch.autograd.DeviceType.CPU]
+    operations = [event for event in on_cpu if not event.is_user_annotation]  # those that the CPU runs or launches
     on_gpu = any(event.self_device_time_total for event in operations)
     time_of = lambda event: event.self_device_time_total if on_gpu else event.self_cpu_time_total
     total = sum(map(time_of, operations))
@@ -78,13 +79,8 @@ def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
         share = time_of(event) / total if total else 0.0
         lines.append(f"{share:6.1%}  {time_of(event) / 1e3:7.3f} ms  {event.count:7}  {event.key}")
     lines += ["", "  time of one    calls  part of a step, with the parts within it"]
-    for event in events:
-        if event.is_user_annotation and event.device_type == torch.autograd.DeviceType.CPU:
+    for event in on_cpu:
+        if event.is_user_annotation:
             time = event.device_time_total if on_gpu else event.cpu_time_total
             lines.append(f"{time / event.count / 1e3:10.3f} ms  {event.count:7}  {event.key}")
     return "\n".join(lines) + "\n"
-
-
-def is_operation(event: Any) -> bool:
-    """Whether an event is an operation that the CPU runs or launches on the GPU; spans and kernels are not."""
-    return event.device_type == torch.autograd.DeviceType.CPU and not event.is_user_annotation

@@ -15,14 +15,7 @@ MAX_VALUES = 500_000  # in the content; a value that is referenced twice counts 
 MAX_DEPTH = 100
 MAX_SHARING = 4  # times the length of the file: bytes of all arrays together, which may share memory
 MAX_BITS = 64  # of integers: longer ones can be chosen so that their hashes collide
-KEYS = (
-    str,
-    int,
-    float,
-    bool,
-    bytes,
-    type(None),
-)  # exact types of keys; hashing a tuple can take for ever
+KEYS = (str, int, float, bool, bytes, type(None))  # exact types; hashing a tuple can take for ever
 
 Name = tuple[str, str]  # (module, name)
 Granted = Mapping[Name, Any]
@@ -95,7 +88,7 @@ class Machine:
         check_grown(content, MAX_SHARING * self.length)
         return content
 
-    # --- instructions; each takes its argument from the program ---------------------------------------
+    # --- instructions; each takes its argument from the program ---
 
     def push(self, argument: Any) -> None:
         if type(argument) is int and argument.bit_length() > MAX_BITS:

@@ -110,12 +110,9 @@ class Storages:
     def __init__(self, limit: int):
         self.left = limit
         self.found: dict[str, Storage] = {}
-        self.machine = Machine({**GRANTED, **self.tensors()}, limit, load=self.load)
-
-    def tensors(self) -> Granted:
-        """`rebuild` under the names by which pickles call it: (module, name) -> function."""
         names = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
-        return {("torch._utils", name): Function(self.rebuild) for name in names}
+        rebuild = {("torch._utils", name): Function(self.rebuild) for name in names}
+        self.machine = Machine({**GRANTED, **rebuild}, limit, load=self.load)
 
     def load(self, identity: Any) -> Storage:
         """The storage of a persistent id ("storage", kind, key, location, length), counted against the limit."""
