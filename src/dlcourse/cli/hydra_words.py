@@ -43,7 +43,7 @@ def prepared(words: list[str]) -> list[str]:
     quoted = [of_group(path_overrides.take_path(word, options.multirun)) for word in options.overrides]
     if options.multirun:
         check_own_outputs(quoted)
-    return with_keys_of_a_resumed_run(quoted) + others
+    return with_prefixes_for_resume(quoted) + others
 
 
 def of_group(word: str) -> str:
@@ -70,7 +70,7 @@ def refuse(message: str) -> NoReturn:
     raise UserError(f"{message}; keys have no dashes, as in seed=1 (--help tells more)")
 
 
-def with_keys_of_a_resumed_run(overrides: list[str]) -> list[str]:
+def with_prefixes_for_resume(overrides: list[str]) -> list[str]:
     """With resume=RUN, put ++ before every key: the config that Hydra composes may lack keys of the run's config.
 
     resuming.config_of then applies them to the run's config.
@@ -78,10 +78,10 @@ def with_keys_of_a_resumed_run(overrides: list[str]) -> list[str]:
     resumes = [override for override in overrides if override.partition("=")[0].lstrip("+") == "resume"]
     if not resumes or is_null(resumes[-1]):
         return overrides
-    return [override if is_let_alone(override) else f"++{override}" for override in overrides]
+    return [override if needs_no_prefix(override) else f"++{override}" for override in overrides]
 
 
-def is_let_alone(override: str) -> bool:
+def needs_no_prefix(override: str) -> bool:
     """Whether an override needs no ++: one of Hydra's own keys, of a group, or with + or ~ already."""
     key = override.partition("=")[0]
     return key.startswith(("+", "~", "hydra.")) or "/" in key or (CONFIGS / key.partition("@")[0]).is_dir()

@@ -182,51 +182,51 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
         yield
     except KeyboardInterrupt as end:
         if os.environ.get("RANK", "0") == "0":
-            say(told(end, run_dir), file=sys.stderr)
+            say(interruption_message(end, run_dir), file=sys.stderr)
         sys.exit(status_of(end))
     except OSError as error:
         what = f"{error.filename or run_dir}: {error.strerror}"
-        raise UserError(f"{what}; make room or change rights, then {way_on(run_dir)}") from error
+        raise UserError(f"{what}; make room or change rights, then {resume_advice(run_dir)}") from error
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if (reason := lack_of_memory(error)) is None:
             raise
         from dlcourse.cli.resuming import read_composed  # here: it imports this module
 
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
-        raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
+        raise UserError(f"out of memory ({reason}); {less_memory(own)}; {resume_advice(run_dir)}") from error
 
 
-def comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:
+def is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
     """Whether an exception, or one that it replaced, is an instance of `kind`."""
-    return error is not None and (isinstance(error, kind) or comes_from(error.__context__, kind))
+    return error is not None and (isinstance(error, kind) or is_caused_by(error.__context__, kind))
 
 
 @contextlib.contextmanager
-def paths_told(run_dir: Path) -> Iterator[None]:
+def path_hint_added(run_dir: Path) -> Iterator[None]:
     """Within the block, add to the error about a missing file how a resumed run's paths are resolved."""
     try:
         yield
     except UserError as error:
-        if not has_begun(run_dir) or not comes_from(error, MissingFileError):
+        if not has_begun(run_dir) or not is_caused_by(error, MissingFileError):
             raise
         raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
 
 
 @contextlib.contextmanager
-def way_on_told(run_dir: Path) -> Iterator[None]:
+def resume_hint_added(run_dir: Path) -> Iterator[None]:
     """Within the block, add to an error how to continue, if there is a checkpoint."""
     try:
         yield
     except UserError as error:
         has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
-        raise UserError(f"{error}; {way_on(run_dir)}" if has_checkpoint else str(error)) from error
+        raise UserError(f"{error}; {resume_advice(run_dir)}" if has_checkpoint else str(error)) from error
 
 
-def told(end: KeyboardInterrupt, run_dir: Path) -> str:
+def interruption_message(end: KeyboardInterrupt, run_dir: Path) -> str:
     """The message of an interrupted run."""
     if isinstance(end, Interrupted) and end.step is not None:
-        return f"{end}: checkpoint written; {way_on(run_dir)}"
-    lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
+        return f"{end}: checkpoint written; {resume_advice(run_dir)}"
+    lost = f", without a checkpoint of the last steps; {resume_advice(run_dir)}" if has_begun(run_dir) else ""
     return f"interrupted{lost}"
 
 
@@ -244,7 +244,7 @@ def has_begun(run_dir: Path) -> bool:
     return (run_dir / "composed.yaml").is_file()
 
 
-def way_on(run_dir: Path) -> str:
+def resume_advice(run_dir: Path) -> str:
     return f"go on with {resume_word(run_dir)}" if has_begun(run_dir) else "start again"
 
 

@@ -19,20 +19,20 @@ def begin() -> None:
     set_defaults_of_torch()
     terminal.prepare()
     outlive_readers()
-    sys.excepthook, sys.unraisablehook = tell, tell_unraisable
+    sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
     raise_on_signals()
 
 
-def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """The sys.excepthook: an interruption is one line and its exit status."""
+def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """For sys.excepthook: an interruption is one line and its exit status."""
     if isinstance(error, KeyboardInterrupt):
         say("interrupted", file=sys.stderr)
         sys.exit(status_of(error))
     sys.__excepthook__(kind, error, trace)
 
 
-def tell_unraisable(unraisable: Any) -> None:
-    """The sys.unraisablehook, for exceptions that cannot be raised, such as a signal's in a destructor."""
+def unraisablehook(unraisable: Any) -> None:
+    """For sys.unraisablehook, which gets exceptions that cannot be raised, such as a signal's in a destructor."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         say("interrupted", file=sys.stderr)
         os._exit(status_of(unraisable.exc_value))

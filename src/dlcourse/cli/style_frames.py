@@ -78,7 +78,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     objective = build(config["objective"], "objective")
     runner.prepare(transfer(config, objective, next(iter(images)), smallest_size=None))
     write_settings(settings, Path(sequence.output))
-    objective.calibrate = False  # `prepare` did: it is the same for all frames and after an interruption
+    objective.calibrate = False  # `prepare` has done it, once for all frames
     last: Path | None = None
     for number, (frame, image) in enumerate(images.items()):
         if not image.exists():

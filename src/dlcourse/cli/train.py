@@ -88,7 +88,7 @@ def train_in(
     imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config is untrusted
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
     torch.manual_seed(config["seed"])  # for the initial weights, which `build` draws
-    with run_folders.paths_told(run_dir):
+    with run_folders.path_hint_added(run_dir):
         task: Task = run_folders.build_a(Task, config, "task", imposed)
         runner.prepare(task)
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
@@ -104,7 +104,7 @@ def train_in(
         run_folders.record_config(cfg, run_dir)
         begun = f"on from step {step}, " if step else ""
         say(f"{run_dir}: {begun}{total - step} steps on {runner.device}", file=sys.stderr)
-    with run_folders.way_on_told(run_dir):
+    with run_folders.resume_hint_added(run_dir):
         runner.train(task, run_dir, config, step, on_log)
 
 

@@ -19,10 +19,10 @@ from torch import Tensor, distributed
 from dlcourse.engine.signals import (
     Interrupted,
     SignalHandler,
-    held_back,
     is_one_of_several,
-    let_through,
     raise_on_signals,
+    signals_blocked,
+    unblock_signals,
 )
 from dlcourse.engine.standard_streams import outlive_readers
 from dlcourse.errors import UserError
@@ -78,7 +78,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
     workers = [context.Process(target=take_part, args=(rank, *about)) for rank in range(number)]
     with SignalHandler(lambda signum: pass_on(signum, workers)) as interruption:
         try:
-            with held_back():  # until the workers have handlers
+            with signals_blocked():  # until the workers have handlers
                 for worker in workers:
                     worker.start()
             if interruption.signum:  # another thread received it while they started
@@ -117,7 +117,7 @@ def take_part(
     outlive_readers()
     try:
         raise_on_signals()
-        let_through()
+        unblock_signals()
         work(*args)
     except BaseException as error:
         failures.put(portable(error))

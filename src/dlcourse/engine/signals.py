@@ -81,17 +81,17 @@ def is_importing(frame: FrameType | None) -> bool:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Block SIGNALS within the block; in processes that are started there they stay blocked until `let_through`."""
+def signals_blocked() -> Iterator[None]:
+    """Block SIGNALS within the block; in processes that are started there they stay blocked until `unblock_signals`."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        let_through()
+        unblock_signals()
 
 
-def let_through() -> None:
+def unblock_signals() -> None:
     """Unblock SIGNALS; those that arrived in the meantime are delivered now."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
