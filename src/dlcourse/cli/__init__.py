@@ -1,1 +1,1 @@
-"""The commands, one module for each, and what they share; the only home that imports Hydra."""
+"""The commands, one module each, and their shared code; only this folder imports Hydra."""

@@ -8,6 +8,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="An animation of a run's images, images/NAME_<step>.png, in the order of steps."
     )

@@ -1,4 +1,4 @@
-"""Make a small copy of a checkpoint to hand on: some networks, in half precision."""
+"""Make a small copy of a checkpoint to distribute: some networks, in half precision."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
     )

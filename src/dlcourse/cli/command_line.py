@@ -1,4 +1,4 @@
-"""What the commands share: Hydra's entry point, and mistakes told in one line."""
+"""Shared by the commands: Hydra's entry point, and error messages of one line."""
 
 import difflib
 import os
@@ -26,19 +26,19 @@ from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
 BUNDLED = PROJECT / "checkpoints" / "stylegan_faces.pt"
-# Hydra 1.3 warns when version_base is absent, 1.4 when it is there
+# Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
 
 def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable[str]) -> None:
-    """Compose `config_name` with the command line's overrides and run `job`; a user's mistake ends it in a line.
+    """Compose `config_name` with the command line's overrides and run `job`; a user's mistake is printed as one line.
 
-    With HYDRA_FULL_ERROR=1 in the environment every mistake keeps its traceback.
+    With HYDRA_FULL_ERROR=1 in the environment mistakes keep their traceback.
 
     Args:
         config_name: one of configs/*.yaml.
-        job: what to do with the composed config.
-        reads: the keys that `job` reads; one that is given, and that none of them refers to, is a mistake.
+        job: called with the composed config.
+        reads: the top-level keys that `job` reads; overrides of keys that none of them refers to are mistakes.
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
@@ -63,7 +63,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
 
 
 def overrides() -> list[str]:
-    """What was typed of the config's keys, in Hydra's grammar; nothing where no command runs."""
+    """The overrides on the command line, in Hydra's grammar; none outside of `command`."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
@@ -74,7 +74,7 @@ def is_sweep() -> bool:
 
 @contextmanager
 def exceptions_come_through() -> Iterator[None]:
-    """Let Hydra raise what it would print; the environment is the user's again afterwards."""
+    """Let Hydra raise exceptions instead of printing them; the environment is restored afterwards."""
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -87,19 +87,15 @@ def exceptions_come_through() -> Iterator[None]:
 
 
 def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: Iterable[str]) -> None:
-    """Expand ~ in the config's paths.
-
-    Raises:
-        UserError: a key that does not exist, or that nothing reads.
-    """
+    """Raise UserError for a key that does not exist or that nothing reads; expand ~ in the config's paths."""
     check_known_keys(cfg, config_name)
-    if cfg.get("resume") is None:  # else the keys are those of another config, see resuming.py
+    if cfg.get("resume") is None:  # else the overrides are for the resumed run's config, see resuming.py
         unread_keys.check_read(cfg, overrides, reads)
     path_overrides.expand_home(cfg)
 
 
 def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
-    """Run `job` with a parsed command line; a user's mistake ends it in a line."""
+    """Run `job` with a parsed command line; a user's mistake is printed as one line."""
     try:
         job(arguments)
     except (UserError, OSError) as error:
@@ -107,13 +103,12 @@ def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
 
 
 def fail(message: str) -> NoReturn:
-    """End the program with one message and status 1."""
     say(f"error: {message}", file=sys.stderr)
     sys.exit(1)
 
 
 def fail_or_let_others_go_on(message: str) -> NoReturn:
-    """End the program; in a sweep only the job: the launcher runs the others and raises the first job's error then."""
+    """End the program; in a sweep only this run: Hydra runs the others, then raises the first error."""
     if not is_sweep():
         fail(message)
     job = HydraConfig.get()
@@ -122,14 +117,14 @@ def fail_or_let_others_go_on(message: str) -> NoReturn:
 
 
 def path_argument(text: str) -> Path:
-    """A path of an argparse command, with ~ expanded; Path itself takes nothing for the current folder."""
+    """A path of an argparse command, with ~ expanded; Path itself would read "" as the current folder."""
     if not text:
         raise ArgumentTypeError("an empty path (a variable that is not set?)")
     return Path(path_overrides.at_home(text))
 
 
 class Parser(ArgumentParser):
-    """argparse which expands ~ in paths and complains as we do."""
+    """ArgumentParser that expands ~ in paths and prints errors like the other commands."""
 
     def __init__(self, **options: Any):
         super().__init__(**options)
@@ -141,10 +136,10 @@ class Parser(ArgumentParser):
 
 
 def explain(error: Exception, config_name: str) -> str:
-    """The mistake behind an exception of ours, Hydra's or OmegaConf's, or of the system, in a line."""
+    """One line that explains an exception of ours, Hydra, OmegaConf or the system."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, MissingConfigException) and error.options:  # an OSError, too
+    if isinstance(error, MissingConfigException) and error.options:  # it is an OSError, too
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
     if isinstance(error, OSError):
@@ -163,16 +158,13 @@ def explain(error: Exception, config_name: str) -> str:
 
 
 def of_system(error: OSError) -> str:
-    """Which file, and what the system says of it."""
     return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str]]) -> str:
-    """A missing value, a key that does not exist (with its nearest neighbours), or a value of the wrong kind.
+    """One line for a missing value, a key that does not exist (with the closest one), or a value of the wrong type.
 
-    Args:
-        error: what OmegaConf says.
-        keys_of: the keys that the node of this name has.
+    `keys_of` returns the keys of the node of a name.
     """
     key = str(error.full_key)
     if "Missing mandatory value" in str(error):
@@ -190,18 +182,16 @@ def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str
 
 
 def as_typed(message: str, config: Any) -> str:
-    """A message with the key in front as one types it: optimizer.lr for task.optimizer.lr, which refers to it.
+    """Replace the key at the beginning of a message by the one that users type: task.optimizer.lr by optimizer.lr.
 
-    Args:
-        message: it begins with a key of the resolved config, or with something else.
-        config: plain data, not resolved.
+    `config` is not resolved: there, the former refers to the latter.
     """
     key = re.match(r"[\w.]*", message)[0].rstrip(".")  # type: ignore[index]
     return typed_key(key, config) + message[len(key) :]
 
 
 def typed_key(key: str, config: Any) -> str:
-    """Follow the references on the way to a key."""
+    """Follow the references in a config, as in `as_typed`."""
     names, node = key.split("."), config
     for depth, name in enumerate(names, start=1):
         node = node.get(name) if isinstance(node, dict) else None
@@ -211,7 +201,7 @@ def typed_key(key: str, config: Any) -> str:
 
 
 def check_known_keys(cfg: DictConfig, config_name: str) -> None:
-    """Raise UserError for a top-level key that nothing reads: a `+key` or a misspelt block of an experiment."""
+    """Raise UserError for an unknown top-level key: a `+key` or a misspelt block of an experiment."""
     known = top_level_names(config_name)
     for name in map(str, cfg):
         if name not in known and name not in unread_keys.OWNERS:
@@ -220,7 +210,7 @@ def check_known_keys(cfg: DictConfig, config_name: str) -> None:
 
 
 def top_level_names(config_name: str) -> list[str]:
-    """The groups and keys of a config and of the configs that it starts from."""
+    """The groups and keys of a config file and of the files in its defaults list."""
     config = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
     names = [str(name) for name in config]
     for entry in config.defaults:
@@ -232,19 +222,18 @@ def top_level_names(config_name: str) -> list[str]:
 
 
 def known_keys(config_name: str, parent: str) -> list[str]:
-    """The keys of a node of the config, as composed with the group choices on the command line."""
+    """The keys of a node of the config that is composed with the group choices on the command line."""
     choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
     return names_in(compose(config_name, choices), parent)
 
 
 def names_in(cfg: DictConfig, parent: str) -> list[str]:
-    """The keys of a node of a config."""
     node = OmegaConf.select(cfg, parent) if parent else cfg
     return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
 
 
 def compose(config_name: str, overrides: list[str]) -> DictConfig:
-    """The config that a command line with these overrides would give."""
+    """The config for a command line with these overrides."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
         cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
@@ -256,12 +245,12 @@ def compose(config_name: str, overrides: list[str]) -> DictConfig:
 
 
 def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
-    """Write the group choices into a config that has room for them: optimizer=momentum is no class's name."""
+    """Write the group choices, such as optimizer=momentum, into the config's `choices`, if it has them."""
     if "choices" in cfg:
         named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
         OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as resolved plain data; a value that is still missing is an error."""
+    """The config as resolved plain data; OmegaConfBaseException for a missing value."""
     return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]

@@ -9,6 +9,7 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
     )
@@ -23,7 +24,6 @@ def parse() -> argparse.Namespace:
 
 
 def share(text: str) -> float:
-    """A number in [0, 1)."""
     if not 0 <= float(text) < 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
     return float(text)

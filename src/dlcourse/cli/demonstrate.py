@@ -1,4 +1,4 @@
-"""Draw what the course explains, each idea in one image."""
+"""Draw the ideas of the course, each as one image."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     width = max(map(len, SUMMARIES))
     parser = command_line.Parser(
         description="Draw the course's demonstrations and print what was measured.",
@@ -22,11 +23,7 @@ def parse() -> argparse.Namespace:
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Run the demonstrations one after the other; each leaves <name>.png.
-
-    Raises:
-        UserError: a name that is none of them, or a folder that cannot be written to.
-    """
+    """Run the demonstrations one after the other; each writes <name>.png."""
     for name in arguments.names:
         if name not in SUMMARIES:
             raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")

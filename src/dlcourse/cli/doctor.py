@@ -1,4 +1,4 @@
-"""Describe this machine, and try some arithmetic on each of its devices."""
+"""Describe this machine, and test some arithmetic on each of its devices."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
     )
@@ -16,7 +17,7 @@ def parse() -> argparse.Namespace:
 
 
 def report(arguments: argparse.Namespace) -> None:
-    """Print what was found; a device that does not compute is an error."""
+    """Print the findings; a device that fails is an error."""
     try:
         from dlcourse.reports import doctor
     except (ImportError, OSError) as error:

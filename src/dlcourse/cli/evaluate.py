@@ -1,4 +1,4 @@
-"""Measure a StyleGAN."""
+"""Measure the quality of a StyleGAN's images."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "outp
 
 @memory_told("a smaller batch_size, or a smaller data set")
 def evaluate(cfg: DictConfig) -> None:
-    """Rebuild the averaged generator and its data set, measure, print the table and write the record."""
+    """Rebuild the averaged generator and its data set, measure, print the table and write the results."""
     from dlcourse.engine import checkpoint
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
@@ -27,7 +27,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.stylegan.metrics.report import compare, write
 
     start = time.monotonic()
-    keep_freed_memory()  # batch after batch needs the same
+    keep_freed_memory()  # every batch allocates the same again
     path = checkpoint.newest(Path(cfg.checkpoint))
     folder = output_folder(path, cfg)
     pretrained = load_generator(path)
@@ -55,12 +55,12 @@ def evaluate(cfg: DictConfig) -> None:
 
 
 def output_folder(path: Path, cfg: DictConfig) -> Path:
-    """`output`, or evaluation/<name of the checkpoint> in its run, or here for a file of no run.
+    """`output`, or evaluation/<name of the checkpoint> in its run, or here for a checkpoint outside of a run.
 
-    Nothing that is there already is replaced, unless `output` names it, and no run of a sweep replaces another's.
+    Existing results are only replaced if `output` names them, and not by another run of a sweep.
 
     Raises:
-        UserError: nothing can be written there, or to `cache`, or a link leads out of the run.
+        UserError: the folder or `cache` cannot be written, or a link leads out of the run.
     """
     from dlcourse.files import outputs
     from dlcourse.reports.runs import results_folder
@@ -76,11 +76,7 @@ def output_folder(path: Path, cfg: DictConfig) -> Path:
 
 
 def set_resolution(cfg: DictConfig, resolution: int) -> None:
-    """Give a data set of the command line the generator's resolution.
-
-    Raises:
-        UserError: another one was typed.
-    """
+    """Give a data set of the command line the generator's resolution; UserError if another one was typed."""
     if cfg.dataset is None or "resolution" not in cfg.dataset:
         return
     keys = [override.partition("=")[0].lstrip("+") for override in command_line.overrides()]
@@ -91,7 +87,7 @@ def set_resolution(cfg: DictConfig, resolution: int) -> None:
 
 
 def dataset_node(path: Path, given: dict[str, Any] | None, origin: Any) -> tuple[dict[str, Any], int]:
-    """The data set of the command line, or else of the checkpoint's own config, and the step; 0 of foreign files."""
+    """The data set of the command line, or else of the checkpoint's config, and its step; 0 for foreign files."""
     node = given or (origin.config.get("dataset") if origin else None)
     if not isinstance(node, dict) or "_target_" not in node:
         raise UserError(f"{path}: does not say what it was trained on; {GIVE}")
@@ -99,10 +95,10 @@ def dataset_node(path: Path, given: dict[str, Any] | None, origin: Any) -> tuple
 
 
 def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> Any:
-    """The data set; where the checkpoint names it, it downloads nothing and writes where this machine's config says.
+    """Build the data set; one of the checkpoint's config downloads nothing and uses this machine's cache folder.
 
     Raises:
-        UserError: it cannot be built, or is none of images for a StyleGAN.
+        UserError: it cannot be built, or is not a data set of images for a StyleGAN.
     """
     from dlcourse.engine.build import build
     from dlcourse.engine.rebuild import build_of_file

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.cli import command_line
+from dlcourse.errors import UserError
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import say
 
-TOLERANCE = 1e-4  # of the largest value, between ONNX's images and ours
+TOLERANCE = 1e-4  # between the images of ONNX and ours, relative to the largest value
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
         "read the file back and compare."
@@ -23,9 +26,7 @@ def parse() -> argparse.Namespace:
 def export_checkpoint(arguments: argparse.Namespace) -> None:
     """Load the networks, write them, read the file back and compare."""
     from dlcourse.engine import checkpoint
-    from dlcourse.errors import UserError
     from dlcourse.files import outputs
-    from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop.files import load_pretrained
 
     target = arguments.target
@@ -47,15 +48,12 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
 
 def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     """Write the official layout, read it back, and compare every variable to the last bit."""
-    from dlcourse.errors import UserError
-    from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop.files import load_pretrained
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
     from dlcourse.stylegan.interop.official_export import to_official_pickle
 
     try:
-        with atomic_write(target) as temporary:
-            temporary.write_bytes(to_official_pickle(pretrained))
+        target.write_bytes(to_official_pickle(pretrained))
     except UserError as error:
         raise UserError(f"{source}: {error}; its averaged generator can be exported as ONNX, to a .onnx") from error
     back, count = load_pretrained(target), 0
@@ -70,15 +68,12 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
 
 def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
     """Write ONNX, run it, and compare its images with ours."""
-    from dlcourse.errors import UserError
-    from dlcourse.files.atomic import atomic_write
     from dlcourse.stylegan.interop import onnx_export
 
     generator = pretrained.generator_ema or pretrained.generator
     if generator is None:
         raise UserError(f"{source}: there is no generator in it")
-    with atomic_write(target) as temporary:
-        onnx_export.write_onnx(generator, temporary)
+    onnx_export.write_onnx(generator, target)
     error = onnx_export.onnx_error(generator, target)
     if error > TOLERANCE:
         raise RuntimeError(f"{target}: its images differ by {error:.1e} of the largest value")

@@ -1,4 +1,4 @@
-"""Prepare the words of a command line for Hydra: options last, paths quoted, any key allowed where a run is resumed."""
+"""Prepare a command line for Hydra: options last, paths quoted, and with resume=RUN any key allowed."""
 
 import re
 from pathlib import Path
@@ -14,11 +14,11 @@ from dlcourse.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[3]
 CONFIGS = PROJECT / "configs"
-COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # of Hydra, of which it does one
+COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
 def prepared(words: list[str]) -> list[str]:
-    """What Hydra is to be given for the words that were typed.
+    """The words to pass to Hydra for those that were typed.
 
     Raises:
         UserError: an unknown option, options that exclude each other, or a word that is neither option nor key=value.
@@ -40,14 +40,14 @@ def prepared(words: list[str]) -> list[str]:
     others = list(words)
     for word in options.overrides:
         others.remove(word)
-    paths = [of_group(word) for word in path_overrides.take_paths_as_they_are(options.overrides, options.multirun)]
+    quoted = [of_group(path_overrides.take_path(word, options.multirun)) for word in options.overrides]
     if options.multirun:
-        check_own_outputs(paths)
-    return with_keys_of_a_resumed_run(paths) + others
+        check_own_outputs(quoted)
+    return with_prefixes_for_resume(quoted) + others
 
 
 def of_group(word: str) -> str:
-    """A word that picks a group's choice, as Hydra understands it: null is none, what looks like a number is a name."""
+    """A group's choice in Hydra's words: null becomes `none`, and a name that looks like a number is quoted."""
     group, equal, value = word.partition("=")
     if not equal or not (CONFIGS / group).is_dir():
         return word
@@ -57,7 +57,7 @@ def of_group(word: str) -> str:
 
 
 def check_own_outputs(words: list[str]) -> None:
-    """Raise UserError for an `output` that the runs of a sweep would write one after the other, up to the last."""
+    """Raise UserError for an `output` that every run of a sweep would overwrite."""
     for word in words:
         key, _, value = word.partition("=")
         is_folder = value.endswith(("/", '/"')) or Path(value.strip('"')).is_dir()
@@ -66,29 +66,29 @@ def check_own_outputs(words: list[str]) -> None:
 
 
 def refuse(message: str) -> NoReturn:
-    """Hydra's parser's complaint in a line."""
+    """Replaces the `error` method of Hydra's ArgumentParser."""
     raise UserError(f"{message}; keys have no dashes, as in seed=1 (--help tells more)")
 
 
-def with_keys_of_a_resumed_run(overrides: list[str]) -> list[str]:
-    """With resume=RUN, ++ before every key: it is the run's config that must have it, not the one that Hydra composes.
+def with_prefixes_for_resume(overrides: list[str]) -> list[str]:
+    """With resume=RUN, put ++ before every key: the config that Hydra composes may lack keys of the run's config.
 
     resuming.config_of then applies them to the run's config.
     """
     resumes = [override for override in overrides if override.partition("=")[0].lstrip("+") == "resume"]
     if not resumes or is_null(resumes[-1]):
         return overrides
-    return [override if is_let_alone(override) else f"++{override}" for override in overrides]
+    return [override if needs_no_prefix(override) else f"++{override}" for override in overrides]
 
 
-def is_let_alone(override: str) -> bool:
-    """Whether an override is of Hydra's own keys, picks a group's choice, or says itself what it does with the key."""
+def needs_no_prefix(override: str) -> bool:
+    """Whether an override needs no ++: one of Hydra's own keys, of a group, or with + or ~ already."""
     key = override.partition("=")[0]
     return key.startswith(("+", "~", "hydra.")) or "/" in key or (CONFIGS / key.partition("@")[0]).is_dir()
 
 
 def is_null(override: str) -> bool:
-    """Whether the value of key=value is null, at first sight or as in ${oc.env:RUN,null}."""
+    """Whether the value of key=value is null, also after resolving it, as in ${oc.env:RUN,null}."""
     try:
         value = path_overrides.PARSER.parse_override(override).value()
         return OmegaConf.create({"value": value}).value is None

@@ -9,6 +9,7 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
@@ -20,7 +21,7 @@ def parse() -> argparse.Namespace:
 
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
-    """Read, write, and print what was found."""
+    """Read the files, write the checkpoint, and print a table of its networks."""
     from dlcourse.engine import checkpoint
     from dlcourse.stylegan.interop.files import check_target, combine, load_pretrained, save
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
@@ -44,7 +45,7 @@ def import_checkpoint(arguments: argparse.Namespace) -> None:
 
 
 def facts(network: Any) -> list[str]:
-    """Resolution, layers, classes and number of trainable parameters, for people."""
+    """The cells of a network's row: resolution, layers, classes and number of trainable parameters."""
     kinds = {"linear": "dense", "convolutions": "conv", "styled": "style_mod"}
     names = [
         name.rpartition(".")[0].rpartition(".")[2] for name, _ in network.named_parameters() if name[-6:] == "weight"

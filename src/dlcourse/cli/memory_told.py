@@ -6,25 +6,18 @@ from contextlib import contextmanager
 
 from dlcourse.errors import UserError
 
-WORDS = re.compile("memory|storage size", re.IGNORECASE)  # of torch; a size beyond 2^63 bytes is the latter
+WORDS = re.compile("memory|storage size", re.IGNORECASE)  # in torch's messages; the latter beyond 2^63 bytes
 
 
 def lack_of_memory(error: BaseException) -> str | None:
-    """What an exception says of memory that was not to be had; None for one of something else."""
+    """The message of an out-of-memory exception; None for any other exception."""
     is_lack = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and WORDS.search(str(error)))
     return str(error).strip().partition("\n")[0].rstrip(".") if is_lack else None
 
 
 @contextmanager
 def memory_told(cure: str) -> Iterator[None]:
-    """Within the block, or the function that it decorates, a lack of memory is the user's to mend.
-
-    Args:
-        cure: what needs less.
-
-    Raises:
-        UserError: no memory.
-    """
+    """Within the block, or the decorated function, out of memory is a UserError; `cure` needs less memory."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError

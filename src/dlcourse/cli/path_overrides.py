@@ -1,7 +1,7 @@
-"""Paths on the command line are taken as they are typed: Köln (1).jpg, it's.jpg, a=1,b=2, 2024, ~/images.
+"""Paths on the command line may be typed without quotes for Hydra: Köln (1).jpg, it's.jpg, a=1,b=2, 2024, ~/images.
 
-Hydra's grammar reads the value of key=value as a number, a list, a call or a sweep where it can, and refuses letters
-beyond ASCII. The words of the keys in PATHS are quoted for it before it sees them.
+Hydra's grammar reads the value of key=value as a number, a list, a call or a sweep if it can, and refuses letters
+beyond ASCII. Values of the keys in PATHS are therefore quoted before Hydra sees them.
 """
 
 import os
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
 
-# The keys of all configs whose value is a path, or a name that is taken as it is
+# The keys of all configs whose value is a path, or a name
 PATHS = {
     "cache",
     "checkpoint",
@@ -51,31 +51,22 @@ PATHS = {
     "target",
     "task.init",
 }
-LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}  # [A.jpg, B.jpg] is two
-SEED_FILE = ".pt"  # what `seeds` holds besides is numbers, which Hydra reads
+# Keys whose value may be a list, [A.jpg, B.jpg]
+LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}
+SEED_FILE = ".pt"  # other values of `seeds` are numbers, which Hydra can read
 QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
-# One item of a list or of a sweep: a quoted text, a list, or whatever goes up to the next comma
+# One item of a list or of a sweep: a quoted text, a list, or everything up to the next comma
 ITEM = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\])\s*(?=,|$)|[^,]+""", re.DOTALL)
 SWEEP_FUNCTION = re.compile(r"(choice|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
 INTERPOLATION = re.compile(r"\$\{[^}]+\}")
 PARSER = OverridesParser.create()
 
 
-def take_paths_as_they_are(words: list[str], is_sweep: bool) -> list[str]:
-    """The words of a command line, with the paths among them quoted for Hydra; what is quoted already stays.
-
-    Args:
-        words: key=value, options, and whatever else was typed.
-        is_sweep: whether commas separate the values of several runs.
-
-    Raises:
-        UserError: an empty path.
-    """
-    return [take_path(word, is_sweep) for word in words]
-
-
 def take_path(word: str, is_sweep: bool) -> str:
-    """One word, see `take_paths_as_they_are`."""
+    """Quote the value of key=value for Hydra if it is a path that is not quoted yet; UserError for an empty path.
+
+    With `is_sweep`, commas separate the values of several runs.
+    """
     head, equal, value = word.partition("=")
     key = head.lstrip("+")
     if not equal or key not in PATHS:
@@ -89,7 +80,7 @@ def take_path(word: str, is_sweep: bool) -> str:
 
 
 def items_of(text: str) -> Iterator[str]:
-    """What stands between commas; those in the name of a file or folder that is there belong to it."""
+    """Split at commas, but not at those in the names of existing files or folders."""
     parts = [text] if exists(text) else ITEM.findall(text)
     while parts:
         length = next((n for n in range(len(parts), 1, -1) if exists(",".join(parts[:n]).strip())), 1)
@@ -99,7 +90,7 @@ def items_of(text: str) -> Iterator[str]:
 
 
 def take_value(key: str, text: str) -> str:
-    """A path or, for the keys that take them, a list of paths."""
+    """Quote a path or, for the keys in LISTS, each path of a list."""
     is_list = key in LISTS and text.startswith("[") and text.endswith("]") and not exists(text)
     if not is_list:
         return take_one(key, text)
@@ -107,17 +98,17 @@ def take_value(key: str, text: str) -> str:
 
 
 def take_one(key: str, text: str) -> str:
-    """A single path; null is none."""
+    """Quote a single path, unless it is null, quoted already, or numbers in `seeds`."""
     is_number = key == "seeds" and not text.endswith(SEED_FILE) and "," not in text
     if is_number or text.lower() == "null" or QUOTED.fullmatch(text):
         return text
     if exists(text) or not INTERPOLATION.search(text):
-        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # no reference to another key
+        text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # is not meant as a reference to another key
     return quote(at_home(text))
 
 
 def quote(text: str) -> str:
-    """A text as Hydra's grammar has it: in quotes unless it is read as this text without."""
+    """Put a text in quotes, unless Hydra's grammar reads it as the same text without them."""
     try:
         is_plain = PARSER.parse_override(f"key={text}").value() == text
     except HydraException:
@@ -126,21 +117,16 @@ def quote(text: str) -> str:
 
 
 def exists(text: str) -> bool:
-    """Whether there is a file or folder of this name."""
     return os.path.lexists(at_home(text))
 
 
 def at_home(path: str) -> str:
-    """A path with the home folder in place of ~; with that of an unknown user it stays as it is."""
-    return os.path.expanduser(path)  # noqa: PTH111  (pathlib raises there, and drops the slash at the end of FOLDER/)
+    """Expand ~ in a path, unless it is that of an unknown user."""
+    return os.path.expanduser(path)  # noqa: PTH111  (pathlib raises then, and removes the slash of FOLDER/)
 
 
 def expand_home(cfg: DictConfig) -> None:
-    """Expand ~ in the paths of a config, which may come from its files too.
-
-    Raises:
-        UserError: a number or truth value where a path should be.
-    """
+    """Expand ~ in the paths of a config, also those of its files; UserError for a number or bool as a path."""
     for key in PATHS - {"seeds"}:
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(cfg, parent) if parent else cfg

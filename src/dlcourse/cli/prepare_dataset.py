@@ -17,7 +17,7 @@ READS = ("sheet", "dataset", "output")
 
 @memory_told("a smaller dataset.resolution or fewer images")
 def prepare_dataset(cfg: DictConfig) -> None:
-    """Decode into the cache, print what there is, and write the contact sheet."""
+    """Decode the images into the cache, print a summary, and write the contact sheet."""
     from dlcourse.datasets.image_folder import ImageFolder
     from dlcourse.engine.build import build, locate
     from dlcourse.errors import UserError

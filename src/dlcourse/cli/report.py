@@ -11,6 +11,7 @@ from dlcourse.files.terminal import aligned, say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
     )
@@ -24,14 +25,12 @@ def parse() -> argparse.Namespace:
 
 
 def count(text: str) -> int:
-    """A whole number that is not negative."""
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
     return int(text)
 
 
 def share(text: str) -> float:
-    """A number in [0, 1]."""
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1], got {text}")
     return float(text)
@@ -39,7 +38,7 @@ def share(text: str) -> float:
 
 @memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
-    """Rebuild the classifier from its checkpoint, print the report, write the images."""
+    """Rebuild the classifier from its checkpoint, print the report and write the images."""
     from dlcourse.engine import checkpoint
     from dlcourse.files import outputs
     from dlcourse.images.figures import save
@@ -58,20 +57,17 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def load_task(path: Path, device: str) -> Any:
-    """The classification task of a checkpoint, with its state.
-
-    Raises:
-        UserError: a checkpoint of another task, or one that cannot be used.
-    """
+    """The classification task of a checkpoint, with its state; UserError if it is of another task or damaged."""
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_finite
+    from dlcourse.engine.rebuild import build_of_file
     from dlcourse.engine.targets import CLASSIFICATION
 
     saved = Checkpoint.load(path)
     if saved.kind() != COMMANDS["Classification"]:
         raise UserError(f"{path}: this report is of a classifier, and the checkpoint {saved.kind()}")
-    imposed = {"cache": None, "download": False}  # nothing is written or downloaded on the word of a file
-    task = saved.build("task", CLASSIFICATION, imposed)
+    imposed = {"cache": None, "download": False}  # an untrusted file must not write or download anything
+    task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     set_up(task, device, path)
@@ -81,11 +77,7 @@ def load_task(path: Path, device: str) -> Any:
 
 
 def set_up(task: Any, device: str, path: Path) -> None:
-    """Move a task of a checkpoint to a device.
-
-    Raises:
-        UserError: no such device, or settings in the checkpoint that do not fit its data.
-    """
+    """Set a task up on a device; UserError if there is no such device, or the task's settings do not fit its data."""
     from dlcourse.engine.build import objection
     from dlcourse.engine.runner import find_device
 

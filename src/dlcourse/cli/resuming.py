@@ -1,4 +1,4 @@
-"""The config of a resumed run: its own, with the overrides of the command line."""
+"""The config of a resumed run: the run's own, with the overrides of the command line."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,11 +16,7 @@ NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of eve
 
 
 def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> DictConfig:
-    """The config of a run with the command line's overrides on top.
-
-    Raises:
-        UserError: not a run, another group, or an unknown key.
-    """
+    """The config of a run with the command line's overrides; UserError for an unknown key or a group's choice."""
     check_is_run(run_dir)
     from dlcourse.reports.runs import check_links
 
@@ -33,7 +29,7 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
     for word in overrides:
         override = path_overrides.PARSER.parse_override(word)
         key, value = override.key_or_group, override.value()
-        try:  # the ++ is from hydra_words; a key that is new to the run has one +
+        try:  # hydra_words puts ++ before keys; a single + is for a key that the run does not have
             OmegaConf.update(cfg, key, value, merge=True, force_add=override.is_add())
         except OmegaConfBaseException as error:
             raise UserError(explain_key(error, lambda parent: names_in(cfg, parent))) from error
@@ -43,7 +39,7 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
 
 
 def keys_only(overrides: Iterable[str]) -> Iterator[str]:
-    """The overrides that change keys of a run which goes on; what cannot be changed there is refused."""
+    """The overrides that change a resumed run's keys; UserError for those that cannot be changed."""
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
         if (CONFIGS / key.partition("@")[0]).is_dir():
@@ -57,11 +53,7 @@ def keys_only(overrides: Iterable[str]) -> Iterator[str]:
 
 
 def read_composed(path: Path) -> DictConfig:
-    """The config in a composed.yaml.
-
-    Raises:
-        UserError: it is none.
-    """
+    """The config in a composed.yaml; UserError if it is not one."""
     from dlcourse.reports.runs import read_yaml
 
     try:

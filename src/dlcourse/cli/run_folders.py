@@ -1,4 +1,4 @@
-"""Where a run's folder is, what must hold before it begins, and what is said when it ends early."""
+"""The folder of a run: its name, the checks before it starts, and the messages when it ends early."""
 
 import contextlib
 import os
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import command_line, unread_keys
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from dlcourse.engine.runner import Runner
     from dlcourse.stylegan.interop.networks import Pretrained
 
-LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
+LESS_MEMORY = {  # key that some configs have -> setting of it that needs less memory
     "task.batch_size": "a smaller task.batch_size",
     "task.growth.batch_size": "a smaller task.growth.batch_size",
     "task.updates.gradient_accumulation_steps": "task.updates.gradient_accumulation_steps=2",
@@ -36,11 +35,7 @@ LESS_MEMORY = {  # key of some tasks -> what of it needs less memory
 
 
 def run_dir_of(cfg: DictConfig) -> Path:
-    """The run's folder: `resume`, `run_dir`, runs/<experiment>/<time>, or a job's folder in a sweep.
-
-    Raises:
-        UserError: there is no run at `resume`, or `run_dir` cannot have this name.
-    """
+    """The run's folder: `resume`, `run_dir`, runs/<experiment>/<time>, or a job's folder in a sweep."""
     if cfg.resume is not None:
         check_is_run(Path(cfg.resume))
         return Path(cfg.resume)
@@ -48,17 +43,17 @@ def run_dir_of(cfg: DictConfig) -> Path:
         check_name(f"run_dir={cfg.run_dir}", Path(cfg.run_dir))
         return Path(cfg.run_dir)
     hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN:
-        typed = re.sub("[\"'\\\\]", "", hydra_config.job.override_dirname)  # without the quotes for Hydra
+    if command_line.is_sweep():
+        typed = re.sub("[\"'\\\\]", "", hydra_config.job.override_dirname)  # without quotes and escapes for Hydra
         name = printable(typed.replace("/", "_")) or "defaults"
-        short = name.encode()[:120].decode(errors="ignore")  # systems count bytes
+        short = name.encode()[:120].decode(errors="ignore")  # file systems count bytes
         return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{short}")
     experiment = hydra_config.runtime.choices["experiment"]
     return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
 
 
 def check_name(what: str, folder: Path) -> None:
-    """Raise UserError for a folder that cannot have its name."""
+    """Raise UserError if no folder can have this name; `what` begins the message."""
     try:
         folder.exists()
         str(folder).encode()
@@ -69,13 +64,13 @@ def check_name(what: str, folder: Path) -> None:
 
 
 def held(run_dir: Path) -> contextlib.AbstractContextManager[Any]:
-    """Within the block no other command works in the folder; of several processes, the first one holds it."""
+    """Lock the run folder within the block; of several processes, process 0 holds the lock."""
     is_first = os.environ.get("RANK", "0") == "0"
     return run_lock.locked(run_dir) if is_first else contextlib.nullcontext()
 
 
 def check_unused(cfg: DictConfig) -> None:
-    """Raise UserError if `run_dir` holds something already; a sweep's folder may, and its runs go on."""
+    """Raise UserError if `run_dir` is given and not empty."""
     if cfg.run_dir is None:
         return
     run_dir = Path(cfg.run_dir)
@@ -84,10 +79,10 @@ def check_unused(cfg: DictConfig) -> None:
 
 
 def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
-    """The runner and the classifier that scripts/train.py would train, set up, before the first step.
+    """The runner and the prepared classifier that scripts/train.py would train, before the first step.
 
     Raises:
-        UserError: a task that is none, or `resume`.
+        UserError: the task is not a classifier, or `resume` is given.
     """
     if cfg.resume is not None:
         raise UserError(f"resume={cfg.resume}: this command begins with new weights")
@@ -109,11 +104,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
 
 
 def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any]) -> Any:
-    """What a node of the whole config describes, which must be of a `kind`; see `build` for `imposed`.
-
-    Raises:
-        UserError: it cannot be built, or is something else.
-    """
+    """Build a node of the config; UserError if it is not an instance of `kind`. See `build` for `imposed`."""
     from dlcourse.engine.build import build
 
     built = build(config[key], key, imposed=imposed)
@@ -123,7 +114,7 @@ def build_a(kind: type, config: dict[str, Any], key: str, imposed: dict[str, Any
 
 
 def check_is_run(run_dir: Path) -> None:
-    """Raise UserError if there is nothing that `resume` could go on with; it names the run that may be meant."""
+    """Raise UserError if a folder is not a run; the message suggests the run that may be meant."""
     check_name(f"resume={run_dir}", run_dir)
     if has_begun(run_dir):
         return
@@ -135,20 +126,18 @@ def check_is_run(run_dir: Path) -> None:
     above = next((folder for folder in run_dir.parents if has_begun(folder)), None)
     if above:
         raise UserError(f"{given}: lies in a run; give its folder, {resume_word(above)}")
-    below = checkpoint.runs_below(run_dir)
-    if below:
+    if below := checkpoint.runs_below(run_dir):
         raise UserError(f"{given}: a folder of runs ({len(below)}); give one of them, such as {resume_word(below[-1])}")
     raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
 def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> "tuple[DictConfig, Pretrained]":
-    """The config with the networks of a checkpoint, whoever wrote it, in place of its own, and these networks.
+    """Replace networks in the config by those of a checkpoint of any format; return the config and the networks.
 
-    What is not in it stays.
+    Networks that the checkpoint lacks stay as configured.
 
     Raises:
-        UserError: no StyleGAN there, one of other images or classes than the data's, or of other sizes than `overrides`
-            of the command line ask for.
+        UserError: it is not a StyleGAN, is for other images or classes than the data's, or contradicts `overrides`.
     """
     from dlcourse.engine import checkpoint
     from dlcourse.stylegan.interop.files import load_pretrained
@@ -170,7 +159,7 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
 
 
 def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
-    """Raise UserError if a network of a checkpoint is for other images or classes than those of the data."""
+    """Raise UserError if a network of a checkpoint has another resolution or number of classes than the data."""
     resolution, classes = theirs["resolution"], theirs["num_classes"]
     if resolution != ours.resolution:
         command = f"scripts/import_checkpoint.py {shlex.quote(str(path))} NEW.pt --resolution {ours.resolution}"
@@ -184,69 +173,65 @@ def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: Dic
 
 @contextlib.contextmanager
 def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
-    """Say how to go on with a run that ends early: asked to (status 128 + signal), or because of what surrounds it.
-
-    Args:
-        run_dir: its folder.
-        cfg: its config, unless it has begun and has one of its own.
+    """Within the block, print how to continue a run that a signal ends (exit status 128 + signal).
 
     Raises:
-        UserError: no memory, or a folder in which nothing can be written.
+        UserError: how to continue after running out of memory or an OSError, such as a full disk.
     """
     try:
         yield
     except KeyboardInterrupt as end:
         if os.environ.get("RANK", "0") == "0":
-            say(told(end, run_dir), file=sys.stderr)
+            say(interruption_message(end, run_dir), file=sys.stderr)
         sys.exit(status_of(end))
     except OSError as error:
         what = f"{error.filename or run_dir}: {error.strerror}"
-        raise UserError(f"{what}; make room or change rights, then {way_on(run_dir)}") from error
+        raise UserError(f"{what}; make room or change rights, then {resume_advice(run_dir)}") from error
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if (reason := lack_of_memory(error)) is None:
             raise
-        from dlcourse.cli.resuming import read_composed  # here: it knows this file
+        from dlcourse.cli.resuming import read_composed  # here: it imports this module
 
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
-        raise UserError(f"out of memory ({reason}); {less_memory(own)}; {way_on(run_dir)}") from error
+        raise UserError(f"out of memory ({reason}); {less_memory(own)}; {resume_advice(run_dir)}") from error
 
 
-def comes_from(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an exception, or one that it was raised in the place of, is of a kind."""
-    return error is not None and (isinstance(error, kind) or comes_from(error.__context__, kind))
+def is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an exception, or one that it replaced, is an instance of `kind`."""
+    return error is not None and (isinstance(error, kind) or is_caused_by(error.__context__, kind))
 
 
 @contextlib.contextmanager
-def paths_told(run_dir: Path) -> Iterator[None]:
-    """Within the block, which builds a task, what says that a file is not there also says where a run's paths begin."""
+def path_hint_added(run_dir: Path) -> Iterator[None]:
+    """Within the block, add to the error about a missing file how a resumed run's paths are resolved."""
     try:
         yield
     except UserError as error:
-        if not has_begun(run_dir) or not comes_from(error, MissingFileError):
+        if not has_begun(run_dir) or not is_caused_by(error, MissingFileError):
             raise
         raise UserError(f"{error}; relative paths of a run begin in the folder where it was started") from error
 
 
 @contextlib.contextmanager
-def way_on_told(run_dir: Path) -> Iterator[None]:
-    """Within the block, which trains, what ends it also says how to go on if there is a checkpoint."""
+def resume_hint_added(run_dir: Path) -> Iterator[None]:
+    """Within the block, add to an error how to continue, if there is a checkpoint."""
     try:
         yield
     except UserError as error:
         has_checkpoint = any((run_dir / "checkpoints").glob("step_*.pt"))
-        raise UserError(f"{error}; {way_on(run_dir)}" if has_checkpoint else str(error)) from error
+        raise UserError(f"{error}; {resume_advice(run_dir)}" if has_checkpoint else str(error)) from error
 
 
-def told(end: KeyboardInterrupt, run_dir: Path) -> str:
-    """The line that ends an interrupted run."""
+def interruption_message(end: KeyboardInterrupt, run_dir: Path) -> str:
+    """The message of an interrupted run."""
     if isinstance(end, Interrupted) and end.step is not None:
-        return f"{end}: checkpoint written; {way_on(run_dir)}"
-    lost = f", without a checkpoint of the last steps; {way_on(run_dir)}" if has_begun(run_dir) else ""
+        return f"{end}: checkpoint written; {resume_advice(run_dir)}"
+    lost = f", without a checkpoint of the last steps; {resume_advice(run_dir)}" if has_begun(run_dir) else ""
     return f"interrupted{lost}"
 
 
 def less_memory(cfg: DictConfig) -> str:
-    """What a run with this config can do with less memory."""
+    """The settings with which a run of this config needs less memory."""
     from dlcourse.engine.checkpoint import flatten
 
     keys = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]  # a mapping
@@ -255,22 +240,21 @@ def less_memory(cfg: DictConfig) -> str:
 
 
 def has_begun(run_dir: Path) -> bool:
-    """Whether there is a run in a folder, with which `resume` can go on."""
+    """Whether a folder is a run, which `resume` can continue."""
     return (run_dir / "composed.yaml").is_file()
 
 
-def way_on(run_dir: Path) -> str:
-    """What to do after a run, or its start, has ended early."""
+def resume_advice(run_dir: Path) -> str:
     return f"go on with {resume_word(run_dir)}" if has_begun(run_dir) else "start again"
 
 
 def resume_word(run_dir: Path) -> str:
-    """The word that goes on with a run, as it is pasted into a shell."""
+    """The argument that continues a run, quoted for a shell."""
     return shlex.quote(f"resume={run_dir}")
 
 
 def record_config(cfg: DictConfig, run_dir: Path) -> None:
-    """Write config.yaml, the resolved config, and composed.yaml, with its references, for `resume`."""
+    """Write the config to config.yaml, resolved, and to composed.yaml, with its references, for `resume`."""
     run_dir.mkdir(parents=True, exist_ok=True)
     for name, resolve in {"config.yaml": True, "composed.yaml": False}.items():
         with atomic_write(run_dir / name) as temporary:

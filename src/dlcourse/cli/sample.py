@@ -16,7 +16,7 @@ READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "s
 
 @memory_told("fewer seeds or a smaller batch_size")
 def sample(cfg: DictConfig) -> None:
-    """Let the sampler draw with the averaged generator of the checkpoint."""
+    """Draw images with the averaged generator of the checkpoint, and write them."""
     import torch
 
     from dlcourse.engine import checkpoint
@@ -27,7 +27,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.stylegan.networks.synthesis import constant_weights
     from dlcourse.stylegan.sampling.result import check_output, save
 
-    keep_freed_memory()  # image after image needs the same
+    keep_freed_memory()  # every batch allocates the same again
     config = command_line.plain(cfg)
     for key in ("singles", "compile"):
         if type(config[key]) is not bool:
@@ -42,12 +42,12 @@ def sample(cfg: DictConfig) -> None:
     output = output_path(path, config)
     check_output(sampler, output, config["singles"], [path, *files_in(config["sampler"])])
     generator = load_generator(path).averaged_generator.requires_grad_(False)
-    torch.backends.cudnn.deterministic = True  # the same command draws the same image, on a GPU too
+    torch.backends.cudnn.deterministic = True  # the same command gives the same image on a GPU, too
     allow_tf32(config["precision"])
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
     if config["compile"]:
         generator.synthesis.compile(mode="reduce-overhead")
-    torch.manual_seed(0)  # images have their seeds; this is for features of VGG without downloaded weights
+    torch.manual_seed(0)  # only for the random weights of a VGG without downloaded ones; images have their own seeds
     with constant_weights(generator), precision:
         result = sampler(generator)
     for written in save(result, output, config["singles"]):
@@ -55,7 +55,7 @@ def sample(cfg: DictConfig) -> None:
 
 
 def files_in(node: Any) -> list[Path]:
-    """The files that a sampler's config names: its target, w in files among its seeds, tables."""
+    """The existing files that a sampler's config names, such as its target or seeds."""
     if isinstance(node, str):
         return [Path(word.strip()) for word in (node, *node.split(",")) if word and Path(word.strip()).is_file()]
     parts = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
@@ -63,9 +63,9 @@ def files_in(node: Any) -> list[Path]:
 
 
 def output_path(checkpoint_path: Path, config: dict) -> Path:
-    """`output`, or grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run, or in samples/ here.
+    """`output`, or a name such as grid_step_0001000_seeds0-15_psi0.7.png in it, in samples/ of the run or here.
 
-    Nothing that is there already is replaced, unless `output` names it.
+    An existing file is only replaced if `output` names it.
     """
     from dlcourse.files import outputs
     from dlcourse.reports.runs import results_folder

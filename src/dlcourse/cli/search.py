@@ -29,12 +29,9 @@ OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between
 
 
 def split(words: list[str]) -> tuple[list[Override], list[str]]:
-    """The overrides that span the search space, and all other words of a command line.
+    """Split a command line into the overrides that define the search space, and all other words.
 
-    What Hydra cannot parse is left to Hydra, which complains.
-
-    Raises:
-        UserError: an empty path.
+    Words that Hydra cannot parse are among the others: Hydra reports them later.
     """
     sweeps, others = [], []
     for word in (path_overrides.take_path(word, is_sweep=not word.startswith("search.")) for word in words):
@@ -44,17 +41,13 @@ def split(words: list[str]) -> tuple[list[Override], list[str]]:
             override = None
         if override is not None and override.is_sweep_override():
             sweeps.append(override)
-        elif word not in ("-m", "--multirun"):  # the sweep is ours
+        elif word not in ("-m", "--multirun"):  # Hydra must not run the sweep itself
             others.append(word)
     return sweeps, others
 
 
 def space_of(sweeps: list[Override]) -> "Space":
-    """What is searched: parameter -> what it may be.
-
-    Raises:
-        UserError: nothing to search, or a sweep that spans nothing.
-    """
+    """The search space: parameter -> distribution; UserError if it is empty."""
     from dlcourse.search.space import ONE_MINUS
 
     if not sweeps:
@@ -76,7 +69,7 @@ def space_of(sweeps: list[Override]) -> "Space":
 
 
 def distribution_of(sweep: Override) -> "BaseDistribution":
-    """What one word of Hydra's sweep grammar spans."""
+    """The distribution for an override in Hydra's sweep grammar; ValueError if it is empty or a glob."""
     from optuna.distributions import CategoricalDistribution
 
     from dlcourse.search.space import interval, one_minus_interval, steps
@@ -93,7 +86,7 @@ def distribution_of(sweep: Override) -> "BaseDistribution":
         is_whole = isinstance(low, int)  # int(interval(1,5))
         return steps(low, high, 1, is_log) if is_whole else interval(low, high, is_log)
     if isinstance(value, RangeSweep):
-        numbers = sorted(value.range())  # with the end left out, as Hydra has it
+        numbers = sorted(value.range())  # without the end, as in Hydra's own sweeps
         if not numbers:
             raise ValueError(f"an empty range, from {value.start} to {value.stop} by {value.step}")
         return steps(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
@@ -101,7 +94,7 @@ def distribution_of(sweep: Override) -> "BaseDistribution":
 
 
 def search(cfg: DictConfig, sweeps: list[Override]) -> None:
-    """Take part in a study until it has its trials, then show what was found."""
+    """Run trials of a study until it is complete, then show the results."""
     from dlcourse.engine.build import build
     from dlcourse.search.space import config_values
 
@@ -121,7 +114,7 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
 
 
 def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], lengths: "Lengths") -> None:
-    """Train trials, and whatever ends that, leave the findings."""
+    """Open the study and run trials; show the results also after an interruption or a UserError."""
     from dlcourse.files import outputs
     from dlcourse.search.study import open_study
     from dlcourse.search.worker import Worker
@@ -139,7 +132,7 @@ def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], l
         cfg = composed([*fixed, f"run_dir={run_dir}"], values)
         try:
             train.train(cfg, on_log)
-        except SystemExit as error:  # it was interrupted and has said so
+        except SystemExit as error:  # it was interrupted and has printed so
             raise Interrupted(int(error.code or 0) - 128) from error
 
     try:
@@ -156,11 +149,7 @@ def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], l
 
 
 def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
-    """The config of a trial, as scripts/train.py would compose it.
-
-    Raises:
-        UserError: a key or choice that does not exist.
-    """
+    """The config of a trial, as scripts/train.py would compose it; UserError for an unknown key or choice."""
     overrides = [*fixed, *(f"{name}={value}" for name, value in values.items())]
     try:
         cfg = command_line.compose("train", overrides)
@@ -171,12 +160,11 @@ def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
 
 
 def first_of(part: Any) -> "Value":
-    """The lowest value of a distribution, or its first option."""
     return part.choices[0] if hasattr(part, "choices") else part.low
 
 
 def lengths_of(cfg: DictConfig) -> "Lengths":
-    """How long the runs are."""
+    """How long a run is, and how often it evaluates and logs."""
     from dlcourse.search.study import Lengths
 
     runner = cfg.runner
@@ -206,6 +194,7 @@ def show(study: Any, settings: "Search", space: "Space", folder: Path) -> None:
 
 
 def main() -> None:
+    """Take the search space from the command line, then start the command with the rest."""
     try:
         spanning, sys.argv[1:] = split(sys.argv[1:])
     except UserError as error:

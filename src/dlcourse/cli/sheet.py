@@ -1,4 +1,4 @@
-"""Lay out the final images of several runs in one sheet."""
+"""Put the final images of several runs into one table."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ from dlcourse.files.terminal import say
 
 
 def parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = command_line.Parser(
         description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
     )
@@ -24,7 +25,7 @@ def parse() -> argparse.Namespace:
 
 
 def make_sheet(arguments: argparse.Namespace) -> None:
-    """Read the runs, put their images in a table and write it."""
+    """Read the runs, arrange their images in a table and write it."""
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
     from dlcourse.images.figures import save

@@ -1,7 +1,7 @@
 """Paint the frames of a video in one style.
 
-F holds the frames as images (ffmpeg -i A.mp4 F/%05d.png); those in G become a video again by
-ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
+ffmpeg -i A.mp4 F/%05d.png makes the frames=F, and ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4 makes a
+video of the output=G.
 """
 
 import json
@@ -26,7 +26,7 @@ READS = ("sequence", "task", "runner", "content", "run_dir", "resume", "seed")
 
 
 def style_frames(cfg: DictConfig) -> None:
-    """Paint the frames whose images are missing, and measure the flicker."""
+    """Paint the frames that are not painted yet, and measure the flicker."""
     from dlcourse.engine.build import build
     from dlcourse.files import outputs
     from dlcourse.files.atomic import atomic_write
@@ -41,7 +41,7 @@ def style_frames(cfg: DictConfig) -> None:
     sequence: FrameSequence = build(config["sequence"], "sequence")
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     images = sequence.images()
-    of_frames = flicker(of_one_size(images, size))  # nothing is painted before every frame was looked at
+    of_frames = flicker(of_one_size(images, size))  # reads every frame before any is painted
     skipped, settings = len(check_painted(images, size)), video.settings_of(config, images)
     video.check_same_settings(settings, images, Path(sequence.output))
     if skipped:
@@ -63,7 +63,7 @@ def style_frames(cfg: DictConfig) -> None:
 
 
 def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: dict[str, Any]) -> None:
-    """Paint one frame after the other, with one network."""
+    """Paint the missing frames one after the other, with one network."""
     import torch
 
     from dlcourse.engine.build import build
@@ -78,13 +78,13 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
     objective = build(config["objective"], "objective")
     runner.prepare(transfer(config, objective, next(iter(images)), smallest_size=None))
     write_settings(settings, Path(sequence.output))
-    objective.calibrate = False  # it is calibrated now, and stays the same for all frames and after an interruption
+    objective.calibrate = False  # `prepare` has done it, once for all frames
     last: Path | None = None
     for number, (frame, image) in enumerate(images.items()):
         if not image.exists():
             begins_with = {"init": str(last), "smallest_size": None} if last else {}
             task = transfer(config, objective, frame, **begins_with)
-            torch.manual_seed(step_seed(runner.seed, number))  # noise, if it begins with that, is of this frame's own
+            torch.manual_seed(step_seed(runner.seed, number))  # of the noise, if the image starts as noise
             runner.prepare(task)
             loss = paint(runner, task, sequence.steps_next if last else sequence.steps_first)
             save_image(to_pil_image(task.visualize()["image"][0]), image)
@@ -93,7 +93,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
 
 
 def paint(runner: "Runner", task: "StyleTransfer", steps: int) -> float:
-    """Step a task that is set up, and return the loss of its result."""
+    """Train a prepared task; return the loss of its result."""
     for step in range(steps):
         if task.is_finished():
             break

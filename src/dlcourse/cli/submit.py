@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ from dlcourse.files.terminal import say
 TRAIN = PROJECT / "scripts" / "train.py"
 
 
+@dataclass
 class Job:
-    """scripts/train.py in a folder of its own, new or begun before."""
+    """Runs scripts/train.py in a run folder, or resumes the run there."""
 
-    def __init__(self, run_dir: Path, overrides: list[str]):
-        self.run_dir, self.overrides = run_dir, overrides
+    run_dir: Path
+    overrides: list[str]
 
     def __call__(self) -> None:
-        """Train, in a process that ends by itself when it is told to."""
+        """Train in a child process, which ends after a step when it gets a signal."""
         has_begun = (self.run_dir / "composed.yaml").exists()
         words = [f"resume={self.run_dir}"] if has_begun else [f"run_dir={self.run_dir}", *self.overrides]
         self.process = subprocess.Popen([sys.executable, str(TRAIN), *words])
@@ -36,16 +38,16 @@ class Job:
             raise RuntimeError(f"train.py ended with status {status}; its own words are above")
 
     def checkpoint(self) -> Any:
-        """What submitit calls when the job has to go: end the training, and say what is to run later."""
+        """submitit calls this when the job is preempted or out of time: end the training, and requeue the job."""
         import submitit
 
         self.process.send_signal(signal.SIGTERM)
-        os.waitpid(self.process.pid, 0)  # not process.wait(): it was interrupted to come here, and holds its lock
+        os.waitpid(self.process.pid, 0)  # process.wait() is interrupted by this handler and holds its lock
         return submitit.helpers.DelayedSubmission(Job(self.run_dir, self.overrides))
 
 
 def submit(arguments: argparse.Namespace) -> None:
-    """Send the job to the cluster, or start it here with --cluster local."""
+    """Submit the job to the cluster, or start it on this machine with --cluster local."""
     try:
         import submitit
     except ImportError:
@@ -70,6 +72,7 @@ def submit(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Read the command line and submit the job."""
     parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="as for scripts/train.py")
     parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: here, for a try")

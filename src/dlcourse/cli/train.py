@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from dlcourse.stylegan.interop.networks import Pretrained
 
 READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices")
-OnLog = Callable[[int, dict[str, Any]], None]  # as of dlcourse.engine.runner, which loads torch
+OnLog = Callable[[int, dict[str, Any]], None]  # as in dlcourse.engine.runner, which loads torch
 
 
 def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
-    """Build the task and the runner from the config and train, in a new run folder or an old one."""
+    """Build the task and the runner from the config and train, in a new run folder or a resumed one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
     from dlcourse.reports.runs import check_links  # here: it loads torch
@@ -43,7 +43,7 @@ def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
 
 
 def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
-    """Train in `devices` processes, which hold the run folder too."""
+    """Train in `devices` processes, which share the lock on the run folder."""
     from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
 
     try:
@@ -56,18 +56,18 @@ def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
 
 
 def train_held(run_dir: Path, config: Any, held: Any) -> None:
-    """Train as one of several processes; each keeps `held`, so that the run folder is held as long as one lives."""
+    """Train as one of several processes; `held` keeps the run folder locked while any of them lives."""
     train_joined(run_dir, config)
 
 
 def train_joined(
     run_dir: Path, config: Any, on_log: OnLog = lambda *_: None, pretrained: "Pretrained | None" = None
 ) -> None:
-    """Train in a run folder as one of several processes, or alone."""
+    """Train in a run folder, as the only process or one of several."""
     from dlcourse.engine import distributed
 
     with distributed.process_group(config["device"]):
-        distributed.barrier()  # process 0 holds the folder
+        distributed.barrier()  # until process 0 has locked the folder
         train_in(run_dir, OmegaConf.create(config), on_log, pretrained)
 
 
@@ -76,7 +76,7 @@ def train_in(
 ) -> None:
     """Train in a run folder, from its newest checkpoint if there is one.
 
-    `pretrained` are the networks of `init_from`, where this process has read them already.
+    `pretrained` are the networks of `init_from`, if this process has read them already.
     """
     import torch
 
@@ -85,10 +85,10 @@ def train_in(
     from dlcourse.engine.task import Task
 
     config = command_line.plain(cfg)
-    imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config may be a stranger's
+    imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config is untrusted
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
-    torch.manual_seed(config["seed"])  # before the networks are built: their weights are drawn there
-    with run_folders.paths_told(run_dir):
+    torch.manual_seed(config["seed"])  # for the initial weights, which `build` draws
+    with run_folders.path_hint_added(run_dir):
         task: Task = run_folders.build_a(Task, config, "task", imposed)
         runner.prepare(task)
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
@@ -104,7 +104,7 @@ def train_in(
         run_folders.record_config(cfg, run_dir)
         begun = f"on from step {step}, " if step else ""
         say(f"{run_dir}: {begun}{total - step} steps on {runner.device}", file=sys.stderr)
-    with run_folders.way_on_told(run_dir):
+    with run_folders.resume_hint_added(run_dir):
         runner.train(task, run_dir, config, step, on_log)
 
 

@@ -1,4 +1,4 @@
-"""Refuse keys on the command line that nothing in the composed config reads, instead of ignoring them."""
+"""Errors for keys on the command line that the command would ignore."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 REFERENCE = re.compile(r"\$\{(\w+)")  # ${dataset.resolution} reads dataset
 STYLE = ("style transfer", "experiment=style_transfer_offline")
 GAN = ("StyleGAN", "experiment=stylegan_faces_tiny")
-# What a key that only some configs have is for, and what would read it
+# Keys that only some configs have: what they are for, and a choice that has them
 OWNERS = {
     "content": STYLE,
     "style": STYLE,
@@ -26,13 +26,7 @@ OWNERS = {
 
 
 def check_read(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) -> None:
-    """Raise UserError for an override of a top-level key that the command does not read, whatever it refers to.
-
-    Args:
-        cfg: the composed config.
-        overrides: of the command line, in Hydra's grammar.
-        reads: the keys that the command itself reads.
-    """
+    """Raise UserError for an override of a top-level key that neither the command `reads` nor those keys refer to."""
     config: Any = OmegaConf.to_container(cfg)
     reached = reached_from(config, reads)
     for override in overrides:
@@ -42,12 +36,7 @@ def check_read(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) 
 
 
 def no_part(name: str, overrides: Iterable[str]) -> str:
-    """The message for a top-level key or group that the command has no use for.
-
-    Args:
-        name: of the key.
-        overrides: of the command line; the message begins with the one of this key.
-    """
+    """The message for a top-level key that the command ignores; it begins with the key's override, if there is one."""
     typed = next((word.lstrip("+") for word in overrides if top_level_name(word) == name), name)
     what, cure = OWNERS.get(name, (None, None))
     hint = f"it is for {what}, as in {cure}" if what else "leave it out"
@@ -55,12 +44,12 @@ def no_part(name: str, overrides: Iterable[str]) -> str:
 
 
 def top_level_name(override: str) -> str:
-    """The top-level key, or group, of key.of.a.node=value."""
+    """The first name in an override: `key` of key.of.a.node=value."""
     return re.split(r"[.@=]", override.lstrip("+~"))[0]
 
 
 def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
-    """The top-level keys among `names`, and those that they refer to with ${...}, at first or second hand."""
+    """`names`, and all top-level keys that they refer to with ${...}, directly or indirectly."""
     reached: set[str] = set()
     waiting = set(names)
     while waiting:
@@ -71,17 +60,13 @@ def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
 
 
 def check_same_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
-    """Raise UserError for an override of a `model` whose networks a checkpoint replaces, unless it says the same.
+    """Raise UserError for an override that contradicts the networks of a checkpoint, which replace those of `model`.
 
-    Args:
-        weights: the checkpoint, as it was typed.
-        cfg: the composed config.
-        theirs: name of a network in the checkpoint -> its node.
-        overrides: of the command line, in Hydra's grammar.
+    `theirs` is the checkpoint's `model`: name of a network -> its node.
     """
     model: Any = OmegaConf.to_container(cfg.model)
-    kept = str([node for name, node in model.items() if name not in theirs])  # with references, as ${model.z_dim}
-    last = {override.partition("=")[0].lstrip("+~"): override for override in overrides}  # of a key typed twice
+    kept = str([node for name, node in model.items() if name not in theirs])  # with references such as ${model.z_dim}
+    last = {override.partition("=")[0].lstrip("+~"): override for override in overrides}  # a key may be typed twice
     for key, override in last.items():
         group, _, rest = key.partition(".")
         name, _, inner = rest.partition(".")

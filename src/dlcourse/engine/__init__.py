@@ -1,1 +1,1 @@
-"""What trains every system: the runner and its task, optimizers, checkpoints, logs, processes and signals."""
+"""Training for all systems: the runner and its tasks, optimizers, checkpoints, logs, processes and signals."""

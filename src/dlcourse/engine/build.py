@@ -1,4 +1,4 @@
-"""From a config node to the object it describes."""
+"""Build the objects that a config describes."""
 
 import difflib
 import importlib
@@ -17,8 +17,8 @@ from dlcourse.engine.targets import TARGETS
 from dlcourse.errors import UserError
 
 PLAIN = (int, float, str, list, dict, NoneType)  # what YAML holds
-NOTHING: Mapping[str, Any] = {}
-MAX_INT = 2**63 - 1  # torch's whole numbers
+NOTHING: Mapping[str, Any] = {}  # the default of `imposed`
+MAX_INT = 2**63 - 1  # torch's largest integer
 MAX_FLOAT = torch.finfo(torch.float32).max
 
 
@@ -26,29 +26,30 @@ def build(config: Any, key: str = "", targets: frozenset[str] = TARGETS, imposed
     """Turn a config node into objects, depth first.
 
     A mapping with `_target_: package.Name` becomes `Name(**the other entries)`; with `_partial_: true` it becomes
-    a factory that awaits its remaining arguments. Other mappings and lists are walked, everything else is itself.
+    a factory that takes the remaining arguments later. Mappings and lists are searched for such nodes; every other
+    value stays as it is.
 
     Args:
         config: plain Python data (dict, list, str, numbers, None).
-        key: where the node stands in the whole config, for messages.
-        targets: what it may name, some of TARGETS.
-        imposed: arguments that are not for the config to choose, for all targets that take them.
+        key: the node's key in the whole config, for messages.
+        targets: the allowed `_target_`s, a subset of TARGETS.
+        imposed: arguments that override the config's, for all targets that take them.
 
     Raises:
-        UserError: another target, an unknown or missing argument, NaN or infinity, or a constructor that refuses a
-            value (its ValueError or OSError, with the key in front).
+        UserError: a target that is not allowed, an unknown or missing argument, NaN or infinity, or a constructor
+            that refuses a value (its ValueError or OSError, with the key in front).
     """
     check_nodes(config, key, targets)
     return assemble(config, key, imposed)
 
 
 def check_nodes(config: Any, key: str, targets: frozenset[str]) -> None:
-    """Raise UserError for another target or a number that nothing takes, at any depth, before anything is built."""
+    """Raise UserError for a target that is not allowed, or a number that torch cannot hold, at any depth."""
     if isinstance(config, dict) and "_target_" in config:
         check_target(config["_target_"], key, targets)
     if type(config) is int and abs(config) > MAX_INT:
         raise UserError(f"{key} must be a whole number below 2^63, got {config}")
-    if isinstance(config, float) and not math.isfinite(config):  # nothing here means infinity by it
+    if isinstance(config, float) and not math.isfinite(config):
         raise UserError(f"{key} must be a finite number, got {config}")
     if isinstance(config, float) and abs(config) > MAX_FLOAT:
         raise UserError(f"{key} must be at most {MAX_FLOAT:.2g}, torch's largest number, got {config}")
@@ -57,7 +58,7 @@ def check_nodes(config: Any, key: str, targets: frozenset[str]) -> None:
 
 
 def children(config: Any, key: str) -> list[tuple[str, Any]]:
-    """The nodes in a mapping or list, each with its own key."""
+    """The nodes in a mapping or list, each with its key in the whole config."""
     if isinstance(config, list):
         return [(f"{key}[{index}]", node) for index, node in enumerate(config)]
     entries = config.items() if isinstance(config, dict) else ()
@@ -65,7 +66,7 @@ def children(config: Any, key: str) -> list[tuple[str, Any]]:
 
 
 def assemble(config: Any, key: str, imposed: Mapping[str, Any]) -> Any:
-    """`build` for a config whose targets were checked."""
+    """`build` without the checks of targets and numbers."""
     built = [assemble(node, name, imposed) for name, node in children(config, key)]
     if not isinstance(config, dict):
         return built if isinstance(config, list) else config
@@ -80,7 +81,7 @@ def assemble(config: Any, key: str, imposed: Mapping[str, Any]) -> Any:
 
 
 def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any) -> Any:
-    """Call `target` and put the config key in front of its objection to a value."""
+    """Call `target`; a value that it refuses is a UserError that begins with the config key."""
     try:
         return target(*args, **kwargs)
     except (ValueError, OSError, TypeError) as error:
@@ -88,17 +89,13 @@ def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any
 
 
 def objection(key: str, error: Exception, arguments: Container[str]) -> str:
-    """What a constructor says of a value, with its key in front: "task.batch_size must be ..." for "batch_size ..."."""
-    argument = re.match(r"\w*", str(error))[0]  # type: ignore[index]  # it matches nothing, too
+    """An error's message with the key in front: "task.batch_size must be ..." for "batch_size must be ..."."""
+    argument = re.match(r"\w*", str(error))[0]  # type: ignore[index]  # always matches
     return f"{key}.{error}" if argument in arguments else f"{key}: {error}"
 
 
 def locate(path: Any, key: str) -> Callable[..., Any]:
-    """The class or function of a dotted `path`, which is imported only if it is one of TARGETS.
-
-    Raises:
-        UserError: it is none of them.
-    """
+    """Import the class or function of a dotted `path`; UserError unless it is one of TARGETS."""
     check_target(path, key, TARGETS)
     module_name, _, name = path.rpartition(".")
     target: Callable[..., Any] = getattr(importlib.import_module(module_name), name)
@@ -106,19 +103,15 @@ def locate(path: Any, key: str) -> Callable[..., Any]:
 
 
 def check_target(path: Any, key: str, targets: frozenset[str]) -> None:
-    """Raise UserError if a `_target_` is none of `targets`."""
     if not isinstance(path, str) or path not in targets:
         raise UserError(f"{key}._target_: {repr(path)[:100]} is refused; {allowed(path, targets)}")
 
 
 def allowed(path: Any, targets: frozenset[str]) -> str:
-    """What may stand in the place of a refused target."""
+    """The second half of the message for a refused target: what is allowed, or what was probably meant."""
     name = str(path).rpartition(".")[2]
-    if (
-        str(path).startswith("dlcourse.")
-        and path not in TARGETS
-        and name in {one.rpartition(".")[2] for one in TARGETS}
-    ):
+    is_moved = str(path).startswith("dlcourse.") and path not in TARGETS
+    if is_moved and name in {one.rpartition(".")[2] for one in TARGETS}:
         return f"this version of dlcourse has {name} elsewhere, and reads no files of other versions"
     if targets is not TARGETS:
         return f"here it may be {', '.join(sorted(name.rpartition('.')[2] for name in targets))}"
@@ -145,10 +138,10 @@ def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: 
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a YAML value fits a constructor's annotation, as far as YAML's own kinds go.
+    """Whether a value fits a constructor's type annotation.
 
-    A whole number is a valid float; a truth value is no number. Objects that `build` made must be of the class that
-    the annotation names, where it names one.
+    An int is a valid float, a bool is not a number. Objects that `build` made must be instances of the annotated
+    class, if the annotation is a class.
     """
     if get_origin(hint) in (Union, UnionType):
         return any(fits(value, option) for option in get_args(hint))
@@ -170,7 +163,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def describe(hint: Any) -> str:
-    """An annotation as a reader of YAML would put it; tensors, which torch takes too, are none of YAML's kinds."""
+    """A type annotation in the words of YAML; Tensor is left out, as a config cannot hold one."""
     if get_origin(hint) in (Union, UnionType):
         return " | ".join(describe(option) for option in get_args(hint) if option is not Tensor)
     if get_origin(hint) is tuple:

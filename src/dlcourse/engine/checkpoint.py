@@ -1,4 +1,4 @@
-"""Checkpoints: {step, config, state}, written whole or not at all, read without running anything from the file."""
+"""Checkpoints: {step, config, state}, written atomically, read without executing anything from the file."""
 
 import logging
 import re
@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from dlcourse.engine.build import NOTHING
 from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, some
 from dlcourse.engine.targets import NETWORKS
 from dlcourse.engine.task import Stateful
@@ -22,7 +21,7 @@ from dlcourse.files.terminal import printable
 
 STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 KEYS = {"step", "config", "state"}
-COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
+COMMANDS = {  # task -> what its checkpoint is, and which command reads it
     "Classification": "of a classifier: scripts/report.py reads it",
     "StyleGAN": "of a StyleGAN: scripts/sample.py and scripts/evaluate.py read it",
     "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the images of its run",
@@ -31,16 +30,13 @@ COMMANDS = {  # the task of a checkpoint -> what it is, and what serves it
 
 
 def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically: whoever opens `path` sees the old file or the whole new one.
+    """Write a checkpoint atomically; UserError if it cannot be written.
 
     Args:
         path: the file; its folder must exist.
         step: updates done.
         config: the resolved config, plain data.
         state: name -> state_dict.
-
-    Raises:
-        UserError: it cannot be written there.
     """
     try:
         torch_file.save({"step": step, "config": config, "state": state}, path)
@@ -53,7 +49,7 @@ N = TypeVar("N", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds: tensors on the CPU and plain data, never code.
+    """The content of a checkpoint: tensors on the CPU and plain data, never code.
 
     Attributes:
         path: the file.
@@ -69,10 +65,10 @@ class Checkpoint:
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":
-        """Read a checkpoint, in no more memory than the file is long. Nothing in the file is executed.
+        """Read a checkpoint, in no more memory than the file's length. Nothing in the file is executed.
 
         Raises:
-            UserError: the file is missing, cut short, or no checkpoint of dlcourse.
+            UserError: the file is missing, truncated, or not a checkpoint of dlcourse.
         """
         try:
             content = torch_file.load(path)
@@ -85,11 +81,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, content: Any, path: Path) -> "Checkpoint":
-        """The checkpoint that the content of a file is.
-
-        Raises:
-            UserError: it is none.
-        """
+        """Make a Checkpoint of the content of a file; UserError if it is not one."""
         what = f"{path}: not a checkpoint of dlcourse"
         if not is_checkpoint(content):
             raise UserError(f"{what} (its entries are not {sorted(KEYS)})")
@@ -101,29 +93,21 @@ class Checkpoint:
         return cls(path, **content)
 
     def kind(self) -> str:
-        """What it is of, and which command serves it, by the task in its config."""
+        """Its task and the command that reads it, for messages."""
         task = self.config.get("task")
         target = task.get("_target_") if isinstance(task, dict) else None
         return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
 
-    def build(self, key: str, targets: frozenset[str], imposed: Mapping[str, Any] = NOTHING) -> Any:
-        """What a node of its config describes; see `dlcourse.engine.build.build`.
-
-        Raises:
-            UserError: it cannot be built.
-        """
-        return build_of_file(self.config.get(key), key, self.path, targets, imposed)
-
     def network(self, part: str, kind: type[N] = nn.Module, refusal: str = "a checkpoint of another task") -> N:  # type: ignore[assignment]
-        """The network of a part of the state, in eval mode, rebuilt from the config, with its weights.
+        """A network in eval mode, rebuilt from the config, with the weights of a part of the state.
 
         Args:
             part: "model" is described by the config's `model`, "generator" and "generator_ema" by `model.generator`.
-            kind: the class that it must be of.
-            refusal: what is said of another one, and where there is none.
+            kind: the class that it must be an instance of.
+            refusal: the message if it is not.
 
         Raises:
-            UserError: one of another kind, or whose weights are not finite, do not fit, or are fewer than its own.
+            UserError: another kind of network, or weights that are missing, not finite, or of other names or shapes.
         """
         key = "model" if part == "model" else f"model.{part.removesuffix('_ema')}"
         node, weights, what = node_at(self.config, key), self.state.get(part), f"{self.path}: its {part}"
@@ -131,7 +115,7 @@ class Checkpoint:
             network = build_fitting(node, key, self.path, weights)
         except TooLargeError:
             if isinstance(weights, dict) and weights:
-                with torch.device("meta"):  # takes no memory, and tells which weight does not fit
+                with torch.device("meta"):  # takes no memory; the check names the weight that does not fit
                     check_weights(build_of_file(node, key, self.path, NETWORKS), weights, what, may_lack=".*")
             raise
         if not isinstance(network, kind):
@@ -144,23 +128,19 @@ class Checkpoint:
         return network.eval()
 
     def restore(self, parts: Mapping[str, Stateful]) -> None:
-        """Give each of `parts` (name -> object) its saved state.
-
-        Raises:
-            UserError: the checkpoint lacks a part or a part does not fit.
-        """
+        """Load the saved state into each of `parts` (name -> object); UserError if one is missing or does not fit."""
         missing = parts.keys() - self.state.keys()
         if missing:
             raise UserError(f"{self.path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
         for name, part in parts.items():
             try:
                 part.load_state_dict(self.state[name])
-            except Exception as error:  # states that were made for something else fail in any way
+            except Exception as error:  # a state of something else can fail in any way
                 reason = " ".join(str(error).split())
                 raise UserError(f"{self.path}: its {name} does not fit the configured one: {reason}") from error
 
     def check_same_model(self, config: dict[str, Any]) -> None:
-        """Raise UserError naming both values where its `model` differs from that of `config`."""
+        """Raise UserError naming both values where the `model` of `config` differs from the checkpoint's."""
         if not isinstance(self.config.get("model"), dict):
             raise UserError(f"{self.path}: a checkpoint of another task: its config has no model")
         theirs, ours = flatten(self.config["model"]), flatten(config["model"])
@@ -171,24 +151,21 @@ class Checkpoint:
 
 
 def node_at(config: Any, key: str) -> Any:
-    """The node of a config at a dotted key; None where there is none."""
+    """The node of a config at a dotted key; None if there is none."""
     for name in key.split("."):
         config = config.get(name) if isinstance(config, dict) else None
     return config
 
 
 def is_checkpoint(content: Any) -> bool:
-    """Whether something has the entries of a checkpoint."""
     return isinstance(content, dict) and content.keys() == KEYS
 
 
 def path_for(run_dir: Path, step: int) -> Path:
-    """Where the checkpoint after `step` updates belongs: checkpoints/step_0001000.pt."""
     return run_dir / "checkpoints" / f"step_{step:07d}.pt"
 
 
 def path_of_best(run_dir: Path) -> Path:
-    """Where the best checkpoint of a run belongs."""
     return run_dir / "checkpoints" / "best.pt"
 
 
@@ -199,16 +176,11 @@ def all_of(run_dir: Path) -> list[Path]:
 
 
 def step_of(path: Path) -> int:
-    """The step in the name of a checkpoint file."""
     return int(path.stem.removeprefix("step_"))
 
 
 def newest(run_or_file: Path) -> Path:
-    """The file itself, or the newest checkpoint of a run folder that was not cut short.
-
-    Raises:
-        UserError: nothing there, or a folder without checkpoints.
-    """
+    """The file itself, or the newest checkpoint of a run folder that is not truncated; UserError if there is none."""
     if run_or_file.is_file():
         return run_or_file
     if not run_or_file.exists():
@@ -223,16 +195,16 @@ def newest(run_or_file: Path) -> Path:
 
 
 def runs_below(folder: Path) -> list[Path]:
-    """The runs in a folder of runs, such as a sweep's, and one level further down; the newest last."""
+    """The runs one or two levels below a folder, such as a sweep's; the newest last."""
     records = [record for pattern in ("*", "*/*") for record in folder.glob(f"{pattern}/composed.yaml")]
     return [record.parent for record in sorted(records, key=lambda record: record.stat().st_mtime)]
 
 
 def load_newest(run_dir: Path) -> Checkpoint | None:
-    """The newest checkpoint of a run that can be read, with a warning for each newer one; None for a run without any.
+    """The newest readable checkpoint of a run, with a warning for each newer one; None for a run without any.
 
     Raises:
-        UserError: there are some, and none can be read.
+        UserError: there are checkpoints, and none can be read.
     """
     found = all_of(run_dir)
     for path in reversed(found):
@@ -246,7 +218,7 @@ def load_newest(run_dir: Path) -> Checkpoint | None:
 
 
 def clear_away(run_dir: Path, step: int) -> None:
-    """What a run that goes on from `step` should not meet again: unfinished files go, later checkpoints are renamed."""
+    """Remove unfinished files and rename checkpoints of later steps, before a run continues from `step`."""
     for folder in (run_dir, run_dir / "checkpoints", run_dir / "images"):
         for path in folder.glob(".*.tmp"):
             path.unlink()
@@ -256,13 +228,12 @@ def clear_away(run_dir: Path, step: int) -> None:
 
 
 def prune(run_dir: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints of a run."""
     for path in all_of(run_dir)[:-keep]:
         path.unlink()
 
 
 def check_finite(state: Mapping[str, Any], what: str) -> None:
-    """Raise UserError for tensors of a state that hold NaN or infinity; `what` is the network, for people."""
+    """Raise UserError for tensors with NaN or infinity; `what` names the network in the message."""
     wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
     if wrong:
         raise UserError(
@@ -279,6 +250,6 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def is_repeated(key: str, config: dict[str, Any]) -> bool:
-    """Whether a key of the task is another group's, such as task.optimizer.lr."""
+    """Whether a key of the task belongs to another group, such as task.optimizer.lr."""
     group, *rest = key.split(".")
     return group == "task" and bool(rest) and rest[0] in config

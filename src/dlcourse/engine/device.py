@@ -1,31 +1,29 @@
-"""The C library's memory allocator, told what to keep and what to let go; nothing but on Linux with glibc."""
+"""Settings of glibc's memory allocator on Linux; elsewhere these functions do nothing."""
 
 import ctypes
 import sys
 from typing import Any
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Let what is freed stay with this process, for its next tensors.
+    """Keep freed memory in this process, for its next tensors.
 
-    By default every block above 32 MiB comes from the system and goes back to it, page by page: for the activations of
-    a large image that can take longer than to compute them.
+    By default every block above 32 MiB is requested from the system and returned to it page by page: for the
+    activations of a large image that can take longer than computing them.
     """
-    mallopt = find("mallopt")
-    if mallopt is not None:
+    if mallopt := find("mallopt"):
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def return_freed_memory() -> None:
-    """Give what was freed, but is still held for reuse, back to the system."""
-    malloc_trim = find("malloc_trim")
-    if malloc_trim is not None:
+    """Return freed memory to the system."""
+    if malloc_trim := find("malloc_trim"):
         malloc_trim(0)
 
 
 def find(function: str) -> Any:
-    """A function of the C library; None where it has no such."""
+    """A function of the C library; None if it has none of this name."""
     return getattr(ctypes.CDLL(None), function, None) if sys.platform.startswith("linux") else None

@@ -1,4 +1,4 @@
-"""Several processes that train one model, each on its part of every minibatch; alone unless torchrun started them."""
+"""Data-parallel training: several processes train one model, each on a shard of every minibatch."""
 
 import contextlib
 import multiprocessing
@@ -19,24 +19,24 @@ from torch import Tensor, distributed
 from dlcourse.engine.signals import (
     Interrupted,
     SignalHandler,
-    held_back,
     is_one_of_several,
-    let_through,
     raise_on_signals,
+    signals_blocked,
+    unblock_signals,
 )
 from dlcourse.engine.standard_streams import outlive_readers
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
 SHARED_DEVICES = ("auto", "cpu", "cuda")
-MAX_MESSAGE = 60_000  # bytes, which a pipe holds until they are read
+MAX_MESSAGE = 60_000  # bytes; a pipe holds that much until it is read
 
 
 @contextlib.contextmanager
 def process_group(device: str) -> Iterator[None]:
-    """Within the block this process is one of those that torchrun started; if it did not, it stays alone.
+    """Within the block the processes that torchrun or `launch` started can communicate; a single one needs nothing.
 
-    Every process takes a GPU of its own, unless there is none or `device` is "cpu".
+    Every process takes its own GPU, unless there is none or `device` is "cpu".
     """
     if not is_one_of_several():
         yield
@@ -54,34 +54,34 @@ def process_group(device: str) -> Iterator[None]:
 def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> int:
     """Run work(*args) in `number` processes of this machine, and wait for them.
 
-    When one of them fails the others are ended, and what it raised is raised here. A signal is passed on to them, and
-    they end as `work` does; a second Ctrl-C ends them on the spot. When this process is killed, they get SIGTERM.
+    When one of them fails the others are killed, and its exception is raised here. Signals are passed on to them; a
+    second Ctrl-C kills them. When this process is killed, they get SIGTERM.
 
     Args:
         number: of processes, and of GPUs unless there are none or `device` is "cpu".
-        device: of them all, "auto", "cpu" or "cuda".
+        device: of all of them, "auto", "cpu" or "cuda".
         work: a function at the top of a module.
-        args: what can be pickled.
+        args: picklable arguments.
 
     Returns:
         The exit status: 0, or 128 + signal of a process that was killed.
 
     Raises:
-        ValueError: fewer than one, more than there are GPUs, or a device that cannot be shared.
+        ValueError: from `check_devices`.
     """
     check_devices(number, device)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
-    store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # where they meet
+    store = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # the rendezvous
     context = multiprocessing.get_context("spawn")
     failures = context.SimpleQueue()
     about = number, store.port, failures, work, args
     workers = [context.Process(target=take_part, args=(rank, *about)) for rank in range(number)]
     with SignalHandler(lambda signum: pass_on(signum, workers)) as interruption:
         try:
-            with held_back():  # until they have handlers
+            with signals_blocked():  # until the workers have handlers
                 for worker in workers:
                     worker.start()
-            if interruption.signum:  # another thread took it while they started
+            if interruption.signum:  # another thread received it while they started
                 pass_on(interruption.signum, workers)
             statuses = wait_for(workers)
         finally:
@@ -93,7 +93,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
 
 
 def check_devices(number: int, device: str) -> None:
-    """Raise ValueError if `number` processes cannot share the device."""
+    """Raise ValueError for fewer than one process, more than there are GPUs, or a device that cannot be shared."""
     if device not in SHARED_DEVICES:
         raise ValueError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
@@ -105,10 +105,10 @@ def check_devices(number: int, device: str) -> None:
 def take_part(
     rank: int, number: int, port: int, failures: Any, work: Callable[..., None], args: tuple[Any, ...]
 ) -> None:
-    """Run `work` in a process that was launched, with the environment variables that torchrun sets.
+    """Run `work` in a process that `launch` started, with the environment variables that torchrun sets.
 
-    An exception goes to the launcher, which tells it once. The status is 0 also after an interruption that left a
-    checkpoint: process 0 may still be writing it when the others are through.
+    An exception is sent to the launcher, which prints it once. The status is 0 also after an interruption that left a
+    checkpoint: process 0 may still be writing it when the others have ended.
     """
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": True}
     ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": number}
@@ -117,7 +117,7 @@ def take_part(
     outlive_readers()
     try:
         raise_on_signals()
-        let_through()
+        unblock_signals()
         work(*args)
     except BaseException as error:
         failures.put(portable(error))
@@ -125,19 +125,19 @@ def take_part(
 
 
 def portable(error: BaseException) -> BaseException:
-    """The exception as it can be sent to another process, its traceback in a note unless it is a user's mistake."""
+    """The exception in a form that can be pickled; with its traceback in a note unless it is a user's mistake."""
     if not isinstance(error, UserError | KeyboardInterrupt | SystemExit):
         error.add_note("".join(traceback.format_exception(error)))
     try:
         if len(pickle.dumps(pickle.loads(pickle.dumps(error)))) <= MAX_MESSAGE:
             return error
-    except Exception:  # of whatever kind, from whatever library
+    except Exception:  # libraries raise exceptions that cannot be pickled, in many ways
         pass
     return RuntimeError("".join(traceback.format_exception(error))[-MAX_MESSAGE // 4 :])
 
 
 def end_with_launcher() -> None:
-    """Wait until the launcher has ended, in whatever way, and send SIGTERM to this process."""
+    """Wait until the launcher has ended, for whatever reason, and send SIGTERM to this process."""
     launcher = multiprocessing.parent_process()
     if launcher is not None:
         launcher.join()
@@ -145,14 +145,13 @@ def end_with_launcher() -> None:
 
 
 def pass_on(signum: int, workers: Sequence[BaseProcess]) -> None:
-    """Send a signal to all that run."""
     for worker in workers:
         if worker.pid is not None and worker.exitcode is None:
             os.kill(worker.pid, signum)
 
 
 def wait_for(workers: Sequence[BaseProcess]) -> list[int | None]:
-    """Wait until all have ended, or one has failed; their exit statuses, negative for a signal."""
+    """Wait until all have ended, or one has failed; return their exit statuses, negative for a signal."""
     while running := [worker.sentinel for worker in workers if worker.exitcode is None]:
         if any(worker.exitcode for worker in workers):
             break
@@ -161,7 +160,7 @@ def wait_for(workers: Sequence[BaseProcess]) -> list[int | None]:
 
 
 def outcome(statuses: Sequence[int | None], failures: Any) -> int:
-    """The exit status of them all; what was raised first is raised, and who was killed is told, who could not."""
+    """The exit status of all; raises the first exception. A process that was killed sent none: it is reported here."""
     for rank, status in enumerate(statuses):
         if status is not None and status < 0:
             say(f"process {rank} was ended by {signal.Signals(-status).name}, then the others", file=sys.stderr)
@@ -172,43 +171,40 @@ def outcome(statuses: Sequence[int | None], failures: Any) -> int:
 
 
 def barrier() -> None:
-    """Return once every process has come here."""
+    """Wait until every process has called this."""
     if distributed.is_initialized():
         distributed.barrier()
 
 
 def rank() -> int:
-    """The rank of this process; rank 0 keeps the record."""
+    """The rank of this process; rank 0 writes logs and checkpoints."""
     return int(os.environ.get("RANK", "0"))
 
 
 def world_size() -> int:
-    """The number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def shard(*tensors: Tensor) -> list[Tensor]:
-    """This process's part of a minibatch, of each of its arrays; parts differ by at most one sample."""
+    """This process's part of each tensor of a minibatch; the parts' sizes differ by at most one sample."""
     number = world_size()
     return list(tensors) if number == 1 else [tensor.tensor_split(number)[rank()] for tensor in tensors]
 
 
-def per_rank_rng() -> contextlib.AbstractContextManager[None]:
-    """Within the block each process draws random numbers of its own; outside all draw the same."""
-    return contextlib.nullcontext() if world_size() == 1 else seeded_by_rank()
-
-
 @contextlib.contextmanager
-def seeded_by_rank() -> Iterator[None]:
-    """`per_rank_rng` where there are several processes."""
-    seed = int(torch.randint(2**31, ())) + rank()  # drawn by all: another one in each block
+def per_rank_rng() -> Iterator[None]:
+    """Within the block each process draws its own random numbers; outside, all draw the same."""
+    if world_size() == 1:
+        yield
+        return
+    seed = int(torch.randint(2**31, ())) + rank()  # drawn by all processes, so that every block has another
     with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
         torch.manual_seed(seed)
         yield
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replace tensors by their means over the processes, in one message; every process then holds the same bits."""
+    """Replace tensors by their means over the processes, in one all-reduce; afterwards all hold the same bits."""
     if world_size() == 1:
         return
     flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
@@ -219,7 +215,7 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 def all_reduce_max(number: int) -> int:
-    """The largest of the numbers that the processes have; waits for all of them, but for no GPU."""
+    """The largest `number` of all processes; waits for all of them, but not for a GPU."""
     if world_size() == 1:
         return number
     numbers = torch.tensor(number)

@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: TensorBoard events, metrics.jsonl, images, and lines on the console."""
+"""The log of a run: TensorBoard events, metrics.jsonl, images, and lines on the console."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
 from dlcourse.engine.checkpoint import clear_away, flatten, is_repeated
-from dlcourse.engine.profiling import NoProfile, Profile
+from dlcourse.engine.profiling import Profile
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import lines_of
 from dlcourse.files.terminal import printable, say
@@ -28,64 +28,58 @@ from dlcourse.images.srgb import SRGB_PROFILE
 from dlcourse.images.tensors import tile, to_pil_image
 
 BINS = 60  # of a histogram
-MAX_TAGS = 10_000  # that a run which goes on remembers of its metrics.jsonl; ours have 50
-CONSOLE_PERIOD = 2.0  # seconds between two plain lines; a terminal gets a progress bar instead
-SAMPLE_COUNTS = ("progress/images", "progress/samples")  # what a speed in samples is made from
+MAX_TAGS = 10_000  # that a resumed run reads from its metrics.jsonl; the runs of this project have 50
+CONSOLE_PERIOD = 2.0  # seconds between two lines of a log file; a terminal shows a progress bar instead
+SAMPLE_COUNTS = ("progress/images", "progress/samples")  # samples per second are computed from these
 
 
 class RunLogger:
-    """The record of one run, from `step` on.
+    """The log of one run, from `step` on.
 
-    Lines, events and images that an interrupted run wrote after the checkpoint it now goes on from, or before it had
-    one, are dropped, so that curves do not zigzag. Metrics stay on the device until they come here. TensorBoard opens
-    the first two groups of tags in the alphabet: what a person wants to see first is named so.
+    Lines, events and images of later steps, which an interrupted run wrote after its last checkpoint, are removed, so
+    that no curve goes back in time. TensorBoard opens the first two groups of tags in the alphabet: the most important
+    metrics are named accordingly.
 
     Args:
         run_dir: the run's folder, created if need be.
         config: the resolved config, shown as text and as hyper-parameters.
         step: updates done before.
         max_steps: updates of the whole run.
-        profile: whether torch's profiler looks at a few steps; see `Profile`.
+        profile: whether to profile a few steps; see `Profile`.
     """
 
-    def __init__(
-        self,
-        run_dir: Path,
-        config: dict[str, Any],
-        step: int,
-        max_steps: int,
-        profile: bool = False,
-    ):
+    def __init__(self, run_dir: Path, config: dict[str, Any], step: int, max_steps: int, profile: bool = False):
         self.run_dir, self.config, self.max_steps = run_dir, config, max_steps
         self.start = self.last_line = time.monotonic()
         self.first_step = step
         self.latest: dict[str, float] = {}
-        self.samples: dict[str, tuple[float, float]] = {}  # tag -> when it was noted, and its value
-        self.charts: dict[str, str] = {}  # what the layout shows
+        self.samples: dict[str, tuple[float, float]] = {}  # tag -> time and value of its last record
+        self.charts: dict[str, str] = {}  # of the layout that was written last
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         clear_away(run_dir, step)
         remove_images_after(run_dir, step)
         self.metrics_file = run_dir / "metrics.jsonl"
         self.tags = keep_until(self.metrics_file, step)
         self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
-        # the config's text is of step 0, and written again by a run that begins again
+        # the config's text belongs to step 0; a run that starts again from there writes it again
         self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else 0)
         self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
         if step == 0:
             self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
-        self.profile = Profile(run_dir, max_steps - step) if profile else NoProfile()
+        self.profile = Profile(run_dir, max_steps - step) if profile else None
 
     def __enter__(self) -> "RunLogger":
         self.hook, threading.excepthook = threading.excepthook, self.on_thread_error
         return self
 
     def on_thread_error(self, failure: threading.ExceptHookArgs) -> None:
-        """Print nothing of TensorBoard's thread: the next write raises what went wrong there, such as a full disk."""
+        """Print no error of TensorBoard's thread, such as a full disk: the next write raises it."""
         if not type(failure.thread).__module__.startswith("tensorboard."):
             self.hook(failure)
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        self.profile.close()
+        if self.profile:
+            self.profile.close()
         if error_type is None:
             self.write_hparams()
         self.bar.close()
@@ -94,16 +88,17 @@ class RunLogger:
         threading.excepthook = self.hook
 
     def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
-        """Note that `step` is done, whether it is the last one, and its metrics if there are any."""
+        """Count a step as done; log its `record` of metrics if there are any."""
         self.bar.update()
-        self.profile.advance()
+        if self.profile:
+            self.profile.advance()
         if not record:
             return
-        values = {tag: float(value) for tag, value in record.items()}  # the only place that waits for the device
+        values = {tag: float(value) for tag, value in record.items()}  # waits for the device
         values |= self.performance(step, values)
         for tag, value in values.items():
             self.writer.add_scalar(tag, value, step)
-        # JSON has no NaN: null says that there was a value and that it was no number
+        # JSON has no NaN: null stands for a value that is not finite
         row = {tag: value if math.isfinite(value) else None for tag, value in values.items()}
         self.metrics.write(json.dumps({"step": step} | row) + "\n")
         self.latest |= values
@@ -132,12 +127,12 @@ class RunLogger:
             self.add_summary(Summary(value=[Summary.Value(tag=f"images/{name}", image=image)]), step)
 
     def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
-        """Write each tensor's distribution to TensorBoard; one with values that are no numbers has none."""
+        """Write each tensor's distribution to TensorBoard; tensors with NaN or infinity are left out."""
         for tag, tensor in histograms.items():
             values = tensor.detach().double().flatten().cpu()
             if not values.isfinite().all():
                 continue
-            counts, edges = torch.histogram(values, BINS)  # SummaryWriter's own bins take a hundred times as long
+            counts, edges = torch.histogram(values, BINS)  # SummaryWriter's own take a hundred times as long
             low, high = values.aminmax()
             moments = low.item(), high.item(), values.numel(), values.sum().item(), values.square().sum().item()
             buckets = edges[1:].tolist(), counts.tolist()
@@ -155,11 +150,10 @@ class RunLogger:
         return found
 
     def rate(self, step: int) -> float:
-        """Steps per second since this process began to train."""
         return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
 
     def show(self, step: int, is_last: bool) -> None:
-        """The current numbers: in the progress bar of a terminal, else as a line now and then."""
+        """Show the current metrics: in the progress bar of a terminal, else as a line every few seconds."""
         shown = {tag: f"{value:.4g}" for tag, value in self.latest.items() if not tag.startswith("perf/")}
         self.bar.set_postfix(shown, refresh=False)
         now = time.monotonic()
@@ -171,32 +165,32 @@ class RunLogger:
             say(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
 
     def write_layout(self) -> None:
-        """TensorBoard's CUSTOM SCALARS tab: all curves of one quantity in one chart, such as the losses."""
+        """Fill TensorBoard's CUSTOM SCALARS tab: all curves of one quantity, such as the losses, in one chart."""
         charts = charts_of(self.tags)
-        if charts != self.charts:  # a later layout takes the place of an earlier one
+        if charts != self.charts:  # a later layout replaces an earlier one
             self.charts = charts
             layout = {title: ["Multiline", [pattern]] for title, pattern in charts.items()}
             self.writer.add_custom_scalars({"together": layout})
 
     def write_hparams(self) -> None:
-        """One row of TensorBoard's HPARAMS tab, in this run's own event file."""
+        """Write this run's row of TensorBoard's HPARAMS tab into its event file."""
         keys = {
             printable(key): value if isinstance(value, int | float | bool) else printable(value)
             for key, value in flatten(self.config).items()
             if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
         }
-        # the tab shows the first metric: what is measured comes before how long it took
+        # the tab shows the first metric: losses and scores come before speed
         tags = sorted(self.latest, key=lambda tag: (tag.startswith(("perf/", "progress/")), tag))
         for summary in hparams(keys, {tag: self.latest[tag] for tag in tags}):
             self.add_summary(summary, None)
 
     def add_summary(self, summary: Summary, step: int | None) -> None:
-        """Write what SummaryWriter has no method for."""
+        """Write a summary that SummaryWriter has no method for."""
         self.writer._get_file_writer().add_summary(summary, step)
 
 
 class NullLogger:
-    """Stands for the RunLogger in all processes but the first: it records nothing."""
+    """Takes the place of RunLogger in all processes but the first: it logs nothing."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -207,18 +201,14 @@ class NullLogger:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def advance(self, step: int, record: dict[str, Any], is_last: bool) -> None:
-        """Do nothing."""
+    def advance(self, *_: object) -> None:
+        pass
 
-    def images(self, step: int, images: dict[str, Tensor]) -> None:
-        """Do nothing."""
-
-    def histograms(self, step: int, histograms: dict[str, Tensor]) -> None:
-        """Do nothing."""
+    images = histograms = advance
 
 
 def peak_memory() -> int:
-    """Bytes: the most that torch held on the GPU, or without one the largest resident size of this process."""
+    """The peak of the memory that torch used on the GPU or, without one, of this process's resident size; bytes."""
     if torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated()
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -226,10 +216,10 @@ def peak_memory() -> int:
 
 
 def charts_of(tags: Iterable[str]) -> dict[str, str]:
-    """Title -> pattern of the tags in one chart, of those that match several: curves of one quantity.
+    """Charts that show several tags, the curves of one quantity: title -> pattern of the tags.
 
     "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
-    lists of tags, so that the runs of a folder agree on their charts however far they are.
+    lists of tags, so that the runs of a folder have the same charts even if some have not logged all tags yet.
     """
     patterns = {}
     for tag in sorted(tags):
@@ -243,11 +233,7 @@ def charts_of(tags: Iterable[str]) -> dict[str, str]:
 
 
 def keep_until(path: Path, step: int) -> set[str]:
-    """Drop the lines of a metrics file that lie after `step`, and a last line that was cut short.
-
-    Returns:
-        The tags of the others.
-    """
+    """Remove the lines of a metrics file after `step`, and a truncated last line; return the tags of the others."""
     if not path.exists():
         return set()
     tags = set[str]()
@@ -261,7 +247,7 @@ def keep_until(path: Path, step: int) -> set[str]:
 
 
 def remove_images_after(run_dir: Path, step: int) -> None:
-    """Remove the images in a run's folder of later steps than `step`."""
+    """Remove the images of later steps than `step`."""
     for path in (run_dir / "images").glob("*_*.png"):
         number = path.stem.rpartition("_")[2]
         if number.isdecimal() and int(number) > step:
@@ -269,7 +255,7 @@ def remove_images_after(run_dir: Path, step: int) -> None:
 
 
 def row_of(line: bytes) -> dict[str, Any]:
-    """What one line of metrics.jsonl says; nothing if the line is not whole."""
+    """The metrics in one line of metrics.jsonl; none if the line is truncated."""
     try:
         row = json.loads(line)
         return row if type(row["step"]) is int else {}
@@ -278,7 +264,7 @@ def row_of(line: bytes) -> dict[str, Any]:
 
 
 def lowest(run_dir: Path, tag: str | None) -> float:
-    """The lowest value that a run has recorded of a metric; infinity if there is none."""
+    """The lowest value of a metric in a run's metrics.jsonl; infinity if there is none."""
     path = run_dir / "metrics.jsonl"
     if tag is None or not path.exists():
         return math.inf

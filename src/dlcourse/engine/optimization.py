@@ -1,4 +1,4 @@
-"""The one place where parameters are updated."""
+"""Gradient descent with any torch optimizer: all parameters are updated here."""
 
 import logging
 import math
@@ -13,17 +13,18 @@ from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
 
-Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number; what a step computes is still on the device
+Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number, or a scalar tensor on the device
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 MOST_SKIPPED = 10  # updates in a row
+CURE = "try a smaller lr of the optimizer, or precision=fp32"  # for values that are not finite
 
 
 class DivergenceError(UserError):
-    """Too many updates in a row whose loss or gradient was no number."""
+    """The loss or the gradient was not finite in too many updates in a row."""
 
 
-class NotFinite(Exception):  # noqa: N818  # what happens next is no error
-    """A loss or a gradient that is no number."""
+class NotFinite(Exception):  # noqa: N818  # caught below: the update is skipped
+    """A loss or a gradient that is not finite."""
 
 
 class Descent:
@@ -32,10 +33,10 @@ class Descent:
     Every torch optimizer takes a closure: Adam calls it once, L-BFGS as often as it likes, so one `step` serves all.
     Gradients are taken with respect to these parameters alone; a loss that runs through another network leaves that
     network's gradients untouched. Biases and the scales of norms (parameters of less than two dimensions) are exempt
-    from weight decay. What must surround every update belongs here.
+    from weight decay.
 
     An update whose loss or gradient is not finite is skipped and counted in `skipped`; L-BFGS, whose history may be
-    what is wrong, goes back to the last point where they were finite and forgets its history.
+    the cause, also restores the parameters from before its last step and starts with an empty history.
 
     Args:
         parameters: the leaves to descend on.
@@ -49,12 +50,12 @@ class Descent:
         self.restart(parameters)
 
     def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, lr_factor: float = 1.0) -> None:
-        """Go on with an optimizer that remembers nothing, on these parameters; the clock of the schedule runs on.
+        """Continue with a new optimizer on these parameters; the schedule goes on counting.
 
         Args:
             parameters: the leaves to descend on.
-            scale: factor on the loss for the optimizer's eyes only, > 0. It changes no minimum, but lifts small
-                losses above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
+            scale: factor on the loss that the optimizer sees, > 0. It changes no minimum, but lifts small losses
+                above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
             lr_factor: factor on the learning rates, > 0.
         """
         self.parameters = list(parameters)
@@ -62,15 +63,15 @@ class Descent:
         exempt_vectors(self.optimizer)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.scale, self.lr_factor = scale, lr_factor
-        self.last_good_params: list[Tensor] = []  # where the last step of L-BFGS began
+        self.last_good_params: list[Tensor] = []  # from before the last step of L-BFGS
 
     def step(self, *loss_fns: Callable[[], Metrics]) -> Metrics:
-        """One update of the optimizer; returns what the loss said first, of the point that the update starts from.
+        """Do one update of the optimizer; return the metrics at the point where the update starts.
 
         Args:
-            loss_fns: forward and loss only; scalars by name, of which "loss" is descended on. Several are the equal
-                parts of one minibatch, of which only one is in memory at a time: means are taken over them, and over
-                all processes.
+            loss_fns: the forward pass without the backward pass: they return scalars by name, and "loss" is
+                minimized. Several are the equal parts of one minibatch (gradient accumulation), only one of which is
+                in memory at a time: the update uses the mean over them, and over all processes.
         """
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = base_lr * self.lr_factor * self.schedule(self.updates)
@@ -96,11 +97,7 @@ class Descent:
         return first
 
     def update(self, closure: Callable[[], Tensor]) -> None:
-        """One step of the optimizer.
-
-        Raises:
-            NotFinite: before anything has changed, or, with L-BFGS, after a line search that led nowhere.
-        """
+        """Call the optimizer's step; NotFinite if L-BFGS leaves parameters that are not finite."""
         is_lbfgs = isinstance(self.optimizer, torch.optim.LBFGS)
         start = [parameter.detach().clone() for parameter in self.parameters] if is_lbfgs else []
         self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
@@ -111,17 +108,12 @@ class Descent:
 
     @torch.no_grad()
     def skip(self, terms: Metrics) -> None:
-        """Note that an update is skipped, and go back if there is a way.
-
-        Raises:
-            DivergenceError: it was one too many in a row.
-        """
+        """Count and log a skipped update; restore the parameters of L-BFGS. DivergenceError after too many in a row."""
         self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
         if self.skipped_in_a_row == MOST_SKIPPED:
-            cure = "try a smaller lr of the optimizer, or precision=fp32"
-            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {cure}")
+            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {CURE}")
         logging.getLogger(__name__).warning(f"{what}; skipped")
         if self.last_good_params:
             for parameter, last_good in zip(self.parameters, self.last_good_params, strict=True):
@@ -134,7 +126,8 @@ class Descent:
         for loss_fn in loss_fns[1:]:
             more_terms, more_gradients = self.differentiate(loss_fn)
             terms = {name: value + more_terms[name] for name, value in terms.items()}
-            add(gradients, more_gradients)
+            both = [pair for pair in zip(gradients, more_gradients, strict=True) if pair[0] is not None]
+            torch._foreach_add_(*map(list, zip(*both, strict=True)))
         means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
         if len(loss_fns) > 1:
             torch._foreach_div_(means, len(loss_fns))
@@ -142,7 +135,7 @@ class Descent:
         return terms, gradients
 
     def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
-        """The terms of a loss, and its gradient by each parameter; None where the parameter plays no part."""
+        """The terms of a loss, and its gradient for each parameter; None where the loss does not depend on it."""
         with span("forward"):
             terms = loss_fn()
         loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
@@ -151,16 +144,15 @@ class Descent:
         return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
 
     def lr(self) -> float:
-        """The learning rate of the last update."""
         return self.optimizer.param_groups[0]["lr"]
 
     def gradient_norm(self) -> Tensor:
-        """The length of the last update's whole gradient, dL/dtheta."""
+        """The Euclidean norm of the last update's gradient, dL/dtheta, over all parameters."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         return torch.nn.utils.get_total_norm(gradients) / self.scale
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's memory and the clock. Hyper-parameters stay with the config."""
+        """The optimizer's state and the counters; hyper-parameters are left to the config."""
         return {
             "updates": self.updates,
             "skipped": self.skipped,
@@ -173,13 +165,13 @@ class Descent:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over memory and clock; `resume=RUN optimizer.lr=1e-4` keeps its new rate."""
+        """Restore them. Hyper-parameters are not restored: `resume=RUN optimizer.lr=1e-4` uses the new rate."""
         grouped = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         place = {parameter: index for index, parameter in enumerate(grouped)}
         pairs = zip(self.parameters, state_dict["optimizer"], strict=True)
-        memory = {place[parameter]: saved for parameter, saved in pairs if saved}
+        states = {place[parameter]: saved for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
         for name in ("updates", "skipped", "skipped_in_a_row", "scale", "lr_factor"):
             setattr(self, name, state_dict[name])
         pairs = zip(self.parameters, state_dict["last_good_params"], strict=False)  # none, or one for each
@@ -188,19 +180,13 @@ class Descent:
 
 
 def is_finite(loss: Tensor, gradients: list[Tensor | None]) -> bool:
-    """Whether a loss and its gradient are numbers; waits for the device, as any such decision must."""
+    """Whether a loss and its gradient are finite; waits for the device."""
     norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
     return math.isfinite(float(loss + torch.stack(norms).sum()))
 
 
-def add(gradients: list[Tensor | None], others: Sequence[Tensor | None]) -> None:
-    """Add gradients in place; a part of a minibatch has them for the same parameters as any other."""
-    pairs = [(mine, other) for mine, other in zip(gradients, others, strict=True) if mine is not None]
-    torch._foreach_add_(*map(list, zip(*pairs, strict=True)))
-
-
 def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:
-    """Where there is weight decay, give the parameters of less than two dimensions a group without it."""
+    """If there is weight decay, move parameters of less than two dimensions to a group without it."""
     (group,) = optimizer.param_groups
     vectors = [parameter for parameter in group["params"] if parameter.ndim < 2]
     if not group.get("weight_decay") or not vectors:

@@ -1,4 +1,4 @@
-"""Where the time of a step goes: torch's profiler on request."""
+"""torch's profiler on a few training steps."""
 
 import contextlib
 import sys
@@ -10,24 +10,24 @@ from torch.profiler import record_function
 
 from dlcourse.files.terminal import say
 
-WARM_UP = 10  # steps before the profile, in which caches fill and libraries choose their algorithms
+WARM_UP = 10  # steps before the profile, in which caches fill and libraries choose algorithms
 PROFILED = 5
 
 
 def span(name: str) -> contextlib.AbstractContextManager[Any]:
-    """A part of a step, such as "forward", as a range in a profile; costs nothing while nobody profiles."""
+    """Name a part of a step, such as "forward", in the profile; costs nothing when not profiling."""
     return record_function(name) if torch.autograd._profiler_enabled() else contextlib.nullcontext()
 
 
 class Profile:
-    """torch's profile of a few steps after a warm-up, written to run_dir/profile once it is complete.
+    """Profiles a few steps after a warm-up, and writes run_dir/profile when they are done.
 
     trace.json is for https://ui.perfetto.dev or chrome://tracing; operations.txt has the most expensive operations and
     the time of each part of a step.
 
     Args:
         run_dir: the run's folder.
-        steps: that the run will take; a short run is warmed up for as long as it can.
+        steps: of the run; a short run has a shorter warm-up.
     """
 
     def __init__(self, run_dir: Path, steps: int):
@@ -38,7 +38,7 @@ class Profile:
         self.advance()
 
     def advance(self) -> None:
-        """Note that a step is done."""
+        """Count a step as done; start or stop the profiler if it is time."""
         self.done += 1
         if self.done == self.first:
             self.profiler = torch.profiler.profile()
@@ -47,7 +47,7 @@ class Profile:
             self.close()
 
     def close(self) -> None:
-        """Write what was recorded, if something was and has not been written."""
+        """Stop the profiler and write the files, if it is running."""
         if self.profiler is None:
             return
         self.profiler.stop()
@@ -60,25 +60,13 @@ class Profile:
         self.profiler = None
 
 
-class NoProfile:
-    """Stands for a Profile in a run that is not profiled."""
-
-    def advance(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
 def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
-    """The operations that take the most time themselves, without those that they call, and the parts of a step.
+    """A table of the operations with the largest self time, and of the parts of a step.
 
-    Args:
-        events: `torch.profiler.profile.key_averages()`.
-        steps: what was profiled, for the heading.
-        rows: how many operations.
+    `events` are `torch.profiler.profile.key_averages()`; `steps` names the profiled steps in the heading.
     """
-    operations = [event for event in events if is_operation(event)]
+    on_cpu = [event for event in events if event.device_type == torch.autograd.DeviceType.CPU]
+    operations = [event for event in on_cpu if not event.is_user_annotation]  # those that the CPU runs or launches
     on_gpu = any(event.self_device_time_total for event in operations)
     time_of = lambda event: event.self_device_time_total if on_gpu else event.self_cpu_time_total
     total = sum(map(time_of, operations))
@@ -91,13 +79,8 @@ def table_of_operations(events: Any, steps: str, rows: int = 10) -> str:
         share = time_of(event) / total if total else 0.0
         lines.append(f"{share:6.1%}  {time_of(event) / 1e3:7.3f} ms  {event.count:7}  {event.key}")
     lines += ["", "  time of one    calls  part of a step, with the parts within it"]
-    for event in events:
-        if event.is_user_annotation and event.device_type == torch.autograd.DeviceType.CPU:
+    for event in on_cpu:
+        if event.is_user_annotation:
             time = event.device_time_total if on_gpu else event.cpu_time_total
             lines.append(f"{time / event.count / 1e3:10.3f} ms  {event.count:7}  {event.key}")
     return "\n".join(lines) + "\n"
-
-
-def is_operation(event: Any) -> bool:
-    """Whether an event is an operation that the CPU runs or orders from the GPU; ranges and kernels are not."""
-    return event.device_type == torch.autograd.DeviceType.CPU and not event.is_user_annotation

@@ -1,4 +1,4 @@
-"""Objects of a config that came in a file: only classes of a list, and networks no larger than the file's weights."""
+"""Build from a config in an untrusted file: only listed classes, and networks no larger than the file's weights."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from dlcourse.engine.targets import NETWORKS
 from dlcourse.errors import UserError
 
 FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
-SPARE = 2**23  # numbers that a network may have beside its weights: what importers fill in, 32 MiB
+SPARE = 2**23  # numbers that a network may have beyond its weights, for those that importers fill in; 32 MiB
 
 
 class TooLargeError(UserError):
@@ -22,14 +22,14 @@ class TooLargeError(UserError):
 
 
 class Budget(TorchFunctionMode):
-    """A context in which constructors make no more than so many numbers; TooLargeError says `message`."""
+    """A context that limits how many numbers constructors allocate; beyond that, TooLargeError with `message`."""
 
     def __init__(self, numbers: int, message: str):
         super().__init__()
         self.left, self.message = numbers, message
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Count the numbers that `func` is asked for, then call it."""
+        """Count the numbers that `func` allocates, then call it."""
         if func in FACTORIES:
             size = args[0] if args and isinstance(args[0], tuple | list) else args
             self.left -= math.prod(size)
@@ -41,32 +41,23 @@ class Budget(TorchFunctionMode):
 def build_of_file(
     config: Any, key: str, path: object, targets: frozenset[str], imposed: Mapping[str, Any] = NOTHING
 ) -> Any:
-    """`build` for a config that came in a file: whatever goes wrong is the file's fault.
-
-    Raises:
-        UserError: it cannot be built.
-    """
+    """`build` for a config in a file: every exception becomes a UserError that names the file."""
     try:
         return build(config, key, targets, imposed)
     except TooLargeError:
         raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except Exception as error:  # values that nobody thought of fail in any way
+    except Exception as error:  # unexpected values can fail in any way
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
 
 
 def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
-    """The network that a config in a file describes, if it is about as large as the file's weights for it.
-
-    Args:
-        config, key: see `build`; targets are of NETWORKS.
-        path: the file.
-        weights: name -> tensor.
+    """Build the network of a config in a file, if it is about as large as the file's `weights` (name -> tensor).
 
     Raises:
-        TooLargeError: it would be larger than the weights; no memory was taken.
+        TooLargeError: it is larger than the weights; nothing was allocated for it.
         UserError: it cannot be built.
     """
     values = weights.values() if isinstance(weights, dict) else ()
@@ -80,10 +71,10 @@ def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may
     """Raise UserError unless weights have the names and shapes of a network's state.
 
     Args:
-        network: the network.
+        network: whose state they should fit.
         weights: name -> tensor.
-        what: the network, for people; it opens the message.
-        may_lack: a regular expression for names that need not be there.
+        what: names the network, at the beginning of the message.
+        may_lack: a regular expression for names that may be missing.
     """
     state = network.state_dict()
     lacking = [name for name in state if name not in weights and not re.fullmatch(may_lack, name)]
@@ -97,5 +88,4 @@ def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may
 
 
 def some(names: list[str]) -> str:
-    """The first few of many names."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,4 +1,4 @@
-"""One command at a time works in a run folder."""
+"""A lock on the run folder: only one command at a time works in it."""
 
 import contextlib
 import errno
@@ -15,35 +15,34 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-ATTEMPTS = 100  # of making a folder that other commands remove
+ATTEMPTS = 100  # to create a folder that other commands remove
 
 
 class Held:
-    """A locked folder, by its open handle.
+    """A locked folder's open handle.
 
-    A process that is started with it among its arguments holds the folder too: it is free once all of them have ended.
+    A process that is started with it among its arguments shares the lock, which ends with the last of the processes.
     """
 
     def __init__(self, handle: int):
         self.handle = handle
 
     def __reduce__(self) -> tuple[Callable[[Any], "Held"], tuple[Any]]:
-        return passed_on, (reduction.DupFd(self.handle),)
+        return unpickled, (reduction.DupFd(self.handle),)
 
 
-def passed_on(handle: Any) -> Held:
-    """What a process gets that is started with a Held."""
+def unpickled(handle: Any) -> Held:
     return Held(handle.detach())
 
 
 @contextlib.contextmanager
 def locked(run_dir: Path) -> Iterator[Held]:
-    """Hold the folder, which is made if need be, and removed again if nothing was put into it.
+    """Lock the folder within the block; it is created if need be, and removed afterwards if it is empty.
 
-    The system lets go of it when the process ends, in whatever way.
+    The system releases the lock when the process ends, for whatever reason.
 
     Raises:
-        UserError: another process holds it, or somebody removed it within the block.
+        UserError: another process holds the lock, or the folder was moved or removed within the block.
     """
     made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     try:
@@ -63,7 +62,7 @@ def locked(run_dir: Path) -> Iterator[Held]:
 
 
 def open_and_lock(run_dir: Path) -> int:
-    """A handle of the locked folder, which is made again where another command removed it before it was locked."""
+    """Create and lock the folder, again if another command removed it before it was locked; return its handle."""
     for _ in range(ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             run_dir.mkdir(parents=True, exist_ok=True)
@@ -76,7 +75,7 @@ def open_and_lock(run_dir: Path) -> int:
 
 
 def lock(handle: int, run_dir: Path) -> None:
-    """Lock an open folder, or close it and raise UserError."""
+    """Lock an open folder; if another process holds it, close it and raise UserError."""
     try:
         if fcntl:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,14 +85,14 @@ def lock(handle: int, run_dir: Path) -> None:
 
 
 def remove_empty(folders: list[Path]) -> None:
-    """Remove these folders, the innermost first, as far as they are empty."""
+    """Remove these folders, in this order, up to the first that is not empty."""
     with contextlib.suppress(OSError):
         for folder in folders:
             folder.rmdir()
 
 
 def is_at(run_dir: Path, handle: int) -> bool:
-    """Whether the path still leads to the folder of the handle."""
+    """Whether the path still is the folder of the handle."""
     try:
         return os.path.samestat(run_dir.stat(), os.fstat(handle))
     except OSError:

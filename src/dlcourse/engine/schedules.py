@@ -1,8 +1,7 @@
-"""Learning-rate schedules as functions: updates done so far -> factor on the base learning rate.
+"""Learning-rate schedules: functions from the number of updates done to a factor on the base learning rate.
 
-All but Plateau keep no state, so a resumed run cannot go on with the wrong rate, and a key that is changed on resume
-means what it says. Unless noted, `period` is the number of updates that count as one unit of time (1: the rate
-changes with every update; the number of batches of an epoch: once per epoch).
+All but Plateau have no state, so that keys changed on resume apply at once. `period` is the number of updates in one
+unit of time t (1: the rate changes with every update; the number of batches of an epoch: once per epoch).
 """
 
 import math
@@ -18,22 +17,28 @@ def require_positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive, got {value}")
 
 
+def require_below_1(**values: float) -> None:
+    """Raise ValueError naming the first value outside [0, 1)."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
 class Schedule(ABC):
     """A factor on the learning rate, as a function of the number of updates."""
 
     @abstractmethod
     def __call__(self, updates: int) -> float:
-        """The factor for the update after so many."""
+        """The factor for the update that follows `updates` others."""
 
-    def observe(self, loss: float) -> None:  # noqa: B027  # most have no use for it
-        """Take a loss measured on data that the updates do not see; only Plateau uses it."""
+    def observe(self, loss: float) -> None:  # noqa: B027
+        """Take into account a loss on the dev set; only Plateau does."""
 
     def state_dict(self) -> dict[str, Any]:
-        """State for the checkpoint; most schedules have none."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: B027
-        """Restore what `state_dict` gave."""
+        """Restore it; most schedules have no state."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class InverseSqrt(Schedule):
 class Cosine(Schedule):
     """lr(t) = lr_0 * (floor + (1 - floor) * (1 + cos(pi * t / T)) / 2)   (Loshchilov & Hutter 2017, eq. 5).
 
-    T is `total_updates`; from there on the rate stays at `floor * lr_0`.
+    T is `total_updates`; afterwards the rate stays at `floor * lr_0`.
     """
 
     total_updates: int
@@ -98,8 +103,7 @@ class Cosine(Schedule):
 
     def __post_init__(self) -> None:
         require_positive(total_updates=self.total_updates)
-        if not 0 <= self.floor < 1:
-            raise ValueError(f"floor must be in [0, 1), got {self.floor}")
+        require_below_1(floor=self.floor)
 
     def __call__(self, updates: int) -> float:
         return half_cosine(1.0, self.floor, min(updates / self.total_updates, 1.0))
@@ -107,7 +111,7 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up from `start * lr_0` to lr_0 over a share `warmup` of the run, then down to `end * lr_0`, both as half cosines.
+    """Up from `start * lr_0` to lr_0 in the fraction `warmup` of the run, then down to `end * lr_0`, as half cosines.
 
     (Smith & Topin 2018, with the cosine form of the fastai library.)
     """
@@ -119,9 +123,7 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         require_positive(total_updates=self.total_updates)
-        for name in ("warmup", "start", "end"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        require_below_1(warmup=self.warmup, start=self.start, end=self.end)
 
     def __call__(self, updates: int) -> float:
         progress = min(updates / self.total_updates, 1.0)
@@ -131,20 +133,20 @@ class OneCycle(Schedule):
 
 
 def half_cosine(first: float, last: float, progress: float) -> float:
-    """From `first` to `last`, level at both ends, as `progress` goes from 0 to 1."""
+    """From `first` to `last`, with slope 0 at both ends, as `progress` goes from 0 to 1."""
     return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
 
 
 class Plateau(Schedule):
-    """Times `factor` each time the observed loss has not fallen for more than `patience` measurements in a row.
+    """Multiplies the rate by `factor` when the dev loss has not fallen for more than `patience` evaluations in a row.
 
-    The only schedule with a state: it follows the dev loss, which the classifier measures every
-    `runner.evaluate_every` updates. Where nothing is measured it stays constant.
+    The only schedule with a state. The classifier measures the dev loss every `runner.evaluate_every` updates; in
+    tasks that do not, the rate stays constant.
 
     Args:
         factor: in (0, 1).
-        patience: measurements without improvement that are forgiven, >= 0.
-        threshold: least relative improvement that counts, in [0, 1).
+        patience: evaluations without improvement before the rate is reduced, >= 0.
+        threshold: smallest relative improvement that counts, in [0, 1).
     """
 
     def __init__(self, factor: float, patience: int, threshold: float):
@@ -152,8 +154,7 @@ class Plateau(Schedule):
             raise ValueError(f"factor must be in (0, 1), got {factor}")
         if patience < 0:
             raise ValueError(f"patience must be at least 0, got {patience}")
-        if not 0 <= threshold < 1:
-            raise ValueError(f"threshold must be in [0, 1), got {threshold}")
+        require_below_1(threshold=threshold)
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.best, self.misses, self.reductions = math.inf, 0, 0
 
@@ -161,7 +162,7 @@ class Plateau(Schedule):
         return self.factor**self.reductions
 
     def observe(self, loss: float) -> None:
-        """Count the measurement as an improvement or a miss."""
+        """Count the evaluation as an improvement or a miss; after too many misses, reduce the rate."""
         if loss < self.best * (1 - self.threshold):
             self.best, self.misses = loss, 0
             return
@@ -170,9 +171,7 @@ class Plateau(Schedule):
             self.reductions, self.misses = self.reductions + 1, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Best loss, misses and reductions, for a checkpoint."""
         return {"best": self.best, "misses": self.misses, "reductions": self.reductions}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore them."""
         self.best, self.misses, self.reductions = (state_dict[name] for name in ("best", "misses", "reductions"))

@@ -1,4 +1,4 @@
-"""Signals that end a command: at once, or in training after the step."""
+"""Signals that end a command: immediately, or in training after the current step."""
 
 import contextlib
 import os
@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
-# Ctrl-C; what `kill` and a cluster send before they use force; what SLURM can be told to send some time before the
-# end; the terminal was closed
+# Ctrl-C; from `kill` and clusters, before SIGKILL; from SLURM, if asked for, some time before the end; the terminal
+# was closed
 SIGNALS = (
     (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGINT,)
 )
@@ -18,7 +18,7 @@ LONGEST_IMPORT = 5.0  # seconds
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked for the end. With `step`, it came while a run trained, and there is a checkpoint of that step."""
+    """A signal ended the command; `step` is that of the checkpoint, if it came during training."""
 
     def __init__(self, signum: int, step: int | None = None):
         super().__init__(signum, step)
@@ -35,36 +35,36 @@ def status_of(error: KeyboardInterrupt) -> int:
 
 
 def is_one_of_several() -> bool:
-    """Whether this process was started as one of several, which get a signal of the terminal twice.
+    """Whether this process is one of several in a training.
 
-    Once from the terminal, and once more from the process that started them.
+    These receive a signal of the terminal twice: once from the terminal, once from the process that started them.
     """
     return "RANK" in os.environ
 
 
-def heard() -> list[signal.Signals]:
-    """The signals that this process handles: those that it was not started to ignore."""
+def handled() -> list[signal.Signals]:
+    """Those of SIGNALS that this process was not started to ignore."""
     return [signum for signum in SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
 
 
 def raise_on_signals() -> None:
-    """From now on the signals above raise Interrupted; a second one ends the process on the spot.
+    """From now on SIGNALS raise Interrupted; a second one ends the process immediately.
 
-    While a module is imported they wait for its end, for a few seconds: libraries catch what is raised there, and go on
-    with half a module.
+    During an import they are delayed until it ends, for a few seconds at most: libraries catch exceptions there and
+    continue with a half-initialized module.
     """
 
     def end(signum: int, frame: FrameType | None) -> None:
-        for other in heard():
+        for other in handled():
             signal.signal(other, signal.SIG_IGN if is_one_of_several() else signal.SIG_DFL)
         raise_after_import(signum, frame, time.monotonic() + LONGEST_IMPORT)
 
-    for signum in heard():
+    for signum in handled():
         signal.signal(signum, end)
 
 
 def raise_after_import(signum: int, frame: FrameType | None, deadline: float) -> None:
-    """Raise Interrupted, or come back soon if an import is under way that may end before the deadline."""
+    """Raise Interrupted; during an import, try again soon, up to the deadline."""
     if time.monotonic() > deadline or not is_importing(frame):
         raise Interrupted(signum)
     signal.signal(signal.SIGALRM, lambda _, later: raise_after_import(signum, later, deadline))
@@ -72,7 +72,7 @@ def raise_after_import(signum: int, frame: FrameType | None, deadline: float) ->
 
 
 def is_importing(frame: FrameType | None) -> bool:
-    """Whether an import is under way in a frame or its callers, where it can be waited for."""
+    """Whether a frame or its callers import a module; False on systems without the timer to wait for it."""
     while frame and hasattr(signal, "setitimer"):
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True
@@ -81,50 +81,50 @@ def is_importing(frame: FrameType | None) -> bool:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Within the block the signals above wait, also in processes that are started there, until `let_through`."""
+def signals_blocked() -> Iterator[None]:
+    """Block SIGNALS within the block; in processes that are started there they stay blocked until `unblock_signals`."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        let_through()
+        unblock_signals()
 
 
-def let_through() -> None:
-    """Take signals, also those that wait."""
+def unblock_signals() -> None:
+    """Unblock SIGNALS; those that arrived in the meantime are delivered now."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 class SignalHandler:
-    """Within the block the signals above are only noted in `signum`; a second Ctrl-C raises KeyboardInterrupt.
+    """Within the block SIGNALS are only stored in `signum`; a second Ctrl-C raises KeyboardInterrupt.
 
-    One of several processes takes no second one; the process that started them does. Other threads than the first
-    cannot have handlers, and leave everything as it is.
+    One of several processes ignores a second one; the process that started them handles it. Only the main thread can
+    have signal handlers: in other threads this does nothing.
 
     Args:
-        tell: what is called with the first signal, in the handler.
+        tell: called with the first signal, in the handler.
     """
 
     def __init__(self, tell: Callable[[int], None]) -> None:
         self.tell = tell
-        self.signum = 0  # of the first signal that came
+        self.signum = 0  # the first signal; 0: none
         self.before: dict[int, object] = {}
 
     def __enter__(self) -> "SignalHandler":
         if threading.current_thread() is threading.main_thread():
-            self.before = {signum: signal.signal(signum, self.note) for signum in heard()}
+            self.before = {signum: signal.signal(signum, self.note) for signum in handled()}
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self.signum and is_one_of_several():
-            return  # the process ends now, and the repetition may be still to come
+            return  # this process ends now; the second copy of the signal may still arrive
         for signum, handler in self.before.items():
             signal.signal(signum, handler)  # type: ignore[arg-type]  # it was one
 
     def note(self, signum: int, _: FrameType | None) -> None:
-        """The handler: remember the first signal and call `tell`; raise on a second Ctrl-C."""
+        """The handler: store the first signal and call `tell`; raise on a second Ctrl-C."""
         if self.signum and signum == signal.SIGINT and not is_one_of_several():
             raise KeyboardInterrupt
         if not self.signum:
@@ -133,11 +133,11 @@ class SignalHandler:
 
 
 def announce(signum: int) -> None:
-    """Say that a run ends after its step, in the first of several processes.
+    """Print that the run ends after its step; only process 0 does.
 
-    For a handler, which may have come in the middle of a print: not by way of sys.stderr.
+    It is called in a handler, which may interrupt a print, so it does not use sys.stderr.
     """
     if os.environ.get("RANK", "0") == "0":
-        with contextlib.suppress(OSError):  # nobody reads it
+        with contextlib.suppress(OSError):  # nobody reads stderr
             name = signal.Signals(signum).name
             os.write(2, f"{name}: finishing the step; another Ctrl-C ends at once, without a checkpoint\n".encode())

@@ -1,4 +1,4 @@
-"""Let a process go on when nobody reads its stdout and stderr any more."""
+"""Let a process continue when nobody reads its stdout and stderr any more."""
 
 import errno
 import io
@@ -10,10 +10,10 @@ NOBODY_READS = {errno.EPIPE, errno.EIO}  # the program behind the pipe has ended
 
 
 class Output(io.FileIO):
-    """A file that drops what nobody would read; that a disk is full is still an error."""
+    """A file that ignores errors because nobody reads it; others, such as a full disk, are raised."""
 
     def write(self, data: Any) -> int:
-        """Write; drop what nobody reads any more."""
+        """Write the bytes; if nobody reads them, act as if they were written."""
         try:
             return super().write(data) or 0
         except OSError as error:
@@ -23,12 +23,12 @@ class Output(io.FileIO):
 
 
 def outlive_readers() -> None:
-    """Give stdout and stderr such a file each; one that came closed leads nowhere from now on."""
+    """Let stdout and stderr be an Output each; a stream that is closed is opened as the null device."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor, which is this one
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         before = getattr(sys, name)
         encoding, errors = (before.encoding, before.errors) if before else ("utf-8", "backslashreplace")

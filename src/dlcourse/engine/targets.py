@@ -1,11 +1,11 @@
-"""What a config may name in `_target_`: these classes and functions and nothing else is imported or called for it.
+"""The classes and functions that a config may name in `_target_`; no others are imported or called.
 
-A checkpoint and a run folder carry their config, so a stranger's file chooses among these names. Only classes of this
+Checkpoints and run folders contain their config, so an untrusted file chooses among these names. Only classes of this
 project, its losses, and torch's optimizers belong here: never a package, and never a function that imports a module,
-opens a connection or runs a program. A class of your own is one more line.
+opens a connection or runs a program. To use your own class, add a line.
 """
 
-# Networks that read no file: what is built of a file that holds weights.
+# Networks that read no file: they may be built from a file that holds weights.
 NETWORKS = frozenset(
     {
         "dlcourse.nn.attribute_network.AttributeNetwork",
@@ -21,7 +21,7 @@ NETWORKS = frozenset(
         "dlcourse.stylegan.networks.variants.rosinality_generator",
     }
 )
-# Data sets and their augmentation: what evaluate.py builds of a checkpoint's config.
+# Data sets and their augmentation: evaluate.py may build them from a checkpoint's config.
 DATASETS = frozenset(
     {
         "dlcourse.classifier.data.augmentation.Degrade",
@@ -40,7 +40,7 @@ DATASETS = frozenset(
         "dlcourse.classifier.data.points.ThreeColors",
     }
 )
-# Optimizers and schedules of their learning rates.
+# Optimizers and learning-rate schedules.
 OPTIMIZERS = frozenset(
     {
         "dlcourse.engine.schedules.Constant",
@@ -64,7 +64,7 @@ OPTIMIZERS = frozenset(
         "torch.optim.SGD",
     }
 )
-# What report.py builds of a classifier's checkpoint.
+# Everything that report.py may build from a classifier's checkpoint.
 CLASSIFICATION = (
     DATASETS
     | OPTIMIZERS

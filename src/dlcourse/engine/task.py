@@ -1,4 +1,4 @@
-"""The contract between a task and the runner."""
+"""The interface between a task and the runner."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
@@ -8,25 +8,25 @@ from torch import Tensor, nn
 
 from dlcourse.engine.optimization import Metrics
 
-Histograms = dict[str, Tensor]  # tag -> any number of values
+Histograms = dict[str, Tensor]  # tag -> values, of any shape
 Images = dict[str, Tensor]  # name -> (N, 3, H, W) in [0, 1], or (N, 4, H, W) with alpha
 
 
 class Stateful(Protocol):
-    """Whatever can be saved and restored."""
+    """An object whose state can be saved and restored."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, of plain data and tensors."""
+        """The state: plain data and tensors."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
         """Restore the state that `state_dict()` gave."""
 
 
 class Task(ABC):
-    """What is trained: one step, its evaluation and its state. When and where a step happens, the Runner decides.
+    """What is trained: its step, evaluation and state. The Runner decides when and where these are called.
 
-    Randomness inside a step comes from torch's global generator, which the runner seeds with (seed, step): a
-    step's draws do not depend on what was drawn before it, and a resumed run draws the same.
+    Random numbers in a step come from torch's global generator, which the runner seeds with (seed, step): a resumed
+    run draws the same numbers.
     """
 
     @abstractmethod
@@ -35,18 +35,18 @@ class Task(ABC):
 
     @abstractmethod
     def networks(self) -> list[nn.Module]:
-        """The networks that take the time of a step; the runner may compile their forward passes."""
+        """The networks that the runner may compile."""
 
     @abstractmethod
     def step(self) -> Metrics:
-        """Do one update; return its metrics, which may still be on the device."""
+        """Do one update; return its metrics, which may be tensors on the device."""
 
     @abstractmethod
     def state(self) -> dict[str, Stateful]:
-        """Everything that a restart needs: name -> object with a state_dict."""
+        """Everything that a checkpoint must hold: name -> object with a state_dict."""
 
     def evaluate(self) -> Metrics:
-        """Measure on data that the updates do not see."""
+        """Metrics on data that is not trained on."""
         return {}
 
     def visualize(self) -> Images:
@@ -54,17 +54,17 @@ class Task(ABC):
         return {}
 
     def histograms(self) -> Histograms:
-        """Tensors whose distributions TensorBoard shows: tag -> any number of values."""
+        """Tensors whose distributions TensorBoard shows: tag -> values, of any shape."""
         return {}
 
     def total_steps(self) -> int | None:
-        """The updates of a whole training; None if the task does not know them. It is asked once it is set up."""
+        """The updates of a whole training, if the task knows them; called after `setup`."""
         return None
 
     def is_finished(self) -> bool:
-        """Whether training should end though there are steps left."""
+        """Whether training should end before the last step."""
         return False
 
     def finalize(self) -> Metrics:
-        """After the last step: choose the final weights and measure what must not influence the training."""
+        """After the last step: choose the final weights and measure, for example, on the test set."""
         return {}

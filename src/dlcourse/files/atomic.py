@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Atomic writing: readers see the old file or the complete new one."""
 
 import os
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
-    """A temporary path to write to, which takes the place of `path` in the end, or is removed if that is not reached.
+    """A temporary path to write to; at the end of the block it replaces `path`, after an exception it is removed.
 
     Args:
         path: the file; its folder must exist.
-        durable: whether to wait until the file and its name are on the disk, so that a power cut leaves it whole too.
+        durable: whether to wait until the file and its name are on the disk, for the case of a power failure.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -28,7 +28,7 @@ def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system has such a thing."""
+    """Wait until the names in a folder are on the disk; Windows has no such call."""
     if os.name != "nt":
         handle = os.open(folder, os.O_RDONLY)
         try:

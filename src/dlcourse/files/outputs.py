@@ -1,4 +1,4 @@
-"""Whether a result can be written where it is wanted: looked at before the work, so that nothing is lost at its end."""
+"""Check before the work starts that its result can be written, so that it is not lost at the end."""
 
 import itertools
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from dlcourse.errors import UserError
 
-ROOM = 16  # bytes of a file's name for those of temporary files: see atomic.atomic_write
+ROOM = 16  # bytes that atomic_write adds to the name for its temporary file
 
 
 def check_file(path: Path, given: str, suffixes: Collection[str] = ()) -> None:
-    """Raise UserError unless a file can be written to `path`, whose folder need not exist; nothing is left behind.
+    """Raise UserError unless a file can be written to `path`, whose folder need not exist; nothing is created.
 
     Args:
-        path: where to.
-        given: what the user wrote, such as "output=a.png"; it opens the message.
-        suffixes: in small letters, of which the name must have one; none: any name will do.
+        path: the file.
+        given: what the user typed, such as "output=a.png"; the message begins with it.
+        suffixes: the allowed ones, in lower case; none: any.
     """
     if suffixes and path.suffix.lower() not in suffixes:
         raise UserError(f"{given}: must end in one of {', '.join(suffixes)}")
@@ -29,13 +29,7 @@ def check_file(path: Path, given: str, suffixes: Collection[str] = ()) -> None:
 
 
 def check_folder(folder: Path, given: str, *names: str) -> None:
-    """Raise UserError unless `folder` is one, or can be made, and files can be written in it; nothing is left behind.
-
-    Args:
-        folder: where to.
-        given: as in `check_file`.
-        names: of files that will be written there.
-    """
+    """Raise UserError unless files called `names` can be written in `folder`, which need not exist."""
     places = [folder, *folder.parents]
     there = next(place for place in places if os.path.lexists(place))
     names += tuple(place.name for place in places[: places.index(there)])
@@ -43,7 +37,7 @@ def check_folder(folder: Path, given: str, *names: str) -> None:
         raise UserError(f"{given}: cannot be written ({there} is a file, not a folder)")
     try:
         longest = os.pathconf(there, "PC_NAME_MAX") - ROOM
-        with tempfile.TemporaryFile(dir=there):  # has no name on most file systems
+        with tempfile.TemporaryFile(dir=there):  # on most file systems without a name
             pass
     except OSError as error:
         raise UserError(f"{given}: cannot be written ({there}: {error.strerror})") from error
@@ -53,7 +47,7 @@ def check_folder(folder: Path, given: str, *names: str) -> None:
 
 
 def unused(path: Path) -> Path:
-    """`path`, or with _2, _3, ... before its suffix where something of that name is there already, of any suffix."""
+    """`path`, or with _2, _3, ... before its suffix if that name exists already, with any suffix."""
     taken = {entry.name for entry in path.parent.iterdir()} if path.parent.is_dir() else set()
     taken |= {Path(name).stem for name in taken}
     names = itertools.chain([path.stem], (f"{path.stem}_{number}" for number in itertools.count(2)))

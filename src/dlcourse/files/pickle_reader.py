@@ -1,8 +1,8 @@
-"""A reader of pickles that can only make data: nothing is imported, and nothing is called but a few given functions.
+"""A reader of untrusted pickles: it makes plain data, imports nothing, and calls only the functions it was given.
 
-A pickle is a program. Python's own machine calls what the program names, hashes keys that take for ever, and makes
-room for as much as the program asks. This one takes the instructions that checkpoints consist of, each of which costs
-a bounded time and a bounded number of bytes, so that a program costs no more than its length.
+A pickle is a program. Python's own reader calls any function that the program names, hashes keys whose hash takes for
+ever, and allocates as much memory as the program asks for. This reader accepts only the instructions that checkpoints
+consist of, each with bounded time and memory, so that the total is bounded by the length of the file.
 """
 
 import pickletools
@@ -10,38 +10,33 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
-MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have under 20 000
-MAX_VALUES = 500_000  # that one meets on the way through the content; what is there twice is met twice
+MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have fewer than 20 000
+MAX_VALUES = 500_000  # in the content; a value that is referenced twice counts twice
 MAX_DEPTH = 100
-MAX_SHARING = 4  # times the length of the file: bytes of all arrays together, which may share what is in it
-MAX_BITS = 64  # of whole numbers: longer ones could be made to fall into one slot of a dict
-KEYS = (str, int, float, bool, bytes, type(None))  # exact types; a tuple can take for ever to hash
+MAX_SHARING = 4  # times the length of the file: bytes of all arrays together, which may share memory
+MAX_BITS = 64  # of integers: longer ones can be chosen so that their hashes collide
+KEYS = (str, int, float, bool, bytes, type(None))  # exact types; hashing a tuple can take for ever
 
 Name = tuple[str, str]  # (module, name)
 Granted = Mapping[Name, Any]
 
 
 class RefusedError(ValueError):
-    """The pickle asks for something that is not allowed."""
+    """The pickle contains something that is not allowed."""
 
 
 class Record:
-    """Base of what programs make beside Python's own data; `state` is what the program put into it."""
+    """Base of the objects that programs make, other than plain data; `state` is set by the program."""
 
     state: Any = None
-    is_content = False  # whether it may be part of what a program makes, rather than an argument on the way
+    is_content = False  # whether it may be part of the result; otherwise it is only an argument
 
     def set_state(self, state: Any) -> None:
-        """Take over what the program says of the object.
-
-        Raises:
-            ValueError: it has nothing to say.
-        """
         raise ValueError(f"a {type(self).__name__.lower()} with a state")
 
 
 class Function(Record):
-    """What may be called, and nothing else be done to."""
+    """A function that programs may call."""
 
     def __init__(self, call: Callable[..., Any]):
         self.call = call
@@ -51,10 +46,10 @@ class Machine:
     """Runs one program after another from a file.
 
     Args:
-        granted: (module, name) -> what the name stands for; only a `Function` can be called.
-        refuse: is asked about every other name; its message, or None for the usual one.
+        granted: (module, name) -> the object of this name; only a `Function` can be called.
         length: bytes of the file.
-        load: what a persistent id stands for; see pickle's persistent_load.
+        refuse: returns the message for any other name, or None for the usual one.
+        load: returns the object of a persistent id; see pickle's persistent_load.
     """
 
     def __init__(
@@ -70,10 +65,10 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, file: BinaryIO) -> Any:
-        """What the program at the file's position makes; afterwards, the position is behind it.
+        """Run the program at the file's position, and move the position behind it; return its result.
 
         Raises:
-            ValueError: the reason: a name that is not granted, a program that is cut short, or none at all.
+            ValueError: a name that is not granted, or a program that is truncated or damaged.
         """
         self.stack, self.marked, self.memo = [], [], {}
         count = 0
@@ -87,61 +82,49 @@ class Machine:
             (content,) = self.stack
         except RefusedError:
             raise
-        except Exception as error:  # a broken or hostile program fails in any way
+        except Exception as error:  # a damaged or hostile program can fail in any way
             after = f"after {count} instructions" if count else "from its first byte on"
             raise ValueError(f"cut short or damaged {after} ({' '.join(str(error).split())[:100]})") from error
         check_grown(content, MAX_SHARING * self.length)
         return content
 
-    # --- instructions; each takes the argument that stands in the program ---------------------------------------
-
-    def nothing(self, argument: Any) -> None:
-        """Ignore the instruction: it says nothing about the content."""
+    # --- instructions; each takes its argument from the program ---
 
     def push(self, argument: Any) -> None:
-        """A value that stands in the program."""
         if type(argument) is int and argument.bit_length() > MAX_BITS:
             raise RefusedError(f"refused: a whole number of {argument.bit_length()} bits")
         self.stack.append(argument)
 
-    def drop(self) -> None:
-        """Remove the value on top of the stack."""
-        self.stack.pop()
-
     def mark(self, argument: Any) -> None:
-        """Start a new list of values, which `collected` takes."""
+        """Start a new list of values, for `collected`."""
         self.marked.append(self.stack)
         self.stack = []
 
     def collected(self) -> list[Any]:
-        """What was pushed since the last mark."""
+        """Pop all values since the last mark."""
         items, self.stack = self.stack, self.marked.pop()
         return items
 
     def append(self, items: list[Any]) -> None:
-        """Add to the list on top."""
         of_type(self.stack[-1], list).extend(items)
 
     def add(self, items: list[Any]) -> None:
-        """Add to the set on top."""
         of_type(self.stack[-1], set).update(map(key, items))
 
     def assign(self, items: list[Any]) -> None:
-        """Add pairs to the dict on top."""
         of_type(self.stack[-1], dict, OrderedDict).update(pairs(items))
 
     def keep(self, place: int | None) -> None:
-        """Store the value on top in the memo, which other readers make as long as the largest place."""
+        """Store the value on top in the memo, which in other readers is an array as long as the largest place."""
         if place is not None and place > MAX_INSTRUCTIONS:
             raise RefusedError("refused: not the pickle of a network, it asks for too much memory")
         self.memo[len(self.memo) if place is None else place] = self.stack[-1]
 
     def recall(self, place: int) -> None:
-        """Push the value that `keep` stored there."""
         self.stack.append(self.memo[place])
 
     def find(self, module: str, name: str) -> None:
-        """Push what a name stands for."""
+        """Push the object of a name."""
         if (module, name) not in self.granted:
             raise RefusedError(
                 self.refuse((module, name)) or f"refused: the file asks to call {module[:60]}.{name[:60]}"
@@ -149,52 +132,50 @@ class Machine:
         self.stack.append(self.granted[module, name])
 
     def find_from_stack(self, argument: Any) -> None:
-        """The same, with the name on top."""
+        """`find` for the name on top of its module."""
         name, module = of_type(self.stack.pop(), str), of_type(self.stack.pop(), str)
         self.find(module, name)
 
     def call(self, argument: Any) -> None:
-        """Call the function below the arguments."""
+        """Call the function below its tuple of arguments; push the result."""
         arguments, function = of_type(self.stack.pop(), tuple), of_type(self.stack.pop(), Function)
         self.stack.append(function.call(*arguments))
 
     def build(self, argument: Any) -> None:
-        """Give the object below a state; attributes of a dict are of no interest."""
+        """Set the state of the object below; the attributes of a dict are ignored."""
         state, target = self.stack.pop(), self.stack[-1]
         if type(target) not in (dict, OrderedDict):
-            target.set_state(state)  # of a Record; nothing else has it
+            target.set_state(state)  # only a Record has this method
 
     def persistent(self, argument: Any) -> None:
-        """Push what a persistent id stands for."""
         if self.load is None:
             raise RefusedError("refused: the file asks for something outside of it")
         self.stack.append(self.load(self.stack.pop()))
 
 
 def of_type(value: Any, *types: type) -> Any:
-    """The value, provided that it is of exactly one of these types."""
+    """The value; ValueError unless its type is exactly one of these."""
     if type(value) not in types:
         raise ValueError(f"{type(value).__name__} in the place of {types[0].__name__}")
     return value
 
 
 def key(value: Any) -> Any:
-    """The value, provided that it may be a key."""
+    """The value; ValueError if it may not be a key."""
     return of_type(value, *KEYS)
 
 
 def pairs(items: list[Any]) -> Iterable[tuple[Any, Any]]:
-    """Keys and values in turn as pairs."""
     return zip(map(key, items[::2]), items[1::2], strict=True)
 
 
 def ordered(*arguments: Any) -> OrderedDict[Any, Any]:
-    """An OrderedDict of nothing or of pairs."""
+    """An OrderedDict, empty or of a list of pairs."""
     return OrderedDict((key(name), value) for name, value in (of_type(arguments[0], list) if arguments else ()))
 
 
 def check_grown(content: Any, max_bytes: int) -> None:
-    """Raise RefusedError for content that is too deep, takes for ever to go through, or of too large arrays."""
+    """Raise RefusedError for content that is nested too deeply, or has too many values or too large arrays."""
     waiting, count, size = [(content, 0)], 0, 0
     while waiting:
         node, depth = waiting.pop()
@@ -218,7 +199,7 @@ CONSTANTS = (
     "SHORT_BINBYTES UNICODE BINUNICODE BINUNICODE8 SHORT_BINUNICODE"
 )
 INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
-    **dict.fromkeys(("PROTO", "FRAME", "STOP"), Machine.nothing),
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda *_: None),
     **dict.fromkeys(CONSTANTS.split(), Machine.push),
     "NONE": lambda machine, _: machine.push(None),
     "NEWTRUE": lambda machine, _: machine.push(True),
@@ -241,7 +222,7 @@ INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine.keep),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.recall),
     "MARK": Machine.mark,
-    "POP": lambda machine, _: machine.drop(),
+    "POP": lambda machine, _: machine.stack.pop(),
     "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ")),
     "STACK_GLOBAL": Machine.find_from_stack,
     "REDUCE": Machine.call,

@@ -1,4 +1,4 @@
-"""What the commands print: each message on one line, whatever the files, names and configs it speaks of hold."""
+"""Printing: each message on one line, whatever characters are in the names and values that it quotes."""
 
 import sys
 import unicodedata
@@ -7,17 +7,17 @@ from typing import TextIO
 
 
 def prepare() -> None:
-    """Let stdout and stderr show a character that their encoding lacks as an escape, instead of raising."""
+    """Let stdout and stderr print a character that their encoding lacks as an escape, instead of raising."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not where something else stands in its place
+        if hasattr(stream, "reconfigure"):  # other objects may replace sys.stdout
             stream.reconfigure(errors="backslashreplace")
 
 
 def printable(text: object) -> str:
-    r"""Text as one line that a terminal shows and does not obey.
+    r"""Text as one line without anything that controls a terminal.
 
-    Control codes, line breaks, invisible characters, those that change the direction of writing, and raw bytes of a
-    file name become escapes such as \x1b; letters and spaces of all languages stay.
+    Control codes, line breaks, invisible characters, those that change the writing direction, and undecodable bytes
+    of file names become escapes such as \x1b; letters and spaces of all languages stay.
     """
     return "".join(
         letter if letter.isprintable() or unicodedata.category(letter) == "Zs" else ascii(letter)[1:-1]
@@ -26,13 +26,13 @@ def printable(text: object) -> str:
 
 
 def say(*lines: object, file: TextIO | None = None) -> None:
-    """Print each on a line of its own, to stdout or to `file`. The project prints by this function alone."""
+    """Print each on its own line, to stdout or `file`. The whole project prints with this function."""
     for line in lines:
         print(printable(line), file=file, flush=True)  # noqa: T201
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, the first column to the left, the others to the right."""
+    """The rows of a table as lines of text: the first column aligned left, the others right."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

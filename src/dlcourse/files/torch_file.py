@@ -1,7 +1,7 @@
-"""Files of torch.save: tensors and plain data out of any file, never code, and never more memory than the file is long.
+"""Files of torch.save, read without executing code and without using more memory than the length of the file.
 
-`torch.load(weights_only=True)` runs no code, but makes tensors of any size of a few bytes, unpacks archives of any
-size, and believes what a file says of its own length; this reader checks each tensor against the bytes that are there.
+`torch.load(weights_only=True)` runs no code, but it allocates tensors of any size that a file names, unpacks archives
+of any size, and trusts the lengths stated in the file; this reader checks each tensor against the bytes in the file.
 """
 
 import errno
@@ -19,13 +19,13 @@ from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import TooManyFilesError, open_archive
 from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
 
-# what torch.save wrote before 1.6 begins with: a magic number and a version, each pickled
+# how files of torch < 1.6 begin: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 LEGACY_VERSION = b"\x80\x02M\xe9\x03."
-END = 22  # bytes, of the record that ends an archive (PKWARE APPNOTE 4.3.16)
-MAX_DIRECTORY = 2**22  # bytes, of an archive's list of files: of about 50 000 tensors
+END = 22  # bytes of the record at the end of an archive (PKWARE APPNOTE 4.3.16)
+MAX_DIRECTORY = 2**22  # bytes of an archive's list of files; enough for about 50 000 tensors
 MAX_DIMS = 16
-PIECE = 2**22  # bytes that are read at a time
+PIECE = 2**22  # bytes read at a time
 KINDS = {
     "Double": torch.float64,
     "Float": torch.float32,
@@ -43,28 +43,25 @@ KINDS = {
 
 
 class Storage(Record):
-    """So many bytes of one kind of number."""
+    """The memory of one or more tensors."""
 
     def __init__(self, dtype: torch.dtype, content: torch.UntypedStorage):
         self.dtype, self.content = dtype, content
 
 
 class Kind(Record):
-    """The name of a kind of storage: only ever an argument."""
+    """The class of a storage, such as torch.FloatStorage; only used as an argument."""
 
     def __init__(self, dtype: torch.dtype):
         self.dtype = dtype
 
 
 def load(path: str | Path) -> Any:
-    """The content of a file of torch.save, on the CPU: tensors, and plain data of at most 100 levels.
-
-    Returns:
-        Tensors that own or share the bytes in the file, all of which exist; without gradients, hooks and attributes.
+    """Read a file of torch.save: tensors on the CPU, without gradients, and plain data of at most 100 levels.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: in a line without the path, why it is refused.
+        ValueError: it is refused; the message is one line without the path.
     """
     length = length_of(Path(path))
     with Path(path).open("rb") as file:
@@ -77,20 +74,16 @@ def load(path: str | Path) -> Any:
             return reader(file, length)
         except ValueError:
             raise
-        except Exception as error:  # damaged files fail in every way there is
+        except Exception as error:  # damaged files can fail in any way
             raise ValueError(f"cut short or damaged ({' '.join(str(error).split())[:100]})") from error
 
 
 def save(content: Any, path: Path) -> None:
-    """Write a file of torch.save, whole or not at all, and wait until it is on the disk.
-
-    Raises:
-        OSError: "PATH: cannot be written (reason)".
-    """
+    """Write a file of torch.save atomically, and wait until it is on the disk; OSError names path and reason."""
     try:
         with atomic_write(path, durable=True) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
-    except (OSError, RuntimeError) as error:  # torch's writer wraps what the file says
+    except (OSError, RuntimeError) as error:  # torch's writer wraps an OSError
         cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
         if not isinstance(cause, OSError):
             raise
@@ -98,7 +91,7 @@ def save(content: Any, path: Path) -> None:
 
 
 def length_of(path: Path) -> int:
-    """Bytes of a file; OSError for a folder, a pipe, or a device, some of which never end."""
+    """The length of a file in bytes; OSError for a folder, a pipe, or a device."""
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
@@ -108,24 +101,21 @@ def length_of(path: Path) -> int:
 
 
 class Storages:
-    """The storages that a program asks for, filled once it has ended.
+    """The storages that a pickle asks for; they are filled after it has run.
 
     Args:
-        limit: bytes of all of them together.
+        limit: bytes of all storages together.
     """
 
     def __init__(self, limit: int):
         self.left = limit
         self.found: dict[str, Storage] = {}
-        self.machine = Machine({**GRANTED, **self.tensors()}, limit, load=self.load)
-
-    def tensors(self) -> Granted:
-        """The functions by whose names files rebuild tensors: (module, name) -> `rebuild`."""
         names = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
-        return {("torch._utils", name): Function(self.rebuild) for name in names}
+        rebuild = {("torch._utils", name): Function(self.rebuild) for name in names}
+        self.machine = Machine({**GRANTED, **rebuild}, limit, load=self.load)
 
     def load(self, identity: Any) -> Storage:
-        """The storage of ("storage", kind, key, place, length); all of them together are within the limit."""
+        """The storage of a persistent id ("storage", kind, key, location, length), counted against the limit."""
         word, kind, name, _, length, *view = of_type(identity, tuple)
         dtype = of_type(kind, Kind).dtype
         size = dtype.itemsize * of_type(length, int)
@@ -141,8 +131,7 @@ class Storages:
         return Storage(dtype, self.found[name].content)
 
     def rebuild(self, storage: Any, offset: Any, size: Any, stride: Any, *more: Any) -> Tensor:
-        """The tensor of size and strides on a storage, all of whose elements are there; later arguments but a dtype
-        are about gradients."""
+        """A tensor on a storage, which must hold all its elements; of the other arguments only a dtype matters."""
         of_type(storage, Storage)
         dtypes = [one for one in more if isinstance(one, torch.dtype)]
         dtype = dtypes[0] if dtypes else storage.dtype
@@ -157,7 +146,7 @@ class Storages:
 
 
 def load_archive(file: BinaryIO, length: int) -> Any:
-    """A zip archive of data.pkl, which asks for the storages data/0, data/1, ..."""
+    """Read a zip archive of data.pkl, a pickle, and its storages data/0, data/1, ..."""
     file.seek(max(0, length - END))
     if file.read(4) != b"PK\x05\x06":
         raise ValueError("cut short, or with something behind its end")
@@ -185,7 +174,7 @@ def load_archive(file: BinaryIO, length: int) -> Any:
 
 
 def stored(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """A file, which torch.save does not pack; who has read it to its end knows that its checksum is right."""
+    """Open an uncompressed file in an archive; reading it to its end checks the checksum."""
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise RefusedError(f"refused: {name} is packed, which torch.save never does")
@@ -193,9 +182,9 @@ def stored(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def load_legacy(file: BinaryIO, length: int) -> Any:
-    """Programs one after the other: magic number, version, about the machine, the content, the storages' names.
+    """Read pickles one after the other: magic number, version, machine, content, list of storages.
 
-    Behind them lie the storages, each after its length.
+    After them come the storages, each preceded by its length.
     """
     file.seek(len(LEGACY))
     if file.read(len(LEGACY_VERSION)) != LEGACY_VERSION:
@@ -216,7 +205,7 @@ def load_legacy(file: BinaryIO, length: int) -> Any:
 
 
 def fill(storage: Storage, file: IO[bytes]) -> None:
-    """Put the next bytes of a file in their place, a piece at a time."""
+    """Read a storage from the next bytes of a file."""
     size = storage.content.nbytes()
     if size == 0:
         return
@@ -229,24 +218,17 @@ def fill(storage: Storage, file: IO[bytes]) -> None:
 
 
 def encoded(text: Any, encoding: Any) -> bytes:
-    """Bytes, which old pickles hold as text."""
+    """_codecs.encode, with which old pickles store bytes."""
     if encoding != "latin1":
         raise RefusedError("refused: text in another encoding than latin1")
     return of_type(text, str).encode("latin1")
 
 
 def size_of(numbers: Any) -> torch.Size:
-    """The torch.Size of a tuple of whole numbers."""
     return torch.Size(of_type(number, int) for number in of_type(numbers, tuple))
 
 
-def kept(value: Any, *_: Any) -> Tensor:
-    """A parameter as its tensor; the other arguments are about gradients."""
-    return of_type(value, Tensor)
-
-
 def set_of(items: Any) -> set[Any]:
-    """A set of what may be a key."""
     return set(map(key, of_type(items, list)))
 
 
@@ -255,7 +237,7 @@ GRANTED: Granted = {
     ("_codecs", "encode"): Function(encoded),
     ("torch", "Size"): Function(size_of),
     ("torch", "device"): Function(lambda kind, *_: torch.device(of_type(kind, str))),
-    ("torch._utils", "_rebuild_parameter"): Function(kept),
+    ("torch._utils", "_rebuild_parameter"): Function(lambda tensor, *_: of_type(tensor, Tensor)),
     ("builtins", "set"): Function(set_of),
     ("__builtin__", "set"): Function(set_of),
     **{("torch", f"{name}Storage"): Kind(dtype) for name, dtype in KINDS.items()},
