@@ -1,4 +1,4 @@
-"""Random variations of images, drawn anew for every sample of a batch."""
+"""Random variations of images, drawn for each image of a batch."""
 
 import math
 from dataclasses import dataclass
@@ -14,13 +14,10 @@ class FlipRotateCrop:
 
     Args:
         flip: whether half of the images are mirrored left to right.
-        rotate: largest angle in degrees, either way, in [0, 180].
-        crop: least side of the visible window as a share of the image's, in (0, 1]; the window lies at random.
+        rotate: largest angle in degrees, in both directions, in [0, 180].
+        crop: smallest side of the visible window as a share of the image's, in (0, 1]; its position is random.
 
-    Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged where nothing is to be done.
-
-    Raises:
-        ValueError: a value outside these ranges.
+    Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged if all variations are off.
     """
 
     flip: bool
@@ -34,7 +31,6 @@ class FlipRotateCrop:
             raise ValueError(f"crop must be in (0, 1], got {self.crop}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch, each image varied by itself."""
         if not self.flip and self.rotate == 0 and self.crop == 1:
             return images
         images = images.float() / 255 if images.dtype == torch.uint8 else images
@@ -42,7 +38,7 @@ class FlipRotateCrop:
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
     def transforms(self, count: int, device: torch.device) -> Tensor:
-        """From positions in the new image to positions in the old one, in units of half its side: (N, 2, 3)."""
+        """Affine maps (N, 2, 3) from positions in the new image to those in the old one, in units of half a side."""
         uniform = torch.rand(5, count).to(device)  # from the CPU's generator: the same on every device
         mirror = torch.where(uniform[0] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count, device=device)
         angle = math.radians(self.rotate) * (2 * uniform[1] - 1)
@@ -55,18 +51,15 @@ class FlipRotateCrop:
 
 @dataclass(frozen=True)
 class Degrade:
-    """Halve the resolution of some images, then add noise of a strength of its own to each.
+    """Halve the resolution of some images, then add noise of random strength to each.
 
-    It makes a network indifferent to the softness and the grain by which generated images differ from drawn ones.
+    A network learns to ignore the softness and the grain that generated images have, and drawn ones do not.
 
     Args:
         soft: share of the images that are averaged over 2x2 pixels and enlarged again, in [0, 1].
-        noise: largest standard deviation, >= 0; each image's is uniform up to it.
+        noise: the noise of each image has a standard deviation uniform in [0, noise], >= 0.
 
     Shape: uint8 or float (N, C, H, W) -> float in [0, 1].
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     soft: float
@@ -79,7 +72,6 @@ class Degrade:
             raise ValueError(f"noise must be at least 0, got {self.noise}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch, each image degraded by itself."""
         images = images.float() / 255 if images.dtype == torch.uint8 else images
         chance, std = torch.rand(2, len(images), 1, 1, 1).to(images.device)  # from the CPU's generator
         coarse = F.interpolate(F.avg_pool2d(images, 2), images.shape[2:], mode="bilinear", align_corners=False)
