@@ -38,11 +38,7 @@ def decision_map(
 
 
 def draw(
-    regions: Tensor,
-    extent: tuple[float, float, float, float],
-    inputs: Tensor,
-    labels: Tensor,
-    classes: Sequence[str],
+    regions: Tensor, extent: tuple[float, float, float, float], inputs: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Tensor:
     """The map, (1, 3, H, W), of colours (H, W, 3), rows upwards, that span `extent` (left, right, bottom, top).
 
