@@ -116,14 +116,9 @@ class Attributes(Task):
         """Dev images, each with its wrongly predicted categorical attributes beneath."""
         images = self.dev_dataset.images[:SHOWN]
         prediction = self.read(images)
-        wrong = {
-            name: logits.argmax(1).cpu() != self.dev_dataset.attributes[name][:SHOWN]
-            for name, logits in prediction.logits.items()
-        }
-        captions = [
-            ", ".join(name for name, is_wrong in wrong.items() if is_wrong[index]) or "all right"
-            for index in range(len(images))
-        ]
+        truth = self.dev_dataset.attributes
+        wrong = {name: logits.argmax(1).cpu() != truth[name][:SHOWN] for name, logits in prediction.logits.items()}
+        captions = [", ".join(name for name in wrong if wrong[name][i]) or "all right" for i in range(len(images))]
         return {"wrong": to_tensor(labelled_grid(images.float() / 255, captions, columns=4))[None]}
 
     def state(self) -> dict[str, Stateful]:

@@ -33,8 +33,8 @@ def decision_map(
     grid = torch.cartesian_prod(torch.linspace(y_low, y_high, GRID), torch.linspace(x_low, x_high, GRID)).flip(1)
     colors = [ImageColor.getrgb(COLORS[index % len(COLORS)]) for index in range(len(classes))]
     palette = torch.tensor([[value / 255 for value in color] for color in colors])
-    mixture = probabilities(grid).float().cpu() @ palette  # (GRID * GRID, 3)
-    return draw(mixture.reshape(GRID, GRID, 3), (x_low, x_high, y_low, y_high), inputs, labels, classes)
+    mixture = (probabilities(grid).float().cpu() @ palette).reshape(GRID, GRID, 3)
+    return draw(mixture, (x_low, x_high, y_low, y_high), inputs, labels, classes)
 
 
 def draw(

@@ -30,10 +30,7 @@ class Diagnosis:
 def diagnose(train_error: float, dev_error: float, bayes_error: float, tolerance: float) -> Diagnosis:
     """Avoidable bias = train error - Bayes error; variance = dev error - train error   (Ng 2018, chapters 20 to 22).
 
-    Args:
-        train_error, dev_error: shares of wrong answers, in [0, 1].
-        bayes_error: the lowest possible error, in [0, 1].
-        tolerance: a bias or variance above this is high.
+    Errors are shares of wrong answers, in [0, 1]; a bias or variance above `tolerance` is high.
     """
     bias, variance = train_error - bayes_error, dev_error - train_error
     verdict, advice = ADVICE[bias > tolerance, variance > tolerance]

@@ -48,20 +48,14 @@ class Comparison:
 class GradientCheck:
     """Checks every trained tensor of a classifier on one training batch, with augmentation and dropout drawn once.
 
-    Args:
-        epsilon: half the distance of the two points, > 0.
-        after_updates: steps of training before the check, >= 0.
-        max_entries: of each tensor, >= 1; larger tensors are sampled.
-        jitter: standard deviation of Gaussian noise on the biases and the parameters of norms, >= 0. Without it
-            biases start at zero, and a unit with zero inputs lies exactly on its kink.
-        seed: of the training, the noise, the augmentation, the dropout and the choice of entries.
+    The noise is needed because biases start at zero, where a unit with zero inputs lies exactly on its kink.
     """
 
-    epsilon: float
-    after_updates: int
-    max_entries: int
-    jitter: float
-    seed: int
+    epsilon: float  # half the distance of the two points, > 0
+    after_updates: int  # steps of training before the check, >= 0
+    max_entries: int  # of each tensor, >= 1; larger tensors are sampled
+    jitter: float  # standard deviation of Gaussian noise on the biases and the parameters of norms, >= 0
+    seed: int  # of the training, the noise, the augmentation, the dropout and the choice of entries
 
     def __post_init__(self) -> None:
         if not self.epsilon > 0:
@@ -148,16 +142,9 @@ def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) 
     """Compare two gradients of the same entries, float64 (N,); NaN entries of `numerical` are skipped."""
     smooth = ~numerical.isnan()
     d, estimate = analytic[smooth], numerical[smooth]
-    difference, total = (estimate - d).norm().item(), (estimate.norm() + d.norm()).item()
-    return Comparison(
-        name=name,
-        checked=len(d),
-        skipped=len(analytic) - len(d),
-        norm=d.norm().item(),
-        difference=difference,
-        error=difference / total if total else 0.0,
-        rounding=rounding * len(d) ** 0.5,
-    )
+    norm, difference, total = d.norm().item(), (estimate - d).norm().item(), (estimate.norm() + d.norm()).item()
+    error = difference / total if total else 0.0
+    return Comparison(name, len(d), len(analytic) - len(d), norm, difference, error, rounding * len(d) ** 0.5)
 
 
 def table(comparisons: Sequence[Comparison]) -> list[str]:

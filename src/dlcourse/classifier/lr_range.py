@@ -18,19 +18,12 @@ DIVERGED = 4.0  # times the lowest average
 
 @dataclass
 class RangeCurve:
-    """The loss of each update, as the learning rate rises.
-
-    Attributes:
-        lrs: of each update.
-        losses: before each update.
-        averages: v_t / (1 - beta^t), v_t = beta v_{t-1} + (1 - beta) loss_t.
-        diverged: whether the loss diverged before the highest rate was reached.
-    """
+    """The loss of each update, as the learning rate rises."""
 
     lrs: list[float] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    averages: list[float] = field(default_factory=list)
-    diverged: bool = False
+    losses: list[float] = field(default_factory=list)  # before each update
+    averages: list[float] = field(default_factory=list)  # v_t / (1 - beta^t), v_t = beta v_{t-1} + (1 - beta) loss_t
+    diverged: bool = False  # before the highest rate was reached
 
     def append(self, lr: float, loss: float) -> None:
         """Add an update."""
@@ -66,18 +59,12 @@ class RangeCurve:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """Trains with lr_t = low (high / low)^(t / (steps - 1)), t = 0, 1, ..., until the loss diverges.
+    """Trains with lr_t = low (high / low)^(t / (steps - 1)), t = 0, 1, ..., until the loss diverges."""
 
-    Args:
-        low, high: learning rates, 0 < low < high.
-        steps: updates, >= 50.
-        seed: of the random numbers of the updates.
-    """
-
-    low: float
-    high: float
-    steps: int
-    seed: int
+    low: float  # > 0
+    high: float  # > low
+    steps: int  # updates, >= 50
+    seed: int  # of the random numbers of the updates
 
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high:

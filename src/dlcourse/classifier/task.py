@@ -156,10 +156,8 @@ class Classification(Task):
     def histograms(self) -> Histograms:
         """Inputs of each weighted layer on dev, logits, and the last gradient of each parameter."""
         inputs, _ = self.dev_set
-        gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
-        return activations(self.model, inputs[:CHUNK]) | {
-            f"gradients/{name}": gradient for name, gradient in gradients.items() if gradient is not None
-        }
+        gradients = {f"gradients/{name}": p.grad for name, p in self.model.named_parameters() if p.grad is not None}
+        return activations(self.model, inputs[:CHUNK]) | gradients
 
     def state(self) -> dict[str, Stateful]:
         return {"model": self.model, "descent": self.descent, "batches": self.batches, "stopping": self.stopping}

@@ -57,9 +57,7 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
     def next_shard(self, augment: Callable[..., tuple[Tensor, ...]]) -> tuple[list[Tensor], float]:
         """This process's part of the next batch, and the weight of its mean in the mean over processes.
 
-        Args:
-            augment: transforms the arrays of a batch; called with the whole batch in every process, so that all of
-                them draw the same random numbers.
+        `augment` is called with the whole batch in every process, so that all draw the same random numbers.
         """
         with span("data"):
             batch = augment(*next(self))

@@ -38,17 +38,11 @@ UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.(levels|json)\.\d+\.\d+\.tmp")
 
 @dataclass(frozen=True)
 class Decoded:
-    """The decoded images of a source.
+    """The decoded images of a source."""
 
-    Attributes:
-        levels: uint8 (N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4).
-        names: of the N images, in order.
-        skipped: name of each other file -> why it was skipped.
-    """
-
-    levels: "Sequence[Tensor | Level]"
-    names: list[str]
-    skipped: dict[str, str]
+    levels: "Sequence[Tensor | Level]"  # uint8 (N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4)
+    names: list[str]  # of the N images
+    skipped: dict[str, str]  # name of each other file -> reason
 
 
 def bytes_per_image(resolution: int) -> int:
@@ -59,19 +53,14 @@ def decode_in_memory(source: Source, square: Square) -> Decoded:
     """Decode all levels into memory; ValueError if they do not fit, or no image can be used."""
     check_memory(len(source.stamps) * bytes_per_image(square.resolution), source.root)
     images = torch.empty(len(source.stamps), 3, square.resolution, square.resolution, dtype=torch.uint8)
-    names: list[str] = []
-    skipped = dict(source.refused)
+    names, skipped = list[str](), dict(source.refused)
     for pixels in usable_images(source, square, names, skipped):
         images[len(names) - 1] = torch.from_numpy(pixels)
     return Decoded(pyramid(images[: len(names)]), names, skipped)
 
 
 def usable_images(source: Source, square: Square, names: list[str], skipped: dict[str, str]) -> Iterator[np.ndarray]:
-    """Decode the usable images one by one, uint8 (3, R, R); adds their names to `names`, the other files to `skipped`.
-
-    Raises:
-        ValueError: after the last image, if none could be used.
-    """
+    """Decode the usable images, uint8 (3, R, R), adding to `names` and `skipped`; ValueError if there were none."""
     for name, pixels, reason in square.read_all(source, source.stamps, len(source.stamps)):
         if pixels is None:
             skipped[name] = reason
@@ -93,9 +82,7 @@ def key_of(source: Source, square: Square) -> str:
 def write(path: Path, source: Source, square: Square) -> None:
     """Decode into PATH.levels and PATH.json, each written whole or not at all, in bounded memory.
 
-    Raises:
-        OSError: the folder cannot be written to, or is full.
-        ValueError: no image can be used.
+    OSError if the folder cannot be written to, or is full; ValueError if no image can be used.
     """
     resolution = square.resolution
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,8 +90,7 @@ def write(path: Path, source: Source, square: Square) -> None:
     needed, free = len(source.stamps) * bytes_per_image(resolution), shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(f"the images take up to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free")
-    names: list[str] = []
-    skipped = dict(source.refused)
+    names, skipped = list[str](), dict(source.refused)
     with durable_write(path.with_suffix(".levels")) as file:
         for pixels in usable_images(source, square, names, skipped):
             file.write(pixels.tobytes())
@@ -170,14 +156,9 @@ def load(path: Path, source: Source, square: Square) -> Decoded | None:
 class Level:
     """The images of one size in a file, uint8 (N, 3, R, R), to be indexed like a tensor along N.
 
-    They are read, not mapped, because access to a mapped file that was cut short ends the process by SIGBUS.
-
-    Args:
-        path: the file.
-        descriptor: of the file, open for reading; the level keeps a duplicate.
-        start: the byte where the level begins.
-        size: R.
-        checksums: CRC-32 of each image, compared when the image is first read.
+    The level begins at byte `start` of the file, of which the level duplicates the open `descriptor`; `checksums` are
+    compared when an image is first read. The images are read, not mapped, because access to a mapped file that was cut
+    short ends the process by SIGBUS.
     """
 
     def __init__(self, path: Path, descriptor: int, start: int, size: int, checksums: np.ndarray):

@@ -9,14 +9,9 @@ from dlcourse.datasets.sources import Source
 from dlcourse.files.terminal import printable
 
 WORDS = {  # word in a folder's name -> split
-    "train": "train",
-    "training": "train",
-    "val": "dev",
-    "valid": "dev",
-    "validation": "dev",
-    "dev": "dev",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "dev"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 SPLIT_NAME = re.compile(f"({'|'.join(WORDS)})([ _-]?(set|data|images|split))?", re.IGNORECASE)
 BETWEEN = re.compile("[ _-]+")  # between the words of a name, such as seg_train or train-images
@@ -25,16 +20,10 @@ NAMED = 10  # folders that a message names
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """The folders of the splits, whose subfolders are the classes.
+    """The folders of the splits ("train", "dev", "test", as far as there are such, or only "all")."""
 
-    Attributes:
-        splits: "train", "dev", "test" (as far as there are such folders), or only "all" -> path below the root, "" for
-            the root itself.
-        classes: split -> sorted names of its subfolders.
-    """
-
-    splits: dict[str, str]
-    classes: dict[str, list[str]]
+    splits: dict[str, str]  # split -> path below the root, "" for the root itself
+    classes: dict[str, list[str]]  # split -> sorted names of its subfolders, which are the classes
 
     def place(self, name: str) -> tuple[str, str] | None:
         """The split and the class of an image; None for an image outside of the classes' folders."""
@@ -47,11 +36,7 @@ class ClassFolders:
 
 
 def find_class_folders(source: Source) -> ClassFolders:
-    """The folders of splits and classes; folders that hold only one other folder are skipped.
-
-    Raises:
-        ValueError: it is ambiguous which folders are the classes.
-    """
+    """The folders of splits and classes, below folders that hold only one other; ValueError if they are ambiguous."""
     tree = Tree(source)
     top = tree.below_single_folders("")
     splits = find_splits(tree, source.root, top)
@@ -62,17 +47,12 @@ def find_class_folders(source: Source) -> ClassFolders:
 
 
 class Tree:
-    """The folders of a source.
-
-    Attributes:
-        folders: path of a folder -> paths of the folders in it.
-        filled: paths of the folders that have images, at any depth.
-    """
+    """The folders of a source."""
 
     def __init__(self, source: Source):
-        self.folders: dict[str, set[str]] = defaultdict(set)
+        self.folders: dict[str, set[str]] = defaultdict(set)  # path of a folder -> paths of the folders in it
         holding = {name.rpartition("/")[0] for name in source.stamps}
-        self.filled = {path for folder in holding for path in lineage(folder)}
+        self.filled = {path for folder in holding for path in lineage(folder)}  # paths of folders with images in them
         for folder in holding | source.folders:
             for path in lineage(folder):
                 self.folders[path.rpartition("/")[0]].add(path)
@@ -111,9 +91,7 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
     """Split -> its folder in `top`; empty if the folders in `top` are the classes.
 
     If no folder named as a split has subfolders, they are classes: a vehicle called train, controls called test.
-
-    Raises:
-        ValueError: two folders for one split, or a single split beside other folders.
+    ValueError for two folders of one split, or a single split beside other folders.
     """
     splits: dict[str, str] = {}
     others = []

@@ -64,21 +64,13 @@ FILES, DECODING = Memory(MAX_BYTES), Memory(MAX_MEMORY + MAX_PIECE)
 
 @dataclass(frozen=True)
 class Square:
-    """How an image becomes a square.
+    """How an image becomes a square."""
 
-    Attributes:
-        resolution: pixels per side.
-        fit: crop to the central square, or pad the whole image with `background`.
-        min_size: pixels of the shorter side (crop) or the longer one (pad) that an image must have.
-        background: RGB in [0, 255], also behind transparent pixels.
-        coarse_jpegs: decode much larger JPEGs at a fraction of their size: faster, with errors of at most 3 of 255.
-    """
-
-    resolution: int
-    fit: str = "crop"
-    min_size: int = 1
-    background: tuple[int, int, int] = BACKGROUND
-    coarse_jpegs: bool = False
+    resolution: int  # pixels per side
+    fit: str = "crop"  # to the central square, or "pad" the whole image with `background`
+    min_size: int = 1  # pixels that the shorter side (crop) or the longer one (pad) must have
+    background: tuple[int, int, int] = BACKGROUND  # also behind transparent pixels
+    coarse_jpegs: bool = False  # decode large JPEGs at a fraction of their size: faster, errors of at most 3 of 255
 
     def settings(self) -> dict[str, Any]:
         """The settings that a cache of decoded images depends on."""

@@ -33,9 +33,6 @@ class ImageFolder:
         num_classes: number of classes, by dataset.json or one folder for each; 0 is without labels.
         cache: folder for the decoded images; None decodes into memory at every start.
 
-    Attributes:
-        class_names: num_classes names, by label.
-
     Raises:
         ValueError: no folder, zip or image at `root`, another number of classes, or a value out of range.
     """
@@ -62,12 +59,10 @@ class ImageFolder:
         self.square = Square(resolution, fit, min_size, color, coarse_jpegs=True)
         self.root, self.resolution, self.num_classes = root, resolution, num_classes
         self.source = open_source(root)
-        names, self.label_of = find_classes(self.source, num_classes, self.why_unusable)
-        self.class_names = [class_name(name) for name in names]
+        why_unusable = lambda name: self.square.read(self.source, name)[2]
+        names, self.label_of = find_classes(self.source, num_classes, why_unusable)
+        self.class_names = [class_name(name) for name in names]  # num_classes names
         self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
-
-    def why_unusable(self, name: str) -> str:
-        return self.square.read(self.source, name)[2]
 
     @property
     def images(self) -> Tensor:
@@ -88,10 +83,9 @@ class ImageFolder:
 
     @cached_property
     def decoded(self) -> Decoded:
-        """Images, their names, and the skipped files, from the cache or decoded now.
+        """The images, from the cache or decoded now.
 
-        Raises:
-            ValueError: no usable image, or none of a class; too little memory; or the cache cannot be written.
+        ValueError: no usable image, or none of a class; too little memory; or the cache cannot be written.
         """
         decoded = self.load() or self.decode()
         others = f", all of them in {self.cache_path}.json" if self.cache_path else ""

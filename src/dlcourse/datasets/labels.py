@@ -20,10 +20,8 @@ def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) ->
     """The names of the classes, and image -> number of its class; both empty if num_classes is 0.
 
     By dataset.json if there is one (its paths are relative to its own folder), else by folders in alphabetical order
-    (see `find_class_folders`), the images of all splits together.
-
-    Raises:
-        ValueError: a usable image has no class, or there are not `num_classes` classes.
+    (see `find_class_folders`), the images of all splits together. ValueError if a usable image has no class, or there
+    are not `num_classes` classes.
     """
     if num_classes == 0:
         return [], {}
@@ -90,8 +88,7 @@ def check_classes_filled(root: str, class_names: Sequence[str], listed: set[int]
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
     """Image -> class by NVIDIA's dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}; None for null.
 
-    Raises:
-        ValueError: it is not of this form, or much larger than labels of the images can be.
+    ValueError if it has another form, or is much larger than labels of the images can be.
     """
     try:
         labels: Any = json.loads(read_text(source, file_name))["labels"]

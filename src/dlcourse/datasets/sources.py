@@ -40,22 +40,14 @@ Stamp = tuple[int, int]  # size in bytes, and the time of the last change in ns 
 
 
 class Source(ABC):
-    """Images by name, without hidden and system files.
-
-    Attributes:
-        root: the path as the user wrote it.
-        stamps: name of each image ("/" between folders), sorted -> its stamp, which changes with the content.
-        refused: name of each other file -> why it is not used.
-        folders: all folders, also empty ones; "" is the root.
-        label_files: name of each dataset.json -> its size in bytes.
-    """
+    """Images by name, without hidden and system files."""
 
     def __init__(self, root: str):
-        self.root = root
-        self.stamps: dict[str, Stamp] = {}
-        self.refused: dict[str, str] = {}
-        self.folders: set[str] = set()
-        self.label_files: dict[str, int] = {}
+        self.root = root  # the path as the user wrote it
+        self.stamps: dict[str, Stamp] = {}  # name of each image ("/" between folders), sorted; changes with its content
+        self.refused: dict[str, str] = {}  # name of each other file -> why it is not used
+        self.folders: set[str] = set()  # all folders, also empty ones; "" is the root
+        self.label_files: dict[str, int] = {}  # name of each dataset.json -> its size in bytes
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:

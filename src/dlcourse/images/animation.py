@@ -24,7 +24,7 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
         path: its suffix chooses the format, one of WRITERS; its folder is created if needed.
 
     Raises:
-        UserError: see `writer_for`; more frames than fit into memory, or a file that cannot be written.
+        UserError: as `writer_for`; more frames than fit into memory, or a file that cannot be written.
     """
     write = writer_for(path)
     others = iter(frames)

@@ -48,15 +48,9 @@ class UnwantedImageError(ValueError):
 def open_image(
     path: str | Path, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame), with pixels of any kind.
+    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame) as 8-bit RGB in sRGB, upright by its EXIF tag.
 
-    Args:
-        path: the file.
-        background: colour behind transparent pixels, 8-bit RGB.
-        keep_alpha: keep transparency instead.
-
-    Returns:
-        8-bit RGB in sRGB, upright by its EXIF tag; RGBA with keep_alpha, if any pixel is not opaque.
+    Transparent pixels are laid on `background`; or, with keep_alpha, the image is RGBA if any pixel is not opaque.
 
     Raises:
         ValueError: "PATH: reason", for no file, no image of these kinds, a damaged one, one of more than MAX_PIXELS or
@@ -70,11 +64,7 @@ def open_image(
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """Width and height that an image file states, before the image is turned upright; no pixels are decoded.
-
-    Raises:
-        ValueError: as `open_image`, except for damaged pixels.
-    """
+    """Width and height that an image file states, before it is turned upright; ValueError as `open_image`."""
     found = [(0, 0)]
 
     def stop(image: Image.Image) -> None:
@@ -92,13 +82,8 @@ def size_of(path: str | Path) -> tuple[int, int]:
 def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image: None) -> Image.Image:
     """The first image in a seekable file, loaded and upright, in the file's own mode.
 
-    Args:
-        file: a file, or bytes in memory.
-        examine: called with the image when its size is known and its pixels are not decoded yet; may refuse it by an
-            UnwantedImageError, or ask for coarser pixels by `draft`.
-
-    Raises:
-        ValueError: the reason, as in `open_image`, or the error of `examine`.
+    `examine` is called with the image when its size is known and its pixels are not decoded yet; it may refuse the
+    image by an UnwantedImageError, or ask for coarser pixels by `draft`. Other ValueErrors are those of `open_image`.
     """
     try:
         with warnings.catch_warnings():

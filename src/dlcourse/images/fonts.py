@@ -16,13 +16,8 @@ from PIL import ImageFont
 
 NO_LETTER = "\U0010ffff"  # in no font; drawn as every letter that a font lacks
 FOLDERS = (
-    "/usr/share/fonts",
-    "/usr/local/share/fonts",
-    "~/.local/share/fonts",
-    "~/.fonts",
-    "/System/Library/Fonts",
-    "/Library/Fonts",
-    "C:/Windows/Fonts",
+    *("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts"),  # Linux
+    *("/System/Library/Fonts", "/Library/Fonts", "C:/Windows/Fonts"),  # macOS, Windows
 )
 FILES = (  # fonts with Chinese, Japanese and Korean letters, for computers without fontconfig
     *("NotoSansCJK*", "wqy-*", "SourceHanSans*", "DroidSansFallback*", "PingFang*"),

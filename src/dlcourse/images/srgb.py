@@ -12,14 +12,9 @@ BACKGROUND = (255, 255, 255)  # behind transparent pixels
 STRIP = 2**18  # pixels that are converted at a time
 
 
-def srgb_profile() -> bytes:
-    """The ICC profile of sRGB with a fixed date, so that equal images are equal files."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01 00:00:00 (ICC.1:2010, 7.2.8)
-    return bytes(profile)
-
-
-SRGB_PROFILE = srgb_profile()
+# sRGB's ICC profile with a fixed date, 2000-01-01 (ICC.1:2010, 7.2.8), so that equal images are equal files
+_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB_PROFILE = _PROFILE[:24] + bytes.fromhex("07d0 0001 0001 0000 0000 0000") + _PROFILE[36:]
 
 
 def rgb_of(background: list[int]) -> tuple[int, int, int]:
@@ -31,11 +26,7 @@ def rgb_of(background: list[int]) -> tuple[int, int, int]:
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
-    """An image of any mode and colour space as 8-bit sRGB, a copy; see `images.files.open_image`.
-
-    Raises:
-        ValueError: integers beyond 16 bit, or floating-point values outside [0, 1].
-    """
+    """A copy of an image of any mode and colour space as 8-bit sRGB; arguments and errors as for `open_image`."""
     deep = DeepGrey(image) if image.mode.startswith("I") or image.mode == "F" else None
     keep_alpha = keep_alpha and image.has_transparency_data
     converted = Image.new("RGBA" if keep_alpha else "RGB", image.size)

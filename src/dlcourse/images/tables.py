@@ -59,13 +59,9 @@ class Measures:
 def draw(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image.Image:
     """Tables beneath each other as an RGB image, column titles above them and row titles to the left.
 
-    Args:
-        tables: at least one, with at least one image each, fitted into equal cells with their aspect ratios kept. Rows
-            and columns come in the order of their first mention.
-        height: pixels of a cell, 16 to 4096; its width is that of the widest image at this height.
-
-    Raises:
-        UserError: another height, or one at which the sheet is too large.
+    The images are fitted into equal cells of `height`, 16 to 4096 pixels, and the width of the widest image; their
+    aspect ratios are kept. Rows and columns come in the order of their first mention. UserError for another height, or
+    one at which the sheet is too large.
     """
     measures = measure(tables, height)
     step = measures.width + measures.gap

@@ -19,10 +19,9 @@ WIDTH, LENGTH, SAMPLES_PER_PIXEL, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 256,
 
 
 def piece_bytes(file: BinaryIO) -> int:
-    """Bytes of the largest strip or tile of the first image in a TIFF, unpacked; 0 for other files.
+    """Bytes of the largest strip or tile, unpacked, of a TIFF's first image; 0 for other files.
 
-    Raises:
-        DecompressionBombError: too many tags, or too many numbers in them.
+    DecompressionBombError for too many tags, or too many numbers in them.
     """
     file.seek(0)
     head = file.read(16)

@@ -7,22 +7,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.classifier.networks import as_float
+
 
 @dataclass(frozen=True)
 class FlipRotateCrop:
     """Mirror, turn and magnify each image at random, by one bilinear resampling.
 
-    Args:
-        flip: whether half of the images are mirrored left to right.
-        rotate: largest angle in degrees, in both directions, in [0, 180].
-        crop: smallest side of the visible window as a share of the image's, in (0, 1]; its position is random.
-
     Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged if all variations are off.
     """
 
-    flip: bool
-    rotate: float
-    crop: float
+    flip: bool  # mirror half of the images left to right
+    rotate: float  # largest angle in degrees, in both directions, in [0, 180]
+    crop: float  # smallest side of the visible window as a share of the image's, in (0, 1]; its position is random
 
     def __post_init__(self) -> None:
         if not 0 <= self.rotate <= 180:
@@ -33,7 +30,7 @@ class FlipRotateCrop:
     def __call__(self, images: Tensor) -> Tensor:
         if not self.flip and self.rotate == 0 and self.crop == 1:
             return images
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = as_float(images)
         grid = F.affine_grid(self.transforms(len(images), images.device), list(images.shape), align_corners=False)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
@@ -55,15 +52,11 @@ class Degrade:
 
     A network learns to ignore the softness and the grain that generated images have, and drawn ones do not.
 
-    Args:
-        soft: share of the images that are averaged over 2x2 pixels and enlarged again, in [0, 1].
-        noise: the noise of each image has a standard deviation uniform in [0, noise], >= 0.
-
     Shape: uint8 or float (N, C, H, W) -> float in [0, 1].
     """
 
-    soft: float
-    noise: float
+    soft: float  # share of the images that are averaged over 2x2 pixels and enlarged again, in [0, 1]
+    noise: float  # >= 0; the standard deviation of the noise of each image is uniform in [0, noise]
 
     def __post_init__(self) -> None:
         if not 0 <= self.soft <= 1:
@@ -72,7 +65,7 @@ class Degrade:
             raise ValueError(f"noise must be at least 0, got {self.noise}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = as_float(images)
         chance, std = torch.rand(2, len(images), 1, 1, 1).to(images.device)  # from the CPU's generator
         coarse = F.interpolate(F.avg_pool2d(images, 2), images.shape[2:], mode="bilinear", align_corners=False)
         images = torch.where(chance < self.soft, coarse, images)

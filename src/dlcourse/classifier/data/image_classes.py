@@ -120,10 +120,7 @@ def read_splits(
 ) -> tuple[dict[str, ClassImages], dict[str, str]]:
     """Decode the images of each split, and list the other files: (split -> images, name of a file -> why skipped).
 
-    `limit` is the largest number of images of each class in each split; None is all.
-
-    Raises:
-        ValueError: a class without images, or too little memory.
+    `limit` is the largest number of images of each class in each split; None is all. ValueError for an empty class.
     """
     names: dict[tuple[str, str], list[str]] = {(split, name): [] for split in folders.splits for name in classes}
     sets: dict[str, ClassImages] = {}

@@ -18,19 +18,12 @@ Probabilities = Callable[[Tensor], Tensor]  # inputs (N, ...) -> (N, C), rows su
 
 
 class Labelled:
-    """Three sets of labelled samples in memory.
+    """Three sets of labelled samples in memory."""
 
-    Attributes:
-        train: samples for the updates; augmented anew for every batch.
-        dev: samples for early stopping, plateau schedules and the choice of hyperparameters.
-        test: samples for the measurement at the end, without the label noise that a data set may add to the others.
-        classes: a name for each label.
-    """
-
-    train: Arrays
-    dev: Arrays
-    test: Arrays
-    classes: Sequence[str]
+    train: Arrays  # for the updates; augmented anew for every batch
+    dev: Arrays  # for early stopping, plateau schedules and the choice of hyperparameters
+    test: Arrays  # for the measurement at the end; without the label noise that a data set may add to the others
+    classes: Sequence[str]  # a name for each label
 
     def augment(self, inputs: Tensor) -> Tensor:
         """Vary a training batch at random; by default not at all."""
@@ -51,9 +44,6 @@ class LabelledImages(Labelled):
         dev: the same, or a share in (0, 1) of what is left of `train` without the test set.
         augment: variation of the training batches.
         seed: of the splits.
-
-    Raises:
-        ValueError: a share outside (0, 1), or a class with too few images.
     """
 
     def __init__(
@@ -103,16 +93,10 @@ def stratified_split(
 ) -> tuple[Tensor, Tensor]:
     """Indices, in ascending order, of the rest and of `share` of the samples, with the same share of every class.
 
-    Args:
-        labels: int64 (N,).
-        share: in (0, 1).
-        seed: of the choice.
-        classes: a name for each label, for messages.
-        equals: for each sample the first one that equals it, int64 (N,), see `first_equals`; both get into the same
-            part. None if no samples are equal.
+    `classes` are the names of the labels, for messages. `equals` is `first_equals` of the samples, if equal samples are
+    to stay together. ValueError for a share outside (0, 1), or a class that is too small for both parts.
 
-    Raises:
-        ValueError: a share outside (0, 1), or a class that is too small for both parts.
+    Shape: labels and equals int64 (N,).
     """
     if not 0 < share < 1:
         raise ValueError(f"a share of the samples must be in (0, 1), got {share}")

@@ -143,17 +143,10 @@ def why_missing(names: Collection[str]) -> str:
 def read_numbers(
     texts: Sequence[str], name: str, places: Sequence[tuple[int, int]], separator: str, marks: list[str]
 ) -> np.ndarray:
-    """Coordinates as float64 (N,).
+    """The cells of the column `name` as float64 (N,); `places` are the sample and the line of each.
 
-    Args:
-        texts: the cells.
-        name: of the column.
-        places: the sample and the line of each cell.
-        separator: of the table; unless it is a comma, numbers may have decimal commas.
-        marks: the decimal mark of earlier cells, if any; updated.
-
-    Raises:
-        ValueError: a number that is not finite or too large, or has another decimal mark than an earlier one.
+    ValueError for a number that is not finite or too large, or has another decimal mark than an earlier one. `marks`
+    holds the mark of earlier cells, if any, and is updated; decimal commas are allowed unless they separate columns.
     """
     has_commas = separator != ","
     values = np.array([number_in(text.replace(",", ".") if has_commas else text) for text in texts])

@@ -64,14 +64,9 @@ def demonstrate() -> Demonstration:
         train, test = errors(task)
         title = f"{name}: hidden={FITS[name]}"
         figure.figimage(maps[index], xo=index * width, yo=0)  # pixel by pixel
-        figure.text(
-            (index + 0.5) / len(maps),
-            1 - TITLE_HEIGHT / 2 / (height + TITLE_HEIGHT),
-            f"{title}\ntrain error {train:.1%}, test error {test:.1%}",
-            ha="center",
-            va="center",
-            fontsize=14,
-        )
+        x, y = (index + 0.5) / len(maps), 1 - TITLE_HEIGHT / 2 / (height + TITLE_HEIGHT)
+        text = f"{title}\ntrain error {train:.1%}, test error {test:.1%}"
+        figure.text(x, y, text, ha="center", va="center", fontsize=14)
         lines.append(f"{title}: train error {train:.3f}, test error {test:.3f}")
     lines.append(f"{NOISE:.0%} of the training labels are wrong, none of the test labels")
     return Demonstration(to_image(figure), lines)

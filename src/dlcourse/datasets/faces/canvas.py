@@ -146,13 +146,8 @@ class Portrait:
     def window(self, left: float, right: float, top: float, bottom: float) -> Window:
         """The pixels that touch a rectangle in image units."""
         rows, columns = self._pixels(top, bottom), self._pixels(left, right)
-        return Window(
-            self.image[:, :, rows, columns],
-            self.axis[columns] - self.head_x,
-            self.axis[None, rows, None],
-            self.face_u[:, :, columns],
-            self.pixel,
-        )
+        x, y, u = self.axis[columns] - self.head_x, self.axis[None, rows, None], self.face_u[:, :, columns]
+        return Window(self.image[:, :, rows, columns], x, y, u, self.pixel)
 
     def _pixels(self, low: float, high: float) -> slice:
         first, last = int((low + FRAME) / self.pixel) - 1, int((high + FRAME) / self.pixel) + 2
