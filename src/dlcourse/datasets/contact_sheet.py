@@ -35,9 +35,7 @@ class ContactSheet:
         count = len(self.dataset.levels[0])
         chosen = torch.linspace(0, count - 1, min(self.num_shown, count)).round().long()
         level = next(level for level in self.dataset.levels if level.shape[-1] <= LARGEST)
-        images = level[chosen].float() / 255  # (n, 3, r, r)
-        columns = min(COLUMNS, len(chosen))
-        grid = labelled_grid(images, self.captions(chosen), columns)
+        grid = labelled_grid(level[chosen].float() / 255, self.captions(chosen), min(COLUMNS, len(chosen)))
         size = self.dataset.resolution
         shown = "all of them" if len(chosen) == count else f"{len(chosen)} of them"
         return under(f"{count} images of {size} x {size} pixels, {shown}", grid, FONT)

@@ -11,8 +11,9 @@ from torch import Tensor
 from dlcourse.datasets import cache
 from dlcourse.datasets.cache import Decoded
 from dlcourse.datasets.decoding import FITS, Square
-from dlcourse.datasets.labels import check_classes_filled, class_name, find_classes
+from dlcourse.datasets.labels import class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.files.terminal import printable
 from dlcourse.images.srgb import rgb_of
 
 
@@ -90,8 +91,10 @@ class ImageFolder:
         decoded = self.load() or self.decode()
         others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
         report_files(self.root, f"skipped {len(decoded.skipped)} files", decoded.skipped, others)
-        found = {self.label_of[name] for name in decoded.names if self.num_classes}
-        check_classes_filled(self.root, self.class_names, set(self.label_of.values()), found)
+        usable = {self.label_of[name] for name in decoded.names if self.num_classes}
+        for label in sorted(set(self.label_of.values()) - usable):
+            name = printable(self.class_names[label])
+            raise ValueError(f"root={self.root}: class {name} has no image that can be used")
         return decoded
 
     @cached_property

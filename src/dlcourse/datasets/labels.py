@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from dlcourse.datasets.class_folders import find_class_folders, shown
@@ -77,12 +77,6 @@ def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnu
         f"root={source.root}: labels need a folder for each class, or a {LABELS}; {len(without)} images are in no "
         f"such folder, such as {example}; move them, or set num_classes=0"
     )
-
-
-def check_classes_filled(root: str, class_names: Sequence[str], listed: set[int], found: set[int]) -> None:
-    """Raise ValueError if no image of one of the `listed` classes could be decoded."""
-    for number in sorted(listed - found):
-        raise ValueError(f"root={root}: class {printable(class_names[number])} has no image that can be used")
 
 
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:

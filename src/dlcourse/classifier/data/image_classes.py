@@ -123,8 +123,7 @@ def read_splits(
     `limit` is the largest number of images of each class in each split; None is all. ValueError for an empty class.
     """
     names: dict[tuple[str, str], list[str]] = {(split, name): [] for split in folders.splits for name in classes}
-    sets: dict[str, ClassImages] = {}
-    skipped: dict[str, str] = {}
+    sets, skipped = dict[str, ClassImages](), dict[str, str]()
     for name in source.stamps:
         if (place := folders.place(name)) in names:
             names[place].append(name)
@@ -169,11 +168,9 @@ def why_empty(
     if names:
         example = printable(f"{names[0]}: {skipped[names[0]]}")
         return f"{printable(class_folder)} can be used, such as {example}"
-    refused = "".join(
-        f"; {name}: {reason}"
-        for name, reason in source.refused.items()
-        if (folders.place(name) or ("", ""))[1] == class_folder
-    )[:200]
+    placed = {name: folders.place(name) for name in source.refused}
+    found = [name for name, place in placed.items() if place and place[1] == class_folder]
+    refused = "".join(f"; {name}: {source.refused[name]}" for name in found)[:200]
     return printable(f"{class_folder} ({', '.join(sorted(SUFFIXES))}){refused}")
 
 
@@ -184,9 +181,7 @@ def without_leaks(
 
     Returns the sets, and the name of each image left out -> the reason.
     """
-    found = dict(sets)
-    leaked: dict[str, str] = {}
-    seen: dict[bytes, str] = {}
+    found, leaked, seen = dict(sets), dict[str, str](), dict[bytes, str]()
     for split in ("test", "dev", "train"):
         if split not in sets:
             continue
@@ -197,9 +192,8 @@ def without_leaks(
         leaked |= {images.names[index]: f"a copy of {name}, left out here" for index, name in copies.items()}
         if copies:
             kept = [index for index in range(len(keys)) if index not in copies]
-            found[split] = ClassImages(
-                images.images[kept], images.labels[kept], [images.names[index] for index in kept]
-            )
+            names = [images.names[index] for index in kept]
+            found[split] = ClassImages(images.images[kept], images.labels[kept], names)
         for label in set(range(len(classes))) - set(found[split].labels.tolist()):
             raise ValueError(
                 f"root={root}: all images of class {printable(classes[label])} for {split} are copies of others that "
@@ -210,8 +204,7 @@ def without_leaks(
 
 def report_copies(root: str, sets: Mapping[str, ClassImages]) -> None:
     """Print the copies within each set, and separately those whose class differs from the original's."""
-    copies: dict[str, str] = {}
-    contradictions: dict[str, str] = {}
+    copies, contradictions = dict[str, str](), dict[str, str]()
     for images in sets.values():
         for index, first in enumerate(first_equals(images.images).tolist()):
             if index != first:

@@ -4,7 +4,6 @@ import io
 import math
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,17 +31,14 @@ def read_npz(path: Path) -> Columns:
     if label.dtype.kind not in "biufSU":
         raise ValueError(f"label is of {label.dtype}, not of numbers or words")
     values, labels = np.unique(label, return_inverse=True)
-    texts = [text_of(value) for value in values[: MAX_CLASSES + 1]]
+    words = (value.decode() if isinstance(value, bytes) else str(value) for value in values[: MAX_CLASSES + 1])
+    texts = [word.strip() for word in words]
     if len(texts) > MAX_CLASSES:
         raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
     for number, text in enumerate(texts):
         if text.lower() in ("", "nan"):
             raise ValueError(f"sample {int((labels == number).argmax()) + 1} has no label")
     return Columns(x, labels.astype(np.int64), texts)
-
-
-def text_of(value: Any) -> str:
-    return (value.decode() if isinstance(value, bytes) else str(value)).strip()
 
 
 def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:

@@ -57,10 +57,9 @@ def demonstrate() -> Demonstration:
         backward = {name: gradients for name, (_, gradients) in measured.items()}
         draw_layers(figure.add_subplot(2, 2, 1 + column), forward, f"{activation}: activations")
         draw_layers(figure.add_subplot(2, 2, 3 + column), backward, f"{activation}: gradients of the weights")
-        lines += [f"{activation:4} activations, layer {DEPTH}: {listed(forward, DEPTH)}"]
-        lines += [f"{activation:4} gradients, layer 1:    {listed(backward, 1)}"]
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=len(INITS), frameon=False)
+        lines.append(f"{activation:4} activations, layer {DEPTH}: {listed(forward, DEPTH)}")
+        lines.append(f"{activation:4} gradients, layer 1:    {listed(backward, 1)}")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="lower center", ncols=len(INITS), frameon=False)
     figure.tight_layout(rect=(0, 0.05, 1, 1))
     lines.append(f"a gain of 1.5 or 0.5 per layer, 50 layers: {1.5**50:.1e} or {0.5**50:.1e}")
     return Demonstration(to_image(figure), lines)
