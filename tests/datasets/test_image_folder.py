@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from dlcourse.datasets import cache, decoding
-from dlcourse.datasets.decoding import Memory
+from dlcourse.datasets.decoding import MemoryBudget
 from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.datasets.pyramid import pyramid
 from mixed_images import drawing, mixed_folder, zip_of
@@ -277,10 +277,10 @@ def test_500_mixed_images_are_there_within_a_second_at_the_second_start(tmp_path
 
 
 def test_what_threads_take_together_stays_within_the_memory():
-    memory, together, most = Memory(100), [0], []
+    memory, together, most = MemoryBudget(100), [0], []
 
     def take(count: int) -> None:
-        with memory.taken(count):
+        with memory.reserve(count):
             together[0] += min(count, 100)
             most.append(together[0])
             time.sleep(0.002)
@@ -295,10 +295,10 @@ def test_an_image_counts_with_all_its_pixels_while_it_is_decoded(tmp_path, monke
     Image.new("RGB", (640, 640)).save(tmp_path / "a.jpg")
     taken = []
 
-    class Watched(Memory):
-        def taken(self, count: int):
+    class Watched(MemoryBudget):
+        def reserve(self, count: int):
             taken.append(count)
-            return super().taken(count)
+            return super().reserve(count)
 
     monkeypatch.setattr(decoding, "DECODING", Watched(10**9))
     assert len(image_folder(tmp_path, resolution=8).images) == 1

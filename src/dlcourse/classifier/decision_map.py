@@ -22,10 +22,7 @@ def decision_map(
 ) -> Tensor:
     """The classes' colours, mixed by their probabilities on a 100 x 100 grid, and the points: (1, 3, H, W) in [0, 1].
 
-    Args:
-        probabilities: inputs (N, 2) -> (N, C).
-        inputs, labels: the points (N, 2) and their true classes (N,).
-        classes: a name for each class.
+    Shape: `probabilities` maps inputs (N, 2) to (N, C); inputs (N, 2), labels (N,); C names of classes.
     """
     low, high = inputs.amin(0), inputs.amax(0)
     margin = 0.05 * (high - low).clamp(min=1e-3)

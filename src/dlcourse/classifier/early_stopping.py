@@ -7,10 +7,9 @@ from torch import Tensor, nn
 
 
 class EarlyStopping:
-    """Keeps the weights with the lowest dev loss, and tells when to stop.
+    """Keeps the weights with the lowest dev loss, and stops after `patience` measurements without a new lowest loss.
 
-    Args:
-        patience: measurements without a new lowest loss after which training ends, >= 1; None turns it off.
+    `patience` is >= 1, or None to do neither.
     """
 
     def __init__(self, patience: int | None):

@@ -17,12 +17,9 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
     indexed on the device, never sample by sample. The state is one integer, the number of samples seen.
 
     Args:
-        tensors: arrays of equal length N along dimension 0, on the device where the batches are wanted.
+        tensors: arrays of equal length N >= 1 along dimension 0, on the device of the batches.
         batch_size: samples per batch, in [1, N]; None is the full batch, in the data's own order.
         seed: of the permutations.
-
-    Raises:
-        ValueError: batch_size outside [1, N], arrays of different lengths or empty.
     """
 
     def __init__(self, tensors: tuple[Tensor, ...], batch_size: int | None, seed: int):

@@ -28,13 +28,13 @@ ReadResult = tuple[str, np.ndarray | None, str]  # an image's name; uint8 (3, R,
 
 # fit -> function of (image, side, background) that returns the square; and which of the image's sides sets the scale
 FITS: dict[str, Callable[[Image.Image, int, tuple[int, int, int]], Image.Image]] = {
-    "crop": lambda image, side, around: ImageOps.fit(image, (side, side), LANCZOS),
-    "pad": lambda image, side, around: ImageOps.pad(image, (side, side), LANCZOS, around),
+    "crop": lambda image, side, background: ImageOps.fit(image, (side, side), LANCZOS),
+    "pad": lambda image, side, background: ImageOps.pad(image, (side, side), LANCZOS, background),
 }
 SCALED_SIDE: dict[str, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max}
 
 
-class Memory:
+class MemoryBudget:
     """A budget of bytes shared by threads: a thread waits until the bytes that it asks for are free."""
 
     def __init__(self, total: int):
@@ -42,7 +42,7 @@ class Memory:
         self.changed = Condition()
 
     @contextmanager
-    def taken(self, count: int) -> Iterator[None]:
+    def reserve(self, count: int) -> Iterator[None]:
         """Hold `count` bytes, at most the whole budget, within the block."""
         count = min(count, self.total)
         with self.changed:
@@ -59,7 +59,7 @@ class Memory:
 
 
 # Of all threads together. Always taken in this order, so that threads cannot wait for each other in a circle.
-FILES, DECODING = Memory(MAX_BYTES), Memory(MAX_MEMORY + MAX_PIECE)
+FILES, DECODING = MemoryBudget(MAX_BYTES), MemoryBudget(MAX_MEMORY + MAX_PIECE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Square:
     def read(self, source: Source, name: str) -> ReadResult:
         """Decode one image; an error becomes the reason in the result."""
         try:
-            with FILES.taken(source.stamps[name][0]), ExitStack() as taken:
+            with FILES.reserve(source.stamps[name][0]), ExitStack() as taken:
                 return name, self.square_of(source, name, taken), ""
         except ValueError as error:
             return name, None, str(error)
@@ -112,7 +112,7 @@ class Square:
             self.check_size(image)
             if self.coarse_jpegs:
                 self.choose_coarseness(image)
-            taken.enter_context(DECODING.taken(needed))
+            taken.enter_context(DECODING.reserve(needed))
 
         with source.open(name) as file:
             image = to_rgb(decode(file, examine), self.background)

@@ -69,14 +69,13 @@ def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnu
         return
     example = printable(whole or without[0])
     if source.label_files:
-        raise ValueError(
-            f"root={source.root}: {len(without)} images have no label in {LABELS}, such as {example}; "
-            "add them, or set num_classes=0"
+        reason = f"{len(without)} images have no label in {LABELS}, such as {example}; add them"
+    else:
+        reason = (
+            f"labels need a folder for each class, or a {LABELS}; {len(without)} images are in no such folder, "
+            f"such as {example}; move them"
         )
-    raise ValueError(
-        f"root={source.root}: labels need a folder for each class, or a {LABELS}; {len(without)} images are in no "
-        f"such folder, such as {example}; move them, or set num_classes=0"
-    )
+    raise ValueError(f"root={source.root}: {reason}, or set num_classes=0")
 
 
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:

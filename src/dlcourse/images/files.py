@@ -150,10 +150,8 @@ def why_unidentified(file: BinaryIO) -> str:
 def save_image(image: Image.Image, path: str | Path) -> None:
     """Write an image in sRGB, with an ICC profile, as a whole file or not at all.
 
-    Args:
-        image: of any mode; alpha is kept, or replaced by white in a JPEG.
-        path: its suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4), .webp (lossless), .tif or .tiff;
-            its folder is created if needed.
+    The suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4, on white), .webp (lossless),
+    .tif or .tiff. The folder is created if needed.
 
     Raises:
         ValueError: another suffix.
