@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from dlcourse.datasets import decoding
-from dlcourse.datasets.decoding import Memory
+from dlcourse.datasets.decoding import MemoryBudget
 from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.datasets.pyramid import pyramid
 from mixed_images import drawing, mixed_folder, zip_of
@@ -158,10 +158,10 @@ def test_of_many_skipped_files_the_first_are_named_and_all_are_in_the_json_file(
 
 
 def test_what_threads_take_together_stays_within_the_memory():
-    memory, together, most = Memory(100), [0], []
+    memory, together, most = MemoryBudget(100), [0], []
 
     def take(count: int) -> None:
-        with memory.taken(count):
+        with memory.reserve(count):
             together[0] += min(count, 100)
             most.append(together[0])
             time.sleep(0.002)
@@ -176,10 +176,10 @@ def test_an_image_counts_with_all_its_pixels_while_it_is_decoded(tmp_path, monke
     Image.new("RGB", (640, 640)).save(tmp_path / "a.jpg")
     taken = []
 
-    class Watched(Memory):
-        def taken(self, count: int):
+    class Watched(MemoryBudget):
+        def reserve(self, count: int):
             taken.append(count)
-            return super().taken(count)
+            return super().reserve(count)
 
     monkeypatch.setattr(decoding, "DECODING", Watched(10**9))
     assert len(image_folder(tmp_path, resolution=8).images) == 1

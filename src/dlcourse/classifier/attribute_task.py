@@ -1,4 +1,4 @@
-"""Learn to read all attributes of the procedural faces at once."""
+"""Training of a network that predicts all attributes of the procedural faces."""
 
 import torch
 from torch import Tensor, nn
@@ -15,26 +15,23 @@ from dlcourse.images.tables import labelled_grid
 from dlcourse.images.tensors import to_tensor
 from dlcourse.nn.attribute_network import AttributeNetwork, AttributePrediction
 
-CHUNK = 500  # images that are read at a time
+CHUNK = 500  # images per forward pass of a prediction
 SHOWN = 8
-MIRRORED = "yaw"  # the one attribute that a mirror turns round
+MIRRORED = "yaw"  # the one attribute whose sign a mirror image changes
 
 
 class Attributes(Task):
     """Minimise the mean over attributes: cross-entropy of the categorical, 1 - R^2 of the continuous ones.
 
-    Half of the training images are mirrored, as StyleGAN's are; their yaw is turned round.
+    Half of the training images are mirrored, as StyleGAN's are, and their yaw negated.
 
     Args:
-        model: the network, of the attributes of the faces.
-        dataset, dev_dataset: faces to learn from and others to measure on.
-        augment: how training images are varied besides.
+        model: the network; ValueError if it has attributes that the faces do not have.
+        dataset, dev_dataset: faces to learn from, and others to measure on.
+        augment: further augmentation of the training images.
         optimizer, scheduler: of the network's parameters.
         batch_size: images per update.
         seed: of the order of the images.
-
-    Raises:
-        ValueError: a network of other attributes.
     """
 
     def __init__(
@@ -66,11 +63,10 @@ class Attributes(Task):
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
-        """The attribute network."""
         return [self.model]
 
     def step(self) -> Metrics:
-        """One mini-batch."""
+        """One update on a mini-batch."""
         (images, *values), weight = self.batches.next_shard(self.vary)
         truth = dict(zip(self.truth, values, strict=True))
         terms = self.descent.step(lambda: {"loss": self.loss(self.model(images), truth) * weight})
@@ -78,7 +74,7 @@ class Attributes(Task):
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
     def vary(self, images: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
-        """A batch, half of it mirrored, degraded, and the true value of each attribute."""
+        """The images of a batch, half of them mirrored, all degraded, and the true value of each attribute."""
         is_mirrored = (torch.rand(len(images)) < 0.5).to(self.device)
         images = self.augment(torch.where(is_mirrored[:, None, None, None], images.flip(3), images))
         truth = {name: values[indices] for name, values in self.truth.items()}
@@ -86,7 +82,7 @@ class Attributes(Task):
         return images, *truth.values()
 
     def loss(self, prediction: AttributePrediction, truth: dict[str, Tensor]) -> Tensor:
-        """The mean over the attributes."""
+        """The mean of the attributes' losses."""
         losses = [F.cross_entropy(logits, truth[name]) for name, logits in prediction.logits.items()]
         for name, values in prediction.values.items():
             error = self.model.standardized(name, values) - self.model.standardized(name, truth[name])
@@ -94,7 +90,7 @@ class Attributes(Task):
         return torch.stack(losses).mean()
 
     def evaluate(self) -> Metrics:
-        """Share of right answers of each categorical attribute, R^2 of each continuous one, on dev."""
+        """On dev, the accuracy of each categorical attribute and R^2 of each continuous one."""
         prediction = self.read(self.dev_dataset.images)
         truth = {name: values.to(self.device) for name, values in self.dev_dataset.attributes.items()}
         found: Metrics = {"dev/loss": self.loss(prediction, truth), "optimizer/lr": self.descent.lr()}
@@ -117,19 +113,13 @@ class Attributes(Task):
         )
 
     def visualize(self) -> Images:
-        """Dev images, each with the attributes that are read worst beneath."""
+        """Dev images, each with its wrongly predicted categorical attributes beneath."""
         images = self.dev_dataset.images[:SHOWN]
         prediction = self.read(images)
-        wrong = {
-            name: logits.argmax(1).cpu() != self.dev_dataset.attributes[name][:SHOWN]
-            for name, logits in prediction.logits.items()
-        }
-        captions = [
-            ", ".join(name for name, is_wrong in wrong.items() if is_wrong[index]) or "all right"
-            for index in range(len(images))
-        ]
+        truth = self.dev_dataset.attributes
+        wrong = {name: logits.argmax(1).cpu() != truth[name][:SHOWN] for name, logits in prediction.logits.items()}
+        captions = [", ".join(name for name in wrong if wrong[name][i]) or "all right" for i in range(len(images))]
         return {"wrong": to_tensor(labelled_grid(images.float() / 255, captions, columns=4))[None]}
 
     def state(self) -> dict[str, Stateful]:
-        """Network, optimizer, position in the data."""
         return {"model": self.model, "descent": self.descent, "batches": self.batches}

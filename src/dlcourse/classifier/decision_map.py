@@ -1,4 +1,4 @@
-"""An image of what a classifier decides all over the plane."""
+"""An image of a classifier's decisions all over the plane."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,15 +20,9 @@ DISC = 8  # diameter of a point
 def decision_map(
     probabilities: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Tensor:
-    """How probable each class is on a 100 x 100 grid, as a mixture of their colours, with the points on top.
+    """The classes' colours, mixed by their probabilities on a 100 x 100 grid, and the points: (1, 3, H, W) in [0, 1].
 
-    Args:
-        probabilities: inputs (N, 2) -> (N, C).
-        inputs, labels: the points (N, 2) and their true classes (N,).
-        classes: a name for each class.
-
-    Returns:
-        An image (1, 3, H, W) in [0, 1].
+    Shape: `probabilities` maps inputs (N, 2) to (N, C); inputs (N, 2), labels (N,); C names of classes.
     """
     low, high = inputs.amin(0), inputs.amax(0)
     margin = 0.05 * (high - low).clamp(min=1e-3)
@@ -36,20 +30,16 @@ def decision_map(
     grid = torch.cartesian_prod(torch.linspace(y_low, y_high, GRID), torch.linspace(x_low, x_high, GRID)).flip(1)
     colors = [ImageColor.getrgb(COLORS[index % len(COLORS)]) for index in range(len(classes))]
     palette = torch.tensor([[value / 255 for value in color] for color in colors])
-    mixture = probabilities(grid).float().cpu() @ palette  # (GRID * GRID, 3)
-    return draw(mixture.reshape(GRID, GRID, 3), (x_low, x_high, y_low, y_high), inputs, labels, classes)
+    mixture = (probabilities(grid).float().cpu() @ palette).reshape(GRID, GRID, 3)
+    return draw(mixture, (x_low, x_high, y_low, y_high), inputs, labels, classes)
 
 
 def draw(
-    regions: Tensor,
-    extent: tuple[float, float, float, float],
-    inputs: Tensor,
-    labels: Tensor,
-    classes: Sequence[str],
+    regions: Tensor, extent: tuple[float, float, float, float], inputs: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Tensor:
-    """Colours (H, W, 3), rows upwards, within `extent` (left, right, bottom, top) under the points: (1, 3, H, W).
+    """The map, (1, 3, H, W), of colours (H, W, 3), rows upwards, that span `extent` (left, right, bottom, top).
 
-    Drawn without Matplotlib, in a tenth of its time: a sweep draws many of them.
+    Drawn without Matplotlib, in a tenth of the time, because a sweep draws many maps.
     """
     left, right, bottom, top = extent
     image = Image.new("RGB", SIZE, "white")
@@ -85,7 +75,7 @@ def draw_axes(image: Image.Image, extent: tuple[float, float, float, float]) -> 
 
 
 def draw_legend(image: Image.Image, classes: Sequence[str]) -> None:
-    """The classes' names beside their colours, in the margin above the map; as many as fit."""
+    """As many class names as fit, with their colours, above the map."""
     pen, font = ImageDraw.Draw(image), font_for(classes, 13)
     place = BOX[0]
     for index, name in enumerate(legible(name, font) for name in classes):
@@ -100,14 +90,14 @@ def draw_legend(image: Image.Image, classes: Sequence[str]) -> None:
 
 
 def disc(color: str) -> Image.Image:
-    """A smooth dot of DISC pixels with a white rim, on transparent ground."""
+    """An antialiased dot of DISC pixels with a white rim, on a transparent background."""
     large = Image.new("RGBA", (8 * DISC, 8 * DISC), (255, 255, 255, 0))
     ImageDraw.Draw(large).ellipse([0, 0, 8 * DISC - 1, 8 * DISC - 1], color, "white", 4)
     return large.resize((DISC, DISC), Image.Resampling.BOX)
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round values between `low` and `high`, four to nine of them, at distances of 1, 2 or 5 times a power of ten."""
+    """Four to nine values between `low` and `high`, the multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / 8
     power = 10.0 ** math.floor(math.log10(rough))
     distance = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)

@@ -1,4 +1,4 @@
-"""Bias and variance of a classifier from its errors, its worst samples, its weights and its calibration."""
+"""Diagnosis of a classifier: bias and variance, the worst samples, the weights, the calibration."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Bias and variance, which of them are high, and what helps."""
+    """Bias and variance, which of them are high, and what to do."""
 
     avoidable_bias: float
     variance: float
@@ -30,10 +30,7 @@ class Diagnosis:
 def diagnose(train_error: float, dev_error: float, bayes_error: float, tolerance: float) -> Diagnosis:
     """Avoidable bias = train error - Bayes error; variance = dev error - train error   (Ng 2018, chapters 20 to 22).
 
-    Args:
-        train_error, dev_error: shares of wrong answers, in [0, 1].
-        bayes_error: what nobody can do better, in [0, 1].
-        tolerance: a difference above this is called high.
+    Errors are shares of wrong answers, in [0, 1]; a bias or variance above `tolerance` is high.
     """
     bias, variance = train_error - bayes_error, dev_error - train_error
     verdict, advice = ADVICE[bias > tolerance, variance > tolerance]
@@ -49,16 +46,16 @@ def top_losses(logits: Tensor, labels: Tensor, count: int) -> list[tuple[int, in
 
 
 def weight_norms(model: nn.Module) -> list[tuple[str, int, float, float]]:
-    """Of each weight matrix or kernel: (name, number of weights, sum of squares, share of |w| < 0.001)."""
-    weights = {name: value.detach() for name, value in model.named_parameters() if value.ndim > 1}
+    """For each weight matrix or kernel: (name, number of weights, sum of squares, share of |w| < 0.001)."""
     return [
-        (name, w.numel(), float(w.double().square().sum()), float((w.abs() < 1e-3).float().mean()))
-        for name, w in weights.items()
+        (name, w.numel(), float(w.detach().double().square().sum()), float((w.abs() < 1e-3).float().mean()))
+        for name, w in model.named_parameters()
+        if w.ndim > 1
     ]
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor, num_bins: int = 15) -> float:
-    """Expected calibration error: sum over bins of confidence, |share right - mean confidence|, weighted by their size.
+    """Expected calibration error: the mean over bins, weighted by their size, of |accuracy - mean confidence|.
 
     (Guo et al. 2017, eq. 3.) Shape: (N, C), (N,).
     """

@@ -1,4 +1,4 @@
-"""Early stopping (Prechelt 1998): end when the dev loss no longer falls, and go back to where it was lowest."""
+"""Early stopping (Prechelt 1998): stop when the dev loss no longer falls, and restore the weights of the lowest."""
 
 import math
 from typing import Any
@@ -7,14 +7,9 @@ from torch import Tensor, nn
 
 
 class EarlyStopping:
-    """Watches a network's dev loss and keeps its best weights.
+    """Keeps the weights with the lowest dev loss, and stops after `patience` measurements without a new lowest loss.
 
-    Args:
-        patience: measurements without a new lowest loss after which training ends, >= 1; None never ends it and
-            keeps no weights.
-
-    Raises:
-        ValueError: patience below 1.
+    `patience` is >= 1, or None to do neither.
     """
 
     def __init__(self, patience: int | None):
@@ -35,18 +30,15 @@ class EarlyStopping:
             self.misses += 1
 
     def is_over(self) -> bool:
-        """Whether patience has run out."""
         return self.patience is not None and self.misses >= self.patience
 
     def restore(self, model: nn.Module) -> None:
-        """Give the network its best weights back, if any were kept."""
+        """Load the best weights into the network, if there are any."""
         if self.weights:
             model.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """The lowest loss, the measurements since, and the weights kept."""
         return {"best": self.best, "misses": self.misses, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
         self.best, self.misses, self.weights = (state_dict[name] for name in ("best", "misses", "weights"))

@@ -3,9 +3,9 @@
     d^_i = (J(theta + eps e_i) - J(theta - eps e_i)) / (2 eps)        relative error = |d^ - d| / (|d^| + |d|)
 
 J is the whole objective with its penalties, in float64: there the truncation error, eps^2 J''' / 6, and the rounding
-error, about 1e-16 |J| / eps, are both near 1e-11 at eps = 1e-5. A difference across a kink of J (a ReLU that
-switches, another maximum of a pooling, |w| at 0) says nothing of the gradient on one side of it; such entries are
-found by the values of J alone and are left out.
+error, about 1e-16 |J| / eps, are both near 1e-11 at eps = 1e-5. Across a kink of J (a ReLU that switches, another
+maximum of a pooling, |w| at 0) the difference is not the gradient; such entries are detected by the values of J alone,
+and left out.
 """
 
 import math
@@ -18,34 +18,25 @@ from torch import Tensor, nn
 from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.errors import UserError
 
-Objective = Callable[[], Tensor]  # J at the parameters as they are; the same at every call
+Objective = Callable[[], Tensor]  # J at the current parameters; deterministic
 
-FINE, SUSPICIOUS = 1e-7, 1e-5  # relative errors up to which a gradient is so called
+FINE, SUSPICIOUS = 1e-7, 1e-5  # largest relative errors of these verdicts
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Autograd's gradient of one tensor beside the numerical one, over the entries that were checked.
-
-    Attributes:
-        name: of the tensor.
-        checked, skipped: numbers of entries; those skipped have a kink of J within epsilon.
-        norm: |d|, of autograd's gradient.
-        difference: |d^ - d|.
-        error: the relative error; 0 where both gradients are.
-        rounding: a |d^ - d| that rounding alone can cause.
-    """
+    """Autograd's gradient of one tensor compared with the numerical one, over the checked entries."""
 
     name: str
-    checked: int
-    skipped: int
-    norm: float
-    difference: float
-    error: float
-    rounding: float
+    checked: int  # entries
+    skipped: int  # entries with a kink of J within epsilon
+    norm: float  # |d|, of autograd's gradient
+    difference: float  # |d^ - d|
+    error: float  # the relative error; 0 if both gradients are 0
+    rounding: float  # the |d^ - d| that rounding alone can cause
 
     def verdict(self) -> str:
-        """fine, suspicious or wrong; unchecked, if no entry could be."""
+        """fine, suspicious or wrong; unchecked if all entries were skipped."""
         if not self.checked:
             return "unchecked"
         if self.error <= FINE or self.difference <= self.rounding:
@@ -55,25 +46,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """Checks every trained tensor of a classifier on one training batch, with one draw of augmentation and dropout.
+    """Checks every trained tensor of a classifier on one training batch, with augmentation and dropout drawn once.
 
-    Args:
-        epsilon: half the distance of the two points, > 0.
-        after_updates: steps of training before the check, >= 0.
-        max_entries: of each tensor, >= 1; larger tensors are sampled.
-        jitter: standard deviation of Gaussian noise on the biases and the parameters of norms, >= 0. Without it
-            biases start at zero, and a unit whose inputs are all switched off lies exactly on its kink.
-        seed: of the training, the noise, the draws and the choice of entries.
-
-    Raises:
-        ValueError: a value outside its range.
+    The noise is needed because biases start at zero, where a unit with zero inputs lies exactly on its kink.
     """
 
-    epsilon: float
-    after_updates: int
-    max_entries: int
-    jitter: float
-    seed: int
+    epsilon: float  # half the distance of the two points, > 0
+    after_updates: int  # steps of training before the check, >= 0
+    max_entries: int  # of each tensor, >= 1; larger tensors are sampled
+    jitter: float  # standard deviation of Gaussian noise on the biases and the parameters of norms, >= 0
+    seed: int  # of the training, the noise, the augmentation, the dropout and the choice of entries
 
     def __post_init__(self) -> None:
         if not self.epsilon > 0:
@@ -83,11 +65,7 @@ class GradientCheck:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
     def __call__(self, task: Classification) -> list[Comparison]:
-        """Check a copy of a task that is set up.
-
-        Raises:
-            UserError: a device without float64, or an objective that is no number.
-        """
+        """Check a copy of a task that is set up; UserError if its device has no float64, or J is not finite."""
         if task.device.type == "mps":
             raise UserError("device=mps has no float64, which a gradient check needs; use device=cpu")
         with scratch_copy(task, self.seed) as copy:
@@ -99,7 +77,7 @@ class GradientCheck:
             inputs = copy.dataset.augment(inputs)
 
             def objective() -> Tensor:
-                torch.manual_seed(self.seed)  # the same units drop out every time
+                torch.manual_seed(self.seed)  # every call drops the same units
                 return copy.losses(inputs, labels)["loss"]
 
             parameters = {name: value for name, value in copy.model.named_parameters() if value.requires_grad}
@@ -108,7 +86,7 @@ class GradientCheck:
 
 @torch.no_grad()
 def add_noise(model: nn.Module, std: float) -> None:
-    """Gaussian noise on the parameters of less than two dimensions."""
+    """Add Gaussian noise to the parameters with fewer than two dimensions."""
     for parameter in model.parameters():
         if parameter.ndim < 2:
             parameter.add_(std * torch.randn_like(parameter))
@@ -117,11 +95,7 @@ def add_noise(model: nn.Module, std: float) -> None:
 def compare(
     objective: Objective, parameters: Mapping[str, Tensor], epsilon: float, max_entries: int, seed: int
 ) -> list[Comparison]:
-    """Check d objective / d parameter for each of the `parameters`, float64 leaves by name.
-
-    Raises:
-        UserError: an objective that is no number.
-    """
+    """Check the gradients of the objective in the `parameters`, float64; UserError if the objective is not finite."""
     generator = torch.Generator().manual_seed(seed)
     value = objective()
     if not value.isfinite():
@@ -139,19 +113,12 @@ def compare(
 
 @torch.no_grad()
 def central_difference(objective: Objective, values: Tensor, entry: int, epsilon: float, here: float) -> float:
-    """dJ/dtheta for one entry of a parameter; NaN where there is a kink within epsilon.
+    """dJ/dtheta for theta = values[entry], one entry of a flattened parameter; NaN if there is a kink within epsilon.
 
-    Where J is smooth, half the step gives the same slope, and one-sided slopes that differ by half as much: their
-    difference is eps J''. A kink at a distance t < eps from theta, with a jump s of the slope, violates the first
-    rule by s min(t, eps - t) / (2 eps), and the second by s (eps - t) / eps, or by s |3 t - eps| / eps where
-    t < eps / 2: wherever it lies, one of them notices.
-
-    Args:
-        objective: J.
-        values: the parameter, flattened, float64; in the end as it was.
-        entry: which of the values.
-        epsilon: the step.
-        here: J at the parameters as they are.
+    `here` is J at theta. If J is smooth, half the step gives the same slope, and one-sided slopes that differ by half
+    as much: their difference is eps J''. A kink at a distance t < eps from theta, with a jump s of the slope, violates
+    the first rule by s min(t, eps - t) / (2 eps), and the second by s (eps - t) / eps, or by s |3 t - eps| / eps for
+    t < eps / 2. At every t, at least one of these is not zero.
     """
     theta = values[entry].item()
     found = []
@@ -167,28 +134,21 @@ def central_difference(objective: Objective, values: Tensor, entry: int, epsilon
 
 
 def rounding_of(value: float, epsilon: float) -> float:
-    """An error that rounding can cause in a difference quotient of an objective with this value."""
+    """The error that rounding can cause in a difference quotient of an objective with this value."""
     return 10 * torch.finfo(torch.float64).eps * max(1.0, abs(value)) / epsilon
 
 
 def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) -> Comparison:
-    """What two gradients of the same entries, float64 (N,), say of a tensor; NaN entries of `numerical` are skipped."""
+    """Compare two gradients of the same entries, float64 (N,); NaN entries of `numerical` are skipped."""
     smooth = ~numerical.isnan()
     d, estimate = analytic[smooth], numerical[smooth]
-    difference, total = (estimate - d).norm().item(), (estimate.norm() + d.norm()).item()
-    return Comparison(
-        name=name,
-        checked=len(d),
-        skipped=len(analytic) - len(d),
-        norm=d.norm().item(),
-        difference=difference,
-        error=difference / total if total else 0.0,
-        rounding=rounding * len(d) ** 0.5,
-    )
+    norm, difference, total = d.norm().item(), (estimate - d).norm().item(), (estimate.norm() + d.norm()).item()
+    error = difference / total if total else 0.0
+    return Comparison(name, len(d), len(analytic) - len(d), norm, difference, error, rounding * len(d) ** 0.5)
 
 
 def table(comparisons: Sequence[Comparison]) -> list[str]:
-    """A line of text for each tensor, below a header."""
+    """A header, and a line of text for each tensor."""
     width = max(len(comparison.name) for comparison in comparisons)
     lines = [f"{'tensor':<{width}}  checked  skipped  |gradient|  relative error  verdict"]
     for one in comparisons:
@@ -198,12 +158,10 @@ def table(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def check_agreement(comparisons: Sequence[Comparison]) -> None:
-    """Raise UserError naming the tensors whose gradient is wrong, or that could not be checked at all."""
-    wrong = [comparison.name for comparison in comparisons if comparison.verdict() == "wrong"]
-    if wrong:
+    """Raise UserError with the names of tensors whose gradient is wrong, or could not be checked."""
+    if wrong := [comparison.name for comparison in comparisons if comparison.verdict() == "wrong"]:
         raise UserError(f"wrong gradient of {', '.join(wrong)}")
-    unchecked = [comparison.name for comparison in comparisons if comparison.verdict() == "unchecked"]
-    if unchecked:
+    if unchecked := [comparison.name for comparison in comparisons if comparison.verdict() == "unchecked"]:
         raise UserError(
             f"{', '.join(unchecked)}: not checked, every entry has a kink within epsilon; "
             "try a smaller epsilon, or fewer samples (task.batch_size=8)"

@@ -1,4 +1,4 @@
-"""What a classifier minimises: cross-entropy and the penalties on its weights.
+"""The loss functions of a classifier: cross-entropy and the penalties on its weights.
 
 Letters: m samples, C classes, W the weight matrices and kernels (not biases, nor the parameters of norms).
 """

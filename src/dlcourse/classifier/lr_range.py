@@ -1,4 +1,4 @@
-"""The learning-rate range test (Smith 2017, section 3.3): one short training whose rate rises until it diverges."""
+"""The learning-rate range test (Smith 2017, section 3.3): a short training whose rate rises until the loss diverges."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,29 +11,22 @@ from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 BETA = 0.9  # of the moving average of the losses
-SETTLED = round(1 / (1 - BETA))  # updates that the average spans; before, single mini-batches rule it
+SETTLED = round(1 / (1 - BETA))  # updates that the average spans; earlier averages depend on few mini-batches
 LEAST_STEPS = 5 * SETTLED
 DIVERGED = 4.0  # times the lowest average
 
 
 @dataclass
 class RangeCurve:
-    """The loss of each update, as the learning rate rises.
-
-    Attributes:
-        lrs: of each update.
-        losses: before each update.
-        averages: v_t / (1 - beta^t), v_t = beta v_{t-1} + (1 - beta) loss_t.
-        diverged: whether the loss grew beyond all bounds before the highest rate was reached.
-    """
+    """The loss of each update, as the learning rate rises."""
 
     lrs: list[float] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    averages: list[float] = field(default_factory=list)
-    diverged: bool = False
+    losses: list[float] = field(default_factory=list)  # before each update
+    averages: list[float] = field(default_factory=list)  # v_t / (1 - beta^t), v_t = beta v_{t-1} + (1 - beta) loss_t
+    diverged: bool = False  # before the highest rate was reached
 
     def append(self, lr: float, loss: float) -> None:
-        """Add one update."""
+        """Add an update."""
         count = len(self.losses)
         before = self.averages[-1] * (1 - BETA**count) if count else 0.0
         self.lrs.append(lr)
@@ -45,18 +38,18 @@ class RangeCurve:
         return self.averages.index(min(self.averages))
 
     def suggestion(self) -> float:
-        """A tenth of the rate at which the average is lowest: there the loss still falls, well before it diverges."""
+        """A tenth of the rate at which the average is lowest: a rate where the loss still falls."""
         return self.lrs[self.lowest()] / 10
 
     def steepest(self) -> float:
-        """The rate at which the average falls fastest per factor of the rate. It scatters more than the suggestion."""
+        """The rate at which the average falls fastest over log(rate); it varies more than the suggestion."""
         middles = range(2 * SETTLED, self.lowest() - SETTLED + 1)
-        # over many updates, for a single mini-batch can make any step steep
+        # over many updates, because a single mini-batch can make any step steep
         falls = {t: self.averages[t - SETTLED] - self.averages[t + SETTLED] for t in middles}
         return self.lrs[max(falls, key=lambda t: falls[t], default=self.lowest())]
 
     def doubt(self) -> str | None:
-        """Why the suggestion may be wrong; None if nothing speaks against it."""
+        """Why the suggestion may be wrong, or None."""
         if self.lowest() < SETTLED:
             return f"the loss rises from the start; try a lower low than {self.lrs[0]:g}"
         if not self.diverged and self.lowest() >= len(self.averages) - SETTLED:
@@ -66,21 +59,12 @@ class RangeCurve:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """Trains with lr_t = low (high / low)^(t / (steps - 1)), t = 0, 1, ..., until the loss diverges.
+    """Trains with lr_t = low (high / low)^(t / (steps - 1)), t = 0, 1, ..., until the loss diverges."""
 
-    Args:
-        low, high: learning rates, 0 < low < high.
-        steps: updates, >= 50.
-        seed: of what the updates draw.
-
-    Raises:
-        ValueError: a value outside its range.
-    """
-
-    low: float
-    high: float
-    steps: int
-    seed: int
+    low: float  # > 0
+    high: float  # > low
+    steps: int  # updates, >= 50
+    seed: int  # of the random numbers of the updates
 
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high:
@@ -89,11 +73,7 @@ class RangeTest:
             raise ValueError(f"steps must be at least {LEAST_STEPS}, got {self.steps}")
 
     def __call__(self, task: Classification) -> RangeCurve:
-        """Test a copy of a task that is set up, from where it stands.
-
-        Raises:
-            UserError: a loss that is no number before the first update.
-        """
+        """Test a copy of a task that is set up, from its current state; UserError if its first loss is not finite."""
         curve = RangeCurve()
         with scratch_copy(task, self.seed) as copy:
             descent = copy.descent
@@ -121,7 +101,7 @@ def draw(curve: RangeCurve) -> Tensor:
         axes.axvline(lr, color=color, linestyle="--", label=f"{name}: {lr:.2g}")
     highest, lowest = max(curve.averages[: curve.lowest() + 1]), min(curve.averages)
     span = highest - lowest or abs(highest)  # of what it fell, if it did
-    axes.set_ylim(lowest - 0.5 * span, highest + 0.5 * span)  # the height of the divergence would flatten the rest
+    axes.set_ylim(lowest - 0.5 * span, highest + 0.5 * span)  # cuts off the divergence, which would flatten the rest
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", fontsize="small")

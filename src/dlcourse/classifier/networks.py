@@ -1,4 +1,4 @@
-"""The networks of classification: input normalization, and the multilayer perceptron. The CNN is in `nn.cnn`."""
+"""Input normalization, and the multilayer perceptron; the CNN is in `nn.cnn`."""
 
 import math
 from collections.abc import Callable
@@ -31,8 +31,8 @@ INITS: dict[str, Callable[[Tensor, float], object]] = {  # (weight, init_std)
 class MLP(nn.Module):
     """z[l] = W[l] a[l-1] + b[l], a[l] = g(z[l]); the last layer gives logits. No hidden layer: softmax regression.
 
-    Biases start at zero, except with init=default, which leaves what torch drew. Normalization acts on z
-    and takes over its bias; dropout acts on a (Srivastava et al. 2014, inverted form).
+    Biases start at zero, except with init=default, which keeps torch's initialization. Normalization acts on z
+    and has the bias instead of the linear layer; dropout acts on a (Srivastava et al. 2014, inverted form).
 
     Args:
         input_shape: of one sample; flattened.
@@ -45,9 +45,6 @@ class MLP(nn.Module):
         norm: none, batch or layer.
 
     Shape: (N, *input_shape) -> logits (N, num_classes).
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(
@@ -84,16 +81,11 @@ class MLP(nn.Module):
                 initialize(layer, init, init_std)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits of a batch."""
         return self.layers(inputs.flatten(1))
 
 
 def per_layer(dropout: float | list[float], num_layers: int) -> list[float]:
-    """One probability for every hidden layer.
-
-    Raises:
-        ValueError: a probability outside [0, 1), or not as many as layers.
-    """
+    """One probability for each hidden layer; ValueError unless they are in [0, 1), and as many as layers."""
     shares = dropout if isinstance(dropout, list) else [dropout] * num_layers
     if len(shares) != num_layers or not all(0 <= share < 1 for share in shares):
         raise ValueError(f"dropout must be in [0, 1), one value or one for each of {num_layers} layers, got {dropout}")
@@ -102,7 +94,7 @@ def per_layer(dropout: float | list[float], num_layers: int) -> list[float]:
 
 @torch.no_grad()
 def initialize(layer: nn.Linear, init: str, init_std: float) -> None:
-    """Draw the weight by one of INITS and zero the bias; "default" leaves both as torch drew them."""
+    """Draw the weight by one of INITS and zero the bias; "default" keeps torch's initialization of both."""
     if init == "default":
         return
     INITS[init](layer.weight, init_std)
@@ -110,7 +102,7 @@ def initialize(layer: nn.Linear, init: str, init_std: float) -> None:
         layer.bias.zero_()
 
 
-CHUNK = 512  # samples whose statistics are taken at a time: images lie in memory as bytes, not as floats
+CHUNK = 512  # samples that are converted to floats at a time for the statistics: images are stored as bytes
 
 
 def as_float(inputs: Tensor) -> Tensor:
@@ -119,7 +111,7 @@ def as_float(inputs: Tensor) -> Tensor:
 
 
 def over_samples(values: Tensor) -> list[int]:
-    """All dimensions but the one of features or channels."""
+    """All dimensions except that of features or channels."""
     return [dim for dim in range(values.ndim) if dim != 1]
 
 
@@ -149,18 +141,13 @@ STATISTICS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
 
 
 class Normalize(nn.Module):
-    """(x - shift) / scale per feature or channel, as factor x + offset; a feature that never varies is only shifted.
+    """(x - shift) / scale per feature or channel, as factor x + offset; a constant feature is only shifted.
 
-    Both are buffers, so that a checkpoint holds the statistics of the training set.
-
-    standard: mean and standard deviation (LeCun et al. 1998, section 4.3); minmax: onto [0, 1]; none.
+    factor and offset are buffers, so that a checkpoint holds the statistics of the training set.
 
     Args:
-        inputs: the training set, (N, features) or (N, C, H, W); bytes count as [0, 1].
-        kind: standard, minmax or none.
-
-    Raises:
-        ValueError: another kind.
+        inputs: the training set, (N, features) or (N, C, H, W); bytes are scaled to [0, 1] first.
+        kind: standard (zero mean and unit variance; LeCun et al. 1998, section 4.3), minmax (onto [0, 1]) or none.
     """
 
     def __init__(self, inputs: Tensor, kind: str):
@@ -176,5 +163,4 @@ class Normalize(nn.Module):
         self.register_buffer("factor", factor.float().reshape(shape))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The batch, normalized."""
         return torch.addcmul(self.offset, as_float(inputs), self.factor)

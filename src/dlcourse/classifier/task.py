@@ -4,6 +4,7 @@ import contextlib
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,18 +21,18 @@ from dlcourse.engine.task import Histograms, Images, Stateful, Task
 from dlcourse.images.tensors import table_of_counts, to_tensor
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
-CHUNK = 1024  # samples that are measured at a time
+CHUNK = 1024  # samples per forward pass of a measurement
 
 
 class Classification(Task):
     """Minimise J = -1/m sum log softmax(z)_y + l2/2 sum W^2 + l1 sum |W| for a network's logits z.
 
-    W are the weights; biases and the parameters of norms are not penalized (see `classifier.losses`). Of several
-    processes each takes its part of every batch; batch norm then sees the statistics of that part.
+    W are the weights; biases and the parameters of norms are not penalized (see `classifier.losses`). Each of several
+    processes takes a part of every batch; batch norm then sees the statistics of that part.
 
     Args:
         model: (shape of one input, number of classes) -> network, inputs (N, ...) -> logits (N, C).
-        dataset: train, dev and test arrays, and what to draw.
+        dataset: train, dev and test arrays, and the images to draw of them.
         optimizer, scheduler: of the network's parameters.
         batch_size: samples per update, reshuffled every epoch; None is the full batch.
         max_epochs: passes through the training set after which training ends, >= 1; None trains to the last step.
@@ -39,9 +40,6 @@ class Classification(Task):
         l2, l1: weights of the penalties, >= 0.
         patience: of `EarlyStopping`, in evaluations; None trains to the last step.
         seed: of the order of the samples.
-
-    Raises:
-        ValueError: a value outside its range.
     """
 
     def __init__(
@@ -86,24 +84,22 @@ class Classification(Task):
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
 
     def networks(self) -> list[nn.Module]:
-        """The classifier with its input normalization."""
         return [self.model]
 
     def step(self) -> Metrics:
-        """One mini-batch."""
+        """One update on a mini-batch."""
         (inputs, labels), weight = self.batches.next_shard(self.augment)
-        with distributed.per_rank_rng():  # of dropout
+        with distributed.per_rank_rng():  # for dropout
             terms = self.descent.step(lambda: self.losses(inputs, labels, weight))
-        distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # of batch norm
+        distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # batch norm's
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
     def augment(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """A batch with inputs varied at random."""
         return self.dataset.augment(inputs), labels
 
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
-        """The objective J of a batch, or of a part of it, whose cross-entropy then has a weight."""
+        """The objective J of a batch, or of a part of a batch, whose cross-entropy is then multiplied by `weight`."""
         loss = cross_entropy(self.model(inputs), labels)
         if weight != 1:
             loss = loss * weight
@@ -127,23 +123,18 @@ class Classification(Task):
         }
 
     def is_finished(self) -> bool:
-        """Whether all epochs are over, or the dev loss has stopped falling."""
+        """Whether `max_epochs` is reached, or the patience of early stopping has run out."""
         is_over = self.max_epochs is not None and self.batches.epochs_seen() >= self.max_epochs
         return is_over or self.stopping.is_over()
 
     def finalize(self) -> Metrics:
-        """Go back to the best weights if the dev loss was watched, and measure them on dev and test."""
+        """Restore the best weights of early stopping, if it was on, and measure on dev and test."""
         self.stopping.restore(self.model)
-        dev, test = self.measure(*self.dev_set), self.measure(*self.test_set)
-        return {
-            "dev/accuracy": dev["accuracy"],
-            "dev/loss": dev["loss"],
-            "test/accuracy": test["accuracy"],
-            "test/loss": test["loss"],
-        }
+        measured = {"dev": self.measure(*self.dev_set), "test": self.measure(*self.test_set)}
+        return {f"{split}/{name}": found[name] for split, found in measured.items() for name in ("accuracy", "loss")}
 
     def measure(self, inputs: Tensor, labels: Tensor) -> Metrics:
-        """Mean cross-entropy and share of right answers, in evaluation mode."""
+        """Mean cross-entropy, and share of right answers, in evaluation mode."""
         logits = self.logits(inputs)
         return {"loss": cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
@@ -153,7 +144,6 @@ class Classification(Task):
             return torch.cat([self.model(chunk.to(self.device)).float() for chunk in inputs.split(CHUNK)])
 
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """softmax(z), (N, ...) -> (N, C)."""
         return self.logits(inputs).softmax(1)
 
     def visualize(self) -> Images:
@@ -166,23 +156,15 @@ class Classification(Task):
     def histograms(self) -> Histograms:
         """Inputs of each weighted layer on dev, logits, and the last gradient of each parameter."""
         inputs, _ = self.dev_set
-        gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
-        return activations(self.model, inputs[:CHUNK]) | {
-            f"gradients/{name}": gradient for name, gradient in gradients.items() if gradient is not None
-        }
+        gradients = {f"gradients/{name}": p.grad for name, p in self.model.named_parameters() if p.grad is not None}
+        return activations(self.model, inputs[:CHUNK]) | gradients
 
     def state(self) -> dict[str, Stateful]:
-        """Network, optimizer, position in the data, and the state of early stopping."""
-        return {
-            "model": self.model,
-            "descent": self.descent,
-            "batches": self.batches,
-            "stopping": self.stopping,
-        }
+        return {"model": self.model, "descent": self.descent, "batches": self.batches, "stopping": self.stopping}
 
 
 def confusion_matrix(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
-    """How often class i (row) was taken for class j (column): int64 (C, C)."""
+    """How often class i (row) was predicted as class j (column): int64 (C, C)."""
     return (labels * num_classes + predicted).bincount(minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
@@ -190,14 +172,11 @@ def activations(model: nn.Module, inputs: Tensor) -> Histograms:
     """The input of every layer that has a weight matrix, and the output, in evaluation mode."""
     found: Histograms = {}
 
-    def remember(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        def hook(layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            found[f"activations/{name}"] = layer_inputs[0]
-
-        return hook
+    def record(name: str, layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        found[f"activations/into_{name}"] = layer_inputs[0]
 
     layers = {name: layer for name, layer in model.named_modules() if getattr(layer, "weight", torch.empty(0)).ndim > 1}
-    handles = [layer.register_forward_hook(remember(f"into_{name}")) for name, layer in layers.items()]
+    handles = [layer.register_forward_hook(partial(record, name)) for name, layer in layers.items()]
     with eval_mode(model), torch.no_grad():
         found["activations/logits"] = model(inputs)
     for handle in handles:
@@ -207,7 +186,7 @@ def activations(model: nn.Module, inputs: Tensor) -> Histograms:
 
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Within the block a network is in evaluation mode."""
+    """Put a network into evaluation mode within the block."""
     was_training = model.training
     model.eval()
     try:
@@ -218,13 +197,9 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def scratch_copy(task: Classification, seed: int) -> Iterator[Classification]:
-    """Borrow a deep copy of a task that is set up, to train it or change it; the task itself stays as it is.
+    """A deep copy of a task that is set up, to train or change within the block; the data are shared.
 
-    The data are shared; torch's random state is restored at the end.
-
-    Args:
-        task: at any moment of its training.
-        seed: of what the copy's steps draw.
+    The random numbers of the copy come from `seed`; torch's random state is restored at the end.
     """
     arrays = (*task.train_set, *task.dev_set, *task.test_set)
     shared = {id(one): one for one in (task.dataset, *arrays)}

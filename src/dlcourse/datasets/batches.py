@@ -17,12 +17,9 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
     indexed on the device, never sample by sample. The state is one integer, the number of samples seen.
 
     Args:
-        tensors: arrays of equal length N along dimension 0, on the device where the batches are wanted.
-        batch_size: samples per batch, at most N; None is the full batch, in the data's own order.
+        tensors: arrays of equal length N >= 1 along dimension 0, on the device of the batches.
+        batch_size: samples per batch, in [1, N]; None is the full batch, in the data's own order.
         seed: of the permutations.
-
-    Raises:
-        ValueError: batch_size outside [1, N], arrays of different lengths or empty.
     """
 
     def __init__(self, tensors: tuple[Tensor, ...], batch_size: int | None, seed: int):
@@ -55,11 +52,9 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
             raise ValueError(f"a batch of {smallest} samples, of {self.num_samples}, is too few for {count} processes")
 
     def next_shard(self, augment: Callable[..., tuple[Tensor, ...]]) -> tuple[list[Tensor], float]:
-        """This process's part of the next batch, and its weight: how much its mean counts in the mean of the batch.
+        """This process's part of the next batch, and the weight of its mean in the mean over processes.
 
-        Args:
-            augment: the arrays of a batch -> what is learned from; called with the whole batch in every process, so
-                that all draw the same.
+        `augment` is called with the whole batch in every process, so that all draw the same random numbers.
         """
         with span("data"):
             batch = augment(*next(self))
@@ -67,7 +62,7 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         return shard, len(shard[0]) * distributed.world_size() / len(batch[0])
 
     def take(self, count: int) -> tuple[Tensor, ...]:
-        """The next `count` samples, on from one epoch into the next; for batches that are never short."""
+        """The next `count` samples, across the end of an epoch: such batches are never short."""
         parts = []
         while count:
             epoch, position = divmod(self.samples_seen, self.num_samples)
@@ -78,7 +73,7 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         return tuple(tensor[chosen] for tensor in self.tensors)
 
     def permutation(self, epoch: int) -> Tensor:
-        """The order of an epoch, int64 (N,); the same whatever was asked before."""
+        """The order of an epoch, int64 (N,), a function of (seed, epoch)."""
         if epoch != self.drawn_epoch:
             generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**32)
             self.order = torch.randperm(self.num_samples, generator=generator).to(self.tensors[0].device)
@@ -86,13 +81,10 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         return self.order
 
     def epochs_seen(self) -> float:
-        """Samples seen, in passes through the data."""
         return self.samples_seen / self.num_samples
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of samples seen."""
         return {"samples_seen": self.samples_seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue after `samples_seen` samples."""
         self.samples_seen = state_dict["samples_seen"]

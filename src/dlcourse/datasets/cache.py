@@ -2,8 +2,8 @@
 
 KEY.levels holds uint8 (N, 3, R, R), then (N, 3, R / 2, R / 2), ... down to (N, 3, 4, 4), then the CRC-32 of each of
 these images in the same order, uint32. KEY.json lists the images, and the skipped files with reasons. KEY is a hash of
-the settings and of the names, sizes and times (in an archive: checksums) of the images, so that whatever changes gets
-another file. Both files may be deleted at any time.
+the settings and of the names and stamps of the images, so that any change gives other files. Both may be deleted at
+any time.
 """
 
 import contextlib
@@ -31,52 +31,36 @@ from dlcourse.datasets.sources import Source
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable, say
 
-VERSION = 2  # of the file format and of the decoding; a new number makes old files useless
+VERSION = 2  # of the file format and of the decoding; files of other versions are ignored
 STALE = 24 * 3600  # seconds after which an unfinished file counts as abandoned
 UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.(levels|json)\.\d+\.\d+\.tmp")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The decoded images of a source.
+    """The decoded images of a source."""
 
-    Attributes:
-        levels: uint8 (N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4).
-        names: of the N images, in order.
-        skipped: name of another file -> why it is not among them.
-    """
-
-    levels: "Sequence[Tensor | Level]"
-    names: list[str]
-    skipped: dict[str, str]
+    levels: "Sequence[Tensor | Level]"  # uint8 (N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4)
+    names: list[str]  # of the N images
+    skipped: dict[str, str]  # name of each other file -> reason
 
 
 def bytes_per_image(resolution: int) -> int:
-    """Bytes of all levels of an image together."""
     return sum(3 * size**2 for size in sizes(resolution))
 
 
 def decode_in_memory(source: Source, square: Square) -> Decoded:
-    """Decode all levels into memory.
-
-    Raises:
-        ValueError: they do not fit, or not one image can be used.
-    """
+    """Decode all levels into memory; ValueError if they do not fit, or no image can be used."""
     check_memory(len(source.stamps) * bytes_per_image(square.resolution), source.root)
     images = torch.empty(len(source.stamps), 3, square.resolution, square.resolution, dtype=torch.uint8)
-    names: list[str] = []
-    skipped = dict(source.refused)
+    names, skipped = list[str](), dict(source.refused)
     for pixels in usable_images(source, square, names, skipped):
         images[len(names) - 1] = torch.from_numpy(pixels)
     return Decoded(pyramid(images[: len(names)]), names, skipped)
 
 
 def usable_images(source: Source, square: Square, names: list[str], skipped: dict[str, str]) -> Iterator[np.ndarray]:
-    """Decode the images one by one, uint8 (3, R, R); adds to `names` those that can be used, to `skipped` the others.
-
-    Raises:
-        ValueError: in the end, if there was none.
-    """
+    """Decode the usable images, uint8 (3, R, R), adding to `names` and `skipped`; ValueError if there were none."""
     for name, pixels, reason in square.read_all(source, source.stamps, len(source.stamps)):
         if pixels is None:
             skipped[name] = reason
@@ -90,7 +74,7 @@ def usable_images(source: Source, square: Square, names: list[str], skipped: dic
 
 
 def key_of(source: Source, square: Square) -> str:
-    """32 hexadecimal digits that change with whatever the levels depend on."""
+    """A hash, 32 hexadecimal digits, of everything that the levels depend on."""
     content = json.dumps([VERSION, square.settings(), source.stamps])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
@@ -98,9 +82,7 @@ def key_of(source: Source, square: Square) -> str:
 def write(path: Path, source: Source, square: Square) -> None:
     """Decode into PATH.levels and PATH.json, each written whole or not at all, in bounded memory.
 
-    Raises:
-        OSError: the folder cannot be written to, or is full.
-        ValueError: not one image can be used.
+    OSError if the folder cannot be written to, or is full; ValueError if no image can be used.
     """
     resolution = square.resolution
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +90,7 @@ def write(path: Path, source: Source, square: Square) -> None:
     needed, free = len(source.stamps) * bytes_per_image(resolution), shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(f"the images take up to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free")
-    names: list[str] = []
-    skipped = dict(source.refused)
+    names, skipped = list[str](), dict(source.refused)
     with durable_write(path.with_suffix(".levels")) as file:
         for pixels in usable_images(source, square, names, skipped):
             file.write(pixels.tobytes())
@@ -123,12 +104,12 @@ def write(path: Path, source: Source, square: Square) -> None:
         "names": names,
         "skipped": skipped,
     }
-    with durable_write(path.with_suffix(".json")) as file:  # last: without it, the levels count for nothing
+    with durable_write(path.with_suffix(".json")) as file:  # last: levels without it are ignored
         file.write(json.dumps(record, indent=1).encode())
 
 
 def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
-    """Write the coarser levels behind `count` images of level 0, then all checksums; returns the CRC-32 of those."""
+    """Append the coarser levels to `count` images of level 0, then all checksums; returns the checksums' CRC-32."""
     file.flush()
     shapes, starts = layout(count, resolution)
     chunk = max(1, PIXELS_PER_CHUNK // resolution**2)
@@ -148,13 +129,13 @@ def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
 
 
 def layout(count: int, resolution: int) -> tuple[list[tuple[int, int, int, int]], list[int]]:
-    """The shape of each level in a file, and where each begins; the last place is that of the checksums."""
+    """The shape of each level in a file, and the byte where each begins, then where the checksums begin."""
     shapes = [(count, 3, size, size) for size in sizes(resolution)]
     return shapes, np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
 
 
 def load(path: Path, source: Source, square: Square) -> Decoded | None:
-    """What `write` wrote, to be read from the file; None if it is not there, or not whole."""
+    """What `write` wrote, its levels to be read from the file; None if the files are missing or damaged."""
     try:
         record = json.loads(path.with_suffix(".json").read_bytes())
         names, skipped, count = record["names"], record["skipped"], record["count"]
@@ -175,14 +156,9 @@ def load(path: Path, source: Source, square: Square) -> Decoded | None:
 class Level:
     """The images of one size in a file, uint8 (N, 3, R, R), to be indexed like a tensor along N.
 
-    They are read, not mapped: a process that looks at a mapped file which is cut short is ended by SIGBUS.
-
-    Args:
-        path: the file.
-        descriptor: of the file, open for reading; the level keeps a duplicate.
-        start: the byte where the level begins.
-        size: R.
-        checksums: CRC-32 of each image, compared when it is read for the first time.
+    The level begins at byte `start` of the file, of which the level duplicates the open `descriptor`; `checksums` are
+    compared when an image is first read. The images are read, not mapped, because access to a mapped file that was cut
+    short ends the process by SIGBUS.
     """
 
     def __init__(self, path: Path, descriptor: int, start: int, size: int, checksums: np.ndarray):
@@ -205,11 +181,7 @@ class Level:
         return images
 
     def read(self, number: int, row: np.ndarray) -> None:
-        """Read one image into `row`.
-
-        Raises:
-            UserError: somebody changed the file since it was opened; the next start decodes the images again.
-        """
+        """Read one image into `row`; UserError if the file was changed since it was opened."""
         is_whole = os.preadv(self.descriptor, [row.data], self.start + number * row.size) == row.size
         if not is_whole or not (self.is_checked[number] or zlib.crc32(row.data) == self.checksums[number]):
             self.path.with_suffix(".json").unlink(missing_ok=True)
@@ -218,11 +190,7 @@ class Level:
 
 
 def open_levels(path: Path, count: int, resolution: int, checksum: int) -> list[Level]:
-    """The levels in a file of `count` images, of which the checksums have this CRC-32.
-
-    Raises:
-        ValueError: a file of another size, of no images, or with other checksums.
-    """
+    """The levels in a file of `count` images; ValueError unless its size and the CRC-32 of its checksums are right."""
     shapes, starts = layout(count, resolution)
     expected = starts[-1] + 4 * count * len(shapes)
     with path.open("rb") as file:
@@ -240,7 +208,7 @@ def open_levels(path: Path, count: int, resolution: int, checksum: int) -> list[
 
 @contextlib.contextmanager
 def durable_write(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` once it is whole and on the disk; of several writers the last wins."""
+    """Write a temporary file that replaces `path` once it is complete and on disk; of several writers the last wins."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}.tmp")
     try:
         with temporary.open("w+b") as file:
@@ -253,7 +221,7 @@ def durable_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove what killed processes left unfinished."""
+    """Remove the unfinished files of killed processes."""
     for path in folder.iterdir():
         if UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > STALE:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which folders of a data set are its splits and which its classes: by their names, and by where the images lie."""
+"""Finds out which folders of a data set are its splits and its classes, by their names and by where the images are."""
 
 import re
 from collections import defaultdict
@@ -8,35 +8,25 @@ from dataclasses import dataclass
 from dlcourse.datasets.sources import Source
 from dlcourse.files.terminal import printable
 
-WORDS = {  # in the name of a folder -> the set that its images are for
-    "train": "train",
-    "training": "train",
-    "val": "dev",
-    "valid": "dev",
-    "validation": "dev",
-    "dev": "dev",
-    "test": "test",
-    "testing": "test",
+WORDS = {  # word in a folder's name -> split
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "dev"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 SPLIT_NAME = re.compile(f"({'|'.join(WORDS)})([ _-]?(set|data|images|split))?", re.IGNORECASE)
-BETWEEN = re.compile("[ _-]+")  # the words of a name, such as seg_train or train-images
-NAMED = 10  # so many folders in a message
+BETWEEN = re.compile("[ _-]+")  # between the words of a name, such as seg_train or train-images
+NAMED = 10  # folders that a message names
 
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """The folders whose folders are the classes, as paths below the root, which itself is "".
+    """The folders of the splits ("train", "dev", "test", as far as there are such, or only "all")."""
 
-    Attributes:
-        splits: "train", "dev" and "test", as far as folders are named so; else "all" is the only one.
-        classes: for each of these, the names of the folders in it, sorted.
-    """
-
-    splits: dict[str, str]
-    classes: dict[str, list[str]]
+    splits: dict[str, str]  # split -> path below the root, "" for the root itself
+    classes: dict[str, list[str]]  # split -> sorted names of its subfolders, which are the classes
 
     def place(self, name: str) -> tuple[str, str] | None:
-        """The split and the class of an image; None for one that lies beside them."""
+        """The split and the class of an image; None for an image outside of the classes' folders."""
         for split, folder in self.splits.items():
             start = f"{folder}/" if folder else ""
             label, is_inside, _ = name.removeprefix(start).partition("/")
@@ -46,11 +36,7 @@ class ClassFolders:
 
 
 def find_class_folders(source: Source) -> ClassFolders:
-    """The classes' folders, below folders that hold only one other, and below those that are named as splits.
-
-    Raises:
-        ValueError: it cannot be told which folders are the classes.
-    """
+    """The folders of splits and classes, below folders that hold only one other; ValueError if they are ambiguous."""
     tree = Tree(source)
     top = tree.below_single_folders("")
     splits = find_splits(tree, source.root, top)
@@ -61,33 +47,27 @@ def find_class_folders(source: Source) -> ClassFolders:
 
 
 class Tree:
-    """The folders of a source.
-
-    Attributes:
-        folders: path of a folder -> paths of the folders in it.
-        filled: paths of the folders that have images, at any depth.
-    """
+    """The folders of a source."""
 
     def __init__(self, source: Source):
-        self.folders: dict[str, set[str]] = defaultdict(set)
+        self.folders: dict[str, set[str]] = defaultdict(set)  # path of a folder -> paths of the folders in it
         holding = {name.rpartition("/")[0] for name in source.stamps}
-        self.filled = {path for folder in holding for path in lineage(folder)}
+        self.filled = {path for folder in holding for path in lineage(folder)}  # paths of folders with images in them
         for folder in holding | source.folders:
             for path in lineage(folder):
                 self.folders[path.rpartition("/")[0]].add(path)
 
     def filled_folders(self, path: str) -> list[str]:
-        """Paths of the folders in a folder that have images, sorted."""
         return sorted(self.folders[path] & self.filled)
 
     def below_single_folders(self, path: str) -> str:
-        """The first folder, from `path` on down, that holds more than a single folder of folders."""
+        """Descend from `path` while a folder holds only a single folder, which holds folders itself."""
         while len(inside := self.filled_folders(path)) == 1 and self.filled_folders(inside[0]):
             path = inside[0]
         return path
 
     def names_by_depth(self, path: str) -> Iterator[tuple[str, ...]]:
-        """The names of the folders that have images, one, two, ... levels below a folder, where there are several."""
+        """The names of the filled folders one, two, ... levels below a folder, for levels with several names."""
         level = self.filled_folders(path)
         while level:
             names = tuple(sorted(set(map(last, level))))
@@ -97,30 +77,26 @@ class Tree:
 
 
 def lineage(folder: str) -> Iterable[str]:
-    """A folder and those that it lies in, but not the root."""
+    """A folder and its parents, without the root."""
     while folder:
         yield folder
         folder = folder.rpartition("/")[0]
 
 
 def last(path: str) -> str:
-    """The last part of a folder's path."""
     return path.rpartition("/")[2]
 
 
 def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
-    """Split -> the folder of that name in `top`; nothing if its folders are classes.
+    """Split -> its folder in `top`; empty if the folders in `top` are the classes.
 
-    A folder of such a name that has no folders may be a class too: the vehicle called train, controls called test.
-
-    Raises:
-        ValueError: two folders for one split, or a split beside folders that are none.
+    If no folder named as a split has subfolders, they are classes: a vehicle called train, controls called test.
+    ValueError for two folders of one split, or a single split beside other folders.
     """
     splits: dict[str, str] = {}
     others = []
     for path in tree.filled_folders(top):
-        match = SPLIT_NAME.fullmatch(last(path))
-        if match:
+        if match := SPLIT_NAME.fullmatch(last(path)):
             add_split(splits, WORDS[match[1].lower()], path, root)
         else:
             others.append(path)
@@ -139,20 +115,17 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
 
 
 def add_split(splits: dict[str, str], split: str, path: str, root: str) -> None:
-    """Add the folder of a split; ValueError if it has one already."""
+    """Add the folder of a split; ValueError if the split has one already."""
     if split in splits:
         raise ValueError(f"root={root}: {shown([splits[split], path])} are both for {split}; keep one of them")
     splits[split] = path
 
 
 def longer_named_splits(tree: Tree, root: str, paths: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Split -> a folder whose name begins or ends with its word, as seg_train does; splits that are known keep theirs.
+    """Split that is not yet `known` -> folder whose name begins or ends with its word, such as seg_train.
 
-    Such a name is a class's sooner than a split's (crash_test, train station), unless there are folders as of classes
-    in it.
-
-    Raises:
-        ValueError: two folders for one split.
+    Only folders with several subfolders count; others are more likely classes (crash_test, train station). ValueError
+    for two folders of one split.
     """
     found: dict[str, str] = {}
     for path in paths:
@@ -165,12 +138,11 @@ def longer_named_splits(tree: Tree, root: str, paths: Iterable[str], known: Mapp
 
 
 def check_class_folders(tree: Tree, root: str, folder: str) -> None:
-    """Raise ValueError for classes that all have the same two or more folders in them: these may be the classes."""
+    """Raise ValueError if all classes have the same two or more folders in them: those may be the classes."""
     classes = tree.filled_folders(folder)
     if len(classes) < 2:
         return
-    same = set.intersection(*(set(tree.names_by_depth(path)) for path in classes))
-    if same:
+    if same := set.intersection(*(set(tree.names_by_depth(path)) for path in classes)):
         inside = min(same)
         name = printable(last(classes[0]))
         raise ValueError(
@@ -181,6 +153,5 @@ def check_class_folders(tree: Tree, root: str, folder: str) -> None:
 
 
 def shown(names: Iterable[str]) -> str:
-    """The first NAMED names, for a message."""
     names = list(names)
     return ", ".join(map(printable, names[:NAMED])) + (", ..." if len(names) > NAMED else "")

@@ -1,4 +1,4 @@
-"""A sheet of some of the decoded images, and the counts of a data set."""
+"""An overview of an image data set: a sheet of some images, and their number in all and per class."""
 
 import torch
 from PIL import Image
@@ -14,15 +14,7 @@ FONT = 16
 
 
 class ContactSheet:
-    """Images from the whole set at equal distances, each with its name or class, and the set's size in words.
-
-    Args:
-        dataset: the images.
-        num_shown: at most so many, >= 1.
-
-    Raises:
-        ValueError: a num_shown below 1.
-    """
+    """A grid of at most `num_shown` >= 1 images, evenly spaced through the set, each with its class or file name."""
 
     def __init__(self, dataset: ImageFolder, num_shown: int):
         if num_shown < 1:
@@ -30,7 +22,7 @@ class ContactSheet:
         self.dataset, self.num_shown = dataset, num_shown
 
     def summary(self) -> list[str]:
-        """How many images there are, in all and of each class, and where they lie; for errors see `decoded`."""
+        """How many images there are, in all and of each class, and the path of the cache; errors as in `decoded`."""
         decoded, path = self.dataset.decoded, self.dataset.cache_path
         lines = [f"{len(decoded.names)} images, {len(decoded.skipped)} files skipped"]
         if self.dataset.labels is not None:
@@ -43,9 +35,7 @@ class ContactSheet:
         count = len(self.dataset.levels[0])
         chosen = torch.linspace(0, count - 1, min(self.num_shown, count)).round().long()
         level = next(level for level in self.dataset.levels if level.shape[-1] <= LARGEST)
-        images = level[chosen].float() / 255  # (n, 3, r, r)
-        columns = min(COLUMNS, len(chosen))
-        grid = labelled_grid(images, self.captions(chosen), columns)
+        grid = labelled_grid(level[chosen].float() / 255, self.captions(chosen), min(COLUMNS, len(chosen)))
         size = self.dataset.resolution
         shown = "all of them" if len(chosen) == count else f"{len(chosen)} of them"
         return under(f"{count} images of {size} x {size} pixels, {shown}", grid, FONT)

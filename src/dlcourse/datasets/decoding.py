@@ -24,26 +24,26 @@ THREADS = min(4, os.cpu_count() or 1)
 ENOUGH = 2  # a JPEG is decoded at 1/2, 1/4 or 1/8 if that still has so many times the wanted size
 LANCZOS = Image.Resampling.LANCZOS
 
-Read = tuple[str, np.ndarray | None, str]  # name of an image, uint8 (3, R, R) or None, and then why
+ReadResult = tuple[str, np.ndarray | None, str]  # an image's name; uint8 (3, R, R), or None and the reason
 
-# fit -> (image, side, colour around it) -> square image, and which of its sides decides how it is scaled
+# fit -> function of (image, side, background) that returns the square; and which of the image's sides sets the scale
 FITS: dict[str, Callable[[Image.Image, int, tuple[int, int, int]], Image.Image]] = {
-    "crop": lambda image, side, around: ImageOps.fit(image, (side, side), LANCZOS),
-    "pad": lambda image, side, around: ImageOps.pad(image, (side, side), LANCZOS, around),
+    "crop": lambda image, side, background: ImageOps.fit(image, (side, side), LANCZOS),
+    "pad": lambda image, side, background: ImageOps.pad(image, (side, side), LANCZOS, background),
 }
 SCALED_SIDE: dict[str, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max}
 
 
-class Memory:
-    """A number of bytes that threads share: each waits until there are enough for it."""
+class MemoryBudget:
+    """A budget of bytes shared by threads: a thread waits until the bytes that it asks for are free."""
 
     def __init__(self, total: int):
         self.total = self.left = total
         self.changed = Condition()
 
     @contextmanager
-    def taken(self, count: int) -> Iterator[None]:
-        """Take that many for a while, at most all of them."""
+    def reserve(self, count: int) -> Iterator[None]:
+        """Hold `count` bytes, at most the whole budget, within the block."""
         count = min(count, self.total)
         with self.changed:
             self.changed.wait_for(lambda: count <= self.left)
@@ -52,47 +52,37 @@ class Memory:
             yield
         finally:
             if count > self.total // 8:
-                return_freed_memory()  # glibc keeps it for the thread that had it
+                return_freed_memory()  # glibc would keep it for this thread
             with self.changed:
                 self.left += count
                 self.changed.notify_all()
 
 
-# of all threads together; who holds a part of the latter does not wait for the former
-FILES, DECODING = Memory(MAX_BYTES), Memory(MAX_MEMORY + MAX_PIECE)
+# Of all threads together. Always taken in this order, so that threads cannot wait for each other in a circle.
+FILES, DECODING = MemoryBudget(MAX_BYTES), MemoryBudget(MAX_MEMORY + MAX_PIECE)
 
 
 @dataclass(frozen=True)
 class Square:
-    """How an image becomes a square.
+    """How an image becomes a square."""
 
-    Attributes:
-        resolution: pixels per side.
-        fit: crop to the central square, or pad the whole image with `background`.
-        min_size: pixels of the shorter side (crop) or the longer one (pad) that an image must have.
-        background: RGB in [0, 255], also behind transparent pixels.
-        coarse_jpegs: whether much larger JPEGs are decoded at a fraction of their size: faster, and 3 levels off at
-            most.
-    """
-
-    resolution: int
-    fit: str = "crop"
-    min_size: int = 1
-    background: tuple[int, int, int] = BACKGROUND
-    coarse_jpegs: bool = False
+    resolution: int  # pixels per side
+    fit: str = "crop"  # to the central square, or "pad" the whole image with `background`
+    min_size: int = 1  # pixels that the shorter side (crop) or the longer one (pad) must have
+    background: tuple[int, int, int] = BACKGROUND  # also behind transparent pixels
+    coarse_jpegs: bool = False  # decode large JPEGs at a fraction of their size: faster, errors of at most 3 of 255
 
     def settings(self) -> dict[str, Any]:
-        """What tells decoded images apart in a cache."""
+        """The settings that a cache of decoded images depends on."""
         return {key: getattr(self, key) for key in ("resolution", "fit", "min_size", "background")}
 
-    def read_all(self, source: Source, names: Iterable[str], count: int) -> Iterator[Read]:
+    def read_all(self, source: Source, names: Iterable[str], count: int) -> Iterator[ReadResult]:
         """Decode images in the order of `names`, with a progress bar to `count`; few at a time are in memory."""
-        title = printable(f"reading {source.root}")
-        waiting: deque[Future[Read]] = deque()
+        waiting: deque[Future[ReadResult]] = deque()
         with (
-            warnings.catch_warnings(),  # `decode` has them too, in threads, where they do not undo each other's changes
+            warnings.catch_warnings(),  # `decode` changes the filters in several threads, which may not restore them
             ThreadPoolExecutor(THREADS) as pool,
-            tqdm(total=count, desc=title, unit=" images", disable=None) as bar,
+            tqdm(total=count, desc=printable(f"reading {source.root}"), unit=" images", disable=None) as bar,
         ):
             try:
                 for name in names:
@@ -104,25 +94,25 @@ class Square:
                     yield future.result()
                     bar.update()
             finally:
-                pool.shutdown(cancel_futures=True)  # when nobody wants the rest
+                pool.shutdown(cancel_futures=True)  # the caller may stop early
 
-    def read(self, source: Source, name: str) -> Read:
+    def read(self, source: Source, name: str) -> ReadResult:
         """Decode one image; an error becomes the reason in the result."""
         try:
-            with FILES.taken(source.stamps[name][0]), ExitStack() as taken:
+            with FILES.reserve(source.stamps[name][0]), ExitStack() as taken:
                 return name, self.square_of(source, name, taken), ""
         except ValueError as error:
             return name, None, str(error)
 
     def square_of(self, source: Source, name: str, taken: ExitStack) -> np.ndarray:
-        """The image as uint8 (3, R, R); the memory that it needs meanwhile is taken, and given back by `taken`."""
+        """The image as uint8 (3, R, R); `taken` receives the hold on the memory for decoding it."""
 
         def examine(image: Image.Image) -> None:
-            needed = memory_of(image)  # of all its pixels, which a progressive JPEG needs even for coarser ones
+            needed = memory_of(image)  # at full size: a progressive JPEG needs it even when decoded at a fraction
             self.check_size(image)
             if self.coarse_jpegs:
                 self.choose_coarseness(image)
-            taken.enter_context(DECODING.taken(needed))
+            taken.enter_context(DECODING.reserve(needed))
 
         with source.open(name) as file:
             image = to_rgb(decode(file, examine), self.background)
@@ -130,7 +120,7 @@ class Square:
         return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
 
     def check_size(self, image: Image.Image) -> None:
-        """Refuse an image that is too small."""
+        """Raise UnwantedImageError for an image smaller than `min_size`."""
         size = SCALED_SIDE[self.fit](image.size)
         if size < self.min_size:
             which = {"crop": "shorter", "pad": "longer"}[self.fit]
@@ -140,7 +130,7 @@ class Square:
             )
 
     def choose_coarseness(self, image: Image.Image) -> None:
-        """Have a JPEG decoded at a fraction of its size that divides it and is still large enough."""
+        """Decode a JPEG at the smallest fraction that divides its size and is still large enough."""
         width, height = image.size
         for divisor in (8, 4, 2):
             if width % divisor == height % divisor == 0 and min(width, height) // divisor >= ENOUGH * self.resolution:

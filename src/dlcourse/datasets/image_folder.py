@@ -11,34 +11,31 @@ from torch import Tensor
 from dlcourse.datasets import cache
 from dlcourse.datasets.cache import Decoded
 from dlcourse.datasets.decoding import FITS, Square
-from dlcourse.datasets.labels import check_classes_filled, class_name, find_classes
+from dlcourse.datasets.labels import class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.files.terminal import printable
 from dlcourse.images.srgb import rgb_of
 
 
 class ImageFolder:
     """Every image in a folder or a zip archive as a square of one resolution, at every level of detail.
 
-    Files are taken in the order of their names. They are decoded at the first use of any of them, once for all runs:
-    later starts read the result from a file in `cache` (see `datasets.cache`). What is no image, broken, too small, or
-    could lead out of the folder or the archive is skipped and named on the console.
+    Sorted by name. The images are decoded when they are first used; later runs read the result from a file in `cache`
+    (see `datasets.cache`). Files that are no image, broken, too small or outside of the folder (links, "..") are
+    skipped and listed on the console.
 
     Args:
-        root: a folder, searched through all levels, or a .zip; in either, dataset.json may hold labels as NVIDIA's
-            data sets have them.
+        root: a folder, searched at all depths, or a .zip; either may hold labels in NVIDIA's dataset.json.
         resolution: pixels per side, a power of two from 8 to 1024.
         fit: crop (the central square) or pad (the whole image, on `background`).
-        min_size: pixels of the shorter side (of the longer one with pad) below which an image is skipped; with less
-            than `resolution`, small images are enlarged.
+        min_size: pixels of the shorter side (with pad: the longer) below which an image is skipped; images smaller
+            than `resolution` are enlarged.
         background: RGB in [0, 255] around a padded image and behind transparent pixels.
-        num_classes: number of classes, by dataset.json or one folder for each; 0: without labels.
-        cache: folder of decoded images; None decodes into memory at every start.
-
-    Attributes:
-        class_names: num_classes names, by label.
+        num_classes: number of classes, by dataset.json or one folder for each; 0 is without labels.
+        cache: folder for the decoded images; None decodes into memory at every start.
 
     Raises:
-        ValueError: nothing of the kind at `root`, no image in it, another number of classes, or a value out of range.
+        ValueError: no folder, zip or image at `root`, another number of classes, or a value out of range.
     """
 
     def __init__(
@@ -63,25 +60,19 @@ class ImageFolder:
         self.square = Square(resolution, fit, min_size, color, coarse_jpegs=True)
         self.root, self.resolution, self.num_classes = root, resolution, num_classes
         self.source = open_source(root)
-        names, self.label_of = find_classes(self.source, num_classes, self.why_unusable)
-        self.class_names = [class_name(name) for name in names]
+        why_unusable = lambda name: self.square.read(self.source, name)[2]
+        names, self.label_of = find_classes(self.source, num_classes, why_unusable)
+        self.class_names = [class_name(name) for name in names]  # num_classes names
         self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
-
-    def why_unusable(self, name: str) -> str:
-        """Why a file cannot be used as an image, or nothing."""
-        return self.square.read(self.source, name)[2]
 
     @property
     def images(self) -> Tensor:
-        """All images, uint8 (N, 3, R, R), RGB, on the CPU; level 0."""
+        """All images at level 0, uint8 (N, 3, R, R), RGB, on the CPU."""
         return self.levels[0][:]
 
     @property
     def levels(self) -> Sequence[Tensor | cache.Level]:
-        """The images at R, R / 2, ..., 4 pixels per side, each level uint8 (N, 3, ., .), as `pyramid` makes them.
-
-        From a cache they are read when they are indexed. For errors see `decoded`.
-        """
+        """The levels of `pyramid`; those in a cache are read when they are indexed. For errors see `decoded`."""
         return self.decoded.levels
 
     @cached_property
@@ -93,30 +84,29 @@ class ImageFolder:
 
     @cached_property
     def decoded(self) -> Decoded:
-        """Images, their names, and what was skipped, from the cache or decoded now.
+        """The images, from the cache or decoded now.
 
-        Raises:
-            ValueError: not one image can be used, or not one of a class; or they do not fit into memory, or the cache
-                cannot be written.
+        ValueError: no usable image, or none of a class; too little memory; or the cache cannot be written.
         """
         decoded = self.load() or self.decode()
         others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
         report_files(self.root, f"skipped {len(decoded.skipped)} files", decoded.skipped, others)
-        found = {self.label_of[name] for name in decoded.names if self.num_classes}
-        check_classes_filled(self.root, self.class_names, set(self.label_of.values()), found)
+        usable = {self.label_of[name] for name in decoded.names if self.num_classes}
+        for label in sorted(set(self.label_of.values()) - usable):
+            name = printable(self.class_names[label])
+            raise ValueError(f"root={self.root}: class {name} has no image that can be used")
         return decoded
 
     @cached_property
     def cache_path(self) -> Path | None:
-        """Where the decoded images lie or will lie, without .levels or .json; None without a cache."""
+        """Path of the cached files without .levels or .json; None without a cache."""
         return self.cache and self.cache / cache.key_of(self.source, self.square)
 
     def load(self) -> Decoded | None:
-        """What an earlier start decoded, or None."""
         return cache.load(self.cache_path, self.source, self.square) if self.cache_path else None
 
     def decode(self) -> Decoded:
-        """Decode everything, into the cache if there is one."""
+        """Decode all images, into the cache if there is one."""
         if self.cache_path is None:
             return cache.decode_in_memory(self.source, self.square)
         try:

@@ -1,8 +1,8 @@
-"""Which class the user's images are of: by NVIDIA's dataset.json, or by folder."""
+"""The classes of the user's images, by NVIDIA's dataset.json or by folder."""
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from dlcourse.datasets.class_folders import find_class_folders, shown
@@ -13,17 +13,15 @@ MAX_LABELS = 200_000  # in dataset.json, beyond one for each image
 BYTES_PER_LABEL = 100
 LONGEST = 40  # letters of a class's name
 
-WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used, or nothing
+WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used, or ""
 
 
 def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
-    """The names of the classes and, for each image, the number of its class; both empty for a num_classes of 0.
+    """The names of the classes, and image -> number of its class; both empty if num_classes is 0.
 
-    By dataset.json where there is one, whose names of images count from its own folder; otherwise by folders in the
-    order of their names (see `find_class_folders`), images of all splits together.
-
-    Raises:
-        ValueError: an image that can be used has no class, or there are not `num_classes` classes.
+    By dataset.json if there is one (its paths are relative to its own folder), else by folders in alphabetical order
+    (see `find_class_folders`), the images of all splits together. ValueError if a usable image has no class, or there
+    are not `num_classes` classes.
     """
     if num_classes == 0:
         return [], {}
@@ -39,7 +37,7 @@ def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) ->
 
 
 def listed_labels(source: Source) -> tuple[dict[str, int], list[str]]:
-    """Classes by dataset.json, which gives them no names."""
+    """Image -> class by dataset.json; the list of names is empty, because dataset.json has none."""
     if len(source.label_files) > 1:
         raise ValueError(
             f"root={source.root}: has {len(source.label_files)} files of labels ({shown(source.label_files)}); give as "
@@ -53,7 +51,7 @@ def listed_labels(source: Source) -> tuple[dict[str, int], list[str]]:
 
 
 def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
-    """Classes by folder, and their names."""
+    """Image -> class by folder, and the names of the classes."""
     folders = find_class_folders(source)
     label_of = {name: place[1] for name in source.stamps if (place := folders.place(name))}
     names = sorted(set(label_of.values()))
@@ -64,39 +62,29 @@ def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
 
 
 def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnusable) -> None:
-    """Raise ValueError for images without a label, unless they cannot be used anyhow."""
+    """Raise ValueError if a usable image has no label, or no image has one."""
     without = [name for name in source.stamps if name not in numbers]
     whole = next((name for name in without if not why_unusable(name)), None)
     if whole is None and numbers:
         return
     example = printable(whole or without[0])
     if source.label_files:
-        raise ValueError(
-            f"root={source.root}: {len(without)} images have no label in {LABELS}, such as {example}; "
-            "add them, or set num_classes=0"
+        reason = f"{len(without)} images have no label in {LABELS}, such as {example}; add them"
+    else:
+        reason = (
+            f"labels need a folder for each class, or a {LABELS}; {len(without)} images are in no such folder, "
+            f"such as {example}; move them"
         )
-    raise ValueError(
-        f"root={source.root}: labels need a folder for each class, or a {LABELS}; {len(without)} images are in no "
-        f"such folder, such as {example}; move them, or set num_classes=0"
-    )
-
-
-def check_classes_filled(root: str, class_names: Sequence[str], listed: set[int], found: set[int]) -> None:
-    """Raise ValueError for a class of listed images none of which could be read."""
-    for number in sorted(listed - found):
-        raise ValueError(f"root={root}: class {printable(class_names[number])} has no image that can be used")
+    raise ValueError(f"root={source.root}: {reason}, or set num_classes=0")
 
 
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
-    """Name -> class by NVIDIA's dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}; None for null.
+    """Image -> class by NVIDIA's dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}; None for null.
 
-    Raises:
-        ValueError: it is not of this form, or holds much more than labels for the images.
+    ValueError if it has another form, or is much larger than labels of the images can be.
     """
     try:
-        text = read_text(source, file_name)
-        content: Any = json.loads(text)
-        labels = content["labels"]
+        labels: Any = json.loads(read_text(source, file_name))["labels"]
         if labels is None:
             return None
         folder = file_name.removesuffix(LABELS)
@@ -113,11 +101,11 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
 
 
 def read_text(source: Source, file_name: str) -> bytes:
-    """The content of a file of labels, bounded by what labels for the images may take.
+    """The content of a dataset.json; ValueError if its bytes or its JSON values are too many for labels of the images.
 
-    A label has three parts, list, name and number. Parts are what takes memory: `[],` of three bytes takes seventy.
+    The values are counted because memory depends on them: `[],`, three bytes, becomes an object of seventy.
     """
-    entries = MAX_LABELS + len(source.stamps)  # it may be one of a larger set than there is
+    entries = MAX_LABELS + len(source.stamps)  # more labels than images: the images may be a part of a larger set
     most = entries * BYTES_PER_LABEL
     if source.label_files[file_name] > most:
         raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {len(source.stamps)} images")
@@ -129,6 +117,6 @@ def read_text(source: Source, file_name: str) -> bytes:
 
 
 def class_name(text: object) -> str:
-    """The name of a class from a file, as tables and images show it: one line of at most LONGEST letters."""
+    """The name of a class as tables and images show it: one printable line of at most LONGEST letters."""
     name = printable(text)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."

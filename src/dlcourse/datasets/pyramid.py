@@ -10,8 +10,7 @@ PIXELS_PER_CHUNK = 2**22  # 64 MiB as float32, with the working copies
 def pyramid(images: Tensor) -> list[Tensor]:
     """Levels of detail 0, 1, ... of square images, down to 4x4: means over 2^k x 2^k pixels, rounded to even.
 
-    As in the data sets of Karras et al. 2018, arXiv:1710.10196: every level is the mean of the exact level above, not
-    of the rounded one.
+    As in Karras et al. 2018, arXiv:1710.10196, every level is the mean of the unrounded level above.
 
     Shape: uint8 (N, 3, R, R) -> uint8 [(N, 3, R, R), (N, 3, R / 2, R / 2), ..., (N, 3, 4, 4)]; level 0 is `images`.
     """

@@ -19,57 +19,43 @@ from dlcourse.images.files import SUFFIXES
 
 MAX_BYTES = 2**29  # of a file in an archive, unpacked: it is held in memory
 MAX_LIST = 2**24  # bytes, of the list of files in an archive: more than 200 000 images
-LEAVES = "a path that leaves the archive"
 LEAVES_FOLDER = "a link that leaves the folder"
 MAX_FILES = 2_000_000  # in a folder, at any depth
 MAX_DEPTH = 100  # of folders within each other
 LABELS = "dataset.json"  # of NVIDIA's data sets
-NAMED = 20  # so many files of a list on the console
-SYSTEM_NAMES = {  # in small letters: what systems and programs keep beside people's images, never part of a data set
+NAMED = 20  # files that a list on the console names
+SYSTEM_NAMES = {  # lower case: files and folders that systems and programs create beside images
     # macOS and its network shares; the others begin with a dot: .DS_Store, ._photo.jpg, .AppleDouble, .Trashes
     "__macosx", "_ds_store", "icon\r", "network trash folder", "temporary items",
     # Windows
     "$recycle.bin", "desktop.ini", "ehthumbs.db", "system volume information", "thumbs.db",
-    # Linux, after a disk was repaired
-    "lost+found",
-    # storage boxes: Synology, QNAP
+    # Linux, after a disk was repaired; Python
+    "lost+found", "__pycache__",
+    # network storage: Synology, QNAP
     "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb",
-    "__pycache__",
 }  # fmt: skip
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that Python unpacks piece by piece
 
-Stamp = tuple[int, int]  # size in bytes, and the time of the last change in ns or the CRC-32 of the content
+Stamp = tuple[int, int]  # size in bytes, and the time of the last change in ns (in an archive: CRC-32 of the content)
 
 
 class Source(ABC):
-    """Images by name, without hidden and system files.
-
-    Attributes:
-        root: what the user named.
-        stamps: name of an image, "/" between folders, in sorted order -> what changes with its content.
-        refused: name of another file -> why it is not among them.
-        folders: the folders that hold any file, and empty ones; "" is the root.
-        label_files: names of all dataset.json -> their size in bytes.
-    """
+    """Images by name, without hidden and system files."""
 
     def __init__(self, root: str):
-        self.root = root
-        self.stamps: dict[str, Stamp] = {}
-        self.refused: dict[str, str] = {}
-        self.folders: set[str] = set()
-        self.label_files: dict[str, int] = {}
+        self.root = root  # the path as the user wrote it
+        self.stamps: dict[str, Stamp] = {}  # name of each image ("/" between folders), sorted; changes with its content
+        self.refused: dict[str, str] = {}  # name of each other file -> why it is not used
+        self.folders: set[str] = set()  # all folders, also empty ones; "" is the root
+        self.label_files: dict[str, int] = {}  # name of each dataset.json -> its size in bytes
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
-        """The content of a file; ValueError with the reason where it cannot be had."""
+        """The content of a file; ValueError with the reason if it cannot be opened."""
 
 
 def open_source(root: str) -> Source:
-    """The folder or the zip archive at `root`.
-
-    Raises:
-        ValueError: neither is there, or not one file is by its name an image.
-    """
+    """The folder or zip archive at `root`; ValueError if there is none, or no file in it has an image's suffix."""
     source = source_at(root)
     if not source.stamps:
         refused = "".join(f"; {name}: {reason}" for name, reason in list(source.refused.items())[:1])
@@ -78,7 +64,7 @@ def open_source(root: str) -> Source:
 
 
 def source_at(root: str) -> Source:
-    """The folder or the zip archive at `root`, which may hold nothing; ValueError if neither is there."""
+    """The folder or zip archive at `root`, which may hold no images; ValueError if there is none."""
     path = Path(os.path.expanduser(root))  # noqa: PTH111  (pathlib raises for an unknown user)
     if not path.is_dir() and not path.is_file():
         raise MissingFileError(f"root={root}: no such folder or zip file")
@@ -101,7 +87,7 @@ class Folder(Source):
                 self.refused[name] = str(getattr(error, "strerror", None) or error)
 
     def names(self) -> Iterator[str]:
-        """All files and all links to folders, at any depth; adds the folders to `folders`."""
+        """Names of all files and all links to folders, at any depth; adds the folders to `folders`."""
         count = 0
         for path, folders, files in os.walk(self.path, onerror=self.note_unreadable):
             folder = self.within(path)
@@ -127,7 +113,7 @@ class Folder(Source):
         return "" if name == "." else name
 
     def stamp(self, name: str) -> Stamp:
-        """The size and the time of an image; ValueError for a file that is none of this folder."""
+        """The stamp of an image; ValueError with the reason for anything else."""
         path = self.path / name
         check_inside(path, self.path)
         status = path.stat()
@@ -140,7 +126,6 @@ class Folder(Source):
         return status.st_size, status.st_mtime_ns
 
     def open(self, name: str) -> BinaryIO:
-        """The file, opened; for errors see `Source.open`."""
         check_inside(self.path / name, self.path)
         return open_file(self.path / name)
 
@@ -163,7 +148,7 @@ class Archive(Source):
         for info in sorted(self.archive.infolist(), key=lambda info: slashes(info.filename)):
             name = slashes(info.filename)
             if leaves(name):
-                self.refused[name] = LEAVES
+                self.refused[name] = "a path that leaves the archive"
             elif not is_system_file(name.rstrip("/")):
                 self.folders.add(name.rpartition("/")[0])
                 self.add(name, info)
@@ -182,34 +167,30 @@ class Archive(Source):
             self.entries[name], self.stamps[name] = info, (info.file_size, info.CRC)
 
     def open(self, name: str) -> BinaryIO:
-        """The unpacked content, in memory; its CRC-32 is the one that the archive's directory states."""
+        """The unpacked content, in memory, its CRC-32 checked."""
         info = self.entries[name]
         if reason := why_unsafe(info):
             raise ValueError(reason)
         try:
             with self.archive.open(info) as packed:
-                return io.BytesIO(packed.read(info.file_size))  # no more than was stated, whatever there is
-        except Exception as error:  # damaged archives fail in every way there is
+                return io.BytesIO(packed.read(info.file_size))  # no more than the archive's directory states
+        except Exception as error:  # damaged archives raise exceptions of many kinds
             raise ValueError(f"cannot be unpacked ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file or folder is hidden or a system's own, or lies in such a folder.
-
-    Args:
-        name: its path within the data set, "/" between folders.
-    """
+    """Whether a file or folder (its path within the data set) is hidden or a system's own, or lies in such a folder."""
     parts = name.split("/")
     return any(part.lower() in SYSTEM_NAMES or (part.startswith(".") and part.strip(".")) for part in parts)
 
 
 def slashes(name: str) -> str:
-    """A path in an archive with slashes; old Windows programs write backslashes."""
+    """A path in an archive with forward slashes; old Windows programs write backslashes."""
     return name.replace("\\", "/")
 
 
 def leaves(name: str) -> bool:
-    """Whether an entry of an archive, were it unpacked, could land outside."""
+    """Whether an entry of an archive would be unpacked outside of the target folder."""
     return name.startswith("/") or bool(re.match("[A-Za-z]:", name)) or ".." in name.split("/")
 
 
@@ -225,7 +206,6 @@ def check_inside(path: Path, folder: Path) -> None:
 
 
 def is_label_file(name: str) -> bool:
-    """Whether it is a dataset.json, at any depth."""
     return name.rpartition("/")[2] == LABELS
 
 
@@ -249,7 +229,7 @@ def why_unsafe(info: zipfile.ZipInfo) -> str | None:
 
 
 def report_files(root: str, title: str, files: Mapping[str, str], others: str = "") -> None:
-    """Print a list of files, each with a word about it: the first NAMED, and how many others there are."""
+    """Print files, each with a remark: the first NAMED, and how many others there are; nothing if there are none."""
     if not files:
         return
     say(f"{root}: {title}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Writes animations, as GIF, WebP or video, whole or not at all."""
+"""Writes animations as GIF, WebP or MP4; a failure leaves no partial file."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -11,8 +11,8 @@ from PIL import Image
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
 
-MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, whose writers hold them in memory: 256 of 1024 x 1024
-BT709, LIMITED = 1, 1  # of ITU-T H.273: its number of BT.709; H.264's levels 16 to 235, as FFmpeg numbers them
+MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, which are held in memory: 256 frames of 1024 x 1024
+BT709, LIMITED = 1, 1  # ITU-T H.273's code of BT.709; FFmpeg's code of the range 16 to 235
 
 
 def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path: Path) -> None:
@@ -20,15 +20,15 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
 
     Args:
         frames: RGB, of equal size, at least one; taken one at a time.
-        durations: of each, in milliseconds, >= 1; in a video a whole multiple of the first one's.
-        path: its suffix chooses the format, one of WRITERS; its folder is created if need be.
+        durations: of each, in milliseconds, >= 1; in a video whole multiples of the first one's.
+        path: its suffix chooses the format, one of WRITERS; its folder is created if needed.
 
     Raises:
-        UserError: another suffix, a video without PyAV, more frames than fit into memory, or a file that cannot be
-            written.
+        UserError: as `writer_for`; more frames than fit into memory, or a file that cannot be written.
     """
     write = writer_for(path)
-    first, others = next(iter(frames := iter(frames))), frames
+    others = iter(frames)
+    first = next(others)
     if path.suffix.lower() in HOLDING and first.width * first.height * len(durations) > MAX_HELD:
         raise UserError(
             f"{path}: {len(durations)} frames of {first.width} x {first.height} pixels are more than fit into memory; "
@@ -43,7 +43,7 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
 
 
 def writer_for(path: Path) -> "Writer":
-    """The function that writes the format of a suffix; UserError for another suffix, or a video without PyAV."""
+    """The function that writes the format of a suffix; UserError for an unknown suffix, or a video without PyAV."""
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise UserError(f"{path}: the name of an animation must end in one of {', '.join(WRITERS)}")
@@ -53,23 +53,23 @@ def writer_for(path: Path) -> "Writer":
 
 
 def write_gif(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """A GIF that repeats for ever; each frame has a palette of its own, so that its 256 colours are its own ones."""
+    """A GIF that loops for ever; each frame has its own palette of 256 colours."""
     first, *others = [frame.quantize(256) for frame in frames]
     first.save(path, "GIF", save_all=True, append_images=others, duration=list(durations), loop=0)
 
 
 def write_webp(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """A WebP that repeats for ever, in all colours and a fraction of a GIF's size."""
+    """A WebP that loops for ever, in all colours and a fraction of a GIF's size."""
     first, *others = frames
     first.save(path, "WEBP", save_all=True, append_images=others, duration=list(durations), loop=0, quality=90)
 
 
 def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """An H.264 video that every player and browser shows: yuv420p by BT.709, an even size (white is added).
+    """An H.264 video for every player and browser: yuv420p in BT.709, padded with white to an even size.
 
-    All frames of a video stay equally long, so one that stays longer is repeated.
+    All frames of a video have the same duration, so longer ones are repeated.
     """
-    import av  # here: only those who want videos need it
+    import av  # here because it is an optional dependency
 
     first = next(frames)
     width, height = (side + side % 2 for side in first.size)
@@ -78,7 +78,7 @@ def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Pat
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(1000, durations[0]), options={"crf": "18"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        tags = stream.codec_context  # without them players guess, by the size
+        tags = stream.codec_context  # without these tags, players guess the colour space from the size
         tags.colorspace = tags.color_primaries = tags.color_trc = BT709
         tags.color_range = LIMITED
         for number, image in enumerate(shown):
@@ -92,11 +92,7 @@ def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Pat
         container.mux(stream.encode(None))
 
 
-# suffix -> what writes frames, RGB and of equal size, shown for so many milliseconds each, to a path of any name
+# suffix -> function of (RGB frames of equal size, their durations in ms, path of any name)
 Writer = Callable[[Iterator[Image.Image], Sequence[int], Path], None]
-WRITERS: dict[str, Writer] = {
-    ".gif": write_gif,
-    ".webp": write_webp,
-    ".mp4": write_mp4,
-}
-HOLDING = {".gif", ".webp"}  # those whose writers hold all frames
+WRITERS: dict[str, Writer] = {".gif": write_gif, ".webp": write_webp, ".mp4": write_mp4}
+HOLDING = {".gif", ".webp"}  # formats whose writers hold all frames in memory

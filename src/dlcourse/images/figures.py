@@ -16,20 +16,19 @@ from dlcourse.images.tensors import to_pil_image
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Distinguishable with the common colour-vision deficiencies (Okabe & Ito 2008); the first three are close to red,
-# green and blue.
+# Distinguishable with common colour-vision deficiencies (Okabe & Ito 2008); the first three are close to RGB.
 COLORS = ("#d55e00", "#009e73", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#f0e442", "#000000")
 
 
 def new_figure(width: float, height: float) -> "Figure":
     """An empty figure, its sides in hundreds of pixels."""
-    from matplotlib.figure import Figure  # here: a run that draws no figure does not wait for it
+    from matplotlib.figure import Figure  # here because the import is slow
 
     return Figure(figsize=(width, height), dpi=100)
 
 
 def verbatim(text: object) -> str:
-    """Text from files for a figure: on one line, legible, and with dollars that start no formula."""
+    """Text from files for a figure: on one line, legible, with dollar signs escaped, which would start formulas."""
     line = printable(text)
     return legible(line, font_for(line, 20)).replace("$", r"\$")
 
@@ -40,7 +39,7 @@ def to_image(figure: "Figure") -> Tensor:
 
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # of letters that are drawn again below
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # missing letters are drawn below
         canvas.draw()
     if draw_all_letters(figure):
         canvas.draw()
@@ -49,7 +48,7 @@ def to_image(figure: "Figure") -> Tensor:
 
 
 def draw_all_letters(figure: "Figure") -> bool:
-    """Give the texts of a figure a second font, where their own does not have all their letters."""
+    """If their font lacks letters, give the texts of a figure a second font; whether one was added."""
     from matplotlib.font_manager import fontManager, get_font
     from matplotlib.text import Text
 
@@ -64,5 +63,5 @@ def draw_all_letters(figure: "Figure") -> bool:
 
 
 def save(image: Tensor, path: Path) -> None:
-    """Write an image (1, 3, H, W) in [0, 1]; format, folder and errors are those of `image_files.save_image`."""
+    """Write an image (1, 3, H, W) in [0, 1]; format, folder and errors as for `save_image`."""
     save_image(to_pil_image(image[0]), path)

@@ -1,4 +1,4 @@
-"""Reads image files as upright 8-bit sRGB, and writes them whole or not at all."""
+"""Reads image files as upright 8-bit sRGB, and writes them; a failure leaves no partial file."""
 
 import re
 import warnings
@@ -15,14 +15,14 @@ from dlcourse.files.bounded import open_file
 from dlcourse.images.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
 from dlcourse.images.tiff import piece_bytes
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # nothing else is tried; for EPS Pillow starts Ghostscript
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # no others: for EPS, Pillow would start Ghostscript
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # of files in these formats
 MAX_MEMORY = 3 * 2**29  # bytes while an image is decoded and converted
-MAX_PIXELS = MAX_MEMORY // 12  # 134 million: room for cameras of 100 million; a progressive JPEG takes 12 bytes each
+MAX_PIXELS = MAX_MEMORY // 12  # 134 million, more than cameras have; a progressive JPEG takes 12 bytes per pixel
 MAX_WEBP_PIXELS = MAX_MEMORY // 32  # 50 million: its decoder holds several copies
-MAX_PIECE = 2**26  # bytes of a TIFF's strip or tile, if that is more than 8 bytes for each pixel of the image
+MAX_PIECE = 2**26  # bytes of a TIFF's strip or tile, or 8 bytes for each pixel of the image if that is more
 MAX_SIDE = 2**16  # no JPEG is longer
-TURNS = {  # EXIF's orientation -> what makes the image upright (CIPA DC-008, 4.6.4)
+TURNS = {  # EXIF's orientation -> transposition that makes the image upright (CIPA DC-008, 4.6.4)
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -37,31 +37,24 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its o
     ".png": ("PNG", {}),
     ".tif": ("TIFF", {"compression": "tiff_lzw"}),
     ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
-    ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: the colours of transparent pixels too
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: keeps the colours of transparent pixels
 }
 
 
 class UnwantedImageError(ValueError):
-    """What `examine` of `decode` raises: an image that is whole but not wanted."""
+    """Raised by `examine` of `decode` for an image that is intact but not wanted."""
 
 
 def open_image(
     path: str | Path, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame), whatever kind of pixels it has.
+    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame) as 8-bit RGB in sRGB, upright by its EXIF tag.
 
-    Args:
-        path: the file.
-        background: what transparency is laid on, 8-bit RGB.
-        keep_alpha: leave transparency as it is.
-
-    Returns:
-        8-bit RGB in sRGB, upright by its EXIF tag; RGBA with keep_alpha, if any pixel is not opaque.
+    Transparent pixels are laid on `background`; or, with keep_alpha, the image is RGBA if any pixel is not opaque.
 
     Raises:
-        ValueError: "PATH: reason", where there is no file, no image of these kinds, one that is cut short or
-            damaged, one of more than MAX_PIXELS or with a side above MAX_SIDE, or one with integers beyond 16 bit or
-            floating-point values outside [0, 1].
+        ValueError: "PATH: reason", for no file, no image of these kinds, a damaged one, one of more than MAX_PIXELS or
+            with a side above MAX_SIDE, integers beyond 16 bit or floating-point values outside [0, 1].
     """
     try:
         with open_file(Path(path)) as file:
@@ -71,11 +64,7 @@ def open_image(
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """Width and height of an image as its file states them, before it is turned upright; nothing is decoded.
-
-    Raises:
-        ValueError: as `open_image`, but for damage to the pixels.
-    """
+    """Width and height that an image file states, before it is turned upright; ValueError as `open_image`."""
     found = [(0, 0)]
 
     def stop(image: Image.Image) -> None:
@@ -91,19 +80,14 @@ def size_of(path: str | Path) -> tuple[int, int]:
 
 
 def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image: None) -> Image.Image:
-    """The first image in a file, loaded and upright, in the file's own mode; no code runs but Pillow's decoders.
+    """The first image in a seekable file, loaded and upright, in the file's own mode.
 
-    Args:
-        file: whatever can be read and searched, a file or bytes in memory.
-        examine: is shown the image before its pixels are decoded, when its size is known; may refuse it by a
-            UnwantedImageError, or ask for coarser pixels by `draft`.
-
-    Raises:
-        ValueError: the reason, as in `open_image`, or examine's.
+    `examine` is called with the image when its size is known and its pixels are not decoded yet; it may refuse the
+    image by an UnwantedImageError, or ask for coarser pixels by `draft`. Other ValueErrors are those of `open_image`.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's doubts about a file; what matters is an error
+            warnings.simplefilter("ignore")  # Pillow's warnings about a file; its errors are handled below
             piece = piece_bytes(file)
             with Image.open(file, formats=FORMATS) as image:
                 check_pixels(image, piece)
@@ -119,16 +103,14 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image
     except OSError as error:
         reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken image ({error})"
         raise ValueError(reason) from error
-    except Exception as error:  # decoders trip over damaged files in every way there is
+    except Exception as error:  # for damaged files, decoders raise exceptions of many kinds
         raise ValueError(f"a broken image ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
 def check_pixels(image: Image.Image, piece: int) -> None:
-    """Raise DecompressionBombError for an image beyond the limits; Pillow itself only warns so early.
+    """Raise DecompressionBombError for an image, not decoded yet, beyond the limits; at these sizes Pillow only warns.
 
-    Args:
-        image: of known size, not decoded.
-        piece: bytes of its largest strip or tile, which are unpacked beside it.
+    `piece` is the bytes of its largest strip or tile, which takes memory besides the image.
     """
     pixels = image.width * image.height
     most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
@@ -140,15 +122,15 @@ def check_pixels(image: Image.Image, piece: int) -> None:
 
 
 def memory_of(image: Image.Image) -> int:
-    """The bytes that it takes at most to decode and convert an image within the limits."""
+    """The most bytes that decoding and converting an image within the limits takes."""
     most = {"WEBP": MAX_WEBP_PIXELS}.get(image.format or "", MAX_PIXELS)
     return image.width * image.height * MAX_MEMORY // most + (MAX_PIECE if image.format == "TIFF" else 0)
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """A decoded image, turned as its EXIF tag says."""
+    """A decoded image, turned upright by its EXIF tag."""
     orientation = None
-    with suppress(Exception):  # a damaged EXIF block spoils no image
+    with suppress(Exception):  # a damaged EXIF block is ignored
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     turn = TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
@@ -166,12 +148,10 @@ def why_unidentified(file: BinaryIO) -> str:
 
 
 def save_image(image: Image.Image, path: str | Path) -> None:
-    """Write an image as a whole file or not at all; it is sRGB and says so in an ICC profile.
+    """Write an image in sRGB, with an ICC profile, as a whole file or not at all.
 
-    Args:
-        image: of any mode; alpha is kept, but laid on white in a JPEG, which has none.
-        path: its suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4), .webp (lossless), .tif or .tiff;
-            its folder is created if need be.
+    The suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4, on white), .webp (lossless),
+    .tif or .tiff. The folder is created if needed.
 
     Raises:
         ValueError: another suffix.

@@ -1,4 +1,4 @@
-"""Images of any mode and colour space as 8-bit sRGB, in strips, so that it takes no more memory than the result."""
+"""Converts images of any mode and colour space to 8-bit sRGB, strip by strip, to save memory."""
 
 import io
 from collections.abc import Iterator
@@ -8,22 +8,17 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-BACKGROUND = (255, 255, 255)  # what shows through transparent pixels
+BACKGROUND = (255, 255, 255)  # behind transparent pixels
 STRIP = 2**18  # pixels that are converted at a time
 
 
-def srgb_profile() -> bytes:
-    """The ICC profile of sRGB with a fixed date instead of today's, so that equal images are equal files."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # 2000-01-01 00:00:00 (ICC.1:2010, 7.2.8)
-    return bytes(profile)
-
-
-SRGB_PROFILE = srgb_profile()
+# sRGB's ICC profile with a fixed date, 2000-01-01 (ICC.1:2010, 7.2.8), so that equal images are equal files
+_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB_PROFILE = _PROFILE[:24] + bytes.fromhex("07d0 0001 0001 0000 0000 0000") + _PROFILE[36:]
 
 
 def rgb_of(background: list[int]) -> tuple[int, int, int]:
-    """A colour given as the key `background`; ValueError if it is not three values in [0, 255]."""
+    """The key `background` as a colour; ValueError if it is not three values in [0, 255]."""
     if len(background) != 3 or not all(0 <= value <= 255 for value in background):
         raise ValueError(f"background must be three values in [0, 255], got {background}")
     red, green, blue = background
@@ -31,11 +26,7 @@ def rgb_of(background: list[int]) -> tuple[int, int, int]:
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False) -> Image.Image:
-    """An image of any mode and colour space as 8-bit sRGB, a copy; see `images.files.open_image`.
-
-    Raises:
-        ValueError: integers beyond 16 bit, or floating-point values outside [0, 1].
-    """
+    """A copy of an image of any mode and colour space as 8-bit sRGB; arguments and errors as for `open_image`."""
     deep = DeepGrey(image) if image.mode.startswith("I") or image.mode == "F" else None
     keep_alpha = keep_alpha and image.has_transparency_data
     converted = Image.new("RGBA" if keep_alpha else "RGB", image.size)
@@ -54,25 +45,25 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, ke
     if deep:
         deep.check()
     if keep_alpha and is_opaque:
-        del converted  # before there is another one
+        del converted  # frees its memory before another image is made
         return to_rgb(image)
     return converted
 
 
 def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Cut an image into strips, from the top: row of the first line, and the strip."""
+    """Cut an image into strips, from the top: (index of its first row, strip)."""
     rows = max(1, STRIP // max(1, image.width))
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def separate(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colours, 8 bits in a mode that an ICC profile can speak of, and the alpha channel, if there is one."""
+    """The colours, 8 bits in a mode that ICC profiles know, and the alpha channel, if there is one."""
     mode = image.mode
     if image.has_transparency_data:
         whole, opaque = ("LA", "L") if mode in ("1", "L", "LA", "La") else ("RGBA", "RGB")
         transparent = image.info.get("transparency")
-        if isinstance(transparent, tuple) and max(transparent) > 255:  # of a PNG of 16 bits, whose high bytes are here
+        if isinstance(transparent, tuple) and max(transparent) > 255:  # 16-bit PNG, of which Pillow has the high bytes
             image = image.copy()
             image.info["transparency"] = tuple(level >> 8 for level in transparent)
         both = image.convert(whole)
@@ -82,7 +73,7 @@ def separate(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 class DeepGrey:
-    """Deep grey, which becomes L strip by strip: black to 0 and white to 255; Pillow's own conversion clips."""
+    """Converts grey of more than 8 bits to L, black to 0 and white to 255; Pillow's own conversion clips instead."""
 
     def __init__(self, image: Image.Image):
         self.black, self.white = range_of(image)
@@ -95,21 +86,21 @@ class DeepGrey:
         alpha = None
         if "transparency" in image.info:
             alpha = Image.fromarray(np.where(levels == image.info["transparency"], 0, 255).astype(np.uint8))
-        with np.errstate(all="ignore"):  # what is no number is refused in the end
+        with np.errstate(all="ignore"):  # `check` refuses NaN in the end
             scaled = (levels - self.black) / (self.white - self.black)
             return Image.fromarray((scaled * 255).round().astype(np.uint8)), alpha
 
     def check(self) -> None:
-        """Raise ValueError for values that are neither black, nor white, nor between them."""
-        darkest, brightest = np.min(self.extrema), np.max(self.extrema)  # not a number, if one is not
+        """Raise ValueError for values outside the range from black to white."""
+        darkest, brightest = np.min(self.extrema), np.max(self.extrema)  # NaN if any value is
         low, high = sorted((self.black, self.white))
         if not (darkest >= low and brightest <= high):
             raise ValueError(f"grey values must be from {low:g} to {high:g}, they are {darkest:g} to {brightest:g}")
 
 
 def range_of(image: Image.Image) -> tuple[float, float]:
-    """The values of black and of white in deep grey: 16 bit, floating point, or as a TIFF's tags say."""
-    from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile  # here: seldom needed
+    """The values of black and of white: of 16 bits, of floating point, or by the tags of a TIFF."""
+    from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile  # here: rarely needed
 
     tags: Any = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     bits = min(16, tags.get(BITSPERSAMPLE, (16,))[0])
@@ -119,23 +110,18 @@ def range_of(image: Image.Image) -> tuple[float, float]:
 
 @lru_cache(maxsize=8)  # the images of a folder have few profiles
 def transform_to_srgb(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What turns an image of this mode and profile into sRGB.
+    """The transform from this mode and profile to sRGB.
 
-    None if nothing does: there is no profile, it is damaged, it is made for other colours than the image's (a grey
-    image with a profile of RGB), or it is one of sRGB's many, which change nothing by more than rounding.
+    None if there is no profile, or it is damaged, made for another mode (a grey image with a profile of RGB), or a
+    variant of sRGB itself, which changes nothing by more than rounding.
     """
     flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
     if mode == "L":
-        flags |= ImageCms.Flags.NOOPTIMIZE  # the table that is made otherwise is up to 10 levels wrong in linear grey
+        flags |= ImageCms.Flags.NOOPTIMIZE  # the optimized table is up to 10 levels wrong in linear grey
     try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")),
-            ImageCms.createProfile("sRGB"),
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            flags,
-        )
+        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile or b"")), ImageCms.createProfile("sRGB")
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        transform = ImageCms.buildTransform(source, target, mode, "RGB", intent, flags)
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
     if mode == "RGB":

@@ -1,7 +1,6 @@
-"""Images with titles, captions and headings, on white: the one module that draws tables and grids of images."""
+"""Draws tables and grids of images with titles, captions and headings, on white."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_PIXELS = 10**8  # of a whole sheet
-MAX_CELL_PIXELS = 6 * 10**7  # of all cells of a `headed_table` together; larger images are reduced
+MAX_CELL_PIXELS = 6 * 10**7  # of all cells of a `headed_table` together; larger images are scaled down
 SMALLEST_CELL = 96  # pixels per side; smaller images are enlarged by a whole factor
 
 T = TypeVar("T")
 
 
 class Cell(Protocol):
-    """A Pillow image, or something that reads one when it is copied."""
+    """A Pillow image, or an object that reads one when it is copied."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -32,7 +31,7 @@ class Cell(Protocol):
         """The image itself."""
 
 
-Table = dict[tuple[str, str], T]  # (title of the row, title of the column) -> cell; "" is no title
+Table = dict[tuple[str, str], T]  # (row title, column title) -> cell; "" is no title
 
 
 @dataclass(frozen=True)
@@ -46,39 +45,30 @@ class Measures:
     font: ImageFont.FreeTypeFont
 
     def fit(self, title: str) -> str:
-        """A title in lines no wider than a cell."""
         return "\n".join(wrap(title, self.font, self.width))
 
     def title_height(self, columns: Sequence[str]) -> int:
-        """Room for the highest title of a column and a little air; nothing where there are no titles."""
+        """Height of the highest column title and a margin; 0 if there are no titles."""
         lines = max(self.fit(title).count("\n") + 1 for title in columns)
         return lines * self.line_height() + self.gap // 2 if any(columns) else 0
 
     def line_height(self) -> int:
-        """From one line of text to the next."""
         return math.ceil(1.3 * self.font.size)
 
 
 def draw(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image.Image:
-    """Tables beneath each other, the titles of the columns above them and those of the rows to the left.
+    """Tables beneath each other as an RGB image, column titles above them and row titles to the left.
 
-    Args:
-        tables: at least one, with at least one image each; all images are fitted into equal cells, their aspect
-            ratios kept. Rows and columns come in the order in which they are first named.
-        height: of a cell, pixels; the width is that of the widest image at this height.
-
-    Returns:
-        An RGB image.
-
-    Raises:
-        UserError: a senseless height, or one at which the sheet is too large.
+    The images are fitted into equal cells of `height`, 16 to 4096 pixels, and the width of the widest image; their
+    aspect ratios are kept. Rows and columns come in the order of their first mention. UserError for another height, or
+    one at which the sheet is too large.
     """
     measures = measure(tables, height)
     step = measures.width + measures.gap
     axes = [(rows_of(table), columns_of(table)) for table in tables]
     width = measures.left + step * max(len(columns) for _, columns in axes)
     heights = [measures.title_height(columns) + (height + measures.gap) * len(rows) for rows, columns in axes]
-    between = 2 * measures.gap  # beside the gap that follows each row
+    between = 2 * measures.gap  # in addition to the gap that follows each row
     total = measures.gap + sum(heights) + between * (len(tables) - 1)
     if width * total > MAX_PIXELS:
         raise UserError(f"a sheet of {width} x {total} pixels is too large; give a smaller --height than {height}")
@@ -91,7 +81,7 @@ def draw(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image
 
 
 def headed_table(heading: str, cells: Mapping[tuple[str, str], Image.Image]) -> Image.Image:
-    """One table, as `draw` draws it, under a heading; its cells are as high as the highest image, if there is room."""
+    """A table under a heading; its cells are as high as the highest image, or as MAX_CELL_PIXELS allows."""
     highest = max(image.height for image in cells.values())
     widest = max(image.width / image.height for image in cells.values())
     height = max(16, min(highest, math.floor(math.sqrt(MAX_CELL_PIXELS / len(cells) / widest))))
@@ -113,12 +103,9 @@ def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
 
 
 def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Image.Image:
-    """Images in rows of `columns`, each with its label beneath, wrapped to its width.
+    """Images (N, 3, H, W) in [0, 1] in rows of `columns`, each with its label beneath, wrapped to its width.
 
-    Args:
-        images: (N, 3, H, W) in [0, 1], at least one; small ones are enlarged so that the labels can be read.
-        labels: N strings.
-        columns: >= 1.
+    Small images are enlarged so that the labels can be read.
     """
     cells = [enlarged(image) for image in images]
     width, height = cells[0].size
@@ -138,7 +125,7 @@ def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Imag
 
 
 def captioned(image: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
-    """An RGB image of (width, height) `size`, with the image at the top and a line of text beneath."""
+    """The image on white of (width, height) `size`, with a line of text beneath."""
     width, height = size
     font_size = max(12, width // 30)
     strip = round(1.8 * font_size)
@@ -163,7 +150,7 @@ def stacked(images: Sequence[Image.Image]) -> Image.Image:
 
 def enlarged(image: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
     """(3, H, W) in [0, 1] as an image of at least `least` pixels per side, enlarged by a whole factor."""
-    from dlcourse.images.tensors import to_pil_image  # here: files alone are drawn without torch
+    from dlcourse.images.tensors import to_pil_image  # here because sheets of image files need no torch
 
     exact = to_pil_image(image)
     factor = max(1, math.ceil(least / min(exact.size)))
@@ -171,23 +158,21 @@ def enlarged(image: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
 
 
 def heat(values: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
-    """A heat map of (H, W) in [0, 1], from black over red and yellow to white, of at least `least` pixels per side."""
+    """A heat map of (H, W) in [0, 1]: black, red, yellow, white; at least `least` pixels per side."""
     levels = 3 * values.clamp(0, 1) - values.new_tensor([0, 1, 2])[:, None, None]  # red, green, blue
     return enlarged(levels.clamp(0, 1), least)
 
 
 def unique(labels: Sequence[str]) -> list[str]:
-    """The labels, those that occur several times numbered, so that a table keeps their rows or columns apart."""
-    totals, seen = Counter(labels), Counter[str]()
-    found = []
-    for label in labels:
-        seen[label] += 1
-        found.append(f"{label} ({seen[label]})" if totals[label] > 1 else label)
-    return found
+    """The labels, with numbers after those that occur several times, so that a table has a row or column for each."""
+    return [
+        f"{label} ({labels[: index + 1].count(label)})" if labels.count(label) > 1 else label
+        for index, label in enumerate(labels)
+    ]
 
 
 def measure(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Measures:
-    """The measures of a sheet with cells of this height."""
+    """The measures of a sheet with cells of this height; UserError if it is out of range."""
     if not 16 <= height <= 4096:
         raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
     shapes = [image.size for table in tables for image in table.values()]
@@ -201,11 +186,11 @@ def measure(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Me
 
 
 def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Cell], measures: Measures, top: int) -> None:
-    """Paste one table with its titles; `top` is where its first title begins."""
+    """Paste one table with its titles, from `top` down."""
     canvas = ImageDraw.Draw(sheet)
     rows, columns = rows_of(table), columns_of(table)
     width, height, gap = measures.width, measures.height, measures.gap
-    spacing = measures.line_height() - measures.font.getbbox("A")[3]  # Pillow's own idea of a line
+    spacing = measures.line_height() - measures.font.getbbox("A")[3]  # Pillow adds it to the height of an A
     top += measures.title_height(columns)
     lefts = {column: measures.left + index * (width + gap) for index, column in enumerate(columns)}
     tops = {row: top + index * (height + gap) for index, row in enumerate(rows)}
@@ -222,17 +207,15 @@ def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Cell], measur
 
 
 def rows_of(table: Mapping[tuple[str, str], object]) -> list[str]:
-    """The titles of the rows."""
     return list(dict.fromkeys(row for row, _ in table))
 
 
 def columns_of(table: Mapping[tuple[str, str], object]) -> list[str]:
-    """The titles of the columns."""
     return list(dict.fromkeys(column for _, column in table))
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """Legible text in lines of at most `width` pixels, broken at line ends, at spaces, and within words too long."""
+    """Legible text in lines of at most `width` pixels, broken at newlines, at spaces, and within words too long."""
     lines = []
     for line in legible(text, font).split("\n"):
         current = ""

@@ -1,4 +1,4 @@
-"""Images between Pillow and tensors, and side by side."""
+"""Conversion of images between Pillow and tensors, grids of images, and tables of counts as images."""
 
 import math
 from collections.abc import Sequence
@@ -10,25 +10,20 @@ from torch import Tensor
 
 from dlcourse.images.fonts import font_for, legible
 
-LARGEST_TABLE = 4096  # pixels per side, of a table of counts
-FULL = (8, 64, 129)  # its darkest shade
+LARGEST_TABLE = 4096  # pixels per side of a table of counts
+FULL = (8, 64, 129)  # darkest shade of its cells
 
 
 def resize(image: Image.Image, size: int | list[int]) -> Image.Image:
-    """An L, RGB or RGBA image at another size, by Lanczos' filter; Pillow weighs colours by alpha meanwhile.
+    """An L, RGB or RGBA image at another size, by Lanczos' filter, with colours weighed by alpha.
 
-    Args:
-        image: any size.
-        size: pixels on the longer side, the aspect ratio is kept; or [width, height] exactly.
-
-    Raises:
-        ValueError: a size below 1, or a list of other than two.
+    `size` is the pixels of the longer side, with the aspect ratio kept, or [width, height]; ValueError for others.
     """
     return image.resize(resized(image.size, size), Image.Resampling.LANCZOS)
 
 
 def resized(sides: tuple[int, int], size: int | list[int]) -> tuple[int, int]:
-    """The (width, height) that `resize` gives to an image of (width, height) `sides`."""
+    """The (width, height) after `resize` of an image whose (width, height) is `sides`."""
     wanted = [size, size] if isinstance(size, int) else size
     if len(wanted) != 2 or min(wanted) < 1:
         raise ValueError(f"size must be the longer side or [width, height], in pixels >= 1, got {size}")
@@ -50,31 +45,24 @@ def to_pil_image(image: Tensor) -> Image.Image:
 
 
 def tile(images: Tensor, gap: int = 2) -> Tensor:
-    """Images in as many rows as columns, `gap` pixels of zeros apart: (N, C, H, W) -> (C, H', W').
+    """Images in a square grid, `gap` pixels of zeros (black; transparent in RGBA) apart: (N, C, H, W) -> (C, H', W').
 
-    One image stays as it is. Between images of 3 channels is black, between those of 4, with alpha, nothing.
-    torchvision's make_grid does it too, but to import torchvision takes as long as to train a small classifier.
+    Not by torchvision's make_grid, because importing torchvision takes as long as training a small classifier.
     """
     n, c, h, w = images.shape
     columns = math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     padded = images.new_zeros(rows * columns, c, h + gap, w + gap)
     padded[:n, :, :h, :w] = images
-    grid = padded.reshape(rows, columns, c, h + gap, w + gap).permute(2, 0, 3, 1, 4)
-    return grid.reshape(c, rows * (h + gap), columns * (w + gap))[
-        :, : rows * (h + gap) - gap, : columns * (w + gap) - gap
-    ]
+    height, width = rows * (h + gap), columns * (w + gap)
+    grid = padded.reshape(rows, columns, c, h + gap, w + gap).permute(2, 0, 3, 1, 4).reshape(c, height, width)
+    return grid[:, : height - gap, : width - gap]
 
 
 def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column_title: str) -> Image.Image:
-    """A square table of numbers, each cell as dark as its share of its row; drawn without Matplotlib, in a millisecond.
+    """A square table of `counts` (C, C) >= 0, each cell as dark as its share of its row; without Matplotlib, in 1 ms.
 
-    A table that would be larger than LARGEST_TABLE has shades only.
-
-    Args:
-        counts: (C, C), whole numbers >= 0.
-        names: of the rows and of the columns.
-        row_title, column_title: what they are.
+    `names` label the rows and the columns. A table that would be larger than LARGEST_TABLE has shades only.
     """
     title = f"rows: {row_title}, columns: {column_title}"
     font = font_for([title, *names], 14)
@@ -103,7 +91,7 @@ def table_of_counts(counts: Tensor, names: Sequence[str], row_title: str, column
 
 
 def map_of_shares(shares: Tensor, title: str) -> Image.Image:
-    """Shares (C, C) in [0, 1] as shades of squares of at least two pixels, below a title."""
+    """Shares (C, C) in [0, 1] as shaded squares of at least two pixels, below a title."""
     side = max(2, LARGEST_TABLE // len(shares))
     shades = 255 + shares.float().cpu()[..., None] * (torch.tensor(FULL) - 255)  # (C, C, 3)
     squares = Image.fromarray(shades.round().byte().numpy()).resize((side * len(shares),) * 2, Image.Resampling.NEAREST)

@@ -1,7 +1,7 @@
-"""What a TIFF says of itself, looked at before anything is decoded: a small file may ask for much memory.
+"""Checks the directories of a TIFF before it is decoded, because a small file may need much memory.
 
-Compressed pixels are unpacked a strip or a tile at a time, and a tile may be of any size, however small the image;
-lists of numbers become Python's own, of some forty bytes each.
+Compressed pixels are unpacked a strip or a tile at a time, and a tile may have any size, however small the image;
+numbers in lists become Python objects of some forty bytes each.
 """
 
 import struct
@@ -10,19 +10,18 @@ from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
 
-MAX_NUMBERS = 2**20  # in all lists together: the places and lengths of half a million tiles
+MAX_NUMBERS = 2**20  # in all lists together: the offsets and lengths of half a million tiles
 MAX_TAGS = 2**12  # in all directories together
-BYTES = {1, 2, 7}  # kinds of values that stay bytes: BYTE, ASCII, UNDEFINED
-INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # kind of value -> as struct has it
-DIRECTORIES = {34665, 34853, 40965}  # tags of the places of more directories: Exif, GPS, interoperability
+BYTES = {1, 2, 7}  # types whose values stay bytes: BYTE, ASCII, UNDEFINED
+INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # type -> its struct format
+DIRECTORIES = {34665, 34853, 40965}  # tags that hold the offset of another directory: Exif, GPS, interoperability
 WIDTH, LENGTH, SAMPLES_PER_PIXEL, ROWS_PER_STRIP, TILE_WIDTH, TILE_LENGTH = 256, 257, 277, 278, 322, 323
 
 
 def piece_bytes(file: BinaryIO) -> int:
-    """Bytes of the largest strip or tile of the first image in a TIFF, unpacked; 0 for files of other kinds.
+    """Bytes of the largest strip or tile, unpacked, of a TIFF's first image; 0 for other files.
 
-    Raises:
-        DecompressionBombError: a TIFF with very many tags, or numbers in them.
+    DecompressionBombError for too many tags, or too many numbers in them.
     """
     file.seek(0)
     head = file.read(16)
@@ -40,13 +39,13 @@ def piece_bytes(file: BinaryIO) -> int:
 
 
 def first_directory(file: BinaryIO, order: str, is_big: bool) -> dict[int, int]:
-    """Tag -> its number, in the first directory; the others are only counted."""
+    """Tag -> value, in the first directory; the tags of the others are only counted."""
     word = order + ("Q" if is_big else "I")
     file.seek(8 if is_big else 4)
     waiting = [struct.unpack(word, file.read(struct.calcsize(word)))[0]]
     first: dict[int, int] = {}
     tags = numbers = 0
-    for place in waiting:  # which grows
+    for place in waiting:  # grows within the loop
         file.seek(place)
         for tag, kind, count, value in entries(file, order, is_big):
             tags, numbers = tags + 1, numbers + (0 if kind in BYTES else count)
@@ -61,7 +60,7 @@ def first_directory(file: BinaryIO, order: str, is_big: bool) -> dict[int, int]:
 
 
 def entries(file: BinaryIO, order: str, is_big: bool) -> Iterator[tuple[int, int, int, bytes]]:
-    """The entries of the directory at the file's position, as far as they are there: tag, kind, count, value."""
+    """The entries (tag, type, count, value) of the directory at the file's position, as far as the file has them."""
     count, entry = (f"{order}Q", f"{order}HHQ8s") if is_big else (f"{order}H", f"{order}HHI4s")
     length = struct.calcsize(count)
     start = file.read(length)

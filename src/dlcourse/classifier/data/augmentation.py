@@ -1,4 +1,4 @@
-"""Random variations of images, drawn anew for every sample of a batch."""
+"""Random variations of images, drawn for each image of a batch."""
 
 import math
 from dataclasses import dataclass
@@ -7,25 +7,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.classifier.networks import as_float
+
 
 @dataclass(frozen=True)
 class FlipRotateCrop:
     """Mirror, turn and magnify each image at random, by one bilinear resampling.
 
-    Args:
-        flip: whether half of the images are mirrored left to right.
-        rotate: largest angle in degrees, either way, in [0, 180].
-        crop: least side of the visible window as a share of the image's, in (0, 1]; the window lies at random.
-
-    Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged where nothing is to be done.
-
-    Raises:
-        ValueError: a value outside these ranges.
+    Shape: uint8 or float (N, C, H, W) -> float in [0, 1]; unchanged if all variations are off.
     """
 
-    flip: bool
-    rotate: float
-    crop: float
+    flip: bool  # mirror half of the images left to right
+    rotate: float  # largest angle in degrees, in both directions, in [0, 180]
+    crop: float  # smallest side of the visible window as a share of the image's, in (0, 1]; its position is random
 
     def __post_init__(self) -> None:
         if not 0 <= self.rotate <= 180:
@@ -34,15 +28,14 @@ class FlipRotateCrop:
             raise ValueError(f"crop must be in (0, 1], got {self.crop}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch, each image varied by itself."""
         if not self.flip and self.rotate == 0 and self.crop == 1:
             return images
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = as_float(images)
         grid = F.affine_grid(self.transforms(len(images), images.device), list(images.shape), align_corners=False)
         return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
     def transforms(self, count: int, device: torch.device) -> Tensor:
-        """From positions in the new image to positions in the old one, in units of half its side: (N, 2, 3)."""
+        """Affine maps (N, 2, 3) from positions in the new image to those in the old one, in units of half a side."""
         uniform = torch.rand(5, count).to(device)  # from the CPU's generator: the same on every device
         mirror = torch.where(uniform[0] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count, device=device)
         angle = math.radians(self.rotate) * (2 * uniform[1] - 1)
@@ -55,22 +48,15 @@ class FlipRotateCrop:
 
 @dataclass(frozen=True)
 class Degrade:
-    """Halve the resolution of some images, then add noise of a strength of its own to each.
+    """Halve the resolution of some images, then add noise of random strength to each.
 
-    It makes a network indifferent to the softness and the grain by which generated images differ from drawn ones.
-
-    Args:
-        soft: share of the images that are averaged over 2x2 pixels and enlarged again, in [0, 1].
-        noise: largest standard deviation, >= 0; each image's is uniform up to it.
+    A network learns to ignore the softness and the grain that generated images have, and drawn ones do not.
 
     Shape: uint8 or float (N, C, H, W) -> float in [0, 1].
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
-    soft: float
-    noise: float
+    soft: float  # share of the images that are averaged over 2x2 pixels and enlarged again, in [0, 1]
+    noise: float  # >= 0; the standard deviation of the noise of each image is uniform in [0, noise]
 
     def __post_init__(self) -> None:
         if not 0 <= self.soft <= 1:
@@ -79,8 +65,7 @@ class Degrade:
             raise ValueError(f"noise must be at least 0, got {self.noise}")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """A batch, each image degraded by itself."""
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = as_float(images)
         chance, std = torch.rand(2, len(images), 1, 1, 1).to(images.device)  # from the CPU's generator
         coarse = F.interpolate(F.avg_pool2d(images, 2), images.shape[2:], mode="bilinear", align_corners=False)
         images = torch.where(chance < self.soft, coarse, images)

@@ -1,4 +1,4 @@
-"""Labelled images that come with a package or are drawn: nothing to prepare."""
+"""Labelled images that need no preparation: they come with a package, are downloaded, or are drawn."""
 
 from pathlib import Path
 
@@ -19,14 +19,7 @@ DOWNLOADABLE = ("MNIST", "FashionMNIST", "CIFAR10")
 
 
 class Digits(LabelledImages):
-    """Scikit-learn's 1797 handwritten digits of 8 x 8 grey pixels (Alpaydin & Kaynak 1998).
-
-    Args:
-        dev_fraction, test_fraction, augment, seed: see `LabelledImages`.
-
-    Raises:
-        ValueError: scikit-learn is not installed.
-    """
+    """Scikit-learn's 1797 handwritten digits of 8 x 8 grey pixels (Alpaydin & Kaynak 1998); see `LabelledImages`."""
 
     def __init__(self, dev_fraction: float, test_fraction: float, augment: FlipRotateCrop, seed: int):
         try:
@@ -40,16 +33,7 @@ class Digits(LabelledImages):
 
 
 class FaceAttributes(LabelledImages):
-    """The procedural faces, with one of their attributes as the class.
-
-    Args:
-        faces: the images.
-        attribute: a categorical one, such as glasses or hair_style.
-        dev_fraction, test_fraction, augment, seed: see `LabelledImages`.
-
-    Raises:
-        ValueError: no such categorical attribute.
-    """
+    """The procedural faces, with a categorical `attribute` such as glasses as the class; see `LabelledImages`."""
 
     def __init__(
         self,
@@ -62,23 +46,22 @@ class FaceAttributes(LabelledImages):
     ):
         if attribute not in CATEGORICAL:
             raise ValueError(f"attribute must be one of {', '.join(CATEGORICAL)}, got {attribute!r}")
-        numbered = [str(index) for index in range(CATEGORICAL[attribute])]
-        classes = ATTRIBUTE_CLASSES.get(attribute, numbered)
+        classes = ATTRIBUTE_CLASSES.get(attribute, [str(index) for index in range(CATEGORICAL[attribute])])
         arrays = faces.images, faces.attributes[attribute]
         super().__init__(arrays, test_fraction, classes, dev_fraction, augment, seed)
 
 
 class Torchvision(LabelledImages):
-    """A data set that torchvision downloads: its training set is divided, its test set stays.
+    """A data set of torchvision with its own test set; the dev set is split off the training set.
 
     Args:
         name: MNIST, FashionMNIST or CIFAR10.
         root: folder of the downloaded files.
         dev_fraction, augment, seed: see `LabelledImages`.
-        download: whether it is fetched, once, if it is not in `root`.
+        download: whether to download the files if they are not in `root`.
 
     Raises:
-        ValueError: another name, or it is not in `root` and cannot be downloaded.
+        ValueError: another name, or the files are not in `root` and cannot be downloaded.
     """
 
     def __init__(
@@ -95,14 +78,8 @@ class Torchvision(LabelledImages):
             reason = str(error).partition("\n")[0]
             why = f"cannot be downloaded ({reason})" if download else "is downloaded for new runs only"
             raise ValueError(f"{name} is not in root={root} and {why}") from error
-        super().__init__(
-            (as_images(train.data), torch.as_tensor(train.targets)),
-            (as_images(test.data), torch.as_tensor(test.targets)),
-            train.classes,
-            dev_fraction,
-            augment,
-            seed,
-        )
+        train_set, test_set = ((as_images(one.data), torch.as_tensor(one.targets)) for one in (train, test))
+        super().__init__(train_set, test_set, train.classes, dev_fraction, augment, seed)
 
 
 def as_images(data: Tensor) -> Tensor:

@@ -18,30 +18,27 @@ from dlcourse.images.files import SUFFIXES
 
 
 class ImageClasses(LabelledImages):
-    """Images in one folder per class, cropped to their central square and scaled to one resolution.
+    """Images in one folder per class, cropped to their central square, scaled to one resolution, decoded into memory.
 
-    `root` holds the classes' folders, and dev and test sets are split off; or it holds folders named train, val and
-    test or alike (seg_train too; see `datasets.class_folders`), each with the same classes' folders, and val and
-    test, where they are missing, are split off train. Everything is decoded once, into memory. What is no image,
-    cannot be read, or lies in no class's folder is skipped and named on the console.
+    `root` holds the folders of the classes, or folders of splits (train, val, test, seg_train and the like; see
+    `datasets.class_folders`), each with the same classes. Dev and test sets without a folder are split off. Files that
+    are no image, damaged, or in no class's folder are skipped and listed on the console.
 
-    Images that are equal, as decoded, are never in two sets: copies within a folder are split together, and an image
-    in the folder for dev or test is left out of training. They are named too.
+    Images that are equal after decoding are never in two sets: copies within a folder are split together, and images
+    of the dev and test folders are left out of training. Both are listed on the console.
 
     Args:
         root: a folder or a .zip.
         resolution: pixels per side, >= 2.
-        max_per_class: the first so many images of each class in the order of their paths, per folder of a split;
-            null is all.
-        dev_fraction: of the training images, in (0, 1), where there is no folder for dev.
-        test_fraction: of all images, in (0, 1), where there is no folder for test.
-        augment: how training batches are varied.
+        max_per_class: use only this many images of each class in each split, the first by path; null is all.
+        dev_fraction: of the training images, in (0, 1), if there is no dev folder.
+        test_fraction: of all images, in (0, 1), if there is no test folder.
+        augment: variation of the training batches.
         seed: of the splits.
 
     Raises:
-        ValueError: nothing at `root`, fewer than two classes, a class without images, classes that differ between
-            the splits' folders, folders that may be splits or classes, a value out of range, or more than fits into
-            memory.
+        ValueError: nothing at `root`, fewer than two classes, a class without images, other classes in one split than
+            in another, ambiguous folders, a value out of range, or too little memory.
     """
 
     def __init__(
@@ -73,11 +70,11 @@ class ImageClasses(LabelledImages):
         self.report_splits(root, folders.splits)
 
     def equals(self, inputs: Tensor) -> Tensor:
-        """The first one of equal images: copies are split together."""
+        """For each image the first one that equals it, so that copies are split together."""
         return first_equals(inputs)
 
     def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
-        """Print which folders make the sets, unless the root is the only one."""
+        """Print the folder and size of each set, unless all come from the root."""
         if splits == {"all": ""}:
             return
         rest = splits.get("train") or splits.get("all")
@@ -88,7 +85,7 @@ class ImageClasses(LabelledImages):
 
 @dataclass(frozen=True)
 class ClassImages:
-    """Images uint8 (N, 3, R, R), their labels int64 (N,), and their names in the source."""
+    """Images uint8 (N, 3, R, R), labels int64 (N,), and N names in the source."""
 
     images: Tensor
     labels: Tensor
@@ -96,11 +93,7 @@ class ClassImages:
 
 
 def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
-    """The classes, the same in every split.
-
-    Raises:
-        ValueError: they are fewer than two, or differ, or no split is for training.
-    """
+    """The classes of all splits; ValueError if they differ, are fewer than two, or no split is for training."""
     splits = folders.splits
     if "all" not in splits and "train" not in splits:
         raise ValueError(f"root={source.root}: has {shown(splits.values())}, but no folder of training images (train)")
@@ -125,19 +118,12 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
 def read_splits(
     source: Source, folders: ClassFolders, classes: Sequence[str], square: Square, limit: int | None
 ) -> tuple[dict[str, ClassImages], dict[str, str]]:
-    """Decode the images of each split; the second result is the name of another file -> why it is not used.
+    """Decode the images of each split, and list the other files: (split -> images, name of a file -> why skipped).
 
-    Args:
-        source, folders, classes: where the images are, and of which classes.
-        square: how they are decoded.
-        limit: the first so many of each class that can be decoded, in each split; None is all.
-
-    Raises:
-        ValueError: a class without images, or more than fits into memory.
+    `limit` is the largest number of images of each class in each split; None is all. ValueError for an empty class.
     """
     names: dict[tuple[str, str], list[str]] = {(split, name): [] for split in folders.splits for name in classes}
-    sets: dict[str, ClassImages] = {}
-    skipped: dict[str, str] = {}
+    sets, skipped = dict[str, ClassImages](), dict[str, str]()
     for name in source.stamps:
         if (place := folders.place(name)) in names:
             names[place].append(name)
@@ -155,7 +141,7 @@ def read_splits(
 def read_images(
     source: Source, of_classes: Sequence[Sequence[str]], square: Square, limit: int | None, skipped: dict[str, str]
 ) -> ClassImages:
-    """Decode the images of a split, those of each class one after the other; adds to `skipped` what cannot be used."""
+    """Decode the images of a split, class by class; adds unusable files to `skipped`."""
     label_of = {name: label for label, names in enumerate(of_classes) for name in names}
     missing = [min(len(names), limit or len(names)) for names in of_classes]  # images still to come of each class
     count = sum(missing)
@@ -164,7 +150,7 @@ def read_images(
     kept: list[str] = []
     wanted = (name for name, label in label_of.items() if missing[label])
     for name, pixels, reason in square.read_all(source, wanted, count):
-        if not missing[label_of[name]]:  # its class has become complete since it was asked for
+        if not missing[label_of[name]]:  # other images completed its class while it was decoded
             continue
         if pixels is None:
             skipped[name] = reason
@@ -178,31 +164,24 @@ def read_images(
 def why_empty(
     source: Source, folders: ClassFolders, class_folder: str, names: Sequence[str], skipped: Mapping[str, str]
 ) -> str:
-    """The name of a class without images, and what to say of that."""
+    """The name of a class without images, and the reason, for a message."""
     if names:
         example = printable(f"{names[0]}: {skipped[names[0]]}")
         return f"{printable(class_folder)} can be used, such as {example}"
-    refused = "".join(
-        f"; {name}: {reason}"
-        for name, reason in source.refused.items()
-        if (folders.place(name) or ("", ""))[1] == class_folder
-    )[:200]
+    placed = {name: folders.place(name) for name in source.refused}
+    found = [name for name, place in placed.items() if place and place[1] == class_folder]
+    refused = "".join(f"; {name}: {source.refused[name]}" for name in found)[:200]
     return printable(f"{class_folder} ({', '.join(sorted(SUFFIXES))}){refused}")
 
 
 def without_leaks(
     root: str, sets: Mapping[str, ClassImages], classes: Sequence[str]
 ) -> tuple[dict[str, ClassImages], dict[str, str]]:
-    """Leave images out of training that are also for dev or test, and out of dev that are for test.
+    """Leave out training images that are in dev or test, and dev images in test; ValueError if a class becomes empty.
 
-    Returns the sets, and the names of what was left out with reasons.
-
-    Raises:
-        ValueError: nothing of a class is left.
+    Returns the sets, and the name of each image left out -> the reason.
     """
-    found = dict(sets)
-    leaked: dict[str, str] = {}
-    seen: dict[bytes, str] = {}
+    found, leaked, seen = dict(sets), dict[str, str](), dict[bytes, str]()
     for split in ("test", "dev", "train"):
         if split not in sets:
             continue
@@ -213,9 +192,8 @@ def without_leaks(
         leaked |= {images.names[index]: f"a copy of {name}, left out here" for index, name in copies.items()}
         if copies:
             kept = [index for index in range(len(keys)) if index not in copies]
-            found[split] = ClassImages(
-                images.images[kept], images.labels[kept], [images.names[index] for index in kept]
-            )
+            names = [images.names[index] for index in kept]
+            found[split] = ClassImages(images.images[kept], images.labels[kept], names)
         for label in set(range(len(classes))) - set(found[split].labels.tolist()):
             raise ValueError(
                 f"root={root}: all images of class {printable(classes[label])} for {split} are copies of others that "
@@ -225,9 +203,8 @@ def without_leaks(
 
 
 def report_copies(root: str, sets: Mapping[str, ClassImages]) -> None:
-    """Name the copies within a set, and those that are of another class than the first."""
-    copies: dict[str, str] = {}
-    contradictions: dict[str, str] = {}
+    """Print the copies within each set, and separately those whose class differs from the original's."""
+    copies, contradictions = dict[str, str](), dict[str, str]()
     for images in sets.values():
         for index, first in enumerate(first_equals(images.images).tolist()):
             if index != first:

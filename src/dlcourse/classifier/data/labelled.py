@@ -1,4 +1,4 @@
-"""Labelled samples in memory: what classification learns from."""
+"""The data sets of classification: labelled samples in memory."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -12,48 +12,38 @@ from dlcourse.images.tables import labelled_grid
 from dlcourse.images.tensors import to_tensor
 
 SHOWN, COLUMNS = 16, 4  # of the hardest images
-MAX_CLASSES = 1000  # of data that a user brings
+MAX_CLASSES = 1000  # of the user's own data
 Arrays = tuple[Tensor, Tensor]  # inputs (N, ...), labels int64 (N,)
 Probabilities = Callable[[Tensor], Tensor]  # inputs (N, ...) -> (N, C), rows sum to 1
 
 
 class Labelled:
-    """Three sets of labelled samples in memory.
+    """Three sets of labelled samples in memory."""
 
-    Attributes:
-        train: what the updates see; augmented anew for every batch.
-        dev: what early stopping, plateaus, and the person at the keyboard decide by.
-        test: what is looked at once, at the end. Its labels are free of the noise that a set may add to the others.
-        classes: a name for each label.
-    """
-
-    train: Arrays
-    dev: Arrays
-    test: Arrays
-    classes: Sequence[str]
+    train: Arrays  # for the updates; augmented anew for every batch
+    dev: Arrays  # for early stopping, plateau schedules and the choice of hyperparameters
+    test: Arrays  # for the measurement at the end; without the label noise that a data set may add to the others
+    classes: Sequence[str]  # a name for each label
 
     def augment(self, inputs: Tensor) -> Tensor:
-        """Vary a training batch at random; here: not at all."""
+        """Vary a training batch at random; by default not at all."""
         return inputs
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
-        """Images (N, 3, H, W) in [0, 1] of what a classifier makes of the data, by name."""
+        """Images of a classifier's predictions: name -> (N, 3, H, W) in [0, 1]."""
         return {}
 
 
 class LabelledImages(Labelled):
-    """Images whose dev and test sets, where there are none yet, are split off the training set, each class alike.
+    """Images; dev and test sets that are given as shares are split off the training set, by the same share per class.
 
     Args:
         train: images uint8 (N, C, H, W) and labels int64 (N,).
-        test: likewise, or a share in (0, 1) to be split off `train`.
+        test: the same, or a share in (0, 1) to be split off `train`.
         classes: a name for each label.
-        dev: likewise, or a share in (0, 1) to be split off `train`, after the test set was.
-        augment: how training batches are varied.
+        dev: the same, or a share in (0, 1) of what is left of `train` without the test set.
+        augment: variation of the training batches.
         seed: of the splits.
-
-    Raises:
-        ValueError: a share outside (0, 1), or a class with too few images.
     """
 
     def __init__(
@@ -65,8 +55,7 @@ class LabelledImages(Labelled):
         augment: FlipRotateCrop,
         seed: int,
     ):
-        self.classes = classes
-        self.vary = augment
+        self.classes, self.vary = classes, augment
         if isinstance(test, float):
             train, test = self.split(train, test, seed)
         if isinstance(dev, float):
@@ -74,21 +63,20 @@ class LabelledImages(Labelled):
         self.train, self.dev, self.test = train, dev, test
 
     def split(self, arrays: Arrays, share: float, seed: int) -> tuple[Arrays, Arrays]:
-        """The rest and `share` of the samples."""
+        """Divide the samples into the rest and `share` of them."""
         inputs, labels = arrays
         rest, chosen = stratified_split(labels, share, seed, self.classes, self.equals(inputs))
         return (inputs[rest], labels[rest]), (inputs[chosen], labels[chosen])
 
     def equals(self, inputs: Tensor) -> Tensor | None:
-        """For each sample the first one that it must stay with, int64 (N,); None: samples are split one by one."""
+        """For each sample the first one that it must stay with, int64 (N,); None if all are split independently."""
         return None
 
     def augment(self, inputs: Tensor) -> Tensor:
-        """Each image flipped, turned or cropped at random."""
         return self.vary(inputs)
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
-        """The dev images that the classifier finds hardest, with the truth and what it thinks instead."""
+        """The dev images whose true class has the lowest probability, with the true and the predicted class."""
         inputs, labels = self.dev
         chances = torch.cat([probabilities(batch).cpu() for batch in inputs.split(512)])
         hardest = chances.gather(1, labels[:, None])[:, 0].argsort()[:SHOWN]
@@ -103,18 +91,12 @@ class LabelledImages(Labelled):
 def stratified_split(
     labels: Tensor, share: float, seed: int, classes: Sequence[str] = (), equals: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Indices of the rest and of `share` of the samples, each class divided alike, each in ascending order.
+    """Indices, in ascending order, of the rest and of `share` of the samples, with the same share of every class.
 
-    Args:
-        labels: int64 (N,).
-        share: in (0, 1).
-        seed: of the choice.
-        classes: a name for each label, for the message.
-        equals: for each sample the first one that equals it, int64 (N,), see `first_equals`; equal samples stay
-            together, in the part that the first goes to.
+    `classes` are the names of the labels, for messages. `equals` is `first_equals` of the samples, if equal samples are
+    to stay together. ValueError for a share outside (0, 1), or a class that is too small for both parts.
 
-    Raises:
-        ValueError: a share outside (0, 1), or a class that is too small to be in both parts.
+    Shape: labels and equals int64 (N,).
     """
     if not 0 < share < 1:
         raise ValueError(f"a share of the samples must be in (0, 1), got {share}")
@@ -139,7 +121,7 @@ def stratified_split(
 
 
 def first_equals(inputs: Tensor) -> Tensor:
-    """For each sample of (N, ...), on the CPU, the index of the first one that equals it: int64 (N,)."""
+    """For each sample of (N, ...), on the CPU, the index of the first sample that equals it: int64 (N,)."""
     first: dict[bytes, int] = {}
     return torch.tensor([first.setdefault(key, index) for index, key in enumerate(digests(inputs))], dtype=torch.int64)
 

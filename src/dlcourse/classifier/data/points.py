@@ -1,4 +1,4 @@
-"""Coloured points in the plane, drawn from a pattern: a distribution of (point, class)."""
+"""Labelled points in the plane, drawn from a pattern: a distribution of (point, class)."""
 
 import math
 from dataclasses import dataclass
@@ -14,14 +14,10 @@ Draw = tuple[Tensor, Tensor, Tensor]  # points, labels, labels without noise
 
 
 class PlanePoints(Labelled):
-    """Points of the plane, wherever they come from: inputs float (N, 2).
+    """Points of the plane from any source: inputs float (N, 2).
 
-    Args:
-        input_noise_std: standard deviation of the Gaussian noise on every training batch, in units of each coordinate's
-            standard deviation; 0 is none (Bishop 1995: equivalent to Tikhonov regularization).
-
-    Raises:
-        ValueError: a negative input_noise_std.
+    `input_noise_std` >= 0 is the standard deviation of the Gaussian noise on every training batch, in units of each
+    coordinate's standard deviation (Bishop 1995: equivalent to Tikhonov regularization).
     """
 
     def __init__(self, input_noise_std: float):
@@ -36,21 +32,18 @@ class PlanePoints(Labelled):
         return inputs + self.input_noise_std * inputs.std(0) * torch.randn_like(inputs)
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
-        """The decision map: how probable each class is, all over the plane."""
+        """The decision map: the probability of each class, all over the plane."""
         return {"decision_map": decision_map(probabilities, *self.train, self.classes)}
 
 
 class Points(PlanePoints):
-    """Points of a pattern; the three sets come from the same distribution, from one seed.
+    """Three sets of points from one pattern and one seed.
 
     Args:
-        pattern: draws them; one of the classes below.
+        pattern: draws the points; one of the classes below.
         num_train, num_dev, num_test: points per set, >= 1.
         input_noise_std: as in `PlanePoints`.
         seed: of the points.
-
-    Raises:
-        ValueError: a count below 1, a negative input_noise_std.
     """
 
     def __init__(
@@ -62,12 +55,10 @@ class Points(PlanePoints):
                 raise ValueError(f"{name} must be at least 1, got {count}")
         self.classes = pattern.classes
         generator = Generator().manual_seed(seed)
-        inputs, labels, _ = pattern(num_train, generator)
-        self.train = inputs, labels
-        inputs, labels, _ = pattern(num_dev, generator)
-        self.dev = inputs, labels
-        inputs, _, clean = pattern(num_test, generator)
-        self.test = inputs, clean
+        self.train = pattern(num_train, generator)[:2]
+        self.dev = pattern(num_dev, generator)[:2]
+        inputs, _, clean_labels = pattern(num_test, generator)
+        self.test = inputs, clean_labels
 
 
 class Pattern(Protocol):
@@ -76,7 +67,7 @@ class Pattern(Protocol):
     classes: ClassVar[tuple[str, ...]]
 
     def __call__(self, count: int, generator: Generator) -> Draw:
-        """Draw points (N, 2), the labels that a learner sees, and the labels without noise, both int64 (N,)."""
+        """Draw points (N, 2), labels with noise, and labels without, both int64 (N,)."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +99,10 @@ class Rings:
 
 @dataclass(frozen=True)
 class NoisyLine:
-    """The unit square, class 1 where x1 > x2, and a share `noise` of points with the wrong label 1 above that line.
+    """The unit square, class 1 where x1 > x2; above that line, a share `noise` of all points has the wrong label 1.
 
-    They lie in the parallelogram x1 in [0, 1/2], x2 - x1 in [0, 1/2], a quarter of the area. There
-    P(label 1) = noise / (noise + (1 - noise) / 4): the line stays the best rule as long as noise < 1/5.
+    Those lie in the parallelogram x1 in [0, 1/2], x2 - x1 in [0, 1/2], a quarter of the area. There
+    P(label 1) = noise / (noise + (1 - noise) / 4): the line is the best rule as long as noise < 1/5.
     """
 
     noise: float

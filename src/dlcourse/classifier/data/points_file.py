@@ -19,7 +19,7 @@ from dlcourse.files.terminal import printable, say
 
 
 class PointsFile(PlanePoints):
-    """The user's own points, divided into train, dev and test, each class alike.
+    """The user's own points, divided into train, dev and test with the same shares of every class.
 
     Args:
         path: a table (.csv, .tsv) with columns x1, x2, label, or a .npz with x1, x2, label of shape (N,); at most
@@ -29,9 +29,8 @@ class PointsFile(PlanePoints):
         seed: of the division.
 
     Raises:
-        ValueError: no such file, a missing column, unequal lengths, a missing label, a value that is no finite number
-            or differs from others only in digits that float32 has not, one class only or more than a thousand, a class
-            of fewer than three points.
+        ValueError: no such file, a missing column or label, unequal lengths, values that are not finite or that are
+            equal in float32, fewer than two classes or more than a thousand, a class of fewer than three points.
     """
 
     def __init__(self, path: str, dev_fraction: float, test_fraction: float, input_noise_std: float, seed: int):
@@ -49,21 +48,12 @@ class PointsFile(PlanePoints):
                 )
         rest, test = stratified_split(labels, test_fraction, seed, self.classes)
         train, dev = stratified_split(labels[rest], dev_fraction / (1 - test_fraction), seed, self.classes)
-        self.train, self.dev, self.test = (
-            (inputs[chosen], labels[chosen]) for chosen in (rest[train], rest[dev], test)
-        )
+        parts = ((inputs[chosen], labels[chosen]) for chosen in (rest[train], rest[dev], test))
+        self.train, self.dev, self.test = parts
 
 
 def read_columns(path: Path, named: str) -> Columns:
-    """The columns of a table or .npz.
-
-    Args:
-        path: the file.
-        named: what messages call it.
-
-    Raises:
-        ValueError: see `PointsFile`.
-    """
+    """The columns of a table or .npz, which messages call `named`; ValueError as for `PointsFile`."""
     readers = {".csv": read_table, ".tsv": read_table, ".npz": read_npz}
     if path.suffix.lower() not in readers:
         raise ValueError(f"path={named}: must end in .csv, .tsv or .npz")
@@ -72,18 +62,17 @@ def read_columns(path: Path, named: str) -> Columns:
     except ValueError as error:
         raise ValueError(f"path={named}: {error}") from error
     except Exception as error:  # a broken zip, a pickle inside, text that is no table
-        raise ValueError(
-            f"path={named}: cannot be read ({printable(str(error).partition(chr(10))[0][:200])})"
-        ) from error
+        reason = printable(str(error).partition("\n")[0][:200])
+        raise ValueError(f"path={named}: cannot be read ({reason})") from error
     if not len(columns.labels):
         raise ValueError(f"path={named}: has no points; x1, x2 and label must have one shape (N,)")
     return columns
 
 
 def merge_classes(columns: Columns, path: str) -> tuple[Tensor, list[str]]:
-    """Labels as int64 (N,), and the classes that they stand for, named as they are first in the file.
+    """Labels as int64 (N,), and the sorted classes, each named by its first label in the file.
 
-    Labels that are all numbers are told apart by their values, 0 and 0.0 are one class; the classes are sorted.
+    If all labels are numbers they are compared as such: 0 and 0.0 are one class.
     """
     keys: list[Any] = [number_in(text) for text in columns.texts]
     if None in keys:
@@ -98,15 +87,15 @@ def merge_classes(columns: Columns, path: str) -> tuple[Tensor, list[str]]:
 
 
 def number_in(text: str) -> int | float | None:
-    """The number that a text says, whole ones exactly; None for other texts."""
+    """A text as an int or else a float, or None."""
     for kind in (int, float):
         with suppress(ValueError):
-            return None if "_" in text else kind(text)  # Python's own way to write thousands
+            return None if "_" in text else kind(text)  # only Python allows underscores in numbers
     return None
 
 
 def check_digits(x: np.ndarray, path: str) -> None:
-    """Raise ValueError for a column whose values differ no more once they are float32, such as times in seconds."""
+    """Raise ValueError for a column whose values become equal in float32, such as times in seconds."""
     for name, column in zip(("x1", "x2"), x.T, strict=True):
         is_narrow = np.ptp(column) < 1e-3 * np.abs(column).max()
         if is_narrow and 10 * len(np.unique(column.astype(np.float32))) < len(np.unique(column)):
@@ -117,7 +106,7 @@ def check_digits(x: np.ndarray, path: str) -> None:
 
 
 def report_copies(x: np.ndarray, path: str) -> None:
-    """Print how many points lie where another one does."""
+    """Print how many points equal another one."""
     points = len(np.unique(np.ascontiguousarray(x).view(np.complex128)))
     if points < len(x):
         copies = f"{len(x) - points} of {len(x)} points lie where another one does"

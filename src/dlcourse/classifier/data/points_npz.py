@@ -1,10 +1,9 @@
-"""Reads points from NumPy's .npz; the header of every array is checked before memory is taken for it."""
+"""Reads points from NumPy's .npz; the header of each array is checked before its memory is allocated."""
 
 import io
 import math
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 
 
 def read_npz(path: Path) -> Columns:
-    """Arrays by name; pickled objects are refused, and arrays that are not asked for stay unread."""
+    """The arrays x1, x2 and label, without unpickling; other arrays are not read."""
     with open_file(path) as file, open_archive(file, MAX_LIST) as archive:
         found = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if reason := why_missing(found):
@@ -32,7 +31,8 @@ def read_npz(path: Path) -> Columns:
     if label.dtype.kind not in "biufSU":
         raise ValueError(f"label is of {label.dtype}, not of numbers or words")
     values, labels = np.unique(label, return_inverse=True)
-    texts = [text_of(value) for value in values[: MAX_CLASSES + 1]]
+    words = (value.decode() if isinstance(value, bytes) else str(value) for value in values[: MAX_CLASSES + 1])
+    texts = [word.strip() for word in words]
     if len(texts) > MAX_CLASSES:
         raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
     for number, text in enumerate(texts):
@@ -41,17 +41,8 @@ def read_npz(path: Path) -> Columns:
     return Columns(x, labels.astype(np.int64), texts)
 
 
-def text_of(value: Any) -> str:
-    """A label as text."""
-    return (value.decode() if isinstance(value, bytes) else str(value)).strip()
-
-
 def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
-    """An array (N,) of an .npz (numpy.lib.format).
-
-    Raises:
-        ValueError: it has another shape, more than MAX_BYTES or MAX_ROWS, or is not what its header says.
-    """
+    """An array (N,) of an .npz (numpy.lib.format); ValueError for another shape, a too large or a damaged one."""
     if info.file_size > MAX_BYTES:
         raise ValueError(f"{name} has more than {MAX_BYTES} bytes")
     if reason := why_unsafe(info):
@@ -64,17 +55,17 @@ def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np
             raise TypeError("an array of objects, which allow_pickle would run")
         if math.prod(shape) * dtype.itemsize != info.file_size - content.tell():
             raise EOFError("cut short")
-        if len(shape) == 1 and shape[0] <= MAX_ROWS:  # an array of empty strings has any length
+        if len(shape) == 1 and shape[0] <= MAX_ROWS:  # empty strings take no bytes, however many there are
             content.seek(0)
             return np.lib.format.read_array(content, allow_pickle=False)
-    except Exception as error:  # damaged files fail in every way there is
+    except Exception as error:  # damaged files raise exceptions of many kinds
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise ValueError(f"{name} cannot be read ({printable(reason)})") from error
     raise ValueError(f"{name} has the shape {shape}; x1, x2 and label must have one shape (N,), N at most {MAX_ROWS}")
 
 
 def finite(column: np.ndarray, name: str) -> np.ndarray:
-    """A column as float64 (N,), every value a finite number."""
+    """A column as float64 (N,); ValueError for a value that is not finite or too large."""
     if column.dtype.kind not in "biuf":
         raise ValueError(f"{name} is of {column.dtype}, not of numbers")
     values = column.astype(np.float64)

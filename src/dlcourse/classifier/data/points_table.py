@@ -1,4 +1,4 @@
-"""Reads tables of points: cells divided by commas, semicolons, tabs, bars or spaces, in UTF-8 or UTF-16."""
+"""Reads tables of points: cells separated by commas, semicolons, tabs, bars or spaces, in UTF-8 or UTF-16."""
 
 import codecs
 import csv
@@ -22,7 +22,7 @@ MAX_LINES = 2 * MAX_ROWS
 MAX_LINE = 2**22  # letters
 MAX_HEADER = 2**16
 CHUNK = 1000  # rows
-LARGEST = 1e18  # of a coordinate: its square fits into float32
+LARGEST = 1e18  # absolute value of a coordinate: its square fits into float32
 SEPARATORS = (",", ";", "\t", "|", " ")
 ENCODINGS = {  # first bytes of a file -> its encoding
     codecs.BOM_UTF8: "utf-8-sig",
@@ -32,27 +32,18 @@ ENCODINGS = {  # first bytes of a file -> its encoding
 
 
 class Columns(NamedTuple):
-    """Points as they are in a file.
+    """The points of a file."""
 
-    Attributes:
-        x: the coordinates, float64 (N, 2).
-        labels: the number of each label in `texts`, int64 (N,).
-        texts: the different labels as they are in the file, in the order of their first samples.
-    """
-
-    x: np.ndarray
-    labels: np.ndarray
-    texts: list[str]
+    x: np.ndarray  # float64 (N, 2)
+    labels: np.ndarray  # int64 (N,), indices into `texts`
+    texts: list[str]  # the different labels
 
 
 def read_table(path: Path) -> Columns:
     """The columns x1, x2, label of a table with a header line; other columns and empty lines are ignored.
 
-    The separator is the first of SEPARATORS by which the header has these columns, in small or capital letters.
-    Numbers may have decimal commas where no commas separate.
-
-    Raises:
-        ValueError: what is wrong, with its line.
+    The separator is the first of SEPARATORS that splits the header into these columns; case does not matter. Numbers
+    may have decimal commas unless commas are the separator. ValueError with the line for a table of another form.
     """
     with open_file(path) as file:
         size = file.seek(0, io.SEEK_END)
@@ -70,7 +61,7 @@ def read_table(path: Path) -> Columns:
 
 
 def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines of a text, which are at most MAX_LINES of MAX_LINE letters."""
+    """The lines of a text; ValueError for more than MAX_LINES, or one of MAX_LINE letters."""
     count = 0
     while line := text.readline(MAX_LINE):
         count += 1
@@ -80,11 +71,11 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def read_rows(lines: Iterator[str]) -> Columns:
-    """The columns of a table, read a thousand rows at a time."""
+    """The columns of a table, read CHUNK rows at a time."""
     before, header = next(((count, line) for count, line in enumerate(lines, 1) if not is_empty(line)), (0, ""))
     separator, names = read_header(header)
     x, labels, texts = [np.empty((0, 2))], list[int](), dict[str, int]()
-    marks = list[str]()  # the decimal mark, once there is one
+    marks = list[str]()  # the decimal mark, once one was found
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     rows = chosen_cells(reader, before, names)
     while chunk := list(islice(rows, CHUNK)):
@@ -104,12 +95,10 @@ def read_rows(lines: Iterator[str]) -> Columns:
 
 
 def chosen_cells(reader: Any, before: int, names: list[str]) -> Iterator[tuple[int, str, str, str]]:
-    """The line of each row that is not empty, and its cells of x1, x2, label; "" for those that a short row lacks.
+    """The line number and the cells x1, x2, label of each row of a csv.reader that is not empty.
 
-    Args:
-        reader: csv.reader of the rows.
-        before: lines before its first one.
-        names: of all columns.
+    Cells missing at the end of a row are "". `before` is the number of lines before the reader's first; `names` are
+    those of all columns.
     """
     places = [names.index(name) for name in COLUMNS]
     width = len(names)
@@ -124,33 +113,28 @@ def chosen_cells(reader: Any, before: int, names: list[str]) -> Iterator[tuple[i
 
 
 def is_empty(line: str) -> bool:
-    """Whether a line before the header says nothing: Excel may begin with `sep=;`."""
+    """Whether a line before the header is to be skipped; Excel may write `sep=;` there."""
     return not line.strip() or line.lower().startswith("sep=")
 
 
 def read_header(header: str) -> tuple[str, list[str]]:
-    """The separator, and the columns' names in small letters; NumPy begins the line with a number sign.
-
-    Raises:
-        ValueError: a column is missing, or there twice.
-    """
+    """The separator, and the columns' names in lower case; ValueError if a column is missing or there twice."""
     if len(header) > MAX_HEADER:
         raise ValueError(f"has no {', '.join(COLUMNS)} in a header of at most {MAX_HEADER} letters")
     found: dict[str, list[str]] = {}
     for separator in SEPARATORS:
-        (cells,) = csv.reader([header.strip().removeprefix("#")], delimiter=separator, skipinitialspace=True)
+        text = header.strip().removeprefix("#")  # NumPy writes a number sign
+        (cells,) = csv.reader([text], delimiter=separator, skipinitialspace=True)
         names = found[separator] = [cell.strip().lower() for cell in cells]
         if set(COLUMNS) <= set(names):
-            twice = [name for name in COLUMNS if names.count(name) > 1]
-            if twice:
+            if twice := [name for name in COLUMNS if names.count(name) > 1]:
                 raise ValueError(f"has two columns {twice[0]}")
             return separator, names
-    likely = max(found.values(), key=lambda names: len(set(names)))
-    raise ValueError(why_missing(likely))
+    raise ValueError(why_missing(max(found.values(), key=lambda names: len(set(names)))))
 
 
 def why_missing(names: Collection[str]) -> str:
-    """Which columns are not among the names, or nothing."""
+    """The message that some of COLUMNS are not among the names, or ""."""
     missing = [name for name in COLUMNS if name not in names]
     listed = printable(", ".join(filter(None, names))[:100]) or "nothing"
     return f"has no {', '.join(missing)} (it has {listed})" if missing else ""
@@ -159,17 +143,10 @@ def why_missing(names: Collection[str]) -> str:
 def read_numbers(
     texts: Sequence[str], name: str, places: Sequence[tuple[int, int]], separator: str, marks: list[str]
 ) -> np.ndarray:
-    """Coordinates as float64 (N,).
+    """The cells of the column `name` as float64 (N,); `places` are the sample and the line of each.
 
-    Args:
-        texts: the cells.
-        name: of the column.
-        places: numbers of each cell's sample and line.
-        separator: of the table; where it is no comma, numbers may have decimal commas.
-        marks: the decimal mark that was used so far, if any; the first one is added.
-
-    Raises:
-        ValueError: a number that is not finite, or has another decimal mark than one before.
+    ValueError for a number that is not finite or too large, or has another decimal mark than an earlier one. `marks`
+    holds the mark of earlier cells, if any, and is updated; decimal commas are allowed unless they separate columns.
     """
     has_commas = separator != ","
     values = np.array([number_in(text.replace(",", ".") if has_commas else text) for text in texts])
@@ -192,8 +169,8 @@ def read_numbers(
 
 
 def number_in(text: str) -> float:
-    """The number that a text says, or NaN."""
+    """A text as a number, or NaN."""
     try:
-        return math.nan if "_" in text else float(text)  # an underscore is Python's own way to divide thousands
+        return math.nan if "_" in text else float(text)  # only Python allows underscores in numbers
     except ValueError:
         return math.nan

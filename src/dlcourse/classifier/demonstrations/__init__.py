@@ -1,6 +1,6 @@
 """Small experiments of a second or two, each of which shows one idea of the course in one image.
 
-Each module has a function `demonstrate`; it is imported only when it is asked for, so their names cost nothing.
+Each module has a function `demonstrate`, and is imported only when it is used.
 """
 
 from importlib import import_module
@@ -21,7 +21,7 @@ SUMMARIES = {
 
 
 class Demonstration(NamedTuple):
-    """An image (1, 3, H, W) in [0, 1], and lines of text with the measured numbers."""
+    """An image (1, 3, H, W) in [0, 1], and lines of text with the measurements."""
 
     image: "Tensor"
     lines: list[str]

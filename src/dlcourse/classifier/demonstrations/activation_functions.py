@@ -1,4 +1,4 @@
-"""The activation functions and their derivatives, on which the gradients of all layers before them depend."""
+"""The activation functions and their derivatives, which are factors of the gradients of all earlier layers."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,12 @@ from dlcourse.classifier.demonstrations import Demonstration
 from dlcourse.classifier.networks import ACTIVATIONS
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
-REACH = 5.0  # of the figure's axis of z
-PROBE = -4.0  # where saturation is measured
+REACH = 5.0  # the figure shows z in [-REACH, REACH]
+PROBE = -4.0  # z at which saturation is measured
 
 
 def derivative(function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """g'(z) of a function that acts on each element alone; any shape -> the same shape."""
+    """g'(z) of an elementwise function; any shape -> the same shape."""
     z = z.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(function(z).sum(), z)
     return gradient

@@ -18,7 +18,6 @@ TITLE_HEIGHT = 60  # pixels
 
 
 def points(seed: int) -> Points:
-    """200 training and 4000 test points on either side of a line."""
     return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, input_noise_std=0.0, seed=seed)
 
 
@@ -46,7 +45,6 @@ def fit(hidden: list[int], seed: int) -> Classification:
 
 
 def errors(task: Classification) -> tuple[float, float]:
-    """Shares of wrong answers on the training and the test set."""
     train, test = (1 - float(task.measure(*arrays)["accuracy"]) for arrays in (task.train_set, task.test_set))
     return train, test
 
@@ -54,8 +52,8 @@ def errors(task: Classification) -> tuple[float, float]:
 def demonstrate() -> Demonstration:
     """Decision maps from the smallest to the largest network.
 
-    A straight line is the best rule, and yet a linear model underfits: it cannot be sure below the line and unsure
-    above it, so the wrong labels push it aside.
+    A straight line is the best rule, and yet a linear model underfits: it cannot be confident below the line and
+    uncertain above it, so the wrong labels shift its line.
     """
     tasks = {name: fit(hidden, seed=0) for name, hidden in FITS.items()}
     maps = [task.visualize()["decision_map"][0].permute(1, 2, 0).numpy() for task in tasks.values()]  # each (H, W, 3)
@@ -66,14 +64,9 @@ def demonstrate() -> Demonstration:
         train, test = errors(task)
         title = f"{name}: hidden={FITS[name]}"
         figure.figimage(maps[index], xo=index * width, yo=0)  # pixel by pixel
-        figure.text(
-            (index + 0.5) / len(maps),
-            1 - TITLE_HEIGHT / 2 / (height + TITLE_HEIGHT),
-            f"{title}\ntrain error {train:.1%}, test error {test:.1%}",
-            ha="center",
-            va="center",
-            fontsize=14,
-        )
+        x, y = (index + 0.5) / len(maps), 1 - TITLE_HEIGHT / 2 / (height + TITLE_HEIGHT)
+        text = f"{title}\ntrain error {train:.1%}, test error {test:.1%}"
+        figure.text(x, y, text, ha="center", va="center", fontsize=14)
         lines.append(f"{title}: train error {train:.3f}, test error {test:.3f}")
     lines.append(f"{NOISE:.0%} of the training labels are wrong, none of the test labels")
     return Demonstration(to_image(figure), lines)

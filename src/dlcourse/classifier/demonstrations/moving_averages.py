@@ -1,4 +1,4 @@
-"""Averages of a noisy series as it arrives: the mean of a window, exponential weights, and bias correction."""
+"""Averages of a noisy time series: the mean of a window, exponential weights, and bias correction."""
 
 import math
 from itertools import accumulate
@@ -11,14 +11,14 @@ from dlcourse.classifier.demonstrations import Demonstration
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 BETAS = (0.5, 0.9, 0.98)
-NUM_FIRST = 10  # days that are measured on their own: there the missing past shows
+NUM_FIRST = 10  # first days, for a separate error: here the bias is largest
 NUM_CLOSE_UP = 40  # days
 
 
 def temperatures(num_days: int, seed: int) -> tuple[Tensor, Tensor]:
-    """The noon temperature of the season, and of each day: °C, float64 (N,); the weather has standard deviation 4.
+    """The seasonal mean temperature, and that with weather of standard deviation 4 added: °C, float64 (N,).
 
-    The year begins in spring, so that an average which starts at 0 is seen to be wrong.
+    The year begins in spring, at 12 °C, so that the bias of an average that starts at 0 is visible.
     """
     day = torch.arange(1, num_days + 1, dtype=torch.float64)
     season = 12 + 10 * (2 * math.pi * day / 365).sin()
@@ -29,31 +29,30 @@ def temperatures(num_days: int, seed: int) -> tuple[Tensor, Tensor]:
 def exponential_average(values: Tensor, beta: float) -> Tensor:
     """v_i = beta v_{i-1} + (1 - beta) t_i, v_0 = 0: t_{i-k} has the weight (1 - beta) beta^k; (N,) -> (N,).
 
-    That is about the mean of the last 1 / (1 - beta) values, for the memory of one.
+    Roughly the mean of the last 1 / (1 - beta) values, but only one number is stored.
     """
     averages = accumulate(values.tolist(), lambda v, t: beta * v + (1 - beta) * t, initial=0.0)
     return torch.tensor(list(averages)[1:], dtype=values.dtype)
 
 
 def bias_corrected(averages: Tensor, beta: float) -> Tensor:
-    """v_i / (1 - beta^i), which is what the weights up to t_i sum to (Kingma & Ba 2015, sec. 3); (N,) -> (N,)."""
+    """v_i / (1 - beta^i), the sum of the weights up to t_i (Kingma & Ba 2015, sec. 3); (N,) -> (N,)."""
     i = torch.arange(1, len(averages) + 1, dtype=averages.dtype)
     return averages / (1 - beta**i)
 
 
 def windowed_mean(values: Tensor, window: int) -> Tensor:
-    """The mean of the last `window` values, at the start of all there are; (N,) -> (N,)."""
+    """The mean of the last `window` values, or of all so far if there are fewer; (N,) -> (N,)."""
     recent = [values[max(0, end - window) : end].tolist() for end in range(1, len(values) + 1)]
     return torch.tensor([sum(some) / len(some) for some in recent], dtype=values.dtype)
 
 
 def window_of(beta: float) -> int:
-    """About how many values count: after 1 / (1 - beta) values a weight has fallen to about 1/e of the newest."""
+    """The effective number of values: after 1 / (1 - beta) values, a weight is about 1/e of the newest."""
     return round(1 / (1 - beta))
 
 
 def rmse(estimates: Tensor, truth: Tensor) -> float:
-    """Root of the mean squared error, in the unit of the values."""
     return float((estimates - truth).square().mean().sqrt())
 
 
@@ -63,7 +62,7 @@ def both_errors(estimates: Tensor, truth: Tensor) -> str:
 
 
 def demonstrate() -> Demonstration:
-    """A year of daily temperatures, smoothed for several beta, measured against the season that made them."""
+    """A year of daily temperatures, smoothed with several betas and compared with the seasonal mean."""
     season, measured = temperatures(365, seed=3)
     lines = [f"RMSE in °C over all days / over the first {NUM_FIRST}: {both_errors(measured, season)} as measured"]
     for beta in BETAS:
@@ -78,7 +77,7 @@ def demonstrate() -> Demonstration:
 
 
 def draw(season: Tensor, measured: Tensor) -> Tensor:
-    """The whole year above; below, exponential weights beside equal ones, and the first days; (1, 3, H, W)."""
+    """Above, the whole year; below, exponential and equal weights compared, and the first days; (1, 3, H, W)."""
     figure = new_figure(10, 8)
     year = figure.add_subplot(2, 1, 1, title="bias-corrected exponentially weighted averages")
     window = figure.add_subplot(2, 2, 3, title="exponential and equal weights")

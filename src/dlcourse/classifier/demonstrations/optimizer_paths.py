@@ -1,4 +1,4 @@
-"""The paths of four optimizers: down an elongated bowl, steep one way and flat the other, and off a saddle."""
+"""The paths of four optimizers in an elongated bowl, steep in one direction and flat in the other, and on a saddle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,29 +18,18 @@ KAPPA = 100.0  # condition number of the bowl: its greatest curvature over its l
 
 @dataclass(frozen=True)
 class Landscape:
-    """A function to descend on.
+    """A function to minimise."""
 
-    Attributes:
-        title: the function as a formula.
-        f: points (..., 2) -> values (...).
-        start: the first point (x, y).
-        optimizers: name -> factory, with a learning rate that suits this function.
-        max_steps: updates after which an optimizer gives up.
-        progress: points (..., 2) -> (...), the quantity that tells how far it has come, and `progress_label`, its name.
-        is_reached: values of `progress` -> whether that is far enough, and `goal`, the same in words.
-        view: left, right, bottom, top of the maps.
-    """
-
-    title: str
-    f: Callable[[Tensor], Tensor]
+    title: str  # the function as a formula
+    f: Callable[[Tensor], Tensor]  # points (..., 2) -> values (...)
     start: tuple[float, float]
-    optimizers: dict[str, MakeOptimizer]
-    max_steps: int
-    progress: Callable[[Tensor], Tensor]
+    optimizers: dict[str, MakeOptimizer]  # with learning rates that suit this function
+    max_steps: int  # updates after which an optimizer gives up
+    progress: Callable[[Tensor], Tensor]  # points (..., 2) -> (...), how far an optimizer has come
     progress_label: str
-    is_reached: Callable[[Tensor], Tensor]
-    goal: str
-    view: tuple[float, float, float, float]
+    is_reached: Callable[[Tensor], Tensor]  # values of `progress` -> whether they meet the goal
+    goal: str  # in words
+    view: tuple[float, float, float, float]  # left, right, bottom, top of the maps
 
 
 def bowl(points: Tensor) -> Tensor:
@@ -62,7 +51,7 @@ BOWL = Landscape(
     optimizers={
         "gradient descent": partial(SGD, lr=0.018),
         "momentum": partial(SGD, lr=0.018, momentum=0.9),
-        "RMSprop": partial(RMSprop, lr=0.05, alpha=0.9),  # near the bottom its steps stay as long as lr: it circles
+        "RMSprop": partial(RMSprop, lr=0.05, alpha=0.9),  # circles the minimum, as its steps stay as long as lr
         "Adam": partial(Adam, lr=0.1),
     },
     max_steps=400,
@@ -92,7 +81,7 @@ SADDLE = Landscape(
 
 
 def path(landscape: Landscape, make_optimizer: MakeOptimizer) -> Tensor:
-    """The points an optimizer visits from the start until it is there or gives up: float64 (steps + 1, 2)."""
+    """The points that an optimizer visits until it meets the goal or gives up: float64 (steps + 1, 2)."""
     point = torch.tensor(landscape.start, dtype=torch.float64, requires_grad=True)
     optimizer = make_optimizer([point])
     visited = [point.detach().clone()]
@@ -105,17 +94,16 @@ def path(landscape: Landscape, make_optimizer: MakeOptimizer) -> Tensor:
 
 
 def has_arrived(landscape: Landscape, point: Tensor) -> bool:
-    """Whether a point (2,) meets the goal."""
     return bool(landscape.is_reached(landscape.progress(point)))
 
 
 def duration(landscape: Landscape, visited: Tensor) -> str:
-    """How many steps a path took to the goal."""
+    """The number of steps to the goal, in words."""
     return f"{len(visited) - 1} steps" if has_arrived(landscape, visited[-1]) else f"never in {landscape.max_steps}"
 
 
 def demonstrate() -> Demonstration:
-    """A row for each landscape: the map of every optimizer's path, and how far they have come after so many steps."""
+    """A row for each landscape: maps of the optimizers' paths, and their progress over the steps."""
     figure = new_figure(16, 7)
     lines = []
     for row, landscape in enumerate((BOWL, SADDLE)):
@@ -135,7 +123,7 @@ def demonstrate() -> Demonstration:
 
 
 def draw_map(axes: Axes, landscape: Landscape, visited: Tensor, color: str) -> None:
-    """A path over lines of equal height."""
+    """A path on the contour lines of the function."""
     left, right, bottom, top = landscape.view
     y, x = torch.meshgrid(torch.linspace(bottom, top, 200), torch.linspace(left, right, 200), indexing="ij")
     axes.contour(x, y, landscape.f(torch.stack([x, y], -1)), levels=15, colors="0.8", linewidths=0.8, zorder=0)
@@ -145,7 +133,7 @@ def draw_map(axes: Axes, landscape: Landscape, visited: Tensor, color: str) -> N
 
 
 def draw_progress(axes: Axes, landscape: Landscape, paths: dict[str, Tensor]) -> None:
-    """How far each optimizer has come after so many steps."""
+    """The progress of each optimizer over the steps."""
     for (name, visited), color in zip(paths.items(), COLORS, strict=False):
         axes.semilogy(landscape.progress(visited), color=color, label=name)
     axes.set(xlabel="step", ylabel=landscape.progress_label)

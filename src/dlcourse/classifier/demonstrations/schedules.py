@@ -1,4 +1,4 @@
-"""How each schedule moves the learning rate in the course of a training."""
+"""The learning rate over the updates, for each schedule."""
 
 import math
 
@@ -10,13 +10,13 @@ from dlcourse.engine import schedules
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 NUM_UPDATES = 1000
-EVALUATE_EVERY = 50  # updates between two looks at the dev loss
+EVALUATE_EVERY = 50  # updates between two measurements of the dev loss
 COLUMNS = 4
 SHOWN = (0, 100, 500, 999)  # updates whose factors are printed
 
 
 def examples() -> dict[str, schedules.Schedule]:
-    """Every schedule there is, with values that show its shape within NUM_UPDATES; fresh, as some have a memory."""
+    """New schedules of all kinds (some have a state), with values that show their shapes within NUM_UPDATES."""
     return {
         "constant": schedules.Constant(),
         "hyperbolic": schedules.Hyperbolic(decay_rate=0.01, period=1),
@@ -30,12 +30,12 @@ def examples() -> dict[str, schedules.Schedule]:
 
 
 def dev_loss(updates: int) -> float:
-    """An invented dev loss that falls for 400 updates and then stays: what a plateau schedule waits for."""
+    """An invented dev loss that falls for 400 updates and then stays constant, for the plateau schedule."""
     return math.exp(-min(updates, 400) / 200)
 
 
 def factors(schedule: schedules.Schedule) -> Tensor:
-    """The factor on the learning rate of each of NUM_UPDATES updates, float64 (NUM_UPDATES,)."""
+    """The factors on the learning rate, float64 (NUM_UPDATES,)."""
     found = []
     for updates in range(NUM_UPDATES):
         if updates % EVALUATE_EVERY == 0:

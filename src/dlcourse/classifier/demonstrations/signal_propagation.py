@@ -24,11 +24,8 @@ INITS = {  # name in the figure -> init and init_std of the MLP
 def propagate(activation: str, init: str, init_std: float, seed: int) -> tuple[Tensor, Tensor]:
     """Standard deviations, at initialization, of each hidden layer's activations and of its weights' gradient.
 
-    Inputs are N(0, 1), labels are arbitrary, the loss is the cross-entropy. All in float64, in which neither
-    1e-40 nor 1e+40 is out of reach.
-
-    Returns:
-        Two tensors, float64 (DEPTH,), input side first.
+    Inputs are N(0, 1), labels are random, the loss is the cross-entropy. Both results are float64 (DEPTH,), first layer
+    first; float64 can represent 1e-40 and 1e+40.
     """
     with torch.random.fork_rng(devices=[]):  # an MLP draws its weights from the global generator
         torch.manual_seed(seed)
@@ -46,7 +43,7 @@ def propagate(activation: str, init: str, init_std: float, seed: int) -> tuple[T
 
 
 def drawable(values: Tensor) -> Tensor:
-    """The values a logarithmic axis can show; NaN, a gap in the line, for 0 and infinity."""
+    """The values, with NaN (a gap in the line) for 0 and infinity, which a logarithmic axis cannot show."""
     return values.where((values > 0) & values.isfinite(), torch.nan)
 
 
@@ -60,17 +57,16 @@ def demonstrate() -> Demonstration:
         backward = {name: gradients for name, (_, gradients) in measured.items()}
         draw_layers(figure.add_subplot(2, 2, 1 + column), forward, f"{activation}: activations")
         draw_layers(figure.add_subplot(2, 2, 3 + column), backward, f"{activation}: gradients of the weights")
-        lines += [f"{activation:4} activations, layer {DEPTH}: {listed(forward, DEPTH)}"]
-        lines += [f"{activation:4} gradients, layer 1:    {listed(backward, 1)}"]
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=len(INITS), frameon=False)
+        lines.append(f"{activation:4} activations, layer {DEPTH}: {listed(forward, DEPTH)}")
+        lines.append(f"{activation:4} gradients, layer 1:    {listed(backward, 1)}")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="lower center", ncols=len(INITS), frameon=False)
     figure.tight_layout(rect=(0, 0.05, 1, 1))
     lines.append(f"a gain of 1.5 or 0.5 per layer, 50 layers: {1.5**50:.1e} or {0.5**50:.1e}")
     return Demonstration(to_image(figure), lines)
 
 
 def draw_layers(axes: Axes, by_init: dict[str, Tensor], title: str) -> None:
-    """One line per initialization over the layers."""
+    """A line over the layers for each initialization."""
     for (name, values), color in zip(by_init.items(), COLORS, strict=False):
         axes.plot(range(1, DEPTH + 1), drawable(values), color=color, marker=".", label=name)
     axes.set(yscale="log", xlabel="hidden layer", ylabel="standard deviation", title=title)

@@ -1,4 +1,4 @@
-"""From logits to probabilities, and how temperature decides between the surest class and all classes alike."""
+"""From logits to probabilities; temperature moves them between one-hot and uniform."""
 
 import math
 
@@ -19,7 +19,7 @@ def softmax(logits: Tensor, temperature: float | Tensor) -> Tensor:
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """H = -sum_i a_i log2 a_i in bits: 0 when one class is sure, log2 C when all are alike; (..., C) -> (...)."""
+    """H = -sum_i a_i log2 a_i in bits: 0 if one class is certain, log2 C if all are equal; (..., C) -> (...)."""
     return torch.special.entr(probabilities).sum(-1) / math.log(2)
 
 
@@ -41,7 +41,7 @@ def demonstrate() -> Demonstration:
 
 
 def draw_bars(axes: Axes, logits: Tensor) -> None:
-    """A group of bars per class, a bar per temperature."""
+    """A group of bars for each class, with a bar for each temperature."""
     width = 0.8 / len(TEMPERATURES)
     for index, temperature in enumerate(TEMPERATURES):
         left = [number - 0.4 + index * width for number in range(len(logits))]
@@ -65,7 +65,7 @@ def draw_temperatures(axes: Axes, logits: Tensor) -> None:
 
 
 def draw_two_classes(axes: Axes) -> None:
-    """softmax([z, 0]) as a line, sigmoid(z) as dots upon it."""
+    """softmax([z, 0]) as a line, sigmoid(z) as dots on it."""
     z = torch.linspace(-6, 6, 121, dtype=torch.float64)
     first, _ = softmax(torch.stack([z, torch.zeros_like(z)], -1), 1.0).unbind(-1)
     axes.plot(z, first, color=COLORS[2], label="softmax([z, 0])₁")

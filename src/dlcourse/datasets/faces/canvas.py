@@ -1,15 +1,14 @@
 """Draws cartoon portraits in batches with signed distance functions; `dataset.py` decides who is drawn.
 
-The image spans [-FRAME, FRAME] in x (right) and y (down). A shape is a distance in these units, negative
-inside; its coverage is a ramp one pixel wide around zero, so a face is the same at every resolution, only
-finer. The painter's algorithm lays the shapes over each other, each in a window as large as it can ever need.
+The image spans [-FRAME, FRAME] in x (right) and y (down). A shape is a signed distance in these units, negative
+inside; its coverage is a ramp one pixel wide around zero, so a face is the same at every resolution. Shapes are painted
+over each other, each in a window large enough for every face.
 
 Shapes in comments: N faces, R pixels per side, h x w pixels of a window. Attributes are (N, 1, 1).
 
-A face turns as a drawing on a cylinder does: with X = (x - head_x) / head_width in [-1, 1], the face
-coordinate is u = X - turn * (1 - X^2). The outline stays, the features move towards the far side and get
-narrower there. It depends on x only, so turning costs one row of numbers per face, and both eyes are one
-shape in |u|.
+A face turns like a drawing on a cylinder: with X = (x - head_x) / head_width in [-1, 1], the face coordinate is
+u = X - turn * (1 - X^2). The outline stays, the features move towards the far side and get narrower there. u depends
+on x only, so turning costs one row of numbers per face, and both eyes are one shape in |u|.
 """
 
 from dataclasses import dataclass
@@ -39,20 +38,20 @@ MOUTH_INSIDE, TONGUE = _palette("6d1f2b", "e0767a")
 
 
 class HairStyle(NamedTuple):
-    """Measures of a hair style, in image units; the hairline in head_heights from the head's middle."""
+    """Sizes of a hair style, in image units; those of the hairline in head_heights from the head's middle."""
 
     sides: float  # how far the hair stands off the head
     top: float
     flare: float  # how much it widens downwards
     length: float  # the y where it ends at the back
-    fringe: float  # the hairline: its height at the parting,
-    parting: float  # where that is (u),
-    drop: float  # how steeply it falls away from there,
-    lock: float  # and where the locks at the sides end
-    curls: float = 0.0  # the height of the waves on the outline
-    knot_x: float = 0.0  # one knot, mirrored: its middle,
+    fringe: float  # height of the hairline at the parting
+    parting: float  # u of the parting
+    drop: float  # how steeply the hairline falls away from the parting
+    lock: float  # where the locks at the sides end
+    curls: float = 0.0  # height of the waves on the outline
+    knot_x: float = 0.0  # middle of a knot, which is mirrored
     knot_y: float = 0.0
-    knot_width: float = -1.0  # and its radii, negative where there is none
+    knot_width: float = -1.0  # radii of the knot, negative for none
     knot_height: float = -1.0
     opacity: float = 1.0
 
@@ -85,23 +84,23 @@ def rounded_box(x: Tensor, y: Tensor, half_width, half_height, corner) -> Tensor
 
 
 def smoothstep(low: float, high: float, value: Tensor) -> Tensor:
-    """0 up to `low`, 1 from `high` on (which may be the smaller one), a cubic in between."""
+    """0 at `low` and before, 1 at `high` and beyond, a cubic between; `high` may be below `low`."""
     value = ((value - low) / (high - low)).clamp_(0, 1)
     return value * value * (3 - 2 * value)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of the canvas and what lies in it."""
+    """A rectangle of the images, and the coordinates of its pixels."""
 
-    image: Tensor  # (N, 3, h, w), a view: painting here paints the canvas
+    image: Tensor  # (N, 3, h, w), a view: painting changes the whole image
     x: Tensor  # (N, 1, w), relative to the middle of the head
     y: Tensor  # (1, h, 1)
     u: Tensor  # (N, 1, w), the face coordinate
     pixel: float
 
     def cover(self, distance: Tensor) -> Tensor:
-        """How much of each pixel lies inside a shape, in [0, 1], given the distance to its edge."""
+        """The share of each pixel that lies inside a shape, in [0, 1], given the distance to its edge."""
         return distance.div(-self.pixel).add_(0.5).clamp_(0, 1)
 
     def paint(self, coverage: Tensor, color: Tensor) -> None:
@@ -109,13 +108,13 @@ class Window:
         self.image.lerp_(color[..., None, None], coverage[:, None])
 
     def under(self, curve: Tensor) -> Tensor:
-        """Distance to what lies above (smaller y than) `curve`, a y for every column: (N, 1, w)."""
+        """Distance to the region above (smaller y than) `curve`, a y for every column: (N, 1, w)."""
         slope = torch.gradient(curve, dim=-1)[0] / self.pixel
         return (self.y - curve) / (1 + slope * slope).sqrt()
 
 
 class Portrait:
-    """The canvas, and the measures of the faces on it which several shapes share."""
+    """The images, and the measures of the faces that several shapes share."""
 
     def __init__(self, attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int):
         device = attributes["yaw"].device
@@ -140,20 +139,15 @@ class Portrait:
         self.turn = 0.32 * yaw
         self.head_x = 0.05 * yaw
         self.head_y = 0.04
-        self.head_width = 0.37 + 0.09 * width  # half of it, like all sizes here
+        self.head_width = 0.37 + 0.09 * width  # half the width, as all sizes here
         self.head_height = 0.55 - 0.03 * width
         self.eye_y = self.head_y + 0.03
 
     def window(self, left: float, right: float, top: float, bottom: float) -> Window:
         """The pixels that touch a rectangle in image units."""
         rows, columns = self._pixels(top, bottom), self._pixels(left, right)
-        return Window(
-            self.image[:, :, rows, columns],
-            self.axis[columns] - self.head_x,
-            self.axis[None, rows, None],
-            self.face_u[:, :, columns],
-            self.pixel,
-        )
+        x, y, u = self.axis[columns] - self.head_x, self.axis[None, rows, None], self.face_u[:, :, columns]
+        return Window(self.image[:, :, rows, columns], x, y, u, self.pixel)
 
     def _pixels(self, low: float, high: float) -> slice:
         first, last = int((low + FRAME) / self.pixel) - 1, int((high + FRAME) / self.pixel) + 2
@@ -161,7 +155,6 @@ class Portrait:
 
     @cached_property
     def everywhere(self) -> Window:
-        """The whole canvas."""
         return self.window(-FRAME, FRAME, -FRAME, FRAME)
 
     @cached_property
@@ -174,7 +167,7 @@ class Portrait:
         return self._across - self.turn * (1 - self._across**2).clamp(min=0)
 
     def head(self, window: Window, lower: float = 0.0) -> Tensor:
-        """Distance to the head, or to its shadow `lower` down: an egg whose jaw is pointed or square."""
+        """Distance to the head, an egg whose jaw is pointed or square, or to the same shape moved down by `lower`."""
         along = (window.y - self.head_y - lower) / self.head_height
         jaw = 1 - (0.40 - 0.72 * self.attribute["jaw"]) * along.clamp(0, 1) ** 2  # (N, h, 1)
         return ellipse(window.x / jaw, window.y - self.head_y - lower, self.head_width, self.head_height)

@@ -1,9 +1,8 @@
-"""A procedural data set of cartoon portraits with independent attributes at three scales.
+"""A procedural data set of cartoon portraits with independent attributes at three scales; `drawing.py` draws them.
 
-Who is drawn has an address: face `index` of `seed` is the same whatever else is in the batch and however many
-faces there are. Its random numbers come from hashing (seed, name of the attribute, index) with the finalizer
-of SplitMix64 (Steele, Lea and Flood 2014), so that a new attribute does not redraw the others. How a face is
-drawn: `drawing.py`.
+A face is a function of (seed, index), whatever else is in the batch and however many faces there are. Its random
+numbers are hashes of (seed, name of the attribute, index) by the finalizer of SplitMix64 (Steele, Lea and Flood 2014),
+so that a new attribute leaves the others as they are.
 """
 
 from functools import cached_property
@@ -28,7 +27,7 @@ CONTINUOUS = {
     "brow_angle": (-1.0, 1.0),  # inner ends down (angry) .. up (worried)
     "skin": (0.0, 1.0),  # light .. dark
 }
-# name -> number of classes: each as likely as the others, int64
+# name -> number of classes, all equally likely, int64
 CATEGORICAL = {
     "hair_style": len(HAIR_STYLES),  # in the order of canvas.HAIR_STYLES
     "glasses": 2,  # without, with
@@ -38,25 +37,16 @@ CATEGORICAL = {
     "background_color": len(BACKGROUND_COLORS),
     "clothes_color": len(CLOTHES_COLORS),
 }
-# The scale of what each attribute changes in an image: what coarse, middle and fine styles should learn.
+# The scale at which each attribute changes an image: whether coarse, middle or fine styles should learn it.
 ATTRIBUTE_SCALE = {
     **dict.fromkeys(("yaw", "face_width", "jaw", "hair_style", "glasses"), "coarse"),
     **dict.fromkeys(("eye_size", "eye_slant", "smile", "mouth_open", "brow_height", "brow_angle"), "middle"),
     **dict.fromkeys(("skin", "hair_color", "eye_color", "background_color", "clothes_color"), "fine"),
 }
-# What varies from face to face though no attribute says so: what StyleGAN leaves to its noise.
-DETAIL = (
-    "strand_phase",
-    "parting_side",
-    "curl_phase",
-    "freckles",
-    "freckle_phase",
-    "frame",
-    "lens",
-    "stripes",
-)
+# Random detail that is no attribute: what StyleGAN's noise should learn.
+DETAIL = ("strand_phase", "parting_side", "curl_phase", "freckles", "freckle_phase", "frame", "lens", "stripes")
 
-PIXELS_PER_CHUNK = 2**17  # of the images as drawn: small enough for the cache, large enough to outweigh call overhead
+PIXELS_PER_CHUNK = 2**17  # of the images as drawn: fits into the CPU's cache, and outweighs the overhead of calls
 
 
 def _signed(value: int) -> int:
@@ -64,7 +54,7 @@ def _signed(value: int) -> int:
 
 
 def _mix(bits: Tensor) -> Tensor:
-    """SplitMix64's finalizer. Integers wrap; shifts to the right are arithmetic in torch, hence the masks."""
+    """SplitMix64's finalizer. int64 wraps around; the masks undo the sign bits that torch's right shifts bring in."""
     bits = (bits ^ ((bits >> 30) & (2**34 - 1))) * _signed(0xBF58476D1CE4E5B9)
     bits = (bits ^ ((bits >> 27) & (2**37 - 1))) * _signed(0x94D049BB133111EB)
     return bits ^ ((bits >> 31) & (2**33 - 1))
@@ -94,13 +84,10 @@ def sample_detail(seed: int, indices: Tensor) -> dict[str, Tensor]:
 
 
 class Faces:
-    """`num_images` portraits of `resolution` x `resolution` pixels, drawn at the first use of `images`.
+    """`num_images` portraits of `resolution` x `resolution` pixels, drawn when `images` is first used.
 
-    `label` is the categorical attribute by which a generator with classes tells the faces apart, `num_classes` the
-    number of its values, or 0 for no classes.
-
-    Raises ValueError for a `resolution` that is no power of two in 8..256, `num_images` below 1, another `label`, or a
-    `num_classes` that is not its own.
+    `label` is the categorical attribute that serves as class label, `num_classes` the number of its values, or 0 for no
+    labels. `resolution` is a power of two in 8..256. ValueError for other values.
     """
 
     def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int):
@@ -112,17 +99,15 @@ class Faces:
             raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, got {label!r}")
         if num_classes not in (0, CATEGORICAL[label]):
             raise ValueError(f"num_classes must be {CATEGORICAL[label]} for label={label}, or 0, got {num_classes}")
+        self.resolution, self.num_images, self.seed = resolution, num_images, seed
         self.label, self.num_classes = label, num_classes
-        self.resolution = resolution
-        self.num_images = num_images
-        self.seed = seed
 
     def __len__(self) -> int:
         return self.num_images
 
     @cached_property
     def attributes(self) -> dict[str, Tensor]:
-        """Name -> (num_images,); names and scales as in ATTRIBUTE_SCALE."""
+        """Name, as in ATTRIBUTE_SCALE -> (num_images,)."""
         return sample_attributes(self.seed, torch.arange(self.num_images))
 
     @property
@@ -132,7 +117,6 @@ class Faces:
 
     @cached_property
     def levels(self) -> list[Tensor]:
-        """The images at every level of detail, see `pyramid`."""
         return pyramid(self.images)
 
     @cached_property
@@ -141,7 +125,7 @@ class Faces:
         chunk = max(1, PIXELS_PER_CHUNK // max(self.resolution, 64) ** 2)
         images = torch.empty(self.num_images, 3, self.resolution, self.resolution, dtype=torch.uint8)
         for start in range(0, self.num_images, chunk):
-            # Always a whole chunk, the surplus dropped: a smaller batch might round in another way.
+            # Always draw a whole chunk, and drop the surplus: a smaller batch might round differently.
             indices = torch.arange(start, start + chunk)
             rendered = render(sample_attributes(self.seed, indices), sample_detail(self.seed, indices), self.resolution)
             kept = images[start : start + chunk]

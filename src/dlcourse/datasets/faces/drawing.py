@@ -1,4 +1,4 @@
-"""The parts of a portrait, from the background to the hair, and `render`, which lays them over each other.
+"""The parts of a portrait, from the background to the hair, and `render`, which paints them in this order.
 
 Every part is a function of the portrait that paints a few shapes in a window. Sizes are in image units: the
 image is 1.8 wide. `q` is the distance along the face from the middle of an eye (or of the mouth).
@@ -21,8 +21,7 @@ from dlcourse.datasets.faces.canvas import (
     smoothstep,
 )
 
-# Thin shapes (rims, brows, strands) fall between the pixels of smaller images: draw larger, and average.
-SMALLEST_DRAWN = 64
+SMALLEST_DRAWN = 64  # pixels per side; smaller images are averages of such, as thin shapes would fall between pixels
 EYE_U = 0.43
 AROUND = 0.42  # image units per unit of u on a face of middling width, seen from the front
 
@@ -30,25 +29,17 @@ AROUND = 0.42  # image units per unit of u on a face of middling width, seen fro
 def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int) -> Tensor:
     """Images (N, 3, resolution, resolution), RGB in [0, 1], on the device of the attributes.
 
-    `attributes` and `detail` are as from `faces.sample_attributes` and `faces.sample_detail`: what a face is,
-    and the strands, freckles and stripes that no attribute says. `resolution` is a power of two, at least 8.
+    `attributes` and `detail` come from `sample_attributes` and `sample_detail`; `resolution` is a power of two >= 8.
     """
     drawn = max(resolution, SMALLEST_DRAWN)
     portrait = Portrait(attributes, detail, drawn)
-    outline, strands = hair_outline(portrait), hair_strands(portrait)
+    outline = hair_outline(portrait)
     background(portrait)
     clothes(portrait)
     back_hair(portrait, outline)
-    neck(portrait)
-    ears(portrait)
-    head(portrait)
-    cheeks(portrait)
-    nose(portrait)
-    mouth(portrait)
-    eyes(portrait)
-    brows(portrait)
-    glasses(portrait)
-    front_hair(portrait, outline, strands)
+    for paint in (neck, ears, head, cheeks, nose, mouth, eyes, brows, glasses):
+        paint(portrait)
+    front_hair(portrait, outline)
     return avg_pool2d(portrait.image, drawn // resolution)
 
 
@@ -62,7 +53,7 @@ def background(p: Portrait) -> None:
 
 
 def clothes(p: Portrait) -> None:
-    """Shoulders, with stripes on some shirts, and a collar."""
+    """Shoulders and collar, some with stripes."""
     w = p.window(-1, 1, 0.5, 1)
     x = w.x + 0.6 * p.head_x  # the shoulders turn less than the head
     shirt = w.cover(ellipse(x.abs() + 0.25 * (w.y - 1), w.y - 1.22, 0.86, 0.56))
@@ -75,7 +66,7 @@ def clothes(p: Portrait) -> None:
 
 
 def neck(p: Portrait) -> None:
-    """The neck, down to the neckline, with the shadow of the head on it."""
+    """The neck, down to the neckline, and the head's shadow on it."""
     w = p.window(-0.4, 0.4, 0.25, 1)
     x = w.x + 0.4 * p.head_x
     throat = torch.minimum(rounded_box(x, w.y - 0.45, 0.175, 0.3, 0.1), ellipse(x, w.y - 0.66, 0.235, 0.15))
@@ -85,7 +76,7 @@ def neck(p: Portrait) -> None:
 
 
 def ears(p: Portrait) -> None:
-    """Ears behind the head: as it turns, one hides and the other comes forward."""
+    """Ears behind the head: when it turns, one is hidden and the other shows more."""
     w = p.window(-0.7, 0.7, -0.2, 0.35)
     x = (w.x + 0.22 * p.turn).abs() - p.head_width - 0.005
     y = w.y - p.eye_y - 0.04
@@ -118,7 +109,7 @@ def cheeks(p: Portrait) -> None:
 
 
 def nose(p: Portrait) -> None:
-    """A lighter tip over its own shadow. It stands out of the face, so it moves furthest in a turn."""
+    """A light tip over its shadow; the nose stands out of the face, so it moves furthest when the head turns."""
     w = p.window(-0.45, 0.45, -0.02, 0.36)
     x = (w.u - 0.14 * p.attribute["yaw"]) * AROUND
     y = w.y - p.head_y - 0.19
@@ -129,7 +120,7 @@ def nose(p: Portrait) -> None:
 
 
 def mouth(p: Portrait) -> None:
-    """Lips along a parabola whose ends are up (smile) or down; an open mouth shows teeth and tongue."""
+    """Lips along a parabola whose ends go up (smile) or down (frown); an open mouth shows teeth and tongue."""
     w = p.window(-0.5, 0.52, 0.22, 0.58)
     smile, is_open = p.attribute["smile"], p.attribute["mouth_open"]
     q = (w.u - 0.06 * p.attribute["yaw"]) * AROUND
@@ -138,10 +129,8 @@ def mouth(p: Portrait) -> None:
     bend = smile * (1 - 0.3 * is_open)
     middle = p.head_y + 0.335 + bend * (0.035 - 0.085 * along) + 0.01 * is_open
     swell = (1 - along).clamp(min=0)
-    upper, lower = (
-        middle - is_open * swell * (0.03 - 0.03 * smile),
-        middle + is_open * swell * (0.085 + 0.02 * smile),
-    )
+    upper = middle - is_open * swell * (0.03 - 0.03 * smile)
+    lower = middle + is_open * swell * (0.085 + 0.02 * smile)
     side = (q.abs() - half).expand(-1, w.y.shape[1], -1)
     between = torch.maximum(w.under(lower), -w.under(upper))
     lips = (between.clamp(min=0) ** 2 + side.clamp(min=0) ** 2).sqrt() - 0.019  # round corners
@@ -153,7 +142,7 @@ def mouth(p: Portrait) -> None:
 
 
 def eyes(p: Portrait) -> None:
-    """White, iris, pupil and highlight, under an upper lid that is the same shape moved up, in ink."""
+    """White, iris, pupil and highlight; the upper lid is the shape of the white moved up, in ink."""
     w = p.window(-0.55, 0.55, -0.14, 0.28)
     q = (w.u.abs() - EYE_U) * AROUND
     size, slant = p.attribute["eye_size"], p.attribute["eye_slant"]
@@ -161,13 +150,11 @@ def eyes(p: Portrait) -> None:
     y = w.y - p.eye_y
     tilted = y + 0.42 * slant * q
     ink = INK.to(q.device)
-    lid = ellipse(q, tilted + 0.018, wide + 0.012, high + 0.006)
-    w.paint(w.cover(lid), ink)
-    white = ellipse(q, tilted, wide, high)
-    w.paint(w.cover(white), WHITE.to(q.device))
+    w.paint(w.cover(ellipse(q, tilted + 0.018, wide + 0.012, high + 0.006)), ink)  # the lid
+    seen = w.cover(ellipse(q, tilted, wide, high))
+    w.paint(seen, WHITE.to(q.device))
     gaze = q - 0.012 * p.attribute["yaw"] * w.u.sign()  # the eyes look where the head turns
     iris = 0.066 + 0.018 * size
-    seen = w.cover(white)
     w.paint(seen * w.cover(ellipse(gaze, y, iris, iris)), p.eye_color * 0.62)
     w.paint(seen * w.cover(ellipse(gaze, y - 0.006, iris - 0.014, iris - 0.014)), p.eye_color)
     w.paint(seen * w.cover(ellipse(gaze, y, 0.5 * iris, 0.5 * iris)), ink)
@@ -191,7 +178,7 @@ def brows(p: Portrait) -> None:
 def hair_outline(p: Portrait) -> Tensor:
     """Distance (N, R, R) to the hair around the head: half an ellipse above, widening sides below."""
     w, hair = p.everywhere, p.hair
-    x = w.x + 0.1 * p.turn  # the back of the head goes the other way
+    x = w.x + 0.1 * p.turn  # the back of the head moves the other way
     y = w.y - p.head_y
     width = p.head_width + hair["sides"] + hair["flare"] * y.clamp(min=0)  # (N, R, 1)
     around = ellipse(x, y.clamp(max=0), width, p.head_height + hair["top"])
@@ -202,7 +189,7 @@ def hair_outline(p: Portrait) -> Tensor:
 
 
 def hair_strands(p: Portrait) -> Tensor:
-    """Stripes (N, R, R) in [0, 1] which run down from the parting, somewhere else on every head."""
+    """Stripes (N, R, R) in [0, 1] that run down from the parting, at random places."""
     w = p.everywhere
     phase = 6.2832 * p.detail["strand_phase"]
     fan = torch.atan2(w.x, w.y - p.head_y + 1.0)
@@ -215,13 +202,13 @@ def back_hair(p: Portrait, outline: Tensor) -> None:
     x = (w.x + 0.35 * p.turn).abs() - hair["knot_x"]
     knot = ellipse(x, w.y - hair["knot_y"], hair["knot_width"].abs(), hair["knot_height"].abs())
     knot = knot.where(hair["knot_width"] > 0, 1.0)
-    inset = outline + 0.014  # two shapes with one edge would cover its pixels twice, and look jagged
+    inset = outline + 0.014  # with the same edge as the front hair, that edge would be painted twice and look jagged
     w.paint(w.cover(torch.minimum(inset, knot)) * hair["opacity"], p.hair_shade)
 
 
-def front_hair(p: Portrait, outline: Tensor, strands: Tensor) -> None:
+def front_hair(p: Portrait, outline: Tensor) -> None:
     """Hair above the hairline and down the sides, with its shadow on the face, a sheen and strands."""
-    w, hair = p.everywhere, p.hair
+    w, hair, strands = p.everywhere, p.hair, hair_strands(p)
     side = torch.sign(p.detail["parting_side"] - 0.5)
     line = hair["fringe"] + hair["drop"] * (w.u - side * hair["parting"]) ** 2
     line = line + (hair["lock"] - line) * smoothstep(0.74, 0.98, w.u.abs())
@@ -238,7 +225,7 @@ def front_hair(p: Portrait, outline: Tensor, strands: Tensor) -> None:
 
 
 def glasses(p: Portrait) -> None:
-    """Rims between round and square, a bridge, temples, and a little light on the lenses."""
+    """Rims between round and square, a bridge, temples, and a reflection on the lenses."""
     w = p.window(-0.65, 0.65, -0.2, 0.35)
     worn = p.attribute["glasses"]
     q = (w.u.abs() - EYE_U) * AROUND
