@@ -23,7 +23,6 @@ class Augment(nn.Module):
         """Adapt to the mean sign of the discriminator's scores of reals; does nothing here."""
 
     def metrics(self) -> Metrics:
-        """Numbers to log; none here."""
         return {}
 
 
@@ -35,9 +34,6 @@ class DiffAugment(Augment):
 
     Args:
         policy: of color, translation and cutout, those that apply.
-
-    Raises:
-        ValueError: another name.
     """
 
     def __init__(self, policy: list[str]):
@@ -48,7 +44,6 @@ class DiffAugment(Augment):
         self.changes = [changes[name] for name in policy]
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> same."""
         for change in self.changes:
             images = change(images)
         return images
@@ -101,9 +96,6 @@ class AdaptiveAugment(Augment):
         target: of r_t, in (0, 1).
         images_to_full: real images with which p could go from 0 to 1, > 0.
         initial_probability: p at the start, in [0, 1].
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     probability: Tensor
@@ -120,12 +112,10 @@ class AdaptiveAugment(Augment):
         self.register_buffer("probability", torch.tensor(float(initial_probability)))
 
     def observe(self, real_sign: Tensor, batch_size: int) -> None:
-        """Move p towards more augmentation if r_t is above the target, else towards less."""
         step = (real_sign - self.target).sign() * batch_size / self.images_to_full
         self.probability.add_(step).clamp_(0, 1)
 
     def metrics(self) -> Metrics:
-        """The probability p."""
         return {"gan/augment_probability": self.probability}
 
     def forward(self, images: Tensor) -> Tensor:

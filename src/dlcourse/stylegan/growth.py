@@ -40,9 +40,6 @@ class Growth:
         batch_size: images per minibatch.
         batch_sizes: by resolution, where it is another; None: nowhere.
         lr_factors: factors on the learning rates by resolution, where it is not 1; None: nowhere.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     resolution: int
@@ -84,7 +81,6 @@ class Growth:
         return Phase(lod, resolution, self.batch_size_at(resolution), (self.lr_factors or {}).get(resolution, 1.0))
 
     def batch_size_at(self, resolution: int) -> int:
-        """Images per minibatch."""
         return (self.batch_sizes or {}).get(resolution, self.batch_size)
 
     def steps_for(self, total_images: int, minibatch_repeats: int) -> int:

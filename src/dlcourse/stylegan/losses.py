@@ -21,9 +21,6 @@ class AdversarialLoss:
         gp_weight: lambda of `gradient_penalty`, which takes the place of R1 if this is > 0.
         d_reg_interval: discriminator updates per penalty, >= 1; the penalty is scaled up in proportion (Karras et al.
             2020, arXiv:1912.04958, section 3.1).
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
@@ -41,7 +38,6 @@ class AdversarialLoss:
 
     @property
     def penalty_weight(self) -> float:
-        """The factor on the penalty."""
         return self.gp_weight or self.r1_gamma
 
     def has_penalty(self, updates: int) -> bool:

@@ -43,9 +43,6 @@ class Minibatches:
         mirror_augment: whether reals are flipped left-right with probability 1/2.
         batch_sizes: all that will be asked for.
         seed: of the order of the reals.
-
-    Raises:
-        ValueError: a batch size that cannot be divided.
     """
 
     def __init__(
@@ -127,6 +124,5 @@ def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
 
 
 def check_divisible(batch_size: int, parts: int) -> None:
-    """Raise ValueError if a minibatch cannot be divided into equal parts."""
     if batch_size % parts:
         raise ValueError(f"a minibatch of {batch_size} images cannot be divided into {parts} equal parts")

@@ -37,9 +37,6 @@ class Updates:
         style_mixing_prob: share of minibatches whose images take their finer layers from a second latent.
         reuse_fakes: whether both updates see the same fakes; the official training draws new ones for the second.
         ema_half_life: images after which an old weight counts half in the average, > 0.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     minibatch_repeats: int
@@ -77,9 +74,6 @@ class StyleGAN(Task):
         evaluation: metrics of the averaged generator, (generator, dataset, lod=...) -> numbers by tag; None: none.
         total_images: reals shown to the discriminator in the whole training, > 0; None: the runner has max_steps.
         seed: of the order of the images.
-
-    Raises:
-        ValueError: a value outside its range.
     """
 
     def __init__(
@@ -118,11 +112,7 @@ class StyleGAN(Task):
         return self.growth.steps_for(self.total_images, self.updates.minibatch_repeats)
 
     def setup(self, device: torch.device) -> None:
-        """Move networks to `device`; the average starts as a copy.
-
-        Raises:
-            ValueError: a minibatch that cannot be divided as it should be.
-        """
+        """Move networks to `device`; the average starts as a copy."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         for network in (self.generator, self.discriminator, self.augment):
             network.to(device).to(memory_format=layout)
@@ -148,7 +138,6 @@ class StyleGAN(Task):
         return [self.generator.synthesis, self.discriminator]
 
     def restart(self, phase: Phase) -> None:
-        """New optimizers, with the learning rates of a phase."""
         self.g_descent.restart(self.g_descent.parameters, lr_factor=phase.lr_factor)
         factor = phase.lr_factor * self.updates.discriminator_lr_factor
         self.d_descent.restart(self.d_descent.parameters, lr_factor=factor)
@@ -249,7 +238,6 @@ class StyleGAN(Task):
         return {"loss": self.loss.generator(scores)}
 
     def evaluate(self) -> Metrics:
-        """The metrics of `evaluation`."""
         if self.evaluation is None:
             return {}
         return self.evaluation(self.generator_ema, self.dataset, lod=self.phase().lod)

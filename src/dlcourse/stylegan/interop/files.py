@@ -59,11 +59,7 @@ def load_pretrained(path: str | Path, resolution: int | None = None, only_to_dra
 
 
 def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
-    """The networks that a checkpoint holds, cut down to `resolution` if that is given.
-
-    Raises:
-        UserError: a checkpoint of another task, or no such resolution in it.
-    """
+    """The networks that a checkpoint holds, cut down to `resolution` if that is given."""
     model: Any = saved.config.get("model")
     roles = chosen_roles(saved.state, only_to_draw)
     is_complete = is_variables(model) and all(
@@ -96,11 +92,7 @@ def cut_node(node: Any, resolution: int | None) -> Any:
 
 
 def foreign_networks(content: Any, name: str, resolution: int | None, only_to_draw: bool) -> Pretrained:
-    """The networks in the content of a file of another implementation, whose name may tell something.
-
-    Raises:
-        UserError: none of the known formats, or weights that make no networks or are not finite.
-    """
+    """The networks in the content of a file of another implementation, whose name may tell something."""
     form = next((form for form in FORMATS if form.recognises(content)), None)
     if form is None:
         raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
@@ -136,9 +128,6 @@ def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) ->
 
     Returns:
         The names of those that are in the file.
-
-    Raises:
-        UserError: one does not fit.
     """
     states, _ = states_of(pretrained)
     found = {role: parts[role] for role in states if role in parts}
@@ -176,9 +165,6 @@ def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
 
     Returns:
         What was done about a generator that the file has only once: it stands for both.
-
-    Raises:
-        UserError: see check_target.
     """
     check_target(path)
     state, notes = states_of(pretrained)
@@ -239,11 +225,7 @@ def kind_of(head: bytes) -> str:
 
 
 def read_torch(path: Path) -> Any:
-    """Tensors and plain data, never code.
-
-    Raises:
-        UserError: a file which is cut short or holds anything else.
-    """
+    """Tensors and plain data, never code."""
     try:
         return torch_file.load(path)
     except pickle_reader.RefusedError as error:

@@ -28,7 +28,6 @@ def networks_of(content: Any) -> dict[str, Any]:
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has genforce's layer names."""
     networks = networks_of(content)
     return any("synthesis.layer0.const" in variables or "input0.weight" in variables for variables in networks.values())
 

@@ -15,7 +15,6 @@ CONST, SCORE = "g_synthesis.init_block.const", "final_block.dense1.weight"
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has huangzh13's names."""
     return is_variables(content) and any(name in without_module(content) for name in (CONST, SCORE))
 
 

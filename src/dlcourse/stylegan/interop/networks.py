@@ -122,11 +122,7 @@ def assemble(found: ForeignCheckpoint, resolution: int | None, only_to_draw: boo
 
 
 def asked_resolution(found: ForeignCheckpoint, notes: list[str]) -> int | None:
-    """The resolution that a format of fixed size was trained up to; None for whole networks.
-
-    Raises:
-        UserError: nothing in the file tells it.
-    """
+    """The resolution that a format of fixed size was trained up to; None for whole networks."""
     if found.trained_resolution is None:
         raise UserError("its networks have 1024x1024 whatever was trained, and it does not tell: give the resolution")
     if found.trained_resolution:
@@ -193,11 +189,7 @@ def estimated_w_avg(generator: Generator) -> Tensor:
 
 
 def resolution_of(weights: Weights) -> int:
-    """The largest resolution that has a block.
-
-    Raises:
-        UserError: none has, or not every one below it.
-    """
+    """The largest resolution that has a block."""
     blocks = {int(match[1]) for match in map(re.compile(r"(?:synthesis\.)?(\d+)x\1\..*").fullmatch, weights) if match}
     largest = max(blocks, default=0)
     if largest not in RESOLUTIONS or blocks != {2**log2 for log2 in range(2, largest.bit_length())}:
@@ -206,11 +198,7 @@ def resolution_of(weights: Weights) -> int:
 
 
 def cut(weights: Weights, resolution: int | None) -> Weights:
-    """The network of a smaller resolution inside that of `weights`: level of detail k becomes k - n.
-
-    Raises:
-        UserError: a resolution that the network does not reach.
-    """
+    """The network of a smaller resolution inside that of `weights`: level of detail k becomes k - n."""
     whole = resolution_of(weights)
     if resolution is None or resolution == whole:
         return weights
@@ -230,11 +218,7 @@ def cut(weights: Weights, resolution: int | None) -> Weights:
 
 
 def size_of(weights: Weights, name: str, dim: int) -> int:
-    """One size of a variable.
-
-    Raises:
-        UserError: it is not there.
-    """
+    """One size of a variable."""
     if name not in weights or weights[name].ndim <= dim:
         raise UserError(f"it has no fitting {name}")
     return weights[name].shape[dim]

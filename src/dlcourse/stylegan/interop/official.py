@@ -35,17 +35,12 @@ GRAPH_OPTIONS = {
 
 
 def recognises(content: Any) -> bool:
-    """Whether something is one network of an official pickle, or three."""
     networks = content if isinstance(content, tuple | list) else [content]
     return any(isinstance(network, Network) for network in networks)
 
 
 def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Our weights of an official pickle's content.
-
-    Raises:
-        UserError: networks that are not StyleGAN v1's.
-    """
+    """Our weights of an official pickle's content."""
     networks = content if isinstance(content, tuple | list) else [content]
     if len(networks) not in (1, 3):
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
@@ -67,11 +62,7 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
 
 
 def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
-    """All variables under their whole official names, with those of the components.
-
-    Raises:
-        UserError: a description that holds no arrays.
-    """
+    """All variables under their whole official names, with those of the components."""
     variables: dict[str, Tensor] = {}
     pairs, components = network.state.get("variables", []), network.state.get("components", {})
     if not isinstance(pairs, list) or not isinstance(components, dict):
@@ -106,11 +97,7 @@ def options_of(network: Network) -> dict[str, Any]:
 
 
 def turned_for(weights: Weights, options: dict[str, Any]) -> Weights:
-    """Kernels as fused_scale="auto" stores them.
-
-    Raises:
-        UserError: another value than those of the official code.
-    """
+    """Kernels as fused_scale="auto" stores them."""
     fused_scale = options.get("fused_scale", "auto")
     if fused_scale not in ("auto", True, False):
         raise UserError(f"an official network with fused_scale={fused_scale!r}, which is not supported")
@@ -118,11 +105,7 @@ def turned_for(weights: Weights, options: dict[str, Any]) -> Weights:
 
 
 def read_options(found: ForeignCheckpoint, is_generator: bool, options: dict[str, Any]) -> None:
-    """Take what shapes do not tell.
-
-    Raises:
-        UserError: an option that makes another graph.
-    """
+    """Take what shapes do not tell."""
     for name, ours in GRAPH_OPTIONS.items():
         if options.get(name, ours) != ours:
             raise UserError(f"an official network with {name}={options[name]!r}, which is not supported")

@@ -16,11 +16,7 @@ STACK_GLOBAL, MARK, TUPLE, EMPTY_LIST, APPENDS, EMPTY_DICT, SET_ITEMS = b"\x93",
 
 
 def dumps(value: Any) -> bytes:
-    """The pickle of networks, float32 arrays and plain data.
-
-    Raises:
-        TypeError: anything else.
-    """
+    """The pickle of networks, float32 arrays and plain data."""
     return PROTOCOL_4 + instructions(value) + STOP
 
 
@@ -37,34 +33,28 @@ def named(module: str, name: str) -> bytes:
 
 
 def text(value: str) -> bytes:
-    """The pickle of a str."""
     data = value.encode()
     return b"X" + struct.pack("<I", len(data)) + data
 
 
 def raw(value: bytes) -> bytes:
-    """The pickle of bytes."""
     return b"\x8e" + struct.pack("<Q", len(value)) + value
 
 
 def sequence(value: tuple) -> bytes:
-    """The pickle of a tuple."""
     return MARK + b"".join(map(instructions, value)) + TUPLE
 
 
 def items(value: list) -> bytes:
-    """The pickle of a list."""
     return EMPTY_LIST + MARK + b"".join(map(instructions, value)) + APPENDS
 
 
 def mapping(value: dict) -> bytes:
-    """The pickle of a dict."""
     pairs = (instructions(name) + instructions(item) for name, item in value.items())
     return EMPTY_DICT + MARK + b"".join(pairs) + SET_ITEMS
 
 
 def network(value: Network) -> bytes:
-    """A network of the official code."""
     return named("dnnlib.tflib.network", "Network") + EMPTY_TUPLE + NEW_OBJECT + mapping(value.state) + BUILD
 
 

@@ -15,7 +15,6 @@ Weights = dict[str, Tensor]
 
 
 def same(value: Tensor) -> Tensor:
-    """The value as it is."""
     return value
 
 

@@ -38,7 +38,6 @@ def networks_of(content: Any) -> dict[str, dict[str, Any]]:
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has rosinality's names."""
     return bool(networks_of(content))
 
 

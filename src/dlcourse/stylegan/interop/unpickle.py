@@ -75,11 +75,7 @@ class Array(Record):
         self.numbers: Callable[[], np.ndarray] = partial(np.empty, 0)
 
     def set_state(self, state: Any) -> None:
-        """The array. It is as large as the bytes in the file, never larger.
-
-        Raises:
-            ValueError: a shape that does not fit the bytes.
-        """
+        """The array. It is as large as the bytes in the file, never larger."""
         if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], Dtype):
             raise ValueError("an array without its description")
         _, shape, dtype, is_fortran, data = state
@@ -96,7 +92,6 @@ class Array(Record):
 
     @property
     def array(self) -> np.ndarray:
-        """A new array."""
         return self.numbers()
 
 
@@ -108,7 +103,6 @@ class Scalar(Array):
         super().set_state((1, (), dtype, False, data))
 
     def set_state(self, state: Any) -> None:
-        """Scalars have no state."""
         raise ValueError("a number with a state")
 
 

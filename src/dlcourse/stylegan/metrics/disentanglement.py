@@ -165,7 +165,6 @@ class StyleEffects:
     amount: Tensor
 
     def rate(self, attribute: str, swap: str) -> float:
-        """How often the attribute moved."""
         return float(self.moved[self.attributes.index(attribute), self.swaps.index(swap)])
 
     def relative(self) -> Tensor:

@@ -16,11 +16,7 @@ class Moments(NamedTuple):
 
 
 def moments(features: Tensor) -> Moments:
-    """The moments of features (N, F), on the CPU.
-
-    Raises:
-        ValueError: fewer than two images.
-    """
+    """The moments of features (N, F), on the CPU."""
     if len(features) < 2:
         raise ValueError(f"moments need the features of at least 2 images, got {len(features)}")
     x = features.double().cpu()
@@ -43,7 +39,6 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
 
 def symmetric(matrix: Tensor) -> Tensor:
-    """(A + A^T) / 2."""
     return (matrix + matrix.mT) / 2
 
 
@@ -54,9 +49,6 @@ def kid(first: Tensor, second: Tensor) -> float:
     (The usual KID averages the same estimate over random subsets of 1000; all pairs vary less and need no seed.)
 
     Shape: (N, F), (M, F).
-
-    Raises:
-        ValueError: fewer than two images in a set.
     """
     if min(len(first), len(second)) < 2:
         raise ValueError(f"the kernel distance needs at least 2 images each, got {len(first)} and {len(second)}")
@@ -87,9 +79,6 @@ def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> PrecisionRecal
 
     The manifold is the union of balls around the set's members, each as large as the distance to its k-th
     nearest neighbour in the set. Shape: (N, F), (M, F).
-
-    Raises:
-        ValueError: no more than k images in a set.
     """
     if min(len(reals), len(fakes)) <= k:
         raise ValueError(f"precision and recall need more than k={k} images, got {len(reals)} and {len(fakes)}")

@@ -63,9 +63,6 @@ class Evaluation:
         batch_size: images at a time, >= 1.
         seed: of the first fake; the others follow.
         cache: folder where features of reals are kept; None: nowhere.
-
-    Raises:
-        ValueError: a value outside its range, or an unknown metric.
     """
 
     def __init__(
@@ -135,11 +132,7 @@ class Evaluation:
         return self.of_distributions(*self.reals(dataset), asked) if asked else {}
 
     def chosen(self, dataset: Images) -> list[str]:
-        """The metrics that were asked for.
-
-        Raises:
-            UserError: these features or this data set do not have one of them.
-        """
+        """The metrics that were asked for."""
         possible = [*OF_DISTRIBUTIONS]
         if self.extractor.is_smooth:
             possible += OF_PATHS
@@ -154,7 +147,6 @@ class Evaluation:
         return asked
 
     def reals(self, dataset: Images) -> Reals:
-        """Features of two disjoint sets of real images."""
         return real_features(dataset, self.extractor, self.num_images, self.seed, self.batch_size, self.cache)
 
     def of_distributions(self, reals: Tensor, fakes: Tensor, asked: Collection[str]) -> Values:

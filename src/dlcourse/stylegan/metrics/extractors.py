@@ -56,9 +56,6 @@ class FaceFeatures(Extractor):
 
     Args:
         weights: a run or a checkpoint of that experiment; None is the bundled one.
-
-    Raises:
-        UserError: no such checkpoint, or one of another task.
     """
 
     tag = "faces"
@@ -71,11 +68,9 @@ class FaceFeatures(Extractor):
         self.network = network.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, F)."""
         return self.network.features(images)
 
     def attribute_network(self) -> AttributeNetwork:
-        """The network that predicts attributes."""
         return self.network
 
 
@@ -106,7 +101,6 @@ class Vgg19Features(Extractor):
         self.network.truncate([layer])
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, F)."""
         if images.shape[-1] < 64:
             images = F.interpolate(images, (64, 64), mode="bilinear", align_corners=False)
         return self.network(images, [self.layer])[self.layer].mean((2, 3))
@@ -147,9 +141,7 @@ class InceptionFeatures(Extractor):
             raise ValueError(f"{path}: not the weights of torch-fidelity's Inception ({reason})") from error
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, 2048)."""
         return self.network((images * 255).round().to(torch.uint8))[0]
 
     def label(self, metric: str) -> str:
-        """fid and kid for the distances."""
         return {"fd": "fid", "kid": "kid"}.get(metric, super().label(metric))

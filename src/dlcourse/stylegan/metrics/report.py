@@ -73,7 +73,6 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
 
 
 def shown(value: float | None) -> str:
-    """Four digits, or a dash where there is no value."""
     return "-" if value is None else f"{value:.4g}"
 
 
@@ -106,11 +105,7 @@ def effects_as_json(effects: StyleEffects) -> dict[str, Any]:
 
 
 def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: int) -> list[Path]:
-    """metrics.json, styles.png if there is something to see, and TensorBoard's events, in a folder of their own.
-
-    Raises:
-        OSError: the folder or a file cannot be written.
-    """
+    """metrics.json, styles.png if there is something to see, and TensorBoard's events, in a folder of their own."""
     from torch.utils.tensorboard import SummaryWriter
 
     folder.mkdir(parents=True, exist_ok=True)

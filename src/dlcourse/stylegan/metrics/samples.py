@@ -54,7 +54,6 @@ class Fakes:
         return replace(self, generator=generator, extractor=extractor)
 
     def batches(self, seeds: range) -> Iterator[range]:
-        """The seeds in batches."""
         return (seeds[start : start + self.batch_size] for start in range(0, len(seeds), self.batch_size))
 
     def z(self, seeds: range) -> Tensor:
@@ -132,9 +131,6 @@ def real_features(
         seed: of the choice.
         batch_size: images at a time.
         cache: folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
-
-    Raises:
-        ValueError: fewer than 8 images.
     """
     chosen = choose(len(dataset.levels[0]), count, seed)
     path = None if cache is None else Path(cache, f"{extractor.tag}_{key_of(dataset, extractor, chosen)}.pt")

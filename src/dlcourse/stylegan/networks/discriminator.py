@@ -38,9 +38,6 @@ class Discriminator(nn.Module):
         mbstd_group_size: images per group of the minibatch standard deviation; None takes the whole batch.
         channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
         parts: the graph, see `variants`.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(
@@ -80,9 +77,6 @@ class Discriminator(nn.Module):
             images: in about [-1, 1]; (N, 3, R / 2^k, R / 2^k) is taken as it is.
             labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
-
-        Raises:
-            ValueError: arguments that do not fit the network.
         """
         skipped, is_fading = split_lod(lod, self.resolution)
         if images.shape[1:] not in {(3, size, size) for size in (self.resolution, self.resolution >> skipped)}:
@@ -109,7 +103,6 @@ class DownBlock(nn.Module):
         self.conv1_down = BlurDownConv2d(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', H / 2, W / 2)."""
         return lrelu(self.conv1_down(lrelu(self.conv0(x))))
 
 
@@ -124,7 +117,6 @@ class ScoreBlock(nn.Module):
         self.dense1 = Linear(hidden, outputs, gain=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, 4, 4) -> (N, outputs)."""
         x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
         x = lrelu(self.conv(x)).flatten(1)  # (N, 16 C)
         return self.dense1(lrelu(self.dense0(x)))  # (N, outputs)

@@ -30,9 +30,6 @@ class Generator(nn.Module):
         mapping_lr_multiplier: how much slower it learns than the rest.
         channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
         parts: the graph, see `variants`.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     w_avg: Tensor
@@ -88,9 +85,6 @@ class Generator(nn.Module):
             labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
             truncation_psi, truncation_cutoff: see `truncate`.
             noise, lod: see `Synthesis`.
-
-        Raises:
-            ValueError: arguments that do not fit the network.
         """
         w = self.mapping(z, labels)
         styles = w[:, None].expand(-1, self.num_layers, -1)  # (N, L, w_dim)
@@ -103,9 +97,6 @@ def truncate(styles: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> T
     None is no cutoff: all layers. psi 1 gives `styles` and psi 0 gives `w_avg`, both to the last bit.
 
     Shape: styles (N, L, w_dim), w_avg (w_dim) -> (N, L, w_dim).
-
-    Raises:
-        ValueError: a negative cutoff.
     """
     if cutoff is not None and cutoff < 0:
         raise ValueError(f"truncation_cutoff must be a number of layers >= 0, or None for all, got {cutoff}")
@@ -151,11 +142,7 @@ class Mapping(nn.Module):
             inputs = outputs
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, z_dim), (N, num_classes) or None -> (N, w_dim).
-
-        Raises:
-            ValueError: another shape.
-        """
+        """(N, z_dim), (N, num_classes) or None -> (N, w_dim)."""
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise ValueError(f"z must be (N, {self.z_dim}), got {tuple(z.shape)}")
         check_labels(labels, z.shape[0], self.num_classes)
@@ -175,5 +162,4 @@ class LabelConcat(nn.Module):
         self.weight = nn.Parameter(torch.randn(num_classes, z_dim))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """(N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
         return torch.cat([z, labels.to(z.dtype) @ self.weight], dim=1)

@@ -37,11 +37,7 @@ def channels_by_stage(resolution: int, channel_base: int, channel_max: int) -> l
 def widths_by_stage(
     resolution: int, channel_base: int, channel_max: int, channels: Sequence[int] | None
 ) -> Sequence[int]:
-    """The rule of `channels_by_stage`, or `channels` in its place: those of stages 0 ... log2(resolution) - 1.
-
-    Raises:
-        ValueError: as `channels_by_stage`, or another number of stages, or a stage without channels.
-    """
+    """The rule of `channels_by_stage`, or `channels` in its place: those of stages 0 ... log2(resolution) - 1."""
     by_rule = channels_by_stage(resolution, channel_base, channel_max)
     if channels is None:
         return by_rule
@@ -51,11 +47,7 @@ def widths_by_stage(
 
 
 def check_labels(labels: Tensor | None, batch: int, num_classes: int) -> None:
-    """Labels are there exactly if the network is conditional.
-
-    Raises:
-        ValueError: labels missing, unwanted or of another shape than (batch, num_classes).
-    """
+    """Labels are there exactly if the network is conditional."""
     if labels is None and num_classes:
         raise ValueError(f"labels are missing: give one-hot rows ({batch}, {num_classes})")
     if labels is not None and labels.shape != (batch, num_classes):
@@ -67,9 +59,6 @@ def split_lod(lod: float, resolution: int) -> tuple[int, bool]:
     """How many resolutions a level of detail skips, and whether the next coarser one is faded in.
 
     0 is full resolution, log2(resolution) - 2 is 4x4.
-
-    Raises:
-        ValueError: outside that range.
     """
     lowest = resolution.bit_length() - 3
     if not 0 <= lod <= lowest:
@@ -159,7 +148,6 @@ class Linear(nn.Module):
         self.scale, self.lr_multiplier = gain / inputs**0.5 * lr_multiplier, lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
         # c x, not c W: to scale 2 MiB of weights takes ten times as long as the layer itself for one image on a CPU
         return F.linear(x * self.scale, self.weight, self.bias * self.lr_multiplier)
 
@@ -177,7 +165,6 @@ class Conv2d(nn.Module):
         self.scale = gain / (inputs * kernel_size**2) ** 0.5
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W)."""
         return F.conv2d(x, self.weight * self.scale, self.bias, padding="same")
 
 
@@ -189,5 +176,4 @@ class BlurDownConv2d(Conv2d):
         self.blur = Blur()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2)."""
         return conv_down(self.blur(x), self.weight * self.scale, self.bias)

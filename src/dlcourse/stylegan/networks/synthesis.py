@@ -70,9 +70,6 @@ class Synthesis(nn.Module):
                 (N or 1, 1, r, r); those of blocks that are not computed may be left out.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
             is_upscaled: False leaves images at their own (N, 3, R / 2^k, R / 2^k).
-
-        Raises:
-            ValueError: arguments that do not fit the network.
         """
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
@@ -91,11 +88,7 @@ class Synthesis(nn.Module):
         return upscale(image, 2**skipped) if is_upscaled else image
 
     def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
-        """The noise of the first `layers` layers: (N or 1, 1, r, r), or None for no noise.
-
-        Raises:
-            ValueError: an unknown source, or tensors of other numbers or shapes.
-        """
+        """The noise of the first `layers` layers: (N or 1, 1, r, r), or None for no noise."""
         stored = [self.get_buffer(f"noise{layer}") for layer in range(self.num_layers)]
         if isinstance(noise, str):
             if noise not in NOISE_SOURCES:
@@ -169,7 +162,6 @@ class ConstLayer(StyledLayer):
         self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
 
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, w_dim) -> (N, C, 4, 4)."""
         x = self.const + self.bias[:, None, None]
         return self.finish(x.repeat(w.shape[0], 1, 1, 1), w, noise)
 
@@ -185,7 +177,6 @@ class ConvLayer(StyledLayer):
         self.scale = GAIN / (inputs * 9) ** 0.5
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', H, W)."""
         return self.finish(F.conv2d(x, self.kernel(x), self.bias.to(x.dtype), padding=1), w, noise)
 
     def kernel(self, x: Tensor) -> Tensor:
@@ -216,7 +207,6 @@ class UpConvLayer(ConvLayer):
         self.blur = Blur()
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         return self.finish(self.blur(self.upscaled(x), self.bias), w, noise)
 
     def upscaled(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -254,7 +244,6 @@ class ConstBlock(nn.Module):
         self.conv = ConvLayer(channels, channels, w_dim, parts.epsilon)
 
     def forward(self, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
-        """(N, 2, w_dim) -> (N, C, 4, 4)."""
         return self.conv(self.const(styles[:, 0], noises[0]), styles[:, 1], noises[1])
 
 
@@ -268,7 +257,6 @@ class UpBlock(nn.Module):
         self.conv1 = ConvLayer(outputs, outputs, w_dim, parts.epsilon)
 
     def forward(self, x: Tensor, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
-        """(N, C, H, W), (N, 2, w_dim) -> (N, C', 2H, 2W)."""
         return self.conv1(self.conv0_up(x, styles[:, 0], noises[0]), styles[:, 1], noises[1])
 
 

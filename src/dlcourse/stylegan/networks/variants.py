@@ -48,7 +48,6 @@ def mmgen_discriminator() -> DiscriminatorParts:
 
 
 def unchanged(x: Tensor) -> Tensor:
-    """No activation."""
     return x
 
 
@@ -66,7 +65,6 @@ class BiasBlurUpLayer(UpConvLayer):
     """Nearest x2, convolution, + bias, blur, + noise, rectifier, AdaIN: (N, C, H, W) -> (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         return self.finish(self.blur(self.upscaled(x, self.bias)), w, noise)
 
 
@@ -74,7 +72,6 @@ class RectifierBlurUpLayer(UpConvLayer):
     """Nearest x2, convolution, + bias, rectifier, blur, + noise, rectifier, AdaIN: to (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         return self.finish(self.blur(lrelu(self.upscaled(x, self.bias))), w, noise)
 
 
@@ -91,6 +88,5 @@ class LinearScoreBlock(ScoreBlock):
     """ScoreBlock without a rectifier between its two linear layers: (N, C, 4, 4) -> (N, outputs)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, 4, 4) -> (N, outputs)."""
         x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
         return self.dense1(self.dense0(lrelu(self.conv(x)).flatten(1)))  # (N, outputs)

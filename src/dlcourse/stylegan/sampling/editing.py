@@ -69,7 +69,6 @@ class Edit(Sampler):
         self.synthesizer = synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         ranges = {"all": [0, generator.num_layers]} | resolve_ranges(self.ranges, generator.num_layers)
         first, last = chosen_range(ranges, self.layers)
         styles = self.synthesizer.styles(generator, self.latents)

@@ -27,7 +27,6 @@ class Grid(Sampler):
         self.latents, self.columns, self.synthesizer = parse_seeds(seeds), columns, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the sheet."""
         images = self.synthesizer.images(generator, self.latents)
         labels = [latent.label for latent in self.latents]
         singles = {label: to_pil_image(image) for label, image in zip(labels, images, strict=True)}
@@ -54,11 +53,7 @@ class Uncurated(Sampler):
         self.first, self.rows, self.halvings, self.synthesizer = numbers[0], rows, halvings, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw column by column, a batch at a time.
-
-        Raises:
-            UserError: a sheet that is too large.
-        """
+        """Draw column by column, a batch at a time."""
         size = generator.resolution
         sizes = [max(1, size >> times) for times in self.halvings]
         if sum(sizes) * size * self.rows > MOST_PIXELS:
@@ -103,7 +98,6 @@ class Mixing(Sampler):
         self.ranges, self.synthesizer = ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         synthesizer, ranges = self.synthesizer, resolve_ranges(self.ranges, generator.num_layers)
         sources, titles = synthesizer.styles(generator, self.sources), labels_of(self.sources)
         top = [enlarged(image) for image in synthesizer.images(generator, self.sources)]
@@ -146,7 +140,6 @@ class Truncation(Sampler):
         self.latents, self.synthesizer = parse_seeds(seeds), synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         synthesizer = self.synthesizer
         whole = synthesizer.whole_styles(generator, self.latents)
         cells: Table[Image.Image] = {}
@@ -180,7 +173,6 @@ class MeanImage(Sampler):
         self.seeds, self.pixel_samples, self.synthesizer = parse_numbers(seeds), pixel_samples, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw three images; found is the mean w."""
         synthesizer = self.synthesizer
         w = synthesizer.w(generator, self.seeds)  # (N, w_dim)
         mean, tracked = w.mean(0), generator.w_avg

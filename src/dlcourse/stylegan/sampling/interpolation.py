@@ -64,7 +64,6 @@ class Interpolate(Sampler):
         self.seconds = seconds / frames
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw a row of stills for each pair, and the frames."""
         labels = labels_of(self.latents)
         draw_at = self.images_between(generator)
         pairs = len(self.latents) if self.loop else len(self.latents) - 1
@@ -99,7 +98,6 @@ Route = Callable[[int, int, float], Tensor]  # numbers of two latents and t -> s
 
 
 def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
-    """Straight between styles."""
     styles = sampler.synthesizer.styles(generator, sampler.latents)
     return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
 

@@ -40,7 +40,6 @@ class Layers(Sampler):
             raise ValueError(f"gain must be positive, got {gain}")
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table and the chart."""
         styles = self.synthesizer.styles(generator, self.latents)
         images = self.synthesizer.synthesize(generator, styles)  # (N, 3, R, R)
         shown, energies = [], []
@@ -80,11 +79,7 @@ def energy_by_octave(change: Tensor) -> Tensor:
 
 
 def chart_of(energies: Tensor, scale: float = 1.0) -> Tensor:
-    """Bars for each layer, (L, bands) -> an image (1, 3, H, W): shares of scales above, sizes of the change below.
-
-    Raises:
-        UserError: no style changes anything.
-    """
+    """Bars for each layer, (L, bands) -> an image (1, 3, H, W): shares of scales above, sizes of the change below."""
     total = energies.sum(1, keepdim=True)
     if not total.max() > 0:
         raise UserError("no style changes the image: is this generator trained, and psi not 0?")

@@ -48,7 +48,6 @@ class Noise(Sampler):
         self.variations, self.crop, self.gain, self.synthesizer = variations, crop, gain, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         styles = self.synthesizer.styles(generator, self.latents)
@@ -97,7 +96,6 @@ class NoiseComponents(Sampler):
         self.latents, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         num_layers = generator.num_layers
         first, last = resolve_ranges(self.ranges, num_layers)["fine"]
         kinds = {

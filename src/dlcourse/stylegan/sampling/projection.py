@@ -85,7 +85,6 @@ class Project(Sampler):
         self.make_optimizer, self.schedule, self.synthesizer = optimizer, scheduler, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Descend, and show target, reconstruction and the course of the loss."""
         size = generator.resolution
         target = to_tensor(resize(self.image, [size, size]))
         self.set_target(target.to(generator.w_avg.device))
@@ -120,11 +119,7 @@ class Project(Sampler):
         return w.clone(), [own.clone() for own in noise]
 
     def descend(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> tuple[list[float], Tensor, list[Tensor]]:
-        """Loss of every update, and the w and noise with the least.
-
-        Raises:
-            UserError: no loss was a finite number.
-        """
+        """Loss of every update, and the w and noise with the least."""
         free = [w, *noise] if self.noise == "free" else [w]
         for leaf in free:
             leaf.requires_grad_()
@@ -175,7 +170,6 @@ class Project(Sampler):
 
 
 def square(image: Image.Image) -> Image.Image:
-    """The middle square of an image."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))

@@ -27,16 +27,11 @@ def check_ranges(ranges: Ranges) -> None:
 
 
 def given(ranges: Ranges) -> Limits:
-    """The ranges that are not left to their default."""
     return {name: limits for name, limits in ranges.items() if limits is not None}
 
 
 def resolve_ranges(ranges: Ranges, num_layers: int) -> Limits:
-    """The default ranges of a generator, with the user's own ones in their place or added.
-
-    Raises:
-        UserError: a range beyond the generator's layers.
-    """
+    """The default ranges of a generator, with the user's own ones in their place or added."""
     own = given(ranges)
     for name, (first, last) in own.items():
         if last > num_layers:

@@ -49,7 +49,6 @@ class Seed:
 
     @property
     def label(self) -> str:
-        """seed 7, or seed 7 of class 2."""
         return f"seed {self.number}" + ("" if self.class_number is None else f" of class {self.class_number}")
 
     def z(self, generator: Generator) -> Tensor:
@@ -58,11 +57,9 @@ class Seed:
 
     @torch.no_grad()
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """w = f(z) in all layers."""
         return generator.mapping(self.z(generator), labels).expand(generator.num_layers, -1)
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """The generator's own."""
         return stored_noise(generator)
 
 
@@ -78,27 +75,19 @@ class SavedLatent:
 
     @property
     def label(self) -> str:
-        """The file's name."""
         return Path(self.path).stem
 
     def z(self, generator: Generator) -> Tensor:
-        """Raises UserError: a saved w has no z."""
         raise UserError(f"{self.path}: holds a w, which has no z; take seeds, or walk in w (sampler.space=w)")
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """The w of the file, whatever the class."""
         return self.read(generator)["w"]
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """The noise of the file, or else the generator's own."""
         return self.read(generator)["noise"]
 
     def read(self, generator: Generator) -> dict[str, Any]:
-        """The w and the noise of the file, checked against the generator.
-
-        Raises:
-            UserError: no such file, or not one for this generator.
-        """
+        """The w and the noise of the file, checked against the generator."""
         try:
             saved, device = torch_file.load(self.path), generator.w_avg.device
             w = saved["w"].to(device).float()
@@ -162,11 +151,7 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
 
 
 def parse_numbers(seeds: Seeds) -> list[int]:
-    """Seeds, as parse_seeds takes them, where neither a w from a file nor a class of its own would make sense.
-
-    Raises:
-        ValueError: not seeds, or a file or a class among them.
-    """
+    """Seeds, as parse_seeds takes them, where neither a w from a file nor a class of its own would make sense."""
     latents = parse_seeds(seeds)
     numbers = [latent.number for latent in latents if isinstance(latent, Seed) and latent.class_number is None]
     if len(numbers) < len(latents):

@@ -25,9 +25,6 @@ class Synthesizer:
         truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
         batch_size: images per forward pass, >= 1. With 1 an image is the same to the last bit whatever else is
             drawn; larger batches are faster on a GPU, need more memory and may round differently.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(
@@ -50,11 +47,7 @@ class Synthesizer:
         return self.truncated(generator, self.whole_styles(generator, latents))
 
     def whole_styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
-        """Styles of latents before truncation, (N, L, w_dim); each is computed by itself.
-
-        Raises:
-            UserError: more latents than can be drawn together.
-        """
+        """Styles of latents before truncation, (N, L, w_dim); each is computed by itself."""
         most = MOST_PIXELS // generator.resolution**2
         if len(latents) > most:
             raise UserError(f"seeds: {len(latents)} images, of this generator at most {most} are drawn together")
@@ -63,11 +56,7 @@ class Synthesizer:
         return torch.stack([latent.styles(generator, row) for latent, row in zip(latents, rows, strict=True)])
 
     def labels(self, generator: Generator, latents: Sequence[Latent]) -> Tensor | None:
-        """The classes of latents, their own or else those of `classes`, (N, num_classes) or None: see one_hot.
-
-        Raises:
-            UserError: a list of classes of another length.
-        """
+        """The classes of latents, their own or else those of `classes`, (N, num_classes) or None: see one_hot."""
         classes = self.classes if isinstance(self.classes, list) else [self.classes] * len(latents)
         if len(classes) != len(latents):
             cure = "give as many, or one for all, or write them behind the seeds: seeds=[0@1,3@2]"
@@ -77,11 +66,7 @@ class Synthesizer:
         return one_hot(numbers, generator)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
-        """w' = w_avg + psi (w - w_avg); psi is `truncation_psi` unless it is given.
-
-        Raises:
-            UserError: truncation_cutoff is more than all layers.
-        """
+        """w' = w_avg + psi (w - w_avg); psi is `truncation_psi` unless it is given."""
         chosen, cutoff = self.truncation_psi if psi is None else psi, self.truncation_cutoff
         if cutoff is not None and cutoff > generator.num_layers:
             cure = f"this generator has {generator.num_layers} layers; null truncates all"
@@ -144,11 +129,7 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | None:
-    """Labels of images of these classes, (N, num_classes), or None for a generator without classes.
-
-    Raises:
-        UserError: a class where the generator has none, none where it has some, or one that it does not have.
-    """
+    """Labels of images of these classes, (N, num_classes), or None for a generator without classes."""
     size = generator.num_classes
     for number in classes:
         if size == 0 and number is not None:
