@@ -1,4 +1,4 @@
-"""The minibatches of a GAN's training: reals from the data, latents for the fakes. N images of r x r pixels."""
+"""The minibatches of a training: reals from the data set, latents for the fakes. N images of r x r pixels."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,12 +13,13 @@ from dlcourse.engine.profiling import span
 from dlcourse.stylegan.growth import Phase, fade_reals
 from dlcourse.stylegan.latents import Latents, draw_latents
 from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.stylegan.networks.layers import fitting_group_size
 
 Reals = tuple[Tensor, Tensor | None]  # images (N, 3, r, r) in [-1, 1], one-hot labels (N, num_classes)
 
 
 class ImageDataset(Protocol):
-    """A data set to learn from."""
+    """A data set that StyleGAN learns from."""
 
     @property
     def levels(self) -> list[Tensor]:
@@ -26,22 +27,22 @@ class ImageDataset(Protocol):
 
     @property
     def labels(self) -> Tensor | None:
-        """Numbers of classes, int64 (N,), for networks that have some."""
+        """Class numbers, int64 (N,); None for networks without classes."""
 
 
 class Minibatches:
-    """Reals and latents of each minibatch, in equal parts; of several processes each gets its own parts.
+    """Reals and latents of each minibatch, divided into equal parts.
 
     All processes draw the same minibatch and take their share of it, so that their number changes no result.
 
     Args:
-        dataset: of images.
-        generator: that the latents are for, on its device.
+        dataset: the reals.
+        generator: what the latents are for; images and latents go to its device.
         parts: into which this process's share is divided, >= 1.
         group_size: of the minibatch standard deviation, see `split`.
         style_mixing_prob: see `draw_latents`.
         mirror_augment: whether reals are flipped left-right with probability 1/2.
-        batch_sizes: all that will be asked for.
+        batch_sizes: all that will be asked for; ValueError if one cannot be divided.
         seed: of the order of the reals.
     """
 
@@ -69,7 +70,7 @@ class Minibatches:
         return self.stream.samples_seen
 
     def reals(self, phase: Phase) -> list[Reals]:
-        """The next reals of the data."""
+        """This process's parts of the next reals."""
         with span("data"):
             (chosen,) = self.stream.take(phase.batch_size)
             mirrored = torch.rand(len(chosen)) < 0.5 * self.mirror_augment
@@ -91,7 +92,7 @@ class Minibatches:
         return F.one_hot(labels[chosen], self.generator.num_classes).float().to(self.device)
 
     def latents(self, phase: Phase) -> list[Latents]:
-        """New latents; labels are drawn from the data's."""
+        """This process's parts of new latents; their labels are drawn from those of the data set."""
         with span("data"):
             labels = self.one_hot(torch.randint(self.stream.num_samples, (phase.batch_size,)))
             whole = draw_latents(self.generator, phase.batch_size, labels, phase.lod, self.style_mixing_prob)
@@ -111,14 +112,11 @@ def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
 
     That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). A part holds whole groups, in their
     order, so that scores, losses and gradients are those of the undivided minibatch, wherever `group_size` divides
-    N / parts; where it does not, groups are as large as they can be.
-
-    Raises:
-        ValueError: N cannot be divided by `parts`.
+    N / parts; where it does not, groups are as large as they can be. ValueError if `parts` does not divide N.
     """
     check_divisible(len(batch), parts)
     share = len(batch) // parts
-    group_size = next(size for size in range(min(group_size, share), 0, -1) if share % size == 0)
+    group_size = fitting_group_size(share, group_size)
     groups = batch.unflatten(0, (group_size, parts, share // group_size))
     return [part.flatten(0, 1) for part in groups.unbind(1)]
 

@@ -25,7 +25,7 @@ class Images(nn.Module):
 
 
 def inputs_of(generator: Generator, batch: int, seed: int) -> dict[str, Tensor]:
-    """Inputs by their names in the file, drawn from a seed."""
+    """The inputs of the ONNX graph by name, with z drawn from a seed."""
     random = torch.Generator().manual_seed(seed)
     inputs = {"z": torch.randn(batch, generator.z_dim, generator=random), "truncation_psi": torch.tensor(0.7)}
     if generator.num_classes:

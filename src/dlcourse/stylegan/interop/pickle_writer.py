@@ -1,7 +1,7 @@
-"""Official network pickles, written instruction by instruction.
+"""Writes official network pickles, instruction by instruction.
 
-Python's pickler would ask for the classes that the file names, which are TensorFlow's, and would name NumPy's functions
-as today's NumPy does, which the official code cannot read.
+Python's pickler would have to import the classes that the file names, which need TensorFlow, and would use today's
+names of NumPy's functions, which the official code does not know.
 """
 
 import struct
@@ -16,19 +16,19 @@ STACK_GLOBAL, MARK, TUPLE, EMPTY_LIST, APPENDS, EMPTY_DICT, SET_ITEMS = b"\x93",
 
 
 def dumps(value: Any) -> bytes:
-    """The pickle of networks, float32 arrays and plain data."""
+    """The pickle of networks, float32 arrays and plain data; TypeError for anything else."""
     return PROTOCOL_4 + instructions(value) + STOP
 
 
 def instructions(value: Any) -> bytes:
-    """What puts `value` on the machine's stack."""
+    """The instructions that put `value` on the unpickler's stack."""
     if type(value) not in WRITERS:
         raise TypeError(f"{type(value).__name__} does not belong into a network pickle")
     return WRITERS[type(value)](value)
 
 
 def named(module: str, name: str) -> bytes:
-    """A class or function by its name."""
+    """The instructions for a class or function, which pickles hold by name."""
     return text(module) + text(name) + STACK_GLOBAL
 
 
@@ -65,7 +65,7 @@ def float32() -> bytes:
 
 
 def array(value: np.ndarray) -> bytes:
-    """A float32 array; one of shape () as NumPy's scalar."""
+    """A float32 array, or a NumPy scalar if its shape is ()."""
     data = raw(np.ascontiguousarray(value, "<f4").tobytes())
     if not value.shape:
         return named("numpy.core.multiarray", "scalar") + MARK + float32() + data + TUPLE + REDUCE

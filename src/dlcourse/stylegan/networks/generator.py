@@ -22,13 +22,13 @@ class Generator(nn.Module):
 
     Args:
         resolution: R, a power of two from 8 to 1024.
-        z_dim, w_dim: of the latent z and of w.
+        z_dim, w_dim: sizes of z and w.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
-        num_classes: classes; 0 makes it unconditional.
+        num_classes: 0 makes it unconditional.
         mapping_layers: depth of the mapping network.
         mapping_width: its hidden units; None takes w_dim.
-        mapping_lr_multiplier: how much slower it learns than the rest.
-        channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
+        mapping_lr_multiplier: its learning rate as a factor on the others'.
+        channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., in place of that rule.
         parts: the graph, see `variants`.
     """
 
@@ -82,7 +82,7 @@ class Generator(nn.Module):
 
         Args:
             z: latents ~ N(0, 1).
-            labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
+            labels: one-hot rows (N, num_classes), if and only if num_classes > 0.
             truncation_psi, truncation_cutoff: see `truncate`.
             noise, lod: see `Synthesis`.
         """
@@ -92,10 +92,9 @@ class Generator(nn.Module):
 
 
 def truncate(styles: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> Tensor:
-    """w' = w_avg + psi (w - w_avg)   (Karras et al. 2019, appendix B), in the layers below `cutoff`.
+    """w' = w_avg + psi (w - w_avg)   (Karras et al. 2019, appendix B), in the first `cutoff` layers.
 
-    None is no cutoff: all layers. psi 1 gives `styles` and psi 0 gives `w_avg`, both to the last bit.
-
+    None truncates all layers. psi 1 gives `styles` and psi 0 gives `w_avg`, both to the last bit.
     Shape: styles (N, L, w_dim), w_avg (w_dim) -> (N, L, w_dim).
     """
     if cutoff is not None and cutoff < 0:
@@ -107,10 +106,7 @@ def truncate(styles: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> T
 def mix_styles(styles: Tensor, other: Tensor, first: int, last: int) -> Tensor:
     """Layers first, ..., last - 1 from `other`, the rest from `styles`   (Karras et al. 2019, section 3.1).
 
-    Shape: (N, L, w_dim) each.
-
-    Raises:
-        ValueError: shapes that differ, or a range that is not within the layers.
+    Shape: (N, L, w_dim) each; ValueError if they differ, or if the range is not within the layers.
     """
     if styles.shape != other.shape:
         raise ValueError(f"styles {tuple(styles.shape)} and other {tuple(other.shape)} must have one shape")
@@ -122,7 +118,7 @@ def mix_styles(styles: Tensor, other: Tensor, first: int, last: int) -> Tensor:
 class Mapping(nn.Module):
     """w = f(z): normalize z, then linear layers with leaky rectifiers   (Karras et al. 2019, section 2).
 
-    Always in float32, whatever autocast says: it is small, and every layer of every image hangs on it.
+    Always in float32, also within autocast: it takes little time, and its errors would reach every layer.
     """
 
     def __init__(
