@@ -1,6 +1,7 @@
 """The minibatches of a training: reals from the data set, latents for the fakes. N images of r x r pixels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -19,17 +20,20 @@ Reals = tuple[Tensor, Tensor | None]  # images (N, 3, r, r) in [-1, 1], one-hot 
 
 
 class ImageDataset(Protocol):
-    """A data set that StyleGAN learns from."""
+    """A data set that StyleGAN learns from, and is measured against."""
+
+    resolution: int
 
     @property
     def levels(self) -> list[Tensor]:
-        """uint8 (N, 3, r, r), r = resolution, resolution / 2, ..., 4."""
+        """uint8 (N, 3, r, r) on the CPU, r = resolution, resolution / 2, ..., 4."""
 
     @property
     def labels(self) -> Tensor | None:
         """Class numbers, int64 (N,); None for networks without classes."""
 
 
+@dataclass(eq=False)
 class Minibatches:
     """Reals and latents of each minibatch, divided into equal parts.
 
@@ -46,23 +50,20 @@ class Minibatches:
         seed: of the order of the reals.
     """
 
-    def __init__(
-        self,
-        dataset: ImageDataset,
-        generator: Generator,
-        parts: int,
-        group_size: int,
-        style_mixing_prob: float,
-        mirror_augment: bool,
-        batch_sizes: Sequence[int],
-        seed: int,
-    ):
-        self.dataset, self.generator, self.device = dataset, generator, generator.w_avg.device
-        self.parts, self.group_size = parts, group_size
-        self.style_mixing_prob, self.mirror_augment = style_mixing_prob, mirror_augment
-        for batch_size in batch_sizes:
-            check_divisible(batch_size, parts * distributed.world_size())
-        self.stream = BatchStream((torch.arange(len(dataset.levels[0])),), None, seed)
+    dataset: ImageDataset
+    generator: Generator
+    parts: int
+    group_size: int
+    style_mixing_prob: float
+    mirror_augment: bool
+    batch_sizes: Sequence[int]
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.device = self.generator.w_avg.device
+        for batch_size in self.batch_sizes:
+            check_divisible(batch_size, self.parts * distributed.world_size())
+        self.stream = BatchStream((torch.arange(len(self.dataset.levels[0])),), None, self.seed)
 
     @property
     def images_seen(self) -> int:
@@ -78,14 +79,14 @@ class Minibatches:
             return [self.read(*pair, phase) for pair in pairs]
 
     def read(self, chosen: Tensor, mirrored: Tensor, phase: Phase) -> Reals:
-        """The images of these indices (N,) at a level of detail, some of them mirrored, and their labels."""
+        """The images with these indices (N,) at a level of detail, mirrored where `mirrored` (N,), and their labels."""
         level, _ = phase.stage
         images = self.dataset.levels[level][chosen].to(self.device).float() / 127.5 - 1
         images = torch.where(mirrored.to(self.device)[:, None, None, None], images.flip(3), images)
         return fade_reals(images, phase.lod - level), self.one_hot(chosen)
 
     def one_hot(self, chosen: Tensor) -> Tensor | None:
-        """The labels of these indices, (N, num_classes), or None for networks without classes."""
+        """The labels of the images with these indices, (N, num_classes), or None for a data set without classes."""
         labels = self.dataset.labels
         if labels is None:
             return None
@@ -108,11 +109,11 @@ class Minibatches:
 
 
 def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
-    """Divide a minibatch into equal parts that keep together what the minibatch standard deviation groups.
+    """Divide a minibatch into equal parts that hold whole groups of the minibatch standard deviation.
 
-    That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). A part holds whole groups, in their
-    order, so that scores, losses and gradients are those of the undivided minibatch, wherever `group_size` divides
-    N / parts; where it does not, groups are as large as they can be. ValueError if `parts` does not divide N.
+    That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). So scores, losses and gradients are
+    those of the undivided minibatch where `group_size` divides N / parts; elsewhere the groups are smaller.
+    ValueError if `parts` does not divide N.
     """
     check_divisible(len(batch), parts)
     share = len(batch) // parts

@@ -64,7 +64,7 @@ class Array(Record):
     is_content = True
 
     def __init__(self, *arguments: Any):
-        self.nbytes = 0
+        self.nbytes = 0  # `Machine` limits the sum of these
         self.numbers: Callable[[], np.ndarray] = partial(np.empty, 0)
 
     def set_state(self, state: Any) -> None:
