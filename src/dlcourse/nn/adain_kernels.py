@@ -118,7 +118,7 @@ def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor,
         return mean, (x - mean).square_().mean((2, 3), keepdim=True)
     lanes = lanes_of(x)
     unused = at_least_float32(x.new_zeros(lanes * x.shape[1]))  # its type is that of the statistics
-    measured = [
+    measured: list[tuple[Any, ...]] = [
         (image.shape[2:].numel(), *torch.batch_norm_update_stats(in_lanes(image, lanes), unused, unused, 0.0))
         for piece in pieces or (piece for (piece,) in row_pieces(x))
         for image in piece.split(1)

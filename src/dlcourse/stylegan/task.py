@@ -58,15 +58,17 @@ class Updates:
             raise ValueError(f"style_mixing_prob must be in [0, 1], got {self.style_mixing_prob}")
 
 
+@dataclass(eq=False)
 class StyleGAN(Task):
     """One step: update the discriminator, the average of the generator, then the generator; `minibatch_repeats` times.
 
     Args:
         generator, discriminator: networks of one resolution.
         dataset: images of that resolution.
-        optimizer, scheduler, loss: of both networks.
+        optimizer, scheduler: make those of both networks.
         growth: resolution, minibatch size and learning rate by images seen.
         updates: how the networks are updated.
+        loss: of both networks.
         augment: of the images that the discriminator sees.
         mirror_augment: whether reals are flipped left-right with probability 1/2.
         channels_last: the memory layout of images, the faster one on recent hardware.
@@ -75,34 +77,28 @@ class StyleGAN(Task):
         seed: of the order of the reals.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        dataset: ImageDataset,
-        optimizer: MakeOptimizer,
-        scheduler: Schedule,
-        growth: Growth,
-        updates: Updates,
-        loss: AdversarialLoss,
-        augment: Augment,
-        mirror_augment: bool,
-        channels_last: bool,
-        evaluation: Callable[..., Metrics] | None,
-        total_images: int | None,
-        seed: int,
-    ):
-        most = discriminator.resolution.bit_length() - 3  # all but 4 x 4
-        if not 0 <= updates.freeze_d <= most:
-            wanted = f"in [0, {most}] at {discriminator.resolution} pixels"
-            raise ValueError(f"updates.freeze_d must be {wanted}, got {updates.freeze_d}")
-        if total_images is not None and total_images < 1:
-            raise ValueError(f"total_images must be at least 1, or null, got {total_images}")
-        self.generator, self.discriminator, self.dataset = generator, discriminator, dataset
-        self.make_optimizer, self.schedule = optimizer, scheduler
-        self.growth, self.updates, self.loss, self.augment = growth, updates, loss, augment
-        self.mirror_augment, self.channels_last = mirror_augment, channels_last
-        self.evaluation, self.total_images, self.seed = evaluation, total_images, seed
+    generator: Generator
+    discriminator: Discriminator
+    dataset: ImageDataset
+    optimizer: MakeOptimizer
+    scheduler: Schedule
+    growth: Growth
+    updates: Updates
+    loss: AdversarialLoss
+    augment: Augment
+    mirror_augment: bool
+    channels_last: bool
+    evaluation: Callable[..., Metrics] | None
+    total_images: int | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        resolution, freeze_d = self.discriminator.resolution, self.updates.freeze_d
+        most = resolution.bit_length() - 3  # all but 4 x 4
+        if not 0 <= freeze_d <= most:
+            raise ValueError(f"updates.freeze_d must be in [0, {most}] at {resolution} pixels, got {freeze_d}")
+        if self.total_images is not None and self.total_images < 1:
+            raise ValueError(f"total_images must be at least 1, or null, got {self.total_images}")
 
     def total_steps(self) -> int | None:
         """The steps in which the discriminator sees `total_images`; None without `total_images`."""
@@ -127,9 +123,9 @@ class StyleGAN(Task):
             self.seed,
         )
         self.last_penalty = torch.zeros((), device=device)
-        self.g_descent = Descent(self.generator.parameters(), self.make_optimizer, self.schedule)
+        self.g_descent = Descent(self.generator.parameters(), self.optimizer, self.scheduler)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
-        self.d_descent = Descent(learning, self.make_optimizer, self.schedule)
+        self.d_descent = Descent(learning, self.optimizer, self.scheduler)
         self.restart(self.growth.phase(0))
 
     def networks(self) -> list[nn.Module]:

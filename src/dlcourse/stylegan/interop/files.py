@@ -117,11 +117,7 @@ def load_generator(path: Path) -> Pretrained:
 
 
 def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) -> list[str]:
-    """Load a file's weights into the networks among `parts` by role (generator, discriminator, generator_ema).
-
-    Returns:
-        The roles that are in the file.
-    """
+    """Load weights into the networks among `parts` by role, such as generator_ema; return the roles in the file."""
     states, _ = states_of(pretrained)
     found = {role: parts[role] for role in states if role in parts}
     Checkpoint(path, 0, {}, states).restore(found)
@@ -154,11 +150,7 @@ def combine(parts: Sequence[Pretrained]) -> Pretrained:
 
 
 def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
-    """Write a checkpoint for scripts/sample.py, with `source` recorded in it.
-
-    Returns:
-        The notes of `states_of`.
-    """
+    """Write a checkpoint for scripts/sample.py, with `source` recorded in it; return the notes of `states_of`."""
     check_target(path)
     state, notes = states_of(pretrained)
     origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
@@ -191,11 +183,7 @@ def check_target(path: Path) -> None:
 
 
 def read(path: Path) -> Any:
-    """The content of a checkpoint: an official pickle's (see `unpickle.loads`), or that of a file of torch.save.
-
-    Raises:
-        UserError: no such file, no checkpoint, or a checkpoint that asks for more than numbers.
-    """
+    """The content of a file of torch.save or of an official pickle (see `unpickle.loads`); UserError for any other."""
     try:
         torch_file.length_of(path)
         with path.open("rb") as file:

@@ -24,7 +24,7 @@ def is_dump(content: Any) -> bool:
 
 
 def recognises(content: Any) -> bool:
-    names = without_module(content).keys() if is_variables(content) else set()
+    names = set(without_module(content)) if is_variables(content) else set()
     return is_dump(content) or CONST in names or {SCORE, "fromrgb.weight"} <= names
 
 

@@ -140,11 +140,7 @@ def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) 
 
 
 def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
-    """Build a network with these weights, and notes on what was filled in.
-
-    Raises:
-        UserError: a variable is missing and cannot be filled in, is unknown, or has a wrong shape.
-    """
+    """Build a network with these weights, and notes on what was filled in; UserError for unfit weights."""
     network = build_fitting(node, role, "its config", weights)
     check_weights(network, weights, f"its {role}", FILLABLE)
     missing = [name for name in network.state_dict() if name not in weights]

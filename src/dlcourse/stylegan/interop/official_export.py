@@ -16,15 +16,23 @@ from dlcourse.stylegan.networks.generator import Generator
 # The official loader runs this to build its graph; it needs a copy of the official code beside it.
 BUILD_SOURCE = "from training.networks_stylegan import *\n"
 LOD = ("lod", np.zeros((), np.float32))
+SIZES = {  # our config -> the arguments of the official code
+    "resolution": "resolution",
+    "num_classes": "label_size",
+    "channel_base": "fmap_base",
+    "channel_max": "fmap_max",
+    "z_dim": "latent_size",
+    "w_dim": "dlatent_size",
+    "mapping_layers": "mapping_layers",
+    "mapping_width": "mapping_fmaps",
+    "mapping_lr_multiplier": "mapping_lrmul",
+    "mbstd_group_size": "mbstd_group_size",
+}
 LEAVES = ("const", "weight", "Noise/weight", "bias", "StyleMod/weight", "StyleMod/bias")
 
 
 def to_official_pickle(pretrained: Pretrained) -> bytes:
-    """The bytes of an official pickle, with None for missing networks.
-
-    Raises:
-        UserError: the official code has no such graph or widths.
-    """
+    """The bytes of an official pickle, with None for missing networks; UserError for a graph that it cannot hold."""
     for kind, node in pretrained.config.items():
         for option in ("parts", "channels"):
             if node.get(option) is not None:
@@ -39,21 +47,8 @@ def to_official_pickle(pretrained: Pretrained) -> bytes:
 
 
 def official_sizes(node: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of the official code for a node of our config."""
-    names = {
-        "resolution": "resolution",
-        "num_classes": "label_size",
-        "channel_base": "fmap_base",
-        "channel_max": "fmap_max",
-        "z_dim": "latent_size",
-        "w_dim": "dlatent_size",
-        "mapping_layers": "mapping_layers",
-        "mapping_width": "mapping_fmaps",
-        "mapping_lr_multiplier": "mapping_lrmul",
-        "mbstd_group_size": "mbstd_group_size",
-    }
     default = {"mapping_fmaps": node["w_dim"]} if "w_dim" in node else {}
-    given = {names[name]: value for name, value in node.items() if name in names and value is not None}
+    given = {SIZES[name]: value for name, value in node.items() if name in SIZES and value is not None}
     return {"num_channels": 3, **default, **given}
 
 

@@ -49,11 +49,7 @@ def style_rules(prefix: str) -> list[Rule]:
 
 
 def rename(variables: Mapping[str, Any], rules: Sequence[Rule]) -> tuple[Weights, list[str]]:
-    """Our weights in float32, and the names that no rule knows.
-
-    Raises:
-        UserError: a variable that is no tensor, or whose shape a rule does not expect.
-    """
+    """Our weights in float32, and the names that no rule matches; UserError for values that a rule cannot take."""
     weights: Weights = {}
     unknown = []
     for theirs, value in variables.items():

@@ -125,11 +125,7 @@ def other(name: Name) -> str | None:
 
 
 def loads(data: bytes) -> Any:
-    """The content of an official network pickle, with `Network`s and `Array`s in it.
-
-    Raises:
-        UserError: a name that is not granted, a truncated file, or no pickle at all.
-    """
+    """The content of an official network pickle, with `Network`s and `Array`s in it; UserError for any other."""
     try:
         return Machine(GRANTED, len(data), other).run(BytesIO(data))
     except RefusedError as error:

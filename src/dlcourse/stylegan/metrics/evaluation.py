@@ -190,7 +190,7 @@ class Evaluation:
             z = fakes.z(seeds), fakes.z(others)
             directions = [F.normalize(one) for one in z]
             t = torch.stack(draws).to(z[0])  # (N, 1)
-            w = tuple(generator.mapping(one, labels) for one in z)
+            w = [generator.mapping(one, labels) for one in z]
 
             def of_z(z: Tensor, both: Tensor | None = both) -> Tensor:
                 return images(generator.mapping(z * z.shape[1] ** 0.5, both))

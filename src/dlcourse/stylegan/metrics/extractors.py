@@ -76,11 +76,8 @@ class Vgg19Features(Extractor):
     """The mean over positions of one layer of VGG19; images below 64 pixels are enlarged.
 
     Args:
-        weights: see `VGG19`.
+        weights: see `VGG19`; ValueError if they are missing.
         layer: its name, such as relu5_1.
-
-    Raises:
-        ValueError: weights that cannot be had, or no such layer.
     """
 
     tag = "vgg19"
@@ -108,10 +105,7 @@ class InceptionFeatures(Extractor):
     """The 2048 features of TensorFlow's Inception v3, which define FID and KID; they need torch-fidelity.
 
     Args:
-        weights: torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded.
-
-    Raises:
-        ValueError: torch-fidelity or the weights are missing.
+        weights: torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded; ValueError if missing.
     """
 
     tag = "inception"

@@ -27,15 +27,7 @@ LABEL_SEED = 2**20  # added to an image's seed to draw its class
 
 @dataclass(frozen=True)
 class Fakes:
-    """A generator's images of seeds, computed in batches.
-
-    Args:
-        generator: in any mode; it is not changed. Letters: L layers, R resolution.
-        extractor: on the same device.
-        truncation_psi: of the styles.
-        batch_size: images at a time.
-        lod: level of detail, while the generator grows.
-    """
+    """A generator's images of seeds, computed in batches of `batch_size`. Letters: L layers, R resolution."""
 
     generator: Generator
     extractor: Extractor

@@ -151,7 +151,7 @@ class Mapping(nn.Module):
 
 
 class LabelConcat(nn.Module):
-    """[z, labels W] with W ~ N(0, 1), not scaled: (N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
+    """[z, labels W] with W ~ N(0, 1), weights not scaled: (N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
 
     def __init__(self, num_classes: int, z_dim: int):
         super().__init__()

@@ -51,12 +51,7 @@ class Sampler(ABC):
 
 
 def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collection[Path]) -> None:
-    """Raise UserError if `save` could not write the result of this sampler.
-
-    Args:
-        output, singles: as of `save`.
-        inputs: files that must not be overwritten.
-    """
+    """Raise UserError if `save` could not write the result of this sampler, or would overwrite one of `inputs`."""
     given = f"output={output}"
     suffixes = dict.fromkeys([*files.WRITERS, *(WRITERS if sampler.is_animated else ())])
     if output.suffix.lower() not in suffixes:
