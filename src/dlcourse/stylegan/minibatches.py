@@ -33,7 +33,7 @@ class ImageDataset(Protocol):
         """Class numbers, int64 (N,); None for networks without classes."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Minibatches:
     """Reals and latents of each minibatch, divided into equal parts.
 

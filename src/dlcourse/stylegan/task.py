@@ -58,7 +58,7 @@ class Updates:
             raise ValueError(f"style_mixing_prob must be in [0, 1], got {self.style_mixing_prob}")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class StyleGAN(Task):
     """One step: update the discriminator, the average of the generator, then the generator; `minibatch_repeats` times.
 

@@ -94,18 +94,14 @@ def foreign_networks(content: Any, name: str, resolution: int | None, only_to_dr
     """The networks in a file of another implementation, from its content and, for some formats, its name."""
     form = next((form for form in FORMATS if form.recognises(content)), None)
     if form is None:
-        raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
+        names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
+        summary = f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
+        raise UserError(f"a checkpoint of none of the known formats ({summary})")
     pretrained = assemble(form.convert(content, name), resolution, only_to_draw)
     for role in ROLE_KINDS:
         if (network := getattr(pretrained, role)) is not None:
             checkpoint.check_finite(network.state_dict(), f"its {role}")
     return pretrained
-
-
-def summary(content: Any) -> str:
-    """The first names in a checkpoint of no known format, for the message."""
-    names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
-    return f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
 
 
 def load_generator(path: Path) -> Pretrained:

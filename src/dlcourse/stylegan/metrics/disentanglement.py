@@ -20,8 +20,7 @@ EPSILON = 1e-4  # step of the path lengths
 TRIMMED = 0.01  # share of the paths left out at either end, as in the official code
 L2 = 1e-3  # regularization of the linear model
 ITERATIONS = 100
-MOVED = 1 / 6  # an attribute has moved if it changed by more than this share of its range: half of what two independent
-# uniform values differ by on average
+MOVED = 1 / 6  # change in units of the range beyond which an attribute has moved: half of that of two uniform values
 COLOR_SCHEME = "color_scheme"
 SCALES = ATTRIBUTE_SCALE | {COLOR_SCHEME: "fine"}  # what should move what   (Karras et al. 2019, section 3.1)
 COLOR_LEVELS = 4  # of each channel
@@ -35,7 +34,7 @@ def path_lengths(
     images: Callable[[Tensor], Tensor],
     features: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """d(G(a(t)), G(a(t + eps))) / eps^2 of each path, with d = |f - f'|^2   (Karras et al. 2019, eq. 2-3).
+    """d(G(a(t)), G(a(t + eps))) / eps^2 of each path, (N), with d = |f - f'|^2   (Karras et al. 2019, eq. 2-3).
 
     Networks should compute in float64: see `Fakes.in_double_precision`. The paper's d is LPIPS of VGG16.
 
@@ -45,9 +44,6 @@ def path_lengths(
         between: lerp or slerp.
         images: latents (N, D) -> images.
         features: images -> (N, F).
-
-    Returns:
-        The lengths, (N).
     """
     ends = torch.cat([between(first, second, t), between(first, second, t + EPSILON)])
     found = features(images(ends)).double()

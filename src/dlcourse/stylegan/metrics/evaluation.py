@@ -42,7 +42,7 @@ class EvaluationResult:
     effects: StyleEffects | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Measures a generator; the same seeds and settings give the same numbers for any batch size.
 

@@ -110,7 +110,7 @@ class Synthesis(nn.Module):
 class StyledLayer(nn.Module):
     """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b).
 
-    Subclasses add the bias before the noise, with the convolution, where it costs no time. `epsilon` is AdaIN's.
+    Subclasses add the bias before the noise, which gives the same and costs no time there. `epsilon` is AdaIN's.
     """
 
     def __init__(self, channels: int, w_dim: int, epsilon: float = EPSILON):

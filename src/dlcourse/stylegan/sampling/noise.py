@@ -38,8 +38,7 @@ class Noise(Sampler):
             raise ValueError(f"noise_seeds must be at least 2, got {noise_seeds!r}")
         if not 0 <= variations <= len(self.noise_seeds):
             raise ValueError(f"variations must be in [0, {len(self.noise_seeds)}], the noise_seeds, got {variations}")
-        is_inside = len(crop) == 3 and min(crop) >= 0 and crop[2] > 0 and max(crop[0], crop[1]) + crop[2] <= 1
-        if not is_inside:
+        if not (len(crop) == 3 and min(crop) >= 0 and crop[2] > 0 and max(crop[0], crop[1]) + crop[2] <= 1):
             raise ValueError(f"crop must be [left, top, side], a square within [0, 1], got {crop}")
         if not gain > 0:
             raise ValueError(f"gain must be positive, got {gain}")

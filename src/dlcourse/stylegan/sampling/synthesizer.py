@@ -16,7 +16,7 @@ MOST_PSI = 10.0  # beyond it every image has one colour
 MOST_PIXELS = 2**27  # of all images that are drawn at once: 128 of 1024 x 1024, in float32 1.5 GiB
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Synthesizer:
     """How every sampler turns latents into styles and styles into images.
 
