@@ -1,6 +1,6 @@
 """`adain` made fast: few passes over memory, and images in pieces that stay in the processor's cache.
 
-Nothing here changes what is computed: tests hold it equal to the equation. Letters: N images, C channels, H x W pixels.
+Tests hold the results equal to the equation's. Letters: N images, C channels, H x W pixels.
 """
 
 import math
@@ -13,10 +13,10 @@ from torch import Tensor
 
 from dlcourse.nn.adain import EPSILON, at_least_float32
 
-NUMBERS_IN_CACHE = 2**21  # that a piece of an image may have to stay in the cache
+NUMBERS_IN_CACHE = 2**21  # the most in a piece of an image that should stay in the cache
 SMALL_IMAGE = 2**15  # numbers; below it, one formula for the batch is faster than a kernel for each image
-ROUNDING = 32  # units in the last place that the mean of a large image may be off
-NUMBERS_IN_LANES = 2**10  # of neighbouring pixels that are added up side by side
+ROUNDING = 32  # error of a large image's mean, at most, in units in the last place
+NUMBERS_IN_LANES = 2**10  # the most that are added up side by side, of neighbouring pixels
 
 
 def fast_adain(
@@ -30,8 +30,9 @@ def fast_adain(
         x: (N, C, H, W).
         scale, bias: (N, C, 1, 1) each, in float32 or better.
         epsilon: is added to the variance.
-        pieces: all of x, in the order of `row_pieces`. Each is finished in place when the iterator yields it, so that
-            its statistics are taken while it is in the cache. Only where `is_eager_on_cpu`; empty if x is finished.
+        pieces: all of x, in the order of `row_pieces`. The iterator computes each one in place before it yields it,
+            so that its statistics are taken while it is in the cache. Only where `is_eager_on_cpu`; empty if x is
+            complete already.
     """
     if torch.is_grad_enabled():
         return InstanceNorm.apply(x, scale, bias, epsilon)
@@ -42,7 +43,7 @@ def fast_adain(
 
 
 class InstanceNorm(torch.autograd.Function):
-    """The same with a gradient, for which nothing but x is kept in memory."""
+    """`adain` with a gradient; of the large tensors only x is kept in memory for it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, epsilon: float) -> Tensor:
@@ -85,8 +86,8 @@ def slope_and_intercept(
 ) -> tuple[Tensor, Tensor]:
     """The equation as slope x + intercept, one pass over large images: (N, C, 1, 1) each.
 
-    A channel that varies by less than its mean is inexact gets slope 0. Its slope would be up to scale / sqrt(epsilon),
-    10 000 scale, and slope x and slope mean, each rounded, would not cancel.
+    A channel whose deviation is below the rounding error of its mean counts as constant and gets slope 0. Otherwise its
+    slope would be up to scale / sqrt(epsilon), 10 000 scale, and the errors of slope x and slope mean would not cancel.
     """
     is_constant = variance <= (ROUNDING * torch.finfo(mean.dtype).eps * mean).square()
     slope = (scale * (variance + epsilon).rsqrt()).masked_fill(is_constant, 0)
@@ -95,9 +96,9 @@ def slope_and_intercept(
 
 def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
     """slope x + intercept in place of x, (N, C, H, W) and (N, C, 1, 1) twice."""
-    lanes, wide, slope, intercept = lanes_of(x), x, slope.to(x.dtype), intercept.to(x.dtype)
-    if lanes > 1:
-        wide, slope, intercept = in_lanes(x, lanes), slope.repeat(1, lanes, 1, 1), intercept.repeat(1, lanes, 1, 1)
+    lanes = lanes_of(x)
+    wide = in_lanes(x, lanes)
+    slope, intercept = (one.to(x.dtype).repeat(1, lanes, 1, 1) for one in (slope, intercept))
     torch.addcmul(intercept, wide, slope, out=wide)
     return x
 
@@ -117,13 +118,12 @@ def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor,
         return mean, (x - mean).square_().mean((2, 3), keepdim=True)
     lanes = lanes_of(x)
     unused = at_least_float32(x.new_zeros(lanes * x.shape[1]))  # its type is that of the statistics
-    pixels, means, variances = [], [], []
-    for piece in pieces or (piece for (piece,) in row_pieces(x)):
-        for image in piece.split(1):
-            mean, variance = torch.batch_norm_update_stats(in_lanes(image, lanes), unused, unused, 0.0)
-            pixels.append(image.shape[2] * image.shape[3])
-            means.append(mean)
-            variances.append(variance)
+    measured: list[tuple[Any, ...]] = [
+        (image.shape[2:].numel(), *torch.batch_norm_update_stats(in_lanes(image, lanes), unused, unused, 0.0))
+        for piece in pieces or (piece for (piece,) in row_pieces(x))
+        for image in piece.split(1)
+    ]
+    pixels, means, variances = zip(*measured, strict=True)
     parts = len(pixels) // len(x)
     shares = means[0].new_tensor(pixels[:parts]).view(-1, 1, 1) / (lanes * sum(pixels[:parts]))
     size = len(x), parts, lanes, x.shape[1]
@@ -131,15 +131,15 @@ def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor,
 
 
 def lanes_of(x: Tensor) -> int:
-    """How many neighbouring pixels of x (N, C, H, W) to treat as channels of their own.
+    """How many neighbouring pixels of x (N, C, H, W) to treat as channels of their own; 1 is none.
 
-    With channels last, torch's kernels go pixel by pixel: slow with few channels, and inexact, because a million
-    numbers added one by one lose three digits.
+    With channels last, torch's kernels go pixel by pixel. That is slow with few channels, and it adds a million numbers
+    one by one, which loses three digits.
     """
     if is_small(x) or not x.is_contiguous(memory_format=torch.channels_last):
         return 1
     most = max(1, NUMBERS_IN_LANES // x.shape[1])
-    return math.gcd(x.shape[3], 2 ** (most.bit_length() - 1))  # of a power of two, as widths are, or none might divide
+    return math.gcd(x.shape[3], 2 ** (most.bit_length() - 1))  # a power of two, since widths are such
 
 
 def in_lanes(x: Tensor, lanes: int) -> Tensor:
@@ -163,9 +163,9 @@ def sum_over_pixels(x: Tensor) -> Tensor:
 
 
 def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Views of a few rows of (N or 1, C, H, W), small enough for the cache, image after image, to change in place.
+    """Views of a few rows of tensors (N or 1, C, H, W), image after image, each small enough for the cache.
 
-    Where a whole image is small enough, the batch comes in one piece.
+    If whole images are small enough, the batch comes in one piece.
     """
     images, rows = len(tensors[0]), rows_in_cache(tensors[0][:1])
     if len(rows) == 1:
@@ -178,14 +178,14 @@ def row_pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 def rows_in_cache(x: Tensor) -> list[slice]:
-    """All rows of (N, C, H, W), as many at a time as stay in the cache; all at once outside of `is_eager_on_cpu`."""
+    """The rows of (N, C, H, W) in slices that fit the cache; in one slice unless `is_eager_on_cpu`."""
     images, channels, height, width = x.shape
     rows = max(1, NUMBERS_IN_CACHE // (images * channels * width)) if is_eager_on_cpu(x) else height
     return [slice(start, start + rows) for start in range(0, height, rows)]
 
 
 def is_small(x: Tensor) -> bool:
-    """Whether calls, not passes over memory, take the time of an image of (N, C, H, W)."""
+    """Whether images (N, C, H, W) are so small that the number of calls costs more than passes over memory."""
     return x.shape[1:].numel() < SMALL_IMAGE
 
 

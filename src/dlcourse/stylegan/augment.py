@@ -1,6 +1,6 @@
-"""Augmentations of what a discriminator sees, for small data sets; the generator learns through them.
+"""Augmentations of the images that a discriminator sees, reals and fakes alike, for small data sets.
 
-Reals and fakes pass through the same distribution of changes. Letters: N images, H x W pixels; colours in [-1, 1].
+The generator's gradients pass through them. Letters: N images, H x W pixels; colours in [-1, 1].
 """
 
 import math
@@ -20,10 +20,9 @@ class Augment(nn.Module):
         return images
 
     def observe(self, real_sign: Tensor, batch_size: int) -> None:
-        """Adapt to the mean sign of the discriminator's scores of reals; does nothing here."""
+        """Adapt to the mean sign of the discriminator's scores of reals."""
 
     def metrics(self) -> Metrics:
-        """Numbers to log; none here."""
         return {}
 
 
@@ -31,13 +30,10 @@ class DiffAugment(Augment):
     """Random colour, translation and cutout of every image   (Zhao et al. 2020, arXiv:2006.10738, section 3.2).
 
     Brightness + U(-0.5, 0.5), saturation x U(0, 2), contrast x U(0.5, 1.5); shifts of up to H / 8 with zeros outside;
-    a square of H / 2 is set to zero.
+    a square of side H / 2 set to zero.
 
     Args:
-        policy: of color, translation and cutout, those that apply.
-
-    Raises:
-        ValueError: another name.
+        policy: some of color, translation and cutout.
     """
 
     def __init__(self, policy: list[str]):
@@ -48,14 +44,13 @@ class DiffAugment(Augment):
         self.changes = [changes[name] for name in policy]
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> same."""
         for change in self.changes:
             images = change(images)
         return images
 
 
 def uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """One number per image, (N, 1, 1, 1)."""
+    """A random number for each image, (N, 1, 1, 1)."""
     return torch.empty(len(images), 1, 1, 1, device=images.device).uniform_(low, high)
 
 
@@ -91,7 +86,7 @@ def cut_out(images: Tensor) -> Tensor:
 
 
 class AdaptiveAugment(Augment):
-    """Geometry and colour with a probability that follows overfitting   (Karras et al. 2020, arXiv:2006.06676).
+    """Changes of geometry and colour, the more overfitting the more often   (Karras et al. 2020, arXiv:2006.06676).
 
     Each change is applied to an image with probability p. The heuristic r_t = E[sign(D(real))] (eq. 1) moves p up when
     it is above `target`, down when it is below. Changes and strengths are the paper's blit, geometry and colour
@@ -99,11 +94,8 @@ class AdaptiveAugment(Augment):
 
     Args:
         target: of r_t, in (0, 1).
-        images_to_full: real images with which p could go from 0 to 1, > 0.
+        images_to_full: number of real images in which p can go from 0 to 1, > 0.
         initial_probability: p at the start, in [0, 1].
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     probability: Tensor
@@ -120,12 +112,10 @@ class AdaptiveAugment(Augment):
         self.register_buffer("probability", torch.tensor(float(initial_probability)))
 
     def observe(self, real_sign: Tensor, batch_size: int) -> None:
-        """Move p towards more augmentation if r_t is above the target, else towards less."""
         step = (real_sign - self.target).sign() * batch_size / self.images_to_full
         self.probability.add_(step).clamp_(0, 1)
 
     def metrics(self) -> Metrics:
-        """The probability p."""
         return {"gan/augment_probability": self.probability}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -137,13 +127,13 @@ class AdaptiveAugment(Augment):
             return torch.einsum("nij,njhw->nihw", matrix, images) + offset[:, :, None, None]
 
     def sometimes(self, values: Tensor, neutral: float) -> Tensor:
-        """Values (N, ...) for a share p of the images, `neutral` for the others."""
+        """Keep each image's values (N, ...) with probability p, else take `neutral`."""
         shape = (len(values), *[1] * (values.ndim - 1))
         chosen = torch.rand(shape, device=values.device) < self.probability
         return torch.where(chosen, values, neutral)
 
     def geometry(self, count: int) -> Tensor:
-        """Affine maps from places in the result to places in the image, both in [-1, 1]: (N, 2, 3)."""
+        """Random affine maps from positions in the result to positions in the image, both in [-1, 1]: (N, 2, 3)."""
         device = self.probability.device
         rand, randn = (lambda: torch.rand(count, device=device)), (lambda: torch.randn(count, device=device))
         mirror = self.sometimes((rand() < 0.5).float() * -2 + 1, 1)
@@ -158,10 +148,10 @@ class AdaptiveAugment(Augment):
         return torch.cat([rows * factors[:, None], (shift + drift)[:, :, None]], 2)
 
     def color(self, count: int) -> tuple[Tensor, Tensor]:
-        """A and b of the colour maps x -> A x + b: (N, 3, 3), (N, 3)."""
+        """A and b of random colour maps x -> A x + b: (N, 3, 3), (N, 3)."""
         device = self.probability.device
         grey = torch.full((3,), 3**-0.5, device=device)
-        to_grey = grey.outer(grey)  # (3, 3), projection on the axis of greys
+        to_grey = grey.outer(grey)  # (3, 3), projection onto grey
         identity = torch.eye(3, device=device)
         brightness = self.sometimes(0.2 * torch.randn(count, device=device), 0)
         contrast = self.sometimes(torch.exp2(0.5 * torch.randn(count, device=device)), 1)

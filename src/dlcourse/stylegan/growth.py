@@ -1,7 +1,6 @@
-"""What depends on the images seen: progressive growing (Karras et al. 2018, arXiv:1710.10196, section 2), the EMA."""
+"""Schedules by the images seen: progressive growing (Karras et al. 2018, arXiv:1710.10196, section 2), and the EMA."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,37 +11,34 @@ from dlcourse.stylegan.networks.layers import downscale, fade_in, upscale
 
 
 class Phase(NamedTuple):
-    """What holds for the images that come next."""
+    """The settings for the next images."""
 
-    lod: float  # level of detail k + t: images of R / 2^k pixels, of which a share t is still the coarser level's
+    lod: float  # level of detail k + t: images of R / 2^k pixels, faded by t towards those of R / 2^(k + 1)
     resolution: int  # R / 2^k
     batch_size: int
     lr_factor: float
 
     @property
     def stage(self) -> tuple[int, int]:
-        """The levels of detail that take part; optimizers start anew when they change."""
+        """The levels of detail in use; optimizers start anew when they change."""
         return math.floor(self.lod), math.ceil(self.lod)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Train at a resolution, then fade to the next, until the last one is reached.
+    """Train at a resolution, then fade in the next, up to the last one.
 
     lod(n) = log2(R / R_0) - i - max(n - i P - T, 0) / F, not below 0, with i = floor(n / P) and P = T + F: the
     schedule of the official training loop, for n images seen, R the resolution and R_0 the initial one.
 
     Args:
         resolution: R, of the data and the networks.
-        initial_resolution: R_0, from 4 to R; R itself trains at a fixed resolution.
-        stable_images: T, with which each resolution is trained before the next one fades in, >= 0.
-        transition_images: F, during which the next resolution fades in, >= 0.
+        initial_resolution: R_0, from 4 to R; with R itself the resolution is fixed.
+        stable_images: T, images at each resolution before the next one fades in, >= 0.
+        transition_images: F, images while the next resolution fades in, >= 0.
         batch_size: images per minibatch.
-        batch_sizes: by resolution, where it is another; None: nowhere.
-        lr_factors: factors on the learning rates by resolution, where it is not 1; None: nowhere.
-
-    Raises:
-        ValueError: a value outside these ranges.
+        batch_sizes: resolution -> another batch size; None: nowhere.
+        lr_factors: resolution -> factor on the learning rates; None: 1 everywhere.
     """
 
     resolution: int
@@ -63,11 +59,8 @@ class Growth:
                 "stable_images and transition_images must not be negative nor both 0, "
                 f"got {self.stable_images} and {self.transition_images}"
             )
-        tables: dict[str, Mapping[int, float]] = {
-            "batch_sizes": self.batch_sizes or {},
-            "lr_factors": self.lr_factors or {},
-        }
-        for name, table in tables.items():
+        for name in ("batch_sizes", "lr_factors"):
+            table: dict[int, float] = getattr(self, name) or {}
             for resolution, value in table.items():
                 if resolution not in resolutions_between(4, 1024) or not value > 0:
                     raise ValueError(f"{name} must hold positive values by resolution 4 to 1024, got {table}")
@@ -75,7 +68,7 @@ class Growth:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
 
     def phase(self, images_seen: int) -> Phase:
-        """What holds after so many images."""
+        """The settings after this number of images."""
         levels = self.resolution.bit_length() - self.initial_resolution.bit_length()
         index, images = divmod(images_seen, self.stable_images + self.transition_images)
         faded = max(images - self.stable_images, 0) / self.transition_images if self.transition_images else 0.0
@@ -84,20 +77,19 @@ class Growth:
         return Phase(lod, resolution, self.batch_size_at(resolution), (self.lr_factors or {}).get(resolution, 1.0))
 
     def batch_size_at(self, resolution: int) -> int:
-        """Images per minibatch."""
         return (self.batch_sizes or {}).get(resolution, self.batch_size)
 
     def steps_for(self, total_images: int, minibatch_repeats: int) -> int:
-        """The least number of steps in which `total_images` are seen, with so many minibatches per step."""
-        steps, images, level = 0, 0, 0
-        for resolution in resolutions_between(self.initial_resolution, self.resolution):
-            # the next resolution comes in with the first step that begins at `end` images or later
+        """The least number of steps of `minibatch_repeats` minibatches that see `total_images`."""
+        steps, images = 0, 0
+        for level, resolution in enumerate(resolutions_between(self.initial_resolution, self.resolution)):
+            # the next resolution fades in from the first step that begins at `end` images or later
             end = level * (self.stable_images + self.transition_images) + self.stable_images
             end += 1 if self.transition_images else 0
             last = total_images if resolution == self.resolution else min(end, total_images)
             images_per_step = self.batch_size_at(resolution) * minibatch_repeats
             more = max(0, math.ceil((last - images) / images_per_step))
-            steps, images, level = steps + more, images + more * images_per_step, level + 1
+            steps, images = steps + more, images + more * images_per_step
         return steps
 
 
@@ -107,25 +99,21 @@ def resolutions_between(lowest: int, highest: int) -> list[int]:
 
 
 def fade_reals(images: Tensor, fade: float) -> Tensor:
-    """Real images as blurred as a growing generator's: `fade_in` between x and its 2x2 means, fade in [0, 1).
-
-    Shape: (N, 3, H, W) -> same.
-    """
+    """Real images faded by `fade` in [0, 1) towards their 2x2 means, as fakes are: (N, 3, H, W) -> same."""
     return fade_in(images, upscale(downscale(images, 2), 2), fade) if fade else images
 
 
 def decay_for_half_life(batch_size: int, half_life: float) -> float:
     """The decay per step, 0.5^(batch_size / half_life), that halves an old weight's share after `half_life` images.
 
-    Counting in images makes the average the same whatever the batch size (StyleGAN: 10 000 images, Karras et al.
-    2018, appendix A.1 in this form).
+    So the average is the same for any batch size. StyleGAN has 10 000 images   (Karras et al. 2018, appendix A.1).
     """
     return 0.5 ** (batch_size / half_life)
 
 
 @torch.no_grad()
 def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """avg <- decay * avg + (1 - decay) * theta for parameters; buffers are state, not weights, and are copied."""
+    """avg <- decay * avg + (1 - decay) * theta for parameters; buffers are copied."""
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
     for target, source in zip(average.buffers(), model.buffers(), strict=True):
         target.copy_(source)

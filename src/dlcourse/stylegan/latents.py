@@ -1,4 +1,4 @@
-"""The random numbers that fakes are made from. Letters: N images, L layers, r a layer's resolution."""
+"""The random numbers that fakes are made of. Letters: N images, L layers, r a layer's resolution."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from dlcourse.stylegan.networks.generator import Generator, mix_styles
 
 
 class Latents(NamedTuple):
-    """All that determines a minibatch of fakes, given the networks."""
+    """The random numbers of a minibatch of fakes."""
 
     z: Tensor  # (N, 2, z_dim), the second one for style mixing
     labels: Tensor | None  # one-hot (N, num_classes)
@@ -20,10 +20,10 @@ class Latents(NamedTuple):
 def draw_latents(
     generator: Generator, batch_size: int, labels: Tensor | None, lod: float, style_mixing_prob: float
 ) -> Latents:
-    """Latents ~ N(0, 1) and noise ~ N(0, 1) on the generator's device, and where the styles are mixed.
+    """Draw latents and noise ~ N(0, 1) on the generator's device, and the layer where styles are mixed.
 
-    With `style_mixing_prob` the crossover is drawn from 1, ..., layers - 1, else there is none: one draw per
-    minibatch, among the layers that are computed at this level of detail, as in the official training.
+    As in the official training there is one crossover per minibatch: with probability `style_mixing_prob` it is drawn
+    from 1, ..., layers - 1, of the layers that are computed at this level of detail; else no styles are mixed.
     """
     device = generator.w_avg.device
     layers = generator.num_layers - 2 * int(lod)
@@ -36,7 +36,7 @@ def draw_latents(
 
 
 def mixed_styles(generator: Generator, latents: Latents) -> tuple[Tensor, Tensor]:
-    """w = f(z) of the first latents (N, w_dim), and the styles after mixing (N, L, w_dim)."""
+    """w = f(z) of the first latents, (N, w_dim), and the mixed styles, (N, L, w_dim)."""
     num_layers = generator.num_layers
     w = generator.mapping(latents.z[:, 0], latents.labels)
     styles = w[:, None].expand(-1, num_layers, -1)  # (N, L, w_dim)

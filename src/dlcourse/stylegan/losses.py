@@ -1,4 +1,4 @@
-"""Losses of generative adversarial networks, on raw scores (logits) of the discriminator, (N, 1) each; penalties."""
+"""Losses of generative adversarial networks on the discriminator's scores (logits), (N, 1) each, and penalties."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,18 +12,15 @@ Score = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> scores (N, 1)
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """What generator and discriminator are trained with.
+    """The losses of both networks and the discriminator's penalty.
 
     Args:
         discriminator: (real scores, fake scores) -> loss.
         generator: fake scores -> loss.
         r1_gamma: gamma of `r1_penalty`, >= 0.
-        gp_weight: lambda of `gradient_penalty`, which takes the place of R1 if this is > 0.
-        d_reg_interval: discriminator updates per penalty, >= 1; the penalty is scaled up in proportion (Karras et al.
-            2020, arXiv:1912.04958, section 3.1).
-
-    Raises:
-        ValueError: a value outside these ranges.
+        gp_weight: lambda of `gradient_penalty`, which replaces R1 if lambda > 0; >= 0.
+        d_reg_interval: the penalty is computed in one of so many updates, and multiplied by their number, >= 1
+            (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
@@ -41,15 +38,14 @@ class AdversarialLoss:
 
     @property
     def penalty_weight(self) -> float:
-        """The factor on the penalty."""
         return self.gp_weight or self.r1_gamma
 
     def has_penalty(self, updates: int) -> bool:
-        """Whether the penalty is due in the discriminator's update after so many."""
+        """Whether the discriminator's next update, after `updates` others, has the penalty."""
         return self.penalty_weight > 0 and updates % self.d_reg_interval == 0
 
     def penalty(self, score: Score, reals: Tensor, real_scores: Tensor, fakes: Tensor) -> Tensor:
-        """The penalty of the discriminator, before its factor: see `r1_penalty` and `gradient_penalty`."""
+        """`gradient_penalty` or `r1_penalty`, without its weight."""
         return gradient_penalty(score, reals, fakes) if self.gp_weight else r1_penalty(reals, real_scores)
 
 
@@ -86,12 +82,11 @@ def wasserstein_discriminator_loss(real_scores: Tensor, fake_scores: Tensor, dri
 def r1_penalty(reals: Tensor, real_scores: Tensor) -> Tensor:
     """1/2 E ||grad_x D(x)||^2 at real images; R1 is gamma times that   (Mescheder et al. 2018, eq. 9).
 
+    Its gradient with respect to D's parameters can be computed.
+
     Args:
         reals: (N, 3, H, W), requires_grad.
         real_scores: D(reals), with the graph to `reals`.
-
-    Returns:
-        A scalar that can be differentiated with respect to D's parameters.
     """
     (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
@@ -100,12 +95,7 @@ def r1_penalty(reals: Tensor, real_scores: Tensor) -> Tensor:
 def gradient_penalty(score: Score, reals: Tensor, fakes: Tensor) -> Tensor:
     """E (||grad_x D(x)|| - 1)^2 at random points between reals and fakes   (Gulrajani et al. 2017, eq. 3).
 
-    Args:
-        score: D.
-        reals, fakes: (N, 3, H, W).
-
-    Returns:
-        A scalar that can be differentiated with respect to D's parameters.
+    `score` is D; the gradient with respect to its parameters can be computed. Shape: reals, fakes (N, 3, H, W) -> ().
     """
     share = torch.rand(len(reals), 1, 1, 1, device=reals.device)
     between = torch.lerp(reals.detach(), fakes.detach(), share).requires_grad_(True)

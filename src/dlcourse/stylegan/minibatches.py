@@ -1,6 +1,7 @@
-"""The minibatches of a GAN's training: reals from the data, latents for the fakes. N images of r x r pixels."""
+"""The minibatches of a training: reals from the data set, latents for the fakes. N images of r x r pixels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -13,58 +14,56 @@ from dlcourse.engine.profiling import span
 from dlcourse.stylegan.growth import Phase, fade_reals
 from dlcourse.stylegan.latents import Latents, draw_latents
 from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.stylegan.networks.layers import fitting_group_size
 
 Reals = tuple[Tensor, Tensor | None]  # images (N, 3, r, r) in [-1, 1], one-hot labels (N, num_classes)
 
 
 class ImageDataset(Protocol):
-    """A data set to learn from."""
+    """A data set that StyleGAN learns from, and is measured against."""
+
+    resolution: int
 
     @property
     def levels(self) -> list[Tensor]:
-        """uint8 (N, 3, r, r), r = resolution, resolution / 2, ..., 4."""
+        """uint8 (N, 3, r, r) on the CPU, r = resolution, resolution / 2, ..., 4."""
 
     @property
     def labels(self) -> Tensor | None:
-        """Numbers of classes, int64 (N,), for networks that have some."""
+        """Class numbers, int64 (N,); None for networks without classes."""
 
 
+@dataclass(eq=False, repr=False)
 class Minibatches:
-    """Reals and latents of each minibatch, in equal parts; of several processes each gets its own parts.
+    """Reals and latents of each minibatch, divided into equal parts.
 
     All processes draw the same minibatch and take their share of it, so that their number changes no result.
 
     Args:
-        dataset: of images.
-        generator: that the latents are for, on its device.
+        dataset: the reals.
+        generator: what the latents are for; images and latents go to its device.
         parts: into which this process's share is divided, >= 1.
         group_size: of the minibatch standard deviation, see `split`.
         style_mixing_prob: see `draw_latents`.
         mirror_augment: whether reals are flipped left-right with probability 1/2.
-        batch_sizes: all that will be asked for.
+        batch_sizes: all that will be asked for; ValueError if one cannot be divided.
         seed: of the order of the reals.
-
-    Raises:
-        ValueError: a batch size that cannot be divided.
     """
 
-    def __init__(
-        self,
-        dataset: ImageDataset,
-        generator: Generator,
-        parts: int,
-        group_size: int,
-        style_mixing_prob: float,
-        mirror_augment: bool,
-        batch_sizes: Sequence[int],
-        seed: int,
-    ):
-        self.dataset, self.generator, self.device = dataset, generator, generator.w_avg.device
-        self.parts, self.group_size = parts, group_size
-        self.style_mixing_prob, self.mirror_augment = style_mixing_prob, mirror_augment
-        for batch_size in batch_sizes:
-            check_divisible(batch_size, parts * distributed.world_size())
-        self.stream = BatchStream((torch.arange(len(dataset.levels[0])),), None, seed)
+    dataset: ImageDataset
+    generator: Generator
+    parts: int
+    group_size: int
+    style_mixing_prob: float
+    mirror_augment: bool
+    batch_sizes: Sequence[int]
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.device = self.generator.w_avg.device
+        for batch_size in self.batch_sizes:
+            check_divisible(batch_size, self.parts * distributed.world_size())
+        self.stream = BatchStream((torch.arange(len(self.dataset.levels[0])),), None, self.seed)
 
     @property
     def images_seen(self) -> int:
@@ -72,7 +71,7 @@ class Minibatches:
         return self.stream.samples_seen
 
     def reals(self, phase: Phase) -> list[Reals]:
-        """The next reals of the data."""
+        """This process's parts of the next reals."""
         with span("data"):
             (chosen,) = self.stream.take(phase.batch_size)
             mirrored = torch.rand(len(chosen)) < 0.5 * self.mirror_augment
@@ -80,21 +79,21 @@ class Minibatches:
             return [self.read(*pair, phase) for pair in pairs]
 
     def read(self, chosen: Tensor, mirrored: Tensor, phase: Phase) -> Reals:
-        """The images of these indices (N,) at a level of detail, some of them mirrored, and their labels."""
+        """The images with these indices (N,) at a level of detail, mirrored where `mirrored` (N,), and their labels."""
         level, _ = phase.stage
         images = self.dataset.levels[level][chosen].to(self.device).float() / 127.5 - 1
         images = torch.where(mirrored.to(self.device)[:, None, None, None], images.flip(3), images)
         return fade_reals(images, phase.lod - level), self.one_hot(chosen)
 
     def one_hot(self, chosen: Tensor) -> Tensor | None:
-        """The labels of these indices, (N, num_classes), or None for networks without classes."""
+        """The labels of the images with these indices, (N, num_classes), or None for a data set without classes."""
         labels = self.dataset.labels
         if labels is None:
             return None
         return F.one_hot(labels[chosen], self.generator.num_classes).float().to(self.device)
 
     def latents(self, phase: Phase) -> list[Latents]:
-        """New latents; labels are drawn from the data's."""
+        """This process's parts of new latents; their labels are drawn from those of the data set."""
         with span("data"):
             labels = self.one_hot(torch.randint(self.stream.num_samples, (phase.batch_size,)))
             whole = draw_latents(self.generator, phase.batch_size, labels, phase.lod, self.style_mixing_prob)
@@ -110,23 +109,19 @@ class Minibatches:
 
 
 def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
-    """Divide a minibatch into equal parts that keep together what the minibatch standard deviation groups.
+    """Divide a minibatch into equal parts that hold whole groups of the minibatch standard deviation.
 
-    That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). A part holds whole groups, in their
-    order, so that scores, losses and gradients are those of the undivided minibatch, wherever `group_size` divides
-    N / parts; where it does not, groups are as large as they can be.
-
-    Raises:
-        ValueError: N cannot be divided by `parts`.
+    That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). So scores, losses and gradients are
+    those of the undivided minibatch where `group_size` divides N / parts; elsewhere the groups are smaller.
+    ValueError if `parts` does not divide N.
     """
     check_divisible(len(batch), parts)
     share = len(batch) // parts
-    group_size = next(size for size in range(min(group_size, share), 0, -1) if share % size == 0)
+    group_size = fitting_group_size(share, group_size)
     groups = batch.unflatten(0, (group_size, parts, share // group_size))
     return [part.flatten(0, 1) for part in groups.unbind(1)]
 
 
 def check_divisible(batch_size: int, parts: int) -> None:
-    """Raise ValueError if a minibatch cannot be divided into equal parts."""
     if batch_size % parts:
         raise ValueError(f"a minibatch of {batch_size} images cannot be divided into {parts} equal parts")

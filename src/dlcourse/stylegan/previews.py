@@ -17,9 +17,9 @@ PSI = 0.7
 
 @torch.no_grad()
 def previews(generator: Generator, lod: float) -> dict[str, Tensor]:
-    """Images of fixed seeds at psi 0.7; coarse styles of the top row in the images of the left column; psi 1 to -1.
+    """Images of fixed seeds: at psi 0.7; with the top row's coarse styles and the left column's others; at psi 1 to -1.
 
-    A generator with classes shows one after the other. Returns name -> (N, 3, R, R) in [0, 1], N a square number.
+    A generator with classes shows them in turn. Returns name -> (N, 3, R, R) in [0, 1], N a square number.
     """
     fakes = image_batch(generator, truncate(styles_of(generator, len(SEEDS)), generator.w_avg, PSI, None), lod)
     styles = styles_of(generator, len(MIXED_SEEDS))
@@ -43,7 +43,7 @@ def styles_of(generator: Generator, count: int) -> Tensor:
 
 
 def classes_in_turn(generator: Generator, count: int) -> Tensor | None:
-    """Labels 0, 1, ..., one-hot (N, num_classes), or None for a generator without classes."""
+    """Labels of the classes 0, 1, ..., 0, 1, ..., (N, num_classes), or None for a generator without classes."""
     size = generator.num_classes
     return torch.eye(size, device=generator.w_avg.device)[torch.arange(count) % size] if size else None
 

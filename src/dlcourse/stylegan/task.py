@@ -30,16 +30,13 @@ class Updates:
     """How the two networks are updated.
 
     Args:
-        minibatch_repeats: minibatches per step, between which resolution and rates do not change.
-        gradient_accumulation_steps: equal parts into which a minibatch is divided to need less memory.
-        discriminator_lr_factor: on the discriminator's learning rate, > 0   (TTUR, Heusel et al. 2017).
-        freeze_d: so many of the discriminator's highest resolutions keep their weights   (FreezeD, Mo et al. 2020).
-        style_mixing_prob: share of minibatches whose images take their finer layers from a second latent.
+        minibatch_repeats: minibatches per step, all with the same resolution and learning rates.
+        gradient_accumulation_steps: equal parts of a minibatch that are computed one by one, to need less memory.
+        discriminator_lr_factor: factor on the discriminator's learning rate, > 0   (TTUR, Heusel et al. 2017).
+        freeze_d: number of the discriminator's highest resolutions that are not trained   (FreezeD, Mo et al. 2020).
+        style_mixing_prob: share of minibatches whose finer layers take their styles from a second latent.
         reuse_fakes: whether both updates see the same fakes; the official training draws new ones for the second.
-        ema_half_life: images after which an old weight counts half in the average, > 0.
-
-    Raises:
-        ValueError: a value outside these ranges.
+        ema_half_life: see `decay_for_half_life`, > 0.
     """
 
     minibatch_repeats: int
@@ -61,68 +58,56 @@ class Updates:
             raise ValueError(f"style_mixing_prob must be in [0, 1], got {self.style_mixing_prob}")
 
 
+@dataclass(eq=False, repr=False)
 class StyleGAN(Task):
     """One step: update the discriminator, the average of the generator, then the generator; `minibatch_repeats` times.
 
     Args:
         generator, discriminator: networks of one resolution.
         dataset: images of that resolution.
-        optimizer, scheduler: of both networks.
+        optimizer, scheduler: make those of both networks.
         growth: resolution, minibatch size and learning rate by images seen.
         updates: how the networks are updated.
         loss: of both networks.
-        augment: of what the discriminator sees, real and fake.
+        augment: of the images that the discriminator sees.
         mirror_augment: whether reals are flipped left-right with probability 1/2.
         channels_last: the memory layout of images, the faster one on recent hardware.
         evaluation: metrics of the averaged generator, (generator, dataset, lod=...) -> numbers by tag; None: none.
-        total_images: reals shown to the discriminator in the whole training, > 0; None: the runner has max_steps.
-        seed: of the order of the images.
-
-    Raises:
-        ValueError: a value outside its range.
+        total_images: reals shown to the discriminator in the whole training, > 0; None: the runner's max_steps decide.
+        seed: of the order of the reals.
     """
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        dataset: ImageDataset,
-        optimizer: MakeOptimizer,
-        scheduler: Schedule,
-        growth: Growth,
-        updates: Updates,
-        loss: AdversarialLoss,
-        augment: Augment,
-        mirror_augment: bool,
-        channels_last: bool,
-        evaluation: Callable[..., Metrics] | None,
-        total_images: int | None,
-        seed: int,
-    ):
-        most = discriminator.resolution.bit_length() - 3  # all but 4 x 4
-        if not 0 <= updates.freeze_d <= most:
-            wanted = f"in [0, {most}] at {discriminator.resolution} pixels"
-            raise ValueError(f"updates.freeze_d must be {wanted}, got {updates.freeze_d}")
-        if total_images is not None and total_images < 1:
-            raise ValueError(f"total_images must be at least 1, or null, got {total_images}")
-        self.generator, self.discriminator, self.dataset = generator, discriminator, dataset
-        self.make_optimizer, self.schedule = optimizer, scheduler
-        self.growth, self.updates, self.loss, self.augment = growth, updates, loss, augment
-        self.mirror_augment, self.channels_last = mirror_augment, channels_last
-        self.evaluation, self.total_images, self.seed = evaluation, total_images, seed
+    generator: Generator
+    discriminator: Discriminator
+    dataset: ImageDataset
+    optimizer: MakeOptimizer
+    scheduler: Schedule
+    growth: Growth
+    updates: Updates
+    loss: AdversarialLoss
+    augment: Augment
+    mirror_augment: bool
+    channels_last: bool
+    evaluation: Callable[..., Metrics] | None
+    total_images: int | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        resolution, freeze_d = self.discriminator.resolution, self.updates.freeze_d
+        most = resolution.bit_length() - 3  # all but 4 x 4
+        if not 0 <= freeze_d <= most:
+            raise ValueError(f"updates.freeze_d must be in [0, {most}] at {resolution} pixels, got {freeze_d}")
+        if self.total_images is not None and self.total_images < 1:
+            raise ValueError(f"total_images must be at least 1, or null, got {self.total_images}")
 
     def total_steps(self) -> int | None:
-        """Steps in which the discriminator sees `total_images`; None if they are not given."""
+        """The steps in which the discriminator sees `total_images`; None without `total_images`."""
         if self.total_images is None:
             return None
         return self.growth.steps_for(self.total_images, self.updates.minibatch_repeats)
 
     def setup(self, device: torch.device) -> None:
-        """Move networks to `device`; the average starts as a copy.
-
-        Raises:
-            ValueError: a minibatch that cannot be divided as it should be.
-        """
+        """Move the networks to `device`, copy the generator as its average, and make minibatches and optimizers."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         for network in (self.generator, self.discriminator, self.augment):
             network.to(device).to(memory_format=layout)
@@ -138,17 +123,16 @@ class StyleGAN(Task):
             self.seed,
         )
         self.last_penalty = torch.zeros((), device=device)
-        self.g_descent = Descent(self.generator.parameters(), self.make_optimizer, self.schedule)
+        self.g_descent = Descent(self.generator.parameters(), self.optimizer, self.scheduler)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
-        self.d_descent = Descent(learning, self.make_optimizer, self.schedule)
+        self.d_descent = Descent(learning, self.optimizer, self.scheduler)
         self.restart(self.growth.phase(0))
 
     def networks(self) -> list[nn.Module]:
-        """The synthesis network and the discriminator; the mapping network takes next to no time."""
+        """Synthesis network and discriminator. The mapping network is left out, since it takes almost no time."""
         return [self.generator.synthesis, self.discriminator]
 
     def restart(self, phase: Phase) -> None:
-        """New optimizers, with the learning rates of a phase."""
         self.g_descent.restart(self.g_descent.parameters, lr_factor=phase.lr_factor)
         factor = phase.lr_factor * self.updates.discriminator_lr_factor
         self.d_descent.restart(self.d_descent.parameters, lr_factor=factor)
@@ -166,13 +150,13 @@ class StyleGAN(Task):
         return metrics | progress | descent | self.augment.metrics()
 
     def phase(self) -> Phase:
-        """Resolution, minibatch size and learning rate of the images that come next."""
+        """Resolution, minibatch size and learning rate for the next images."""
         return self.growth.phase(self.minibatches.images_seen)
 
     def update(self, phase: Phase) -> Metrics:
         """One update of each network   (Goodfellow et al. 2014, algorithm 1, with k = 1).
 
-        Lists hold the equal parts of the minibatch, of which `Descent` averages losses and gradients.
+        Lists hold the parts of the minibatch; `Descent` averages their losses and gradients.
         """
         reals, latents = self.minibatches.reals(phase), self.minibatches.latents(phase)
         with span("forward"), torch.set_grad_enabled(self.updates.reuse_fakes):
@@ -201,7 +185,7 @@ class StyleGAN(Task):
         }
 
     def generate(self, latents: Latents, phase: Phase) -> Tensor:
-        """Fakes at a level of detail, (N, 3, r, r); the mean of their w moves the tracked average."""
+        """Fakes at a level of detail, (N, 3, r, r); also moves w_avg towards the mean of their w."""
         w, styles = mixed_styles(self.generator, latents)
         mean = w.detach().float().mean(0)
         distributed.average([mean])
@@ -209,20 +193,20 @@ class StyleGAN(Task):
         return self.generator.synthesis(styles, latents.noise, phase.lod, is_upscaled=False)
 
     def augmented(self, *images: Tensor) -> list[Tensor]:
-        """What the discriminator sees of images (N, 3, r, r); processes draw different augmentations."""
+        """Batches of images (N, 3, r, r), each augmented; processes draw different augmentations."""
         with distributed.per_rank_rng():
             return [self.augment(batch) for batch in images]
 
     def discriminator_losses(self, phase: Phase, reals: Reals, latents: Latents, fakes: Tensor) -> Metrics:
-        """Loss of scores, and the penalty in the updates where it is due.
+        """The discriminator's loss with its terms, and the penalty in updates that have one.
 
-        The official penalty takes gradients with respect to images of the full size: the 4^k pixels in place of one
-        together move the score as much, so that its squared norm is smaller by 4^k. Scaling by 2^k does the same.
+        The official penalty takes gradients with respect to images of full size, where 4^k pixels share the effect of
+        one here, so that the squared norm is 4^k times smaller. Scaling the images by 2^k gives the same.
         """
         images, labels = reals
         scale = 2.0 ** phase.stage[0]
         has_penalty = self.loss.has_penalty(self.d_descent.updates)
-        # what torch.compile makes has no second derivatives: a penalty needs the network's own forward pass
+        # compiled modules have no second derivatives, so a penalty needs the uncompiled forward pass
         network = self.discriminator.forward if has_penalty else self.discriminator
         score = lambda x: network(x / scale, labels, phase.lod).float()
         images, fakes = self.augmented(images, fakes.detach())
@@ -243,19 +227,18 @@ class StyleGAN(Task):
         return terms
 
     def generator_losses(self, phase: Phase, latents: Latents, fakes: Tensor | None) -> Metrics:
-        """Loss of scores of given fakes, or of fresh ones."""
+        """The generator's loss for these fakes, or for new ones of the latents."""
         (images,) = self.augmented(self.generate(latents, phase) if fakes is None else fakes)
         scores = self.discriminator(images, latents.labels, phase.lod).float()
         return {"loss": self.loss.generator(scores)}
 
     def evaluate(self) -> Metrics:
-        """The metrics of `evaluation`."""
         if self.evaluation is None:
             return {}
         return self.evaluation(self.generator_ema, self.dataset, lod=self.phase().lod)
 
     def visualize(self) -> Images:
-        """The averaged generator's images of fixed seeds, style mixing, truncation, and real images."""
+        """`previews` of the averaged generator, and real images."""
         return previews(self.generator_ema, self.phase().lod) | {"reals": self.dataset.levels[0][:16].float() / 255}
 
     def state(self) -> dict[str, Stateful]:
@@ -272,7 +255,7 @@ class StyleGAN(Task):
 
 
 def unfrozen(discriminator: Discriminator, freeze_d: int) -> list[Tensor]:
-    """The parameters that learn where the `freeze_d` highest resolutions do not   (FreezeD, Mo et al. 2020)."""
+    """The parameters outside of the `freeze_d` highest resolutions   (FreezeD, Mo et al. 2020)."""
     resolutions = [discriminator.resolution >> level for level in range(freeze_d)]
     frozen = {f"from_rgb_lod{level}" for level in range(freeze_d)} | {f"{size}x{size}" for size in resolutions}
     return [parameter for name, parameter in discriminator.named_parameters() if name.split(".")[0] not in frozen]

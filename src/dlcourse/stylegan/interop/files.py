@@ -1,4 +1,4 @@
-"""Checkpoints of StyleGAN v1 as files: those of other implementations and our own are read, ours are written."""
+"""Reads files of StyleGAN v1, those of other implementations and our own, and writes our own."""
 
 import re
 import sys
@@ -33,20 +33,19 @@ OTHER_FILES = {
     b"%PDF": "a PDF document",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself: run git lfs pull",
     b"<": "a web page: the download went wrong (quota or login)",
-    b"": "an empty file",  # only if nothing else fits, see kind_of
 }
 
 
 def load_pretrained(path: str | Path, resolution: int | None = None, only_to_draw: bool = False) -> Pretrained:
-    """The networks of a checkpoint of StyleGAN v1, whoever wrote it. Nothing in the file is run.
+    """The networks of a checkpoint of StyleGAN v1, of any known format. Nothing in the file is run.
 
     Args:
-        path: the file; its format is told by its content.
+        path: the file; its content tells its format.
         resolution: cut the networks down to it; None leaves them whole.
-        only_to_draw: leave out all networks but the averaged generator, or the other one where there is no average.
+        only_to_draw: load only the averaged generator, or the other one if there is no average.
 
     Raises:
-        UserError: in one line, what the file is and why it cannot be taken.
+        UserError: says in one line what the file is and why it cannot be used.
     """
     path = Path(path)
     try:
@@ -59,11 +58,7 @@ def load_pretrained(path: str | Path, resolution: int | None = None, only_to_dra
 
 
 def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
-    """The networks that a checkpoint holds, cut down to `resolution` if that is given.
-
-    Raises:
-        UserError: a checkpoint of another task, or no such resolution in it.
-    """
+    """The networks in a checkpoint of dlcourse, cut down to `resolution` if that is given."""
     model: Any = saved.config.get("model")
     roles = chosen_roles(saved.state, only_to_draw)
     is_complete = is_variables(model) and all(
@@ -72,7 +67,7 @@ def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool =
     if not roles or not is_complete:
         raise UserError(f"{saved.path}: a checkpoint of dlcourse, but not of a StyleGAN; it is {saved.kind()}")
     try:
-        check_nodes(model, "model", NETWORKS)  # of the nodes without weights too, although nothing is built of them
+        check_nodes(model, "model", NETWORKS)  # all nodes, also those without weights
         kinds = {ROLE_KINDS[role]: cut_node(model[ROLE_KINDS[role]], resolution) for role in roles}
         states = {role: saved.state[role] for role in roles}
         if resolution is not None:
@@ -87,7 +82,7 @@ def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool =
 
 
 def cut_node(node: Any, resolution: int | None) -> Any:
-    """The config of the network of a smaller resolution inside that of `node`."""
+    """The config of `node`'s network, cut down to a smaller resolution."""
     if resolution is None or not is_variables(node):
         return node
     channels = node.get("channels")
@@ -96,14 +91,12 @@ def cut_node(node: Any, resolution: int | None) -> Any:
 
 
 def foreign_networks(content: Any, name: str, resolution: int | None, only_to_draw: bool) -> Pretrained:
-    """The networks in the content of a file of another implementation, whose name may tell something.
-
-    Raises:
-        UserError: none of the known formats, or weights that make no networks or are not finite.
-    """
+    """The networks in a file of another implementation, from its content and, for some formats, its name."""
     form = next((form for form in FORMATS if form.recognises(content)), None)
     if form is None:
-        raise UserError(f"a checkpoint of none of the known formats ({summary(content)})")
+        names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
+        summary = f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
+        raise UserError(f"a checkpoint of none of the known formats ({summary})")
     pretrained = assemble(form.convert(content, name), resolution, only_to_draw)
     for role in ROLE_KINDS:
         if (network := getattr(pretrained, role)) is not None:
@@ -111,20 +104,8 @@ def foreign_networks(content: Any, name: str, resolution: int | None, only_to_dr
     return pretrained
 
 
-def summary(content: Any) -> str:
-    """The first names in a checkpoint, for the message that it is of no known format."""
-    names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
-    return f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
-
-
 def load_generator(path: Path) -> Pretrained:
-    """A checkpoint's generator to draw with, its `averaged_generator`, whoever wrote the file.
-
-    Says on stderr what was missing in the file and how it was filled in.
-
-    Raises:
-        UserError: as `load_pretrained`, or there is none.
-    """
+    """`load_pretrained` only to draw, with its notes on stderr."""
     pretrained = load_pretrained(path, only_to_draw=True)
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
@@ -132,14 +113,7 @@ def load_generator(path: Path) -> Pretrained:
 
 
 def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) -> list[str]:
-    """Give the networks among `parts` (generator, discriminator, generator_ema) their weights from those of a file.
-
-    Returns:
-        The names of those that are in the file.
-
-    Raises:
-        UserError: one does not fit.
-    """
+    """Load weights into the networks among `parts` by role, such as generator_ema; return the roles in the file."""
     states, _ = states_of(pretrained)
     found = {role: parts[role] for role in states if role in parts}
     Checkpoint(path, 0, {}, states).restore(found)
@@ -147,7 +121,7 @@ def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) ->
 
 
 def combine(parts: Sequence[Pretrained]) -> Pretrained:
-    """One Pretrained with the networks of all; an old average of w gives way to that of the other generator.
+    """One Pretrained with the networks of all. An outdated average of w is replaced by the other generator's.
 
     Raises:
         UserError: two hold the same network, or generators of different sizes.
@@ -172,14 +146,7 @@ def combine(parts: Sequence[Pretrained]) -> Pretrained:
 
 
 def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
-    """Write the checkpoint that scripts/sample.py opens; `source` is recorded in it.
-
-    Returns:
-        What was done about a generator that the file has only once: it stands for both.
-
-    Raises:
-        UserError: see check_target.
-    """
+    """Write a checkpoint for scripts/sample.py, with `source` recorded in it; return the notes of `states_of`."""
     check_target(path)
     state, notes = states_of(pretrained)
     origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
@@ -188,7 +155,7 @@ def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
 
 
 def states_of(pretrained: Pretrained) -> tuple[dict[str, Any], list[str]]:
-    """Role -> state dict, where a generator that the file has only once stands for both, and a note that says so."""
+    """Role -> state dict, and notes. The only generator of a file stands for both, which is noted."""
     networks: dict[str, Any] = {role: getattr(pretrained, role) for role in ROLE_KINDS}
     only = networks["generator_ema"] or networks["generator"]
     notes = []
@@ -208,15 +175,11 @@ def check_target(path: Path) -> None:
     outputs.check_file(path, str(path))
 
 
-# --- what lies in a file: told by its first bytes, never by its name ---
+# --- the content of a file, whose kind its first bytes tell, not its name ---
 
 
 def read(path: Path) -> Any:
-    """The content of a checkpoint: an official pickle's (see `unpickle.loads`), or that of a file of torch.save.
-
-    Raises:
-        UserError: no such file, no checkpoint, or a checkpoint that asks for more than numbers.
-    """
+    """The content of a file of torch.save or of an official pickle (see `unpickle.loads`); UserError for any other."""
     try:
         torch_file.length_of(path)
         with path.open("rb") as file:
@@ -231,19 +194,15 @@ def read(path: Path) -> Any:
 
 
 def kind_of(head: bytes) -> str:
-    """What a file that is no checkpoint seems to be."""
+    """What a file seems to be, if it is no checkpoint."""
     if not head:
-        return OTHER_FILES[b""]
-    found = [kind for start, kind in OTHER_FILES.items() if start and head.lstrip().startswith(start)]
-    return found[0] if found else "a file of unknown kind"
+        return "an empty file"
+    kinds = (kind for start, kind in OTHER_FILES.items() if head.lstrip().startswith(start))
+    return next(kinds, "a file of unknown kind")
 
 
 def read_torch(path: Path) -> Any:
-    """Tensors and plain data, never code.
-
-    Raises:
-        UserError: a file which is cut short or holds anything else.
-    """
+    """The content of a file of torch.save: tensors and plain data, never code."""
     try:
         return torch_file.load(path)
     except pickle_reader.RefusedError as error:

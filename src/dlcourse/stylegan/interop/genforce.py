@@ -1,7 +1,6 @@
-"""genforce's files: the official graph with layers numbered through.
+"""genforce's files: the official graph, with layers numbered from 0.
 
-Written by its converter {"generator", "discriminator", "generator_smooth"}, or while training
-{"models": the same, "running_metadata", ...}.
+Its converter writes {"generator", "discriminator", "generator_smooth"}, its training {"models": the same, ...}.
 """
 
 from typing import Any
@@ -21,21 +20,20 @@ ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_
 
 
 def networks_of(content: Any) -> dict[str, Any]:
-    """Role -> variables, empty if there are none."""
+    """Role -> variables of the networks in a file."""
     models = content.get("models", content) if is_variables(content) else {}
     named = {ROLES[name]: models[name] for name in ROLES if name in models} if is_variables(models) else {}
     return {role: without_module(variables) for role, variables in named.items() if is_variables(variables)}
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has genforce's layer names."""
     networks = networks_of(content)
     return any("synthesis.layer0.const" in variables or "input0.weight" in variables for variables in networks.values())
 
 
 def convert(content: Any, name: str) -> ForeignCheckpoint:
     """Rename the variables of genforce's networks to ours."""
-    found = ForeignCheckpoint("genforce checkpoint", {})
+    found = ForeignCheckpoint("genforce checkpoint")
     for role, variables in networks_of(content).items():
         is_discriminator = role == "discriminator"
         found.take(role, variables, (discriminator_rules if is_discriminator else generator_rules)(variables))
@@ -45,9 +43,8 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
 
 
 def generator_rules(variables: Weights) -> list[Rule]:
-    """Layer 2 b and 2 b + 1 belong to resolution 4 * 2^b; output b is its ToRGB."""
+    """Layers 2 b and 2 b + 1 belong to resolution 4 * 2^b; output b is its ToRGB."""
     top = blocks_above(variables, r"synthesis\.layer(\d+)\.bias") // 2
-
     own = r"synthesis\.layer(\d+)\."
     return [
         Rule(r"synthesis\.lod", None),

@@ -8,29 +8,21 @@ import re
 from typing import Any
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
+from dlcourse.stylegan.interop.networks import ForeignCheckpoint, variant
 from dlcourse.stylegan.interop.renaming import Rule, blocks_above, is_variables, without_module
 
 CONST, SCORE = "g_synthesis.init_block.const", "final_block.dense1.weight"
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has huangzh13's names."""
     return is_variables(content) and any(name in without_module(content) for name in (CONST, SCORE))
 
 
 def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Our weights of huangzh13's.
-
-    Raises:
-        UserError: a conditional discriminator, which is another network than the official one.
-    """
+    """Rename the variables of huangzh13's network; UserError for a conditional discriminator, another graph."""
     variables = without_module(content)
     found = ForeignCheckpoint(
-        "huangzh13 checkpoint (StyleGAN.pytorch)",
-        {},
-        {"parts": {"_target_": VARIANTS + "huangzh13_generator"}},
-        {"parts": {"_target_": VARIANTS + "huangzh13_discriminator"}},
+        "huangzh13 checkpoint (StyleGAN.pytorch)", variant("huangzh13_generator"), variant("huangzh13_discriminator")
     )
     if any(key.startswith("embeddings.") for key in variables):
         raise UserError("a conditional discriminator of huangzh13's, whose graph is not supported")
@@ -68,7 +60,7 @@ def generator_rules(variables: dict[str, Any]) -> list[Rule]:
 
 
 def leaf_rules(prefix: str, block: Any, first: str, second: str) -> list[Rule]:
-    """The two layers of a resolution; `prefix` has one group, of which `block` makes our name."""
+    """The two layers of a resolution; `prefix` has one group, from which `block` makes our name of the block."""
     return [
         Rule(prefix + r"(const|bias)", lambda m: f"{block(m[1])}.{first}.{m[2]}"),
         Rule(prefix + r"(conv|conv0_up|conv1)\.(weight|bias)", lambda m: f"{block(m[1])}.{m[2]}.{m[3]}"),

@@ -1,13 +1,13 @@
-"""lernapparat's .pt of 1024x1024: a state dict of modules, or the dump of official variables it was made from.
+"""lernapparat's .pt of 1024x1024: a state dict of modules, or the dump of official variables that it was made from.
 
-The modules are the official graph with another epsilon (`variants.huangzh13_generator`). Neither form has noise images,
-an average of w, or (the modules) RGB layers below the full resolution.
+The modules are the official graph with another epsilon (`variants.huangzh13_generator`). Neither form has noise images
+or an average of w, and the modules have no RGB layers below the full resolution.
 """
 
 from typing import Any
 
 from dlcourse.stylegan.interop import huangzh13, official
-from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
+from dlcourse.stylegan.interop.networks import ForeignCheckpoint, variant
 from dlcourse.stylegan.interop.renaming import Rule, is_variables, without_module
 
 CONST, SCORE, DUMPED = "g_synthesis.blocks.4x4.const", "4x4.dense1.weight", "G_synthesis/4x4/Const/const"
@@ -24,34 +24,25 @@ def is_dump(content: Any) -> bool:
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has lernapparat's names."""
-    return is_dump(content) or (
-        is_variables(content)
-        and (CONST in without_module(content) or {SCORE, "fromrgb.weight"} <= without_module(content).keys())
-    )
+    names = set(without_module(content)) if is_variables(content) else set()
+    return is_dump(content) or CONST in names or {SCORE, "fromrgb.weight"} <= names
 
 
 def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of lernapparat's generator to ours."""
+    """Rename the variables of lernapparat's networks to ours."""
     if is_dump(content):
-        found = ForeignCheckpoint("lernapparat's dump of official variables", {})
-        parts: list[Any] = [
-            (role, variables, official.RULES) for role, variables in zip(official.ROLES, content, strict=True)
-        ]
+        found = ForeignCheckpoint("lernapparat's dump of official variables")
+        for role, variables in zip(official.ROLES, content, strict=True):
+            found.take(role, variables, official.RULES)
     else:
+        found = ForeignCheckpoint("lernapparat checkpoint", variant("huangzh13_generator"))
         variables = without_module(content)
-        found = ForeignCheckpoint(
-            "lernapparat checkpoint", {}, {"parts": {"_target_": VARIANTS + "huangzh13_generator"}}
-        )
-        role = "generator_ema" if CONST in variables else "discriminator"
-        parts = [(role, variables, RULES)]
-    for role, variables, rules in parts:
-        found.take(role, variables, rules)
+        found.take("generator_ema" if CONST in variables else "discriminator", variables, RULES)
     return found
 
 
 def block(resolution: str) -> str:
-    """Our name of the block of a resolution, such as synthesis.8x8."""
+    """Our name of the block of a resolution."""
     return f"synthesis.{resolution}x{resolution}"
 
 

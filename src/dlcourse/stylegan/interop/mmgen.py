@@ -1,25 +1,26 @@
 """mmgeneration's .pth: {"meta", "state_dict"} with generator, discriminator and generator_ema.
 
-Its images are BGR; here they become RGB. Gains differ from the official ones and are converted; the rest of its
-graph is `variants.mmgen_generator` and `variants.mmgen_discriminator`. Its one noise factor per layer is repeated for
-all channels, which may part when training goes on.
+Its images are BGR; here they become RGB. Its gains are not the official ones and are converted; its graph is
+`variants.mmgen_generator` and `variants.mmgen_discriminator`. It has one noise factor per layer, here repeated for each
+channel; further training may make them differ.
 """
 
 from typing import Any
 
 from torch import Tensor
 
-from dlcourse.stylegan.interop.networks import VARIANTS, ForeignCheckpoint
+from dlcourse.stylegan.interop.networks import ForeignCheckpoint, variant
 from dlcourse.stylegan.interop.renaming import (
     Rule,
     Weights,
-    around_zero,
     as_rows,
     blocks_above,
     is_variables,
+    layer_rules,
     single_number,
     starting_with,
-    synthesis_layer,
+    style_rules,
+    styled_layer,
     times_gain,
     with_flipped_kernels,
     with_zero_const_bias,
@@ -31,24 +32,22 @@ CONST, SCORE = "convs.0.conv1.input", "final_linear.0.linear.weight_orig"
 
 
 def networks_of(content: Any) -> dict[str, dict[str, Any]]:
-    """Role -> variables, empty if there are none."""
+    """Role -> variables of the networks in a file."""
     variables = content.get("state_dict", content) if is_variables(content) else {}
     named = {role: starting_with(f"{role}.", variables) for role in ROLES} if is_variables(variables) else {}
     return {role: own for role, own in named.items() if CONST in own or SCORE in own}
 
 
 def recognises(content: Any) -> bool:
-    """Whether something has mmgeneration's names of StyleGAN v1."""
     return bool(networks_of(content))
 
 
 def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Our weights of mmgeneration's, with RGB in the place of BGR."""
+    """Rename the variables of mmgeneration's networks to ours, with RGB in place of BGR."""
     found = ForeignCheckpoint(
         "mmgeneration checkpoint (BGR turned to RGB)",
-        {},
-        {"parts": {"_target_": VARIANTS + "mmgen_generator"}},
-        {"parts": {"_target_": VARIANTS + "mmgen_discriminator"}},
+        variant("mmgen_generator"),
+        variant("mmgen_discriminator"),
         lod_of(content),
     )
     for role, variables in networks_of(content).items():
@@ -59,7 +58,7 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
 
 
 def lod_of(content: Any) -> float:
-    """The level of detail of the training's last step, from its scale and the weight of the transition to it."""
+    """The level of detail at the end of training, from its resolution and the weight of the transition to that."""
     variables = content.get("state_dict", content)
     scale, weight = (single_number(variables.get(key)) for key in ("_curr_scale_int", "_curr_transition_weight"))
     noises = [value for key, value in variables.items() if ".injected_noise_" in key and isinstance(value, Tensor)]
@@ -71,63 +70,35 @@ def lod_of(content: Any) -> float:
 
 
 def completed(weights: Weights) -> Weights:
-    """Kernels flipped, one noise factor per channel, and a bias of the constant."""
-    weights = with_flipped_kernels(with_zero_const_bias(weights), are_turned=False)
+    """The weights with flipped kernels, one noise factor per channel, and a bias of the constant."""
+    weights = with_flipped_kernels(with_zero_const_bias(weights), are_flipped=False)
     for name in [name for name in weights if name.endswith("noise.weight") and weights[name].numel() == 1]:
         style = weights.get(name.replace("noise.weight", "style_mod.bias"))
         weights[name] = weights[name].repeat(0 if style is None else len(style) // 2)
     return weights
 
 
-def reversed_outputs(value: Tensor) -> Tensor:
-    """The bias of ToRGB for RGB: (3)."""
-    return value.flip(0)
-
-
-def reversed_outputs_times_gain(value: Tensor) -> Tensor:
-    """The weight of ToRGB for RGB: (3, C, 1, 1)."""
-    return times_gain(value.flip(0))
-
-
-def reversed_inputs(value: Tensor) -> Tensor:
-    """The weight of FromRGB for RGB: (C, 3, 3, 3)."""
-    return value.flip(1)
-
-
-def mapping_gain(value: Tensor) -> Tensor:
-    """The mapping's gain is 1, where ours is sqrt(2)."""
-    return value / GAIN
-
-
 def generator_rules(variables: dict[str, Any]) -> list[Rule]:
     """Block b belongs to resolution 4 * 2^b."""
     top = blocks_above(variables, r"convs\.(\d+)\..*")
-
-    def layer(block: str, index: str) -> str:
-        return synthesis_layer(2 * int(block) + int(index) - 1)
-
-    def to_rgb(block: str) -> str:
-        return f"synthesis.to_rgb_lod{top - int(block)}"
-
     return [
         Rule(
-            r"style_mapping\.(\d+)\.linear\.weight_orig", lambda m: f"mapping.dense{int(m[1]) - 1}.weight", mapping_gain
+            r"style_mapping\.(\d+)\.linear\.weight_orig",
+            lambda m: f"mapping.dense{int(m[1]) - 1}.weight",
+            lambda weight: weight / GAIN,  # the gain is 1 there and sqrt(2) here
         ),
         Rule(r"style_mapping\.(\d+)\.bias", lambda m: f"mapping.dense{int(m[1]) - 1}.bias"),
         Rule(r"convs\.0\.conv1\.input", lambda m: "synthesis.4x4.const.const"),
-        Rule(r"convs\.(\d+)\.conv1\.0\.conv\.weight_orig", lambda m: f"{layer(m[1], '1')}.weight"),
-        Rule(r"convs\.(\d+)\.conv1\.0\.conv\.bias", lambda m: f"{layer(m[1], '1')}.bias"),
-        Rule(r"convs\.(\d+)\.conv2\.conv\.weight_orig", lambda m: f"{layer(m[1], '2')}.weight"),
-        Rule(r"convs\.(\d+)\.conv2\.conv\.bias", lambda m: f"{layer(m[1], '2')}.bias"),
-        Rule(r"convs\.(\d+)\.noise_injector([12])\.weight", lambda m: f"{layer(m[1], m[2])}.noise.weight"),
-        Rule(
-            r"convs\.(\d+)\.adain([12])\.affine\.weight_orig",
-            lambda m: f"{layer(m[1], m[2])}.style_mod.weight",
-            times_gain,
+        *layer_rules(r"convs\.(\d+)\.conv1\.0\.conv\.", lambda m: styled_layer(m[1], "1")),
+        *layer_rules(r"convs\.(\d+)\.conv2\.conv\.", lambda m: styled_layer(m[1], "2")),
+        Rule(r"convs\.(\d+)\.noise_injector([12])\.weight", lambda m: f"{styled_layer(m[1], m[2])}.noise.weight"),
+        *style_rules(r"convs\.(\d+)\.adain([12])\.affine\."),
+        *layer_rules(
+            r"to_rgbs\.(\d+)\.conv\.",
+            lambda m: f"synthesis.to_rgb_lod{top - int(m[1])}",
+            lambda weight: times_gain(weight.flip(0)),  # to RGB
+            lambda bias: bias.flip(0),
         ),
-        Rule(r"convs\.(\d+)\.adain([12])\.affine\.bias", lambda m: f"{layer(m[1], m[2])}.style_mod.bias", around_zero),
-        Rule(r"to_rgbs\.(\d+)\.conv\.weight_orig", lambda m: f"{to_rgb(m[1])}.weight", reversed_outputs_times_gain),
-        Rule(r"to_rgbs\.(\d+)\.conv\.bias", lambda m: f"{to_rgb(m[1])}.bias", reversed_outputs),
         Rule(r"injected_noise_(\d+)", lambda m: f"synthesis.noise{m[1]}"),
         Rule(r"convs\.\d+\.conv1\.1\.kernel", None),
     ]
@@ -143,15 +114,11 @@ def discriminator_rules(variables: dict[str, Any]) -> list[Rule]:
 
     last = rf"convs\.{top}"
     return [
-        Rule(r"from_rgb\.(\d+)\.conv\.weight_orig", lambda m: f"from_rgb_lod{m[1]}.weight", reversed_inputs),
-        Rule(r"from_rgb\.(\d+)\.conv\.bias", lambda m: f"from_rgb_lod{m[1]}.bias"),
-        Rule(last + r"\.0\.conv\.weight_orig", lambda m: "4x4.conv.weight"),
-        Rule(last + r"\.0\.conv\.bias", lambda m: "4x4.conv.bias"),
-        Rule(last + r"\.1\.conv\.weight_orig", lambda m: "4x4.dense0.weight", as_rows),
-        Rule(last + r"\.1\.conv\.bias", lambda m: "4x4.dense0.bias"),
+        *layer_rules(r"from_rgb\.(\d+)\.conv\.", lambda m: f"from_rgb_lod{m[1]}", lambda weight: weight.flip(1)),  # RGB
+        *layer_rules(last + r"\.0\.conv\.", lambda m: "4x4.conv"),
+        *layer_rules(last + r"\.1\.conv\.", lambda m: "4x4.dense0", as_rows),
         Rule(r"final_linear\.0\.linear\.weight_orig", lambda m: "4x4.dense1.weight"),
         Rule(r"final_linear\.0\.bias", lambda m: "4x4.dense1.bias"),
-        Rule(r"convs\.(\d+)\.([02])\.conv\.weight_orig", lambda m: f"{layer(m[1], m[2])}.weight"),
-        Rule(r"convs\.(\d+)\.([02])\.conv\.bias", lambda m: f"{layer(m[1], m[2])}.bias"),
+        *layer_rules(r"convs\.(\d+)\.([02])\.conv\.", lambda m: layer(m[1], m[2])),
         Rule(r"convs\.\d+\.1\.kernel", None),
     ]

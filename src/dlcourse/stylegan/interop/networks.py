@@ -1,4 +1,4 @@
-"""From weights in our names to networks: sizes are read off the shapes, and what is missing is filled in and said."""
+"""Builds networks from weights in our names: their shapes give the sizes, and what is missing is filled in."""
 
 import math
 import re
@@ -25,50 +25,54 @@ COARSE_RGB = r"(?:synthesis\.to|from)_rgb_lod[1-9]\d*\.(?:weight|bias)"
 FILLABLE = rf"w_avg|{NOISE}|{COARSE_RGB}"
 ROLE_KINDS = {"generator_ema": "generator", "generator": "generator", "discriminator": "discriminator"}
 ROLE_CLASSES = {"generator_ema": Generator, "generator": Generator, "discriminator": Discriminator}
-VARIANTS = "dlcourse.stylegan.networks.variants."
 
 
 @dataclass
 class ForeignCheckpoint:
-    """What a file holds, in our names.
+    """The content of another implementation's file, in our names.
 
     Attributes:
-        format: whose file it is, for people.
-        networks: role (generator, discriminator, generator_ema) -> weights, as far as there are.
+        format: whose file it is, for messages.
         generator_options, discriminator_options: constructor arguments that shapes do not tell.
         lod: the level of detail that training had reached.
-        trained_resolution: of a format whose networks are larger than what was trained; None if nothing tells.
+        networks: role (generator, discriminator, generator_ema) -> weights, of those in the file.
         notes: what a user should know.
         has_old_average: whether the generator's average of w was not kept up to date.
+        trained_resolution: the finest that was trained, if the networks have more; 0: they have not; None: unknown.
     """
 
     format: str
-    networks: dict[str, Weights]
     generator_options: dict[str, Any] = field(default_factory=dict)
     discriminator_options: dict[str, Any] = field(default_factory=dict)
     lod: float = 0.0
+    networks: dict[str, Weights] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     has_old_average: bool = False
     trained_resolution: int | None = 0
 
     def take(self, role: str, variables: Mapping[str, Any], rules: Sequence[Rule]) -> Weights:
-        """Rename the variables of one network; what no rule knows is left out and noted."""
+        """Rename the variables of one network, and note those that no rule matches, which are left out."""
         self.networks[role], unknown = rename(variables, rules)
         if unknown:
             self.notes.append(f"{role}: unknown variables left out: {some(unknown)}")
         return self.networks[role]
 
 
+def variant(name: str, **options: Any) -> dict[str, Any]:
+    """The constructor argument for a function of variants.py."""
+    return {"parts": {"_target_": f"dlcourse.stylegan.networks.variants.{name}", **options}}
+
+
 @dataclass
 class Pretrained:
-    """Networks of a file, each None where the file has none.
+    """The networks of a file; None for those that it does not have.
 
     Attributes:
-        format: whose file it is, for people.
+        format: whose file it is, for messages.
         config: the `model` node that rebuilds them.
         notes: what was missing and how it was filled, and what else a user should know.
         has_old_average: whether the averaged generator's average of w was not kept up to date.
-        origin: the checkpoint of dlcourse that they are from, without its state; None for another's file.
+        origin: the checkpoint of dlcourse that they are from, without its state; None for other files.
     """
 
     format: str
@@ -82,7 +86,7 @@ class Pretrained:
 
     @property
     def averaged_generator(self) -> Generator:
-        """The generator to draw with: the averaged one, or the other where there is no average."""
+        """The generator to draw with: the averaged one if there is one, else the other."""
         generator = self.generator_ema or self.generator
         if generator is None:
             raise UserError("there is no generator in it")
@@ -90,17 +94,13 @@ class Pretrained:
 
 
 def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
-    """The networks of a file that are wanted: all, or the generator to draw with, which is the averaged one if any."""
+    """The roles to load: all that the file has, or only the generator to draw with, preferably the averaged one."""
     roles = [role for role in ROLE_KINDS if role in held]
     return [role for role in roles if ROLE_KINDS[role] == "generator"][:1] if only_to_draw else roles
 
 
 def assemble(found: ForeignCheckpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
-    """Networks of the weights, cut down to `resolution` if that is given.
-
-    Raises:
-        UserError: weights that do not make a network, or no such resolution in them.
-    """
+    """Build the networks, cut down to `resolution` if given; UserError where the weights do not make a network."""
     pretrained = Pretrained(found.format, {}, notes=list(found.notes), has_old_average=found.has_old_average)
     resolution = asked_resolution(found, pretrained.notes) if resolution is None else resolution
     for role in chosen_roles(found.networks, only_to_draw):
@@ -122,11 +122,7 @@ def assemble(found: ForeignCheckpoint, resolution: int | None, only_to_draw: boo
 
 
 def asked_resolution(found: ForeignCheckpoint, notes: list[str]) -> int | None:
-    """The resolution that a format of fixed size was trained up to; None for whole networks.
-
-    Raises:
-        UserError: nothing in the file tells it.
-    """
+    """The finest resolution that was trained, if the networks have more; None to keep them whole."""
     if found.trained_resolution is None:
         raise UserError("its networks have 1024x1024 whatever was trained, and it does not tell: give the resolution")
     if found.trained_resolution:
@@ -135,7 +131,7 @@ def asked_resolution(found: ForeignCheckpoint, notes: list[str]) -> int | None:
 
 
 def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) -> list[str]:
-    """What to do with a network that was still growing."""
+    """A note on the untrained resolutions of a network that was still growing."""
     whole = max(resolution_of(weights) for weights in networks.values())
     trained = whole // 2 ** math.ceil(lod) if 0 < lod < len(RESOLUTIONS) else whole
     if (resolution or whole) <= trained:
@@ -144,11 +140,7 @@ def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) 
 
 
 def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
-    """A network with weights, and what was filled in.
-
-    Raises:
-        UserError: a variable is missing that cannot be filled in, is too many, or has a wrong shape.
-    """
+    """Build a network with these weights, and notes on what was filled in; UserError for unfit weights."""
     network = build_fitting(node, role, "its config", weights)
     check_weights(network, weights, f"its {role}", FILLABLE)
     missing = [name for name in network.state_dict() if name not in weights]
@@ -162,7 +154,7 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
 
 
 def fill(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
-    """Noise images from FILL_SEED, and zeros for the RGB layers of resolutions that are only passed through."""
+    """Missing noise images, drawn from FILL_SEED, and zeros for missing RGB layers of lower resolutions."""
     fillings: Weights = {}
     notes = []
     random = torch.Generator().manual_seed(FILL_SEED)
@@ -180,7 +172,7 @@ def fill(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str
 
 @torch.no_grad()
 def estimated_w_avg(generator: Generator) -> Tensor:
-    """The mean of w over W_AVG_SAMPLES latents of FILL_SEED, labels drawn evenly: (w_dim,)."""
+    """The mean of w over W_AVG_SAMPLES latents of FILL_SEED, with classes drawn uniformly: (w_dim,)."""
     random = torch.Generator().manual_seed(FILL_SEED)
     z = torch.randn(W_AVG_SAMPLES, generator.z_dim, generator=random)
     if not generator.num_classes:
@@ -193,11 +185,7 @@ def estimated_w_avg(generator: Generator) -> Tensor:
 
 
 def resolution_of(weights: Weights) -> int:
-    """The largest resolution that has a block.
-
-    Raises:
-        UserError: none has, or not every one below it.
-    """
+    """The largest resolution that has a block; UserError unless all below it have one too."""
     blocks = {int(match[1]) for match in map(re.compile(r"(?:synthesis\.)?(\d+)x\1\..*").fullmatch, weights) if match}
     largest = max(blocks, default=0)
     if largest not in RESOLUTIONS or blocks != {2**log2 for log2 in range(2, largest.bit_length())}:
@@ -206,11 +194,7 @@ def resolution_of(weights: Weights) -> int:
 
 
 def cut(weights: Weights, resolution: int | None) -> Weights:
-    """The network of a smaller resolution inside that of `weights`: level of detail k becomes k - n.
-
-    Raises:
-        UserError: a resolution that the network does not reach.
-    """
+    """The network of a smaller resolution inside that of `weights`: level of detail k becomes k - n."""
     whole = resolution_of(weights)
     if resolution is None or resolution == whole:
         return weights
@@ -230,18 +214,14 @@ def cut(weights: Weights, resolution: int | None) -> Weights:
 
 
 def size_of(weights: Weights, name: str, dim: int) -> int:
-    """One size of a variable.
-
-    Raises:
-        UserError: it is not there.
-    """
+    """One size of a variable, or UserError if there is none."""
     if name not in weights or weights[name].ndim <= dim:
         raise UserError(f"it has no fitting {name}")
     return weights[name].shape[dim]
 
 
 def generator_node(weights: Weights) -> dict[str, Any]:
-    """The config node that the shapes describe."""
+    """The config node of a generator with these shapes."""
     resolution = resolution_of(weights)
     layers = len([name for name in weights if re.fullmatch(r"mapping\.dense\d+\.weight", name)])
     num_classes = size_of(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
@@ -262,7 +242,7 @@ def generator_node(weights: Weights) -> dict[str, Any]:
 
 
 def discriminator_node(weights: Weights, num_classes: int) -> dict[str, Any]:
-    """The config node that the shapes describe; `num_classes` of the generator tells one class from none."""
+    """The config node of a discriminator with these shapes; the generator's `num_classes` tells one class from none."""
     resolution = resolution_of(weights)
     outputs = size_of(weights, "4x4.dense1.weight", 0)
     channels = [size_of(weights, "4x4.dense0.weight", 0), size_of(weights, "4x4.conv.weight", 0)]
@@ -276,7 +256,7 @@ def discriminator_node(weights: Weights, num_classes: int) -> dict[str, Any]:
 
 
 def widths(resolution: int, channels: list[int]) -> dict[str, Any]:
-    """The rule that gives `channels` by stage, or the list itself."""
+    """The arguments of the rule that gives these `channels` by stage; the list too if the rule gives others."""
     channel_base, channel_max = channels[-1] * resolution // 2, max(channels)
     rule: dict[str, Any] = {"channel_base": channel_base, "channel_max": channel_max}
     is_rule = channels_by_stage(resolution, channel_base, channel_max) == channels

@@ -17,7 +17,7 @@ from dlcourse.stylegan.interop.unpickle import Array as StoredArray
 from dlcourse.stylegan.interop.unpickle import Network, Scalar
 
 ROLES = ("generator", "discriminator", "generator_ema")
-# options of the official networks that change what they compute but no shape: the values that we compute
+# options of the official networks that change the graph but no shape, with the values of the graph built here
 GRAPH_OPTIONS = {
     "normalize_latents": True,
     "nonlinearity": "lrelu",
@@ -35,21 +35,16 @@ GRAPH_OPTIONS = {
 
 
 def recognises(content: Any) -> bool:
-    """Whether something is one network of an official pickle, or three."""
     networks = content if isinstance(content, tuple | list) else [content]
     return any(isinstance(network, Network) for network in networks)
 
 
 def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Our weights of an official pickle's content.
-
-    Raises:
-        UserError: networks that are not StyleGAN v1's.
-    """
+    """Rename the variables of an official pickle's networks to ours."""
     networks = content if isinstance(content, tuple | list) else [content]
     if len(networks) not in (1, 3):
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
-    found = ForeignCheckpoint("official StyleGAN pickle", {})
+    found = ForeignCheckpoint("official StyleGAN pickle")
     for place, network in enumerate(networks):
         if network is None:
             continue
@@ -60,18 +55,14 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
         is_generator = any(key.startswith("G_synthesis/") for key in variables)
         alone = "generator_ema" if is_generator else "discriminator"
         role = ROLES[place] if len(networks) == 3 else alone
-        weights = found.take(role, variables, RULES)
-        found.networks[role] = turned_for(weights, options_of(network))
-        read_options(found, is_generator, options_of(network))
+        weights, options = found.take(role, variables, RULES), options_of(network)
+        found.networks[role] = with_our_kernels(weights, options)
+        read_options(found, is_generator, options)
     return found
 
 
 def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
-    """All variables under their whole official names, with those of the components.
-
-    Raises:
-        UserError: a description that holds no arrays.
-    """
+    """The variables of a network and of its components, by their full official names."""
     variables: dict[str, Tensor] = {}
     pairs, components = network.state.get("variables", []), network.state.get("components", {})
     if not isinstance(pairs, list) or not isinstance(components, dict):
@@ -88,7 +79,7 @@ def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
 
 
 def number_of(name: str, value: Any) -> Tensor:
-    """A variable as a tensor; Python's own numbers are taken, too."""
+    """The value of a variable, an array or a Python number, as a tensor."""
     if isinstance(value, StoredArray | Scalar):
         return torch.from_numpy(value.array)
     if isinstance(value, int | float):
@@ -105,24 +96,16 @@ def options_of(network: Network) -> dict[str, Any]:
     return options | (own if isinstance(own, dict) else {})
 
 
-def turned_for(weights: Weights, options: dict[str, Any]) -> Weights:
-    """Kernels as fused_scale="auto" stores them.
-
-    Raises:
-        UserError: another value than those of the official code.
-    """
+def with_our_kernels(weights: Weights, options: dict[str, Any]) -> Weights:
+    """Weights whose kernels are flipped as with fused_scale="auto", like ours."""
     fused_scale = options.get("fused_scale", "auto")
     if fused_scale not in ("auto", True, False):
         raise UserError(f"an official network with fused_scale={fused_scale!r}, which is not supported")
-    return weights if fused_scale == "auto" else with_flipped_kernels(weights, are_turned=bool(fused_scale))
+    return weights if fused_scale == "auto" else with_flipped_kernels(weights, are_flipped=bool(fused_scale))
 
 
 def read_options(found: ForeignCheckpoint, is_generator: bool, options: dict[str, Any]) -> None:
-    """Take what shapes do not tell.
-
-    Raises:
-        UserError: an option that makes another graph.
-    """
+    """Take the options that shapes do not tell; UserError for those that make another graph."""
     for name, ours in GRAPH_OPTIONS.items():
         if options.get(name, ours) != ours:
             raise UserError(f"an official network with {name}={options[name]!r}, which is not supported")
@@ -135,32 +118,15 @@ def read_options(found: ForeignCheckpoint, is_generator: bool, options: dict[str
 
 # --- names ------------------------------------------------------------------------------------------------------
 
-PARTS = {
-    "Const": "const",
-    "Conv": "conv",
-    "Conv0": "conv0",
-    "Conv0_up": "conv0_up",
-    "Conv1": "conv1",
-    "Conv1_down": "conv1_down",
-    "Noise": "noise",
-    "StyleMod": "style_mod",
-    "LabelConcat": "label_concat",
-    "G_mapping": "mapping",
-    "G_synthesis": "synthesis",
-}
-
 
 def our_name(official: str) -> str:
     """`G_synthesis/8x8/Conv0_up/StyleMod/bias` -> `synthesis.8x8.conv0_up.style_mod.bias`."""
-    parts = [PARTS.get(part, part) for part in official.split("/")]
-    renamed = [
-        re.sub(r"^Dense", "dense", part).replace("ToRGB", "to_rgb").replace("FromRGB", "from_rgb") for part in parts
-    ]
-    return ".".join(renamed)
+    words = re.sub("(?<=[a-z])(?=[A-Z])", "_", official.replace("G_", ""))  # StyleMod -> Style_Mod
+    return words.lower().replace("/", ".")
 
 
 def to_torch(value: Tensor) -> Tensor:
-    """A kernel from (height, width, in, out) to (out, in, height, width); a matrix transposed."""
+    """Kernels from (height, width, in, out) to (out, in, height, width), matrices transposed, others unchanged."""
     return value.permute(3, 2, 0, 1) if value.ndim == 4 else value.T if value.ndim == 2 else value
 
 
@@ -171,11 +137,7 @@ RULES = (
     Rule(r"G_synthesis/(?:noise\d+|4x4/Const/const)", lambda match: our_name(match[0])),
     Rule(r"G_mapping/LabelConcat/weight", lambda match: our_name(match[0])),
     Rule(r"G_mapping/Dense\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
-    Rule(rf"G_synthesis/\d+x\d+/{LAYER}/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
-    Rule(
-        rf"G_synthesis/\d+x\d+/{LAYER}/(?:Noise|StyleMod)/(?:weight|bias)", lambda match: our_name(match[0]), to_torch
-    ),
-    Rule(r"G_synthesis/ToRGB_lod\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
+    Rule(rf"G_synthesis/\d+x\d+/{LAYER}/(?:(?:Noise|StyleMod)/)?(?:weight|bias)", lambda m: our_name(m[0]), to_torch),
+    Rule(r"(?:G_synthesis/ToRGB|FromRGB)_lod\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
     Rule(rf"\d+x\d+/{LAYER}/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
-    Rule(r"FromRGB_lod\d+/(?:weight|bias)", lambda match: our_name(match[0]), to_torch),
 )

@@ -13,17 +13,26 @@ from dlcourse.stylegan.interop.unpickle import Network
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
 
-# The official loader runs this to build its graph. It takes the reader's own copy of the official code.
+# The official loader runs this to build its graph; it needs a copy of the official code beside it.
 BUILD_SOURCE = "from training.networks_stylegan import *\n"
+LOD = ("lod", np.zeros((), np.float32))
+SIZES = {  # our config -> the arguments of the official code
+    "resolution": "resolution",
+    "num_classes": "label_size",
+    "channel_base": "fmap_base",
+    "channel_max": "fmap_max",
+    "z_dim": "latent_size",
+    "w_dim": "dlatent_size",
+    "mapping_layers": "mapping_layers",
+    "mapping_width": "mapping_fmaps",
+    "mapping_lr_multiplier": "mapping_lrmul",
+    "mbstd_group_size": "mbstd_group_size",
+}
 LEAVES = ("const", "weight", "Noise/weight", "bias", "StyleMod/weight", "StyleMod/bias")
 
 
 def to_official_pickle(pretrained: Pretrained) -> bytes:
-    """The bytes of an official pickle; None stands for a network that is not there.
-
-    Raises:
-        UserError: a graph or widths that the official code does not have.
-    """
+    """The bytes of an official pickle, with None for missing networks; UserError for a graph that it cannot hold."""
     for kind, node in pretrained.config.items():
         for option in ("parts", "channels"):
             if node.get(option) is not None:
@@ -38,26 +47,13 @@ def to_official_pickle(pretrained: Pretrained) -> bytes:
 
 
 def official_sizes(node: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of the official code for a node of our config."""
-    names = {
-        "resolution": "resolution",
-        "num_classes": "label_size",
-        "channel_base": "fmap_base",
-        "channel_max": "fmap_max",
-        "z_dim": "latent_size",
-        "w_dim": "dlatent_size",
-        "mapping_layers": "mapping_layers",
-        "mapping_width": "mapping_fmaps",
-        "mapping_lr_multiplier": "mapping_lrmul",
-        "mbstd_group_size": "mbstd_group_size",
-    }
     default = {"mapping_fmaps": node["w_dim"]} if "w_dim" in node else {}
-    given = {names[name]: value for name, value in node.items() if name in names and value is not None}
+    given = {SIZES[name]: value for name, value in node.items() if name in SIZES and value is not None}
     return {"num_channels": 3, **default, **given}
 
 
 def network(name: str, function: str, sizes: dict[str, Any], variables: list, components: dict[str, Any]) -> Network:
-    """One network of the official code."""
+    """A network in the form that the official loader reads."""
     made = Network()
     made.state = {
         "version": 3,
@@ -81,17 +77,16 @@ def whole_generator(name: str, generator: Generator, sizes: dict[str, Any]) -> N
         mapping.insert(0, "G_mapping/LabelConcat/weight")
     synthesis = [f"G_synthesis/{name}" for name in synthesis_names(generator)]
     broadcast = {"dlatent_broadcast": generator.num_layers}
-    lod = ("lod", np.zeros((), np.float32))
     parts = {
-        "synthesis": network("G_synthesis", "G_synthesis", sizes, [lod, *pairs(synthesis, state)], {}),
+        "synthesis": network("G_synthesis", "G_synthesis", sizes, [LOD, *pairs(synthesis, state)], {}),
         "mapping": network("G_mapping", "G_mapping", sizes | broadcast, pairs(mapping, state), {}),
     }
-    own = [lod, ("dlatent_avg", to_tensorflow("dlatent_avg", state["w_avg"]))]
+    own = [LOD, ("dlatent_avg", to_tensorflow("dlatent_avg", state["w_avg"]))]
     return network(name, "G_style", sizes, own, parts)
 
 
 def synthesis_names(generator: Generator) -> list[str]:
-    """The official names in the synthesis network, in the order of their creation."""
+    """The official names of the synthesis network's variables, in the order of their creation."""
     top = generator.resolution.bit_length() - 1
     names = [f"noise{layer}" for layer in range(generator.num_layers)]
     for log2 in range(2, top + 1):
@@ -110,18 +105,17 @@ def whole_discriminator(discriminator: Discriminator, sizes: dict[str, Any]) -> 
         own = ("Conv0", "Conv1_down") if log2 > 2 else ("Conv", "Dense0", "Dense1")
         layers += [f"FromRGB_lod{top - log2}", *(f"{2**log2}x{2**log2}/{layer}" for layer in own)]
     names = [f"{layer}/{leaf}" for layer in layers for leaf in ("weight", "bias")]
-    lod = ("lod", np.zeros((), np.float32))
-    return network("D", "D_basic", sizes, [lod, *pairs(names, discriminator.state_dict())], {})
+    return network("D", "D_basic", sizes, [LOD, *pairs(names, discriminator.state_dict())], {})
 
 
 def pairs(names: list[str], state: dict[str, Tensor]) -> list[tuple[str, np.ndarray]]:
-    """(local name, array) of whole official names."""
+    """Full official names -> (local name, array)."""
     local = [name.removeprefix("G_synthesis/").removeprefix("G_mapping/") for name in names]
     return [(own, to_tensorflow(name, state[our_name(name)])) for own, name in zip(local, names, strict=True)]
 
 
 def to_tensorflow(name: str, value: Tensor) -> np.ndarray:
-    """The inverse of `official.to_torch`, except for what is stored alike."""
+    """The inverse of `official.to_torch`; constants, noise and LabelConcat are stored alike in both."""
     is_alike = name.endswith(("/const", "LabelConcat/weight")) or "/noise" in name
     if value.ndim == 4 and not is_alike:
         value = value.permute(2, 3, 1, 0)

@@ -21,12 +21,11 @@ class Images(nn.Module):
         self.generator = generator
 
     def forward(self, z: Tensor, truncation_psi: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, z_dim), (), (N, num_classes) or None -> (N, 3, R, R)."""
         return self.generator(z, labels, truncation_psi)
 
 
 def inputs_of(generator: Generator, batch: int, seed: int) -> dict[str, Tensor]:
-    """Inputs by their names in the file, drawn from a seed."""
+    """The inputs of the ONNX graph by name, with z drawn from a seed."""
     random = torch.Generator().manual_seed(seed)
     inputs = {"z": torch.randn(batch, generator.z_dim, generator=random), "truncation_psi": torch.tensor(0.7)}
     if generator.num_classes:
@@ -36,11 +35,7 @@ def inputs_of(generator: Generator, batch: int, seed: int) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def write_onnx(generator: Generator, path: Path) -> None:
-    """Write the generator, for any number of images up to MAX_BATCH.
-
-    Raises:
-        UserError: the packages of the extra are missing.
-    """
+    """Write the generator, for any number of images up to MAX_BATCH."""
     inputs = inputs_of(generator, 2, seed=0)
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     sizes = {name: {0: batch} if value.ndim else None for name, value in inputs.items()}
@@ -64,11 +59,7 @@ def write_onnx(generator: Generator, path: Path) -> None:
 
 @torch.no_grad()
 def onnx_error(generator: Generator, path: Path) -> float:
-    """The largest difference between the file's images and ours, relative to the largest value of ours.
-
-    Raises:
-        UserError: the packages of the extra are missing.
-    """
+    """The largest difference between the file's images and ours, relative to the largest value of ours."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -1,7 +1,7 @@
-"""Official network pickles, written instruction by instruction.
+"""Writes official network pickles, instruction by instruction.
 
-Python's pickler would ask for the classes that the file names, which are TensorFlow's, and would name NumPy's functions
-as today's NumPy does, which the official code cannot read.
+Python's pickler would have to import the classes that the file names, which need TensorFlow, and would use today's
+names of NumPy's functions, which the official code does not know.
 """
 
 import struct
@@ -16,55 +16,45 @@ STACK_GLOBAL, MARK, TUPLE, EMPTY_LIST, APPENDS, EMPTY_DICT, SET_ITEMS = b"\x93",
 
 
 def dumps(value: Any) -> bytes:
-    """The pickle of networks, float32 arrays and plain data.
-
-    Raises:
-        TypeError: anything else.
-    """
+    """The pickle of networks, float32 arrays and plain data; TypeError for anything else."""
     return PROTOCOL_4 + instructions(value) + STOP
 
 
 def instructions(value: Any) -> bytes:
-    """What puts `value` on the machine's stack."""
+    """The instructions that put `value` on the unpickler's stack."""
     if type(value) not in WRITERS:
         raise TypeError(f"{type(value).__name__} does not belong into a network pickle")
     return WRITERS[type(value)](value)
 
 
 def named(module: str, name: str) -> bytes:
-    """A class or function by its name."""
+    """The instructions for a class or function, which pickles hold by name."""
     return text(module) + text(name) + STACK_GLOBAL
 
 
 def text(value: str) -> bytes:
-    """The pickle of a str."""
     data = value.encode()
     return b"X" + struct.pack("<I", len(data)) + data
 
 
 def raw(value: bytes) -> bytes:
-    """The pickle of bytes."""
     return b"\x8e" + struct.pack("<Q", len(value)) + value
 
 
 def sequence(value: tuple) -> bytes:
-    """The pickle of a tuple."""
     return MARK + b"".join(map(instructions, value)) + TUPLE
 
 
 def items(value: list) -> bytes:
-    """The pickle of a list."""
     return EMPTY_LIST + MARK + b"".join(map(instructions, value)) + APPENDS
 
 
 def mapping(value: dict) -> bytes:
-    """The pickle of a dict."""
     pairs = (instructions(name) + instructions(item) for name, item in value.items())
     return EMPTY_DICT + MARK + b"".join(pairs) + SET_ITEMS
 
 
 def network(value: Network) -> bytes:
-    """A network of the official code."""
     return named("dnnlib.tflib.network", "Network") + EMPTY_TUPLE + NEW_OBJECT + mapping(value.state) + BUILD
 
 
@@ -75,7 +65,7 @@ def float32() -> bytes:
 
 
 def array(value: np.ndarray) -> bytes:
-    """A float32 array; one of shape () as NumPy's scalar."""
+    """A float32 array, or a NumPy scalar if its shape is ()."""
     data = raw(np.ascontiguousarray(value, "<f4").tobytes())
     if not value.shape:
         return named("numpy.core.multiarray", "scalar") + MARK + float32() + data + TUPLE + REDUCE

@@ -1,7 +1,7 @@
-"""Official network pickles, read without TensorFlow, without `dnnlib` and without running anything from the file.
+"""Reads official network pickles without TensorFlow, without `dnnlib` and without running anything from the file.
 
-Of the names that such a pickle asks for, only those below are granted, and each stands here for a passive record of
-ours: not even NumPy's own functions are called with the file's arguments.
+Of the names that a pickle may ask for, only those in GRANTED are allowed. Each gives a plain record defined here; not
+even NumPy's functions are called with the file's arguments.
 """
 
 import math
@@ -20,7 +20,7 @@ NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
 class Network(Record):
-    """What the file says of a network: name -> value, under `state`."""
+    """The description of a network, name -> value, in `state`."""
 
     is_content = True
 
@@ -28,11 +28,7 @@ class Network(Record):
         self.state: dict[str, Any] = {}
 
     def set_state(self, state: Any) -> None:
-        """Keep the description, provided that it is one.
-
-        Raises:
-            ValueError: anything else, or a network that is not StyleGAN v1's.
-        """
+        """Keep the description; ValueError if it is none, or of another network than StyleGAN v1."""
         if not isinstance(state, dict):
             raise ValueError("a network pickle whose network has no description")
         version = state.get("version")
@@ -42,7 +38,7 @@ class Network(Record):
 
 
 class Dtype(Record):
-    """numpy.dtype(name, align, copy), then its state (version, byte order, ...)."""
+    """Stands for numpy.dtype(name, align, copy); its state is (version, byte order, ...)."""
 
     def __init__(self, name: Any, *flags: Any):
         if not isinstance(name, str) or name not in DTYPES:
@@ -50,7 +46,7 @@ class Dtype(Record):
         self.name, self.order = name, "<"
 
     def set_state(self, state: Any) -> None:
-        """Only the byte order matters for numbers."""
+        """Take the byte order, all that matters for numbers."""
         self.order = ">" if isinstance(state, tuple) and state[1:2] == (">",) else "<"
 
     def values(self, raw: bytes) -> np.ndarray:
@@ -60,26 +56,19 @@ class Dtype(Record):
 
 
 class Array(Record):
-    """numpy's _reconstruct(ndarray, (0,), b"b"), then the state (version, shape, dtype, is_fortran, bytes).
+    """Stands for numpy's _reconstruct(ndarray, (0,), b"b"); its state is (version, shape, dtype, is_fortran, bytes).
 
-    The numbers are taken out of the bytes when they are asked for: many arrays may share them.
-
-    Attributes:
-        nbytes: of the numbers.
+    The numbers are read from the bytes only on demand, since many arrays may share the same bytes.
     """
 
     is_content = True
 
     def __init__(self, *arguments: Any):
-        self.nbytes = 0
+        self.nbytes = 0  # `Machine` limits the sum of these
         self.numbers: Callable[[], np.ndarray] = partial(np.empty, 0)
 
     def set_state(self, state: Any) -> None:
-        """The array. It is as large as the bytes in the file, never larger.
-
-        Raises:
-            ValueError: a shape that does not fit the bytes.
-        """
+        """Take shape and bytes; ValueError unless they fit each other, so that no array is larger than its bytes."""
         if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], Dtype):
             raise ValueError("an array without its description")
         _, shape, dtype, is_fortran, data = state
@@ -96,24 +85,22 @@ class Array(Record):
 
     @property
     def array(self) -> np.ndarray:
-        """A new array."""
         return self.numbers()
 
 
 class Scalar(Array):
-    """numpy's scalar(dtype, bytes): an array of shape ()."""
+    """Stands for numpy's scalar(dtype, bytes): an array of shape ()."""
 
     def __init__(self, dtype: Any, data: Any):
         super().__init__()
         super().set_state((1, (), dtype, False, data))
 
     def set_state(self, state: Any) -> None:
-        """Scalars have no state."""
         raise ValueError("a number with a state")
 
 
 class ArrayKind(Record):
-    """The name numpy.ndarray: only ever an argument."""
+    """Stands for numpy.ndarray, which is only used as an argument."""
 
 
 GRANTED: Granted = {
@@ -133,16 +120,12 @@ OTHERS = {
 
 
 def other(name: Name) -> str | None:
-    """What a pickle is that asks for a name which is not granted, if that is known."""
+    """What kind of pickle asks for this name, if known; for the message that refuses it."""
     return OTHERS.get(name[0].partition(".")[0])
 
 
 def loads(data: bytes) -> Any:
-    """The content of an official network pickle, with `Network`s and arrays in it; see `pickle_machine`.
-
-    Raises:
-        UserError: a name that is not granted, a truncated file, or no pickle at all.
-    """
+    """The content of an official network pickle, with `Network`s and `Array`s in it; UserError for any other."""
     try:
         return Machine(GRANTED, len(data), other).run(BytesIO(data))
     except RefusedError as error:

@@ -1,4 +1,4 @@
-"""How entangled the latents are: path lengths, separability, and which style layers move which attributes.
+"""Entanglement of the latents: path lengths, separability, and which style layers move which attributes.
 
 Letters: N images or paths, D dimensions, C classes, P pairs, A attributes, K swaps.
 """
@@ -17,10 +17,10 @@ from dlcourse.images.figures import new_figure, to_image
 from dlcourse.nn.attribute_network import AttributeNetwork, AttributePrediction
 
 EPSILON = 1e-4  # step of the path lengths
-TRIMMED = 0.01  # share of the paths that is left out at either end, as in the official code
-L2 = 1e-3  # of the linear model's weights, per sample
+TRIMMED = 0.01  # share of the paths left out at either end, as in the official code
+L2 = 1e-3  # regularization of the linear model
 ITERATIONS = 100
-MOVED = 1 / 6  # of its range: half of what two independent uniform values differ by on average
+MOVED = 1 / 6  # change in units of the range beyond which an attribute has moved: half of that of two uniform values
 COLOR_SCHEME = "color_scheme"
 SCALES = ATTRIBUTE_SCALE | {COLOR_SCHEME: "fine"}  # what should move what   (Karras et al. 2019, section 3.1)
 COLOR_LEVELS = 4  # of each channel
@@ -34,19 +34,16 @@ def path_lengths(
     images: Callable[[Tensor], Tensor],
     features: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """d(G(a(t)), G(a(t + eps))) / eps^2 of each path, with d = |f - f'|^2   (Karras et al. 2019, eq. 2-3).
+    """d(G(a(t)), G(a(t + eps))) / eps^2 of each path, (N), with d = |f - f'|^2   (Karras et al. 2019, eq. 2-3).
 
     Networks should compute in float64: see `Fakes.in_double_precision`. The paper's d is LPIPS of VGG16.
 
     Args:
         first, second: the ends of the paths, (N, D).
-        t: where on each path, (N, 1).
+        t: the position on each path, (N, 1).
         between: lerp or slerp.
         images: latents (N, D) -> images.
         features: images -> (N, F).
-
-    Returns:
-        (N).
     """
     ends = torch.cat([between(first, second, t), between(first, second, t + EPSILON)])
     found = features(images(ends)).double()
@@ -60,12 +57,12 @@ def trimmed_mean(lengths: Tensor) -> float:
 
 
 class Separability(NamedTuple):
-    """How much of the attributes a linear model of the latents leaves open.
+    """How uncertain the attributes remain, given a linear model's guess from the latents.
 
     Attributes:
         score: exp(sum_i H(Y_i | X_i)), 1 at best   (Karras et al. 2019, section 4.2).
-        entropy_left: sum_i H(Y_i | X_i) / sum_i H(Y_i), in about [0, 1]. The score is low also where all images have
-            the same attributes, as those of an untrained generator; this share is not.
+        entropy_left: sum_i H(Y_i | X_i) / sum_i H(Y_i), in about [0, 1]. If all images have the same attributes, as an
+            untrained generator's do, the score is low but this share is not.
     """
 
     score: float
@@ -75,17 +72,14 @@ class Separability(NamedTuple):
 def separability(latents: Tensor, labels: Mapping[str, tuple[Tensor, Tensor]]) -> Separability:
     """Linear separability of all attributes at once.
 
-    Y_i is what the attribute network says of an image, X_i what a linear model guesses from its latent. Of each
-    attribute only the surer half of the images counts. The linear model is a multinomial logistic regression
-    where the paper has an SVM: it serves attributes of many classes too, and is fitted by L-BFGS. It is fitted on every
-    other image and judged on the rest, so that it cannot gain by learning few images by heart.
+    Y_i is the attribute network's class of an image, X_i a linear model's guess of it from the latent. For each
+    attribute, only the half of the images with the higher confidence counts. The linear model is a logistic regression,
+    since the paper's SVM has only two classes. It is fitted on every other image and tested on the rest, so that
+    memorizing images does not help.
 
     Args:
-        latents: z or w, (N, D).
+        latents: z or w, (N, D), of at least 8 images.
         labels: attribute -> (classes (N) int64, confidence (N)), at least one.
-
-    Raises:
-        ValueError: fewer than 8 images.
     """
     if len(latents) < 8:
         raise ValueError(f"separability needs at least 8 images, got {len(latents)}")
@@ -94,7 +88,7 @@ def separability(latents: Tensor, labels: Mapping[str, tuple[Tensor, Tensor]]) -
 
 
 def entropies(latents: Tensor, classes: Tensor, confidence: Tensor) -> tuple[float, float]:
-    """H(Y | X) and H(Y) in nats of one attribute, on the surer half of the images, every other of which teaches."""
+    """H(Y | X) and H(Y) of one attribute in nats, see `separability`."""
     sure = confidence.argsort(descending=True, stable=True)[: len(classes) // 2].sort().values
     x, y = latents[sure].double().cpu(), classes[sure].cpu()
     x = (x - x.mean(0)) / x.std(0).clamp(min=1e-12)
@@ -104,7 +98,7 @@ def entropies(latents: Tensor, classes: Tensor, confidence: Tensor) -> tuple[flo
 
 
 def logistic_regression(x: Tensor, y: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Minimise cross-entropy + L2 / 2 |W|^2, (N, D), (N) -> W (C, D), b (C)."""
+    """Minimise cross-entropy + L2 / 2 |W|^2 by L-BFGS: (N, D), (N) -> W (C, D), b (C)."""
     weight = torch.zeros(num_classes, x.shape[1], dtype=x.dtype, requires_grad=True)
     bias = torch.zeros(num_classes, dtype=x.dtype, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
@@ -130,17 +124,14 @@ def conditional_entropy(x: Tensor, y: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Look:
-    """Attributes of P images, as a network predicts them, and their `color_histograms`, (P, 64)."""
+    """Predicted attributes of P images, and their `color_histograms`, (P, 64)."""
 
     attributes: AttributePrediction
     colors: Tensor
 
 
 def color_histograms(images: Tensor) -> Tensor:
-    """The shares of the pixels that have each of 4 x 4 x 4 colours, wherever they lie.
-
-    Shape: (N, 3, H, W) in [0, 1] -> (N, 64), rows of sum 1.
-    """
+    """The share of pixels in each of 4 x 4 x 4 colours: (N, 3, H, W) in [0, 1] -> (N, 64), rows of sum 1."""
     levels = (images * COLOR_LEVELS).long().clamp(0, COLOR_LEVELS - 1)
     colors = (levels[:, 0] * COLOR_LEVELS + levels[:, 1]) * COLOR_LEVELS + levels[:, 2]  # (N, H, W)
     return F.one_hot(colors.flatten(1), COLOR_LEVELS**3).double().mean(1)
@@ -148,14 +139,14 @@ def color_histograms(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class StyleEffects:
-    """What happens to the attributes of images when some layers take their style from another seed.
+    """Changes of the attributes when some layers take their style from another seed.
 
     Attributes:
-        attributes: names, A of them.
-        swaps: names of what was swapped, K of them; the last one is the whole style.
-        moved: (A, K), how often the attribute moved: another class, or by more than a sixth of its range; the colour
-            scheme by more than half of what images of two seeds differ by on average.
-        amount: (A, K), the mean change in units of the range; of a class, 0 or 1; of the colour scheme, the share of
+        attributes: A names.
+        swaps: K names of the layers that were swapped; the last one is the whole style.
+        moved: (A, K), how often the attribute moved: to another class, or by more than MOVED of its range; the colour
+            scheme by more than half of the average distance of two seeds' images.
+        amount: (A, K), the mean change in units of the range; 0 or 1 for classes; for the colour scheme the share of
             pixels whose colour would have to change.
     """
 
@@ -165,16 +156,15 @@ class StyleEffects:
     amount: Tensor
 
     def rate(self, attribute: str, swap: str) -> float:
-        """How often the attribute moved."""
         return float(self.moved[self.attributes.index(attribute), self.swaps.index(swap)])
 
     def relative(self) -> Tensor:
-        """`moved` over that of the whole swap, (A, K); 0 where nothing moves at all."""
+        """`moved` divided by that of the whole style, (A, K); 0 where that is 0."""
         whole = self.moved[:, -1:]
         return torch.where(whole > 0, self.moved / whole.clamp(min=1e-12), 0.0)
 
     def rows(self) -> list[list[str]]:
-        """A table of text: how often each attribute moved, in per cent of the pairs."""
+        """`moved` as a table of text, in per cent of the pairs."""
         head = ["moves, % of pairs", *self.swaps]
         return [head] + [
             [name, *(f"{100 * value:.0f}" for value in row)]
@@ -185,7 +175,7 @@ class StyleEffects:
 def changes(
     network: AttributeNetwork, before: Look, after: Look, color_step: float
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Attribute -> (whether it moved (P), by how much (P)) between two looks at P images each."""
+    """Attribute -> (whether it moved (P), by how much (P)) from the looks of P images to those of P others."""
     colors = (after.colors - before.colors).abs().sum(1) / 2  # total variation
     found = {COLOR_SCHEME: ((colors > color_step).double(), colors)}
     for name, (low, high) in network.continuous.items():
@@ -201,7 +191,7 @@ def changes(
 def style_effects(
     network: AttributeNetwork, before: Look, after: Mapping[str, Look], order: Sequence[str]
 ) -> StyleEffects:
-    """Effects of each swap in `after`, the whole one last, on the attributes in this order."""
+    """The effects of each swap in `after`, with the whole style last, on the attributes in this order."""
     *_, whole = after.values()
     color_step = float((whole.colors - before.colors).abs().sum(1).mean()) / 4
     columns = [changes(network, before, look, color_step) for look in after.values()]
@@ -213,7 +203,7 @@ def style_effects(
 
 
 def draw(effects: StyleEffects, title: str) -> Tensor:
-    """A heat map, (1, 3, H, W) in [0, 1]: rows are attributes in the groups of SCALES, columns what was swapped."""
+    """A heat map of `moved`, (1, 3, H, W) in [0, 1]: a row for each attribute, a column for each swap."""
     figure = new_figure(2.6 + 0.52 * len(effects.swaps), 1.6 + 0.32 * len(effects.attributes))
     axes = figure.add_subplot()
     axes.imshow(effects.moved.numpy(), cmap="viridis", vmin=0, vmax=1, aspect="auto")

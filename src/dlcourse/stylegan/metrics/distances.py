@@ -1,4 +1,4 @@
-"""Distances and overlap of two sets of features. Letters: N, M images, F features."""
+"""Distances and overlap of two sets of images by their features. Letters: N, M images, F features."""
 
 from typing import NamedTuple
 
@@ -16,11 +16,7 @@ class Moments(NamedTuple):
 
 
 def moments(features: Tensor) -> Moments:
-    """The moments of features (N, F), on the CPU.
-
-    Raises:
-        ValueError: fewer than two images.
-    """
+    """The moments of features (N, F), on the CPU; ValueError for fewer than 2 images."""
     if len(features) < 2:
         raise ValueError(f"moments need the features of at least 2 images, got {len(features)}")
     x = features.double().cpu()
@@ -31,9 +27,9 @@ def moments(features: Tensor) -> Moments:
 def frechet_distance(first: Moments, second: Moments) -> float:
     """d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))   (Heusel et al. 2017, eq. 6; Dowson and Landau 1982).
 
-    With R = S1^(1/2), tr (S1 S2)^(1/2) = tr (R S2 R)^(1/2), whose matrix is symmetric: two `eigh`, and no square root
-    of a nearly singular matrix. The estimate is biased upwards, the more the fewer images there are, so only values
-    from equal numbers of images compare. It is the FID only for Inception's features.
+    Computed as tr (S1 S2)^(1/2) = tr (R S2 R)^(1/2) with R = S1^(1/2), since R S2 R is symmetric. The estimate is too
+    large, more so for fewer images, so compare only values from equal numbers of images. It is the FID only for
+    Inception's features.
     """
     variances, axes = torch.linalg.eigh(symmetric(first.covariance))
     root = axes * variances.clamp(min=0).sqrt() @ axes.mT  # rounding makes some eigenvalues negative
@@ -43,20 +39,14 @@ def frechet_distance(first: Moments, second: Moments) -> float:
 
 
 def symmetric(matrix: Tensor) -> Tensor:
-    """(A + A^T) / 2."""
     return (matrix + matrix.mT) / 2
 
 
 def kid(first: Tensor, second: Tensor) -> float:
     """MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y), k(x, y) = (x . y / F + 1)^3   (Binkowski et al. 2018, section 3).
 
-    The unbiased estimate from all pairs: about zero, of either sign, for two sets of one kind, whatever their size.
-    (The usual KID averages the same estimate over random subsets of 1000; all pairs vary less and need no seed.)
-
-    Shape: (N, F), (M, F).
-
-    Raises:
-        ValueError: fewer than two images in a set.
+    The unbiased estimate from all pairs: about zero, of either sign, for two sets of the same distribution. (The usual
+    KID averages it over random subsets of 1000; all pairs vary less and need no seed.) Shape: (N, F), (M, F).
     """
     if min(len(first), len(second)) < 2:
         raise ValueError(f"the kernel distance needs at least 2 images each, got {len(first)} and {len(second)}")
@@ -71,7 +61,7 @@ def kernel_sum(x: Tensor, y: Tensor) -> Tensor:
 
 
 def kernel(x: Tensor, products: Tensor) -> Tensor:
-    """(x . y / F + 1)^3 of scalar products of features like those of `x` (N, F)."""
+    """k = (x . y / F + 1)^3 from the scalar products; F is the number of features of `x`."""
     return (products / x.shape[1] + 1) ** 3
 
 
@@ -85,11 +75,8 @@ class PrecisionRecall(NamedTuple):
 def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> PrecisionRecall:
     """Whether features lie in the other set's manifold   (Kynkaanniemi et al. 2019, eq. 1-2).
 
-    The manifold is the union of balls around the set's members, each as large as the distance to its k-th
-    nearest neighbour in the set. Shape: (N, F), (M, F).
-
-    Raises:
-        ValueError: no more than k images in a set.
+    The manifold is the union of balls around the set's members, whose radius is the distance to the k-th nearest
+    neighbour in the set. Shape: (N, F), (M, F), more than k images each.
     """
     if min(len(reals), len(fakes)) <= k:
         raise ValueError(f"precision and recall need more than k={k} images, got {len(reals)} and {len(fakes)}")
@@ -109,5 +96,5 @@ def share_inside(queries: Tensor, members: Tensor, radius: Tensor) -> float:
 
 
 def distances(x: Tensor, y: Tensor) -> Tensor:
-    """|x - y| without the rounding of a matrix product: 0 to oneself, (N, F), (M, F) -> (N, M)."""
+    """|x - y| without a matrix product, so that x has distance 0 from itself: (N, F), (M, F) -> (N, M)."""
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, lerp
@@ -20,7 +20,8 @@ from dlcourse.stylegan.metrics.disentanglement import (
 )
 from dlcourse.stylegan.metrics.distances import frechet_distance, kid, moments, precision_recall
 from dlcourse.stylegan.metrics.extractors import Extractor
-from dlcourse.stylegan.metrics.samples import Fakes, Images, Reals, real_features
+from dlcourse.stylegan.metrics.samples import Fakes, Reals, real_features
+from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.ranges import default_ranges
@@ -31,82 +32,70 @@ OF_DISTRIBUTIONS = ("fd", "kid", "precision_recall")
 OF_PATHS = ("ppl",)
 OF_ATTRIBUTES = ("separability", "styles")
 METRICS = OF_DISTRIBUTIONS + OF_PATHS + OF_ATTRIBUTES
-WHOLE = "all"
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """The measured values.
-
-    Attributes:
-        values: tag -> number.
-        effects: of style layers on attributes, where `styles` was asked for.
-    """
+    """Tag -> measured number, and the effects of style layers on attributes if `styles` was asked for."""
 
     values: Values
-    effects: StyleEffects | None = field(default=None)
+    effects: StyleEffects | None = None
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """Measures a generator; the same seeds and settings give the same numbers, whatever the batch size.
+    """Measures a generator; the same seeds and settings give the same numbers for any batch size.
 
     Args:
-        extractor: what images are compared by; metrics of attributes and of separability need `FaceFeatures`.
+        extractor: gives the features that are compared; separability and styles need `FaceFeatures`.
         metrics: some of fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in
             Z and W, whole paths and ends), separability (in Z and W), styles (which style layers move which
             attributes, and the colour scheme); None: all that the features and the data set allow.
-        num_images: fakes, and reals that they are compared with, >= 8; fewer where there are fewer than twice as many
-            reals, since baselines want two disjoint sets.
+        num_images: number of fakes and of reals, >= 8; fewer if the data set has not twice as many images, since
+            baselines need two disjoint sets of reals.
         num_paths: of the path lengths, >= 1.
         num_pairs: of the style swaps, >= 1.
-        truncation_psi: of all but the path lengths; 1 is the whole distribution.
+        truncation_psi: for all but the path lengths; 1 is no truncation.
         batch_size: images at a time, >= 1.
-        seed: of the first fake; the others follow.
-        cache: folder where features of reals are kept; None: nowhere.
-
-    Raises:
-        ValueError: a value outside its range, or an unknown metric.
+        seed: of the first fake; the others have the next ones.
+        cache: folder for features of reals; None: do not keep them.
     """
 
-    def __init__(
-        self,
-        extractor: Extractor,
-        metrics: list[str] | None,
-        num_images: int,
-        num_paths: int,
-        num_pairs: int,
-        truncation_psi: float,
-        batch_size: int,
-        seed: int,
-        cache: str | None,
-    ):
-        least = {"num_images": (num_images, 8), "num_paths": (num_paths, 1), "num_pairs": (num_pairs, 1)}
-        for name, (value, low) in (least | {"batch_size": (batch_size, 1), "seed": (seed, 0)}).items():
-            if value < low:
-                raise ValueError(f"{name} must be at least {low}, got {value}")
-        if metrics is not None and not (metrics and set(metrics) <= set(METRICS)):
-            raise ValueError(f"metrics must be some of {', '.join(METRICS)}, got {metrics}")
-        check_psi(truncation_psi)
-        self.extractor, self.metrics, self.cache = extractor, metrics, cache
-        self.num_images, self.num_paths, self.num_pairs = num_images, num_paths, num_pairs
-        self.truncation_psi, self.batch_size, self.seed = truncation_psi, batch_size, seed
+    extractor: Extractor
+    metrics: list[str] | None
+    num_images: int
+    num_paths: int
+    num_pairs: int
+    truncation_psi: float
+    batch_size: int
+    seed: int
+    cache: str | None
 
-    def __call__(self, generator: Generator, dataset: Images, lod: float = 0.0) -> Values:
-        """The values alone, for TensorBoard during training; see `measure`."""
+    def __post_init__(self) -> None:
+        least = {"num_images": 8, "num_paths": 1, "num_pairs": 1, "batch_size": 1, "seed": 0}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        if self.metrics is not None and not (self.metrics and set(self.metrics) <= set(METRICS)):
+            raise ValueError(f"metrics must be some of {', '.join(METRICS)}, got {self.metrics}")
+        check_psi(self.truncation_psi)
+
+    def __call__(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> Values:
+        """The values of `measure`, for TensorBoard during training."""
         return self.measure(generator, dataset, lod).values
 
     @torch.no_grad()
-    def measure(self, generator: Generator, dataset: Images, lod: float = 0.0) -> EvaluationResult:
-        """Everything asked for, by tag, such as metrics/faces_fd.
+    def measure(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> EvaluationResult:
+        """All metrics that were asked for, by tag, such as metrics/faces_fd.
 
         Args:
             generator: the averaged one.
             dataset: the reals.
-            lod: level of detail, while the generator grows; the reals are taken at full resolution.
+            lod: level of detail, while the generator grows; the reals always have full resolution.
 
         Raises:
-            UserError: metrics that these features or this data set do not have, or a generator whose images, or what
-                is measured of them, are no finite numbers.
+            UserError: these features or this data set do not allow a metric, or the images or the measured values are
+                no finite numbers.
         """
         if dataset.resolution != generator.resolution:
             sizes = f"{dataset.resolution} pixels per side, the generator {generator.resolution}"
@@ -129,17 +118,13 @@ class Evaluation:
         return EvaluationResult(finite(values | ({} if effects is None else summary(effects))), effects)
 
     @torch.no_grad()
-    def between_reals(self, dataset: Images) -> Values:
-        """The metrics of distributions, real images against real ones: the lower bound for a generator."""
+    def between_reals(self, dataset: ImageDataset) -> Values:
+        """The metrics of distributions between two sets of reals, which no generator should beat."""
         asked = set(self.chosen(dataset)) & {*OF_DISTRIBUTIONS}
         return self.of_distributions(*self.reals(dataset), asked) if asked else {}
 
-    def chosen(self, dataset: Images) -> list[str]:
-        """The metrics that were asked for.
-
-        Raises:
-            UserError: these features or this data set do not have one of them.
-        """
+    def chosen(self, dataset: ImageDataset) -> list[str]:
+        """The names in `metrics`, or all possible ones; UserError for one that is not possible."""
         possible = [*OF_DISTRIBUTIONS]
         if self.extractor.is_smooth:
             possible += OF_PATHS
@@ -153,12 +138,11 @@ class Evaluation:
             )
         return asked
 
-    def reals(self, dataset: Images) -> Reals:
-        """Features of two disjoint sets of real images."""
+    def reals(self, dataset: ImageDataset) -> Reals:
         return real_features(dataset, self.extractor, self.num_images, self.seed, self.batch_size, self.cache)
 
     def of_distributions(self, reals: Tensor, fakes: Tensor, asked: Collection[str]) -> Values:
-        """Distances and overlap of two sets of features, as far as asked for."""
+        """The metrics in `asked` that compare two sets of features."""
         found: Values = {}
         if "fd" in asked:
             found["fd"] = frechet_distance(moments(reals), moments(fakes))
@@ -169,7 +153,7 @@ class Evaluation:
         return {f"metrics/{self.extractor.label(name)}": value for name, value in found.items()}
 
     def separabilities(self, features: Tensor, spaces: dict[str, Tensor]) -> Values:
-        """Separability in each space; of a continuous attribute, of both halves of its range."""
+        """Separability in each space; a continuous attribute counts as two classes, the halves of its range."""
         network = self.extractor.attribute_network()
         prediction = network.read(features)
         labels = {}
@@ -187,7 +171,7 @@ class Evaluation:
         return found
 
     def path_lengths(self, fakes: Fakes) -> Values:
-        """Path lengths in Z and W, whole and at their ends, without truncation, with the generator's own noise."""
+        """Path lengths in Z and W, of whole paths and of their ends, without truncation, with the stored noise."""
         fakes = fakes.in_double_precision()
         generator, extractor = fakes.generator, fakes.extractor
 
@@ -206,7 +190,7 @@ class Evaluation:
             z = fakes.z(seeds), fakes.z(others)
             directions = [F.normalize(one) for one in z]
             t = torch.stack(draws).to(z[0])  # (N, 1)
-            w = tuple(generator.mapping(one, labels) for one in z)
+            w = [generator.mapping(one, labels) for one in z]
 
             def of_z(z: Tensor, both: Tensor | None = both) -> Tensor:
                 return images(generator.mapping(z * z.shape[1] ** 0.5, both))
@@ -221,20 +205,20 @@ class Evaluation:
         }
 
     def effects(self, fakes: Fakes) -> StyleEffects:
-        """Which attributes move when layers of one seed's image take another seed's style."""
+        """How attributes change when layers of one seed's image take another seed's style."""
         network, count = self.extractor.attribute_network(), self.num_pairs
         first = range(self.seed, self.seed + count)
         own, other = (fakes.styles(fakes.w(seeds)) for seeds in (first, range(first.stop, first.stop + count)))
         layers = range(fakes.generator.num_layers)
         swaps = default_ranges(len(layers)) | {str(layer): [layer, layer + 1] for layer in layers}
-        swaps[WHOLE] = [0, len(layers)]
+        swaps["all"] = [0, len(layers)]
         before = fakes.look(own, network)
         after = {name: fakes.look(mix_styles(own, other, *limits), network) for name, limits in swaps.items()}
         return style_effects(network, before, after, list(SCALES))
 
 
 def finite(values: Values) -> Values:
-    """The values, or UserError if one is no finite number."""
+    """The values; UserError if one is not finite."""
     wrong = [f"{tag} is {value}" for tag, value in values.items() if not math.isfinite(value)]
     if wrong:
         raise UserError(
@@ -244,7 +228,7 @@ def finite(values: Values) -> Values:
 
 
 def summary(effects: StyleEffects) -> Values:
-    """How often attributes of each scale move under each range of styles, means over the attributes: 9 numbers."""
+    """For each range of styles and each scale, how often the attributes of that scale move on average: 9 numbers."""
     found: Values = {}
     for style_range in ("coarse", "middle", "fine"):
         for scale in dict.fromkeys(SCALES.values()):

@@ -1,4 +1,4 @@
-"""Feature extractors: the networks by whose features images are compared. Letters: N images, F features."""
+"""The networks whose features are compared. Letters: N images, F features."""
 
 import hashlib
 from pathlib import Path
@@ -23,9 +23,9 @@ class Extractor(nn.Module):
     """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
 
     Attributes:
-        tag: the beginning of the names of metrics, such as faces_fd.
-        knows_attributes: whether it reads the attributes of procedural faces.
-        is_smooth: whether it follows changes far below one grey level, as path lengths need.
+        tag: prefix of the metrics' names.
+        knows_attributes: whether it predicts the attributes of procedural faces.
+        is_smooth: whether features follow changes far below one grey level, as path lengths need.
     """
 
     tag: str
@@ -33,11 +33,11 @@ class Extractor(nn.Module):
     is_smooth = True
 
     def label(self, metric: str) -> str:
-        """The name of a metric by these features, such as faces_fd."""
+        """The name of a metric with these features, such as faces_fd."""
         return f"{self.tag}_{metric}"
 
     def attribute_network(self) -> AttributeNetwork:
-        """The network that predicts the attributes of procedural faces; UserError if these features have none."""
+        """The network that predicts the attributes of procedural faces; UserError if there is none."""
         raise UserError(f"{self.tag} features know no attributes; take evaluation=faces")
 
     def fingerprint(self) -> str:
@@ -50,15 +50,10 @@ class Extractor(nn.Module):
 
 
 class FaceFeatures(Extractor):
-    """This project's own features: what a network of experiment=face_attributes sees before its heads.
-
-    Distances between them mean something for the procedural faces, and are no FID.
+    """The features below the heads of a network of experiment=face_attributes, for procedural faces; no FID.
 
     Args:
         weights: a run or a checkpoint of that experiment; None is the bundled one.
-
-    Raises:
-        UserError: no such checkpoint, or one of another task.
     """
 
     tag = "faces"
@@ -71,11 +66,9 @@ class FaceFeatures(Extractor):
         self.network = network.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, F)."""
         return self.network.features(images)
 
     def attribute_network(self) -> AttributeNetwork:
-        """The network that predicts attributes."""
         return self.network
 
 
@@ -83,11 +76,8 @@ class Vgg19Features(Extractor):
     """The mean over positions of one layer of VGG19; images below 64 pixels are enlarged.
 
     Args:
-        weights: see `VGG19`.
+        weights: see `VGG19`; ValueError if they are missing.
         layer: its name, such as relu5_1.
-
-    Raises:
-        ValueError: weights that cannot be had, or no such layer.
     """
 
     tag = "vgg19"
@@ -100,30 +90,26 @@ class Vgg19Features(Extractor):
             self.network = VGG19(
                 weights, preprocessing=None, pooling="max", pooling_gain=1.0, padding="zeros", channels_last=False
             )
-        except ValueError as error:  # its own way out is for style transfer
+        except ValueError as error:  # the message ends with advice for style transfer
             raise ValueError(f"{str(error).partition(', or paint')[0]}, or take evaluation=faces") from error
         self.layer = layer
         self.network.truncate([layer])
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, F)."""
         if images.shape[-1] < 64:
             images = F.interpolate(images, (64, 64), mode="bilinear", align_corners=False)
         return self.network(images, [self.layer])[self.layer].mean((2, 3))
 
 
 class InceptionFeatures(Extractor):
-    """The 2048 features of TensorFlow's Inception v3, those of FID and KID, by torch-fidelity.
+    """The 2048 features of TensorFlow's Inception v3, which define FID and KID; they need torch-fidelity.
 
     Args:
-        weights: torch-fidelity's file; None looks for it in torch's cache. Nothing is downloaded.
-
-    Raises:
-        ValueError: torch-fidelity or the weights are missing.
+        weights: torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded; ValueError if missing.
     """
 
     tag = "inception"
-    is_smooth = False  # it takes whole grey levels
+    is_smooth = False  # it rounds images to grey levels
 
     def __init__(self, weights: str | None):
         super().__init__()
@@ -147,9 +133,7 @@ class InceptionFeatures(Extractor):
             raise ValueError(f"{path}: not the weights of torch-fidelity's Inception ({reason})") from error
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] -> (N, 2048)."""
         return self.network((images * 255).round().to(torch.uint8))[0]
 
     def label(self, metric: str) -> str:
-        """fid and kid for the distances."""
         return {"fd": "fid", "kid": "kid"}.get(metric, super().label(metric))

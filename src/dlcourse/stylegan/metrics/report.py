@@ -1,4 +1,4 @@
-"""A generator's metrics beside two baselines: reals against reals, and the same generator before training."""
+"""A report of a generator's metrics with two baselines: reals against reals, and the generator before training."""
 
 import json
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from dlcourse.files.terminal import aligned
 from dlcourse.images import figures
 from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw
 from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
-from dlcourse.stylegan.metrics.samples import Images
+from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Each metric three times.
+    """The metrics of a generator and of its baselines.
 
     Attributes:
         value: of the generator.
-        reals: of real images in its place, where that makes sense: no generator of the same data can do better.
+        reals: of reals against reals, for metrics of distributions only; no generator should beat them.
         untrained: of a generator of the same configuration with new weights.
         effects: of style layers on attributes, if asked for.
     """
@@ -54,15 +54,8 @@ class Comparison:
         return {**notes, "metrics": found} | ({} if self.effects is None else {"styles": effects_as_json(self.effects)})
 
 
-def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], dataset: Images) -> Comparison:
-    """Measure a generator and its baselines.
-
-    Args:
-        evaluation: what is measured, and how.
-        generator: the trained one.
-        node: the config that rebuilds it.
-        dataset: the reals.
-    """
+def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], dataset: ImageDataset) -> Comparison:
+    """Measure a generator and its baselines; `node` is the config that rebuilds it."""
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
     result = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
@@ -73,12 +66,11 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
 
 
 def shown(value: float | None) -> str:
-    """Four digits, or a dash where there is no value."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def claims(effects: StyleEffects) -> list[str]:
-    """How often coarse and fine styles move the attributes of their own scale, compared with each other."""
+    """For each coarse or fine attribute, how often the styles of its scale and of the opposite one move it."""
     opposite = {"coarse": "fine", "fine": "coarse"}
     lines = []
     for name in effects.attributes:
@@ -94,7 +86,7 @@ def claims(effects: StyleEffects) -> list[str]:
 
 
 def effects_as_json(effects: StyleEffects) -> dict[str, Any]:
-    """Attribute -> swap -> how often it moved, that over the whole swap's, and how much it changed."""
+    """The tables of the effects, each attribute -> swap -> value."""
     tables = {"moved": effects.moved, "relative_to_all": effects.relative(), "amount": effects.amount}
     return {
         title: {
@@ -106,11 +98,7 @@ def effects_as_json(effects: StyleEffects) -> dict[str, Any]:
 
 
 def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: int) -> list[Path]:
-    """metrics.json, styles.png if there is something to see, and TensorBoard's events, in a folder of their own.
-
-    Raises:
-        OSError: the folder or a file cannot be written.
-    """
+    """Write metrics.json, styles.png if there are effects, and TensorBoard's events into a folder of their own."""
     from torch.utils.tensorboard import SummaryWriter
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,8 +109,7 @@ def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: 
         for tag, value in comparison.value.items():
             writer.add_scalar(tag, value, step)
         if comparison.effects is not None:
-            title = "How often an attribute moves when layers take another style, % of pairs"
-            image = draw(comparison.effects, title)
+            image = draw(comparison.effects, "How often an attribute moves when layers take another style, % of pairs")
             written.append(folder / "styles.png")
             figures.save(image, written[-1])
             writer.add_image("images/styles", image[0], step)

@@ -1,4 +1,4 @@
-"""The images that are measured: fakes of seeds, and features of reals kept on disk. Letters: N images, F features."""
+"""Fakes and reals for the metrics. Letters: N images, F features."""
 
 import copy
 import hashlib
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from dlcourse.files.terminal import say
 from dlcourse.nn.attribute_network import AttributeNetwork
 from dlcourse.stylegan.metrics.disentanglement import Look, color_histograms
 from dlcourse.stylegan.metrics.extractors import Extractor
+from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import draw_z
@@ -26,15 +27,7 @@ LABEL_SEED = 2**20  # added to an image's seed to draw its class
 
 @dataclass(frozen=True)
 class Fakes:
-    """The images of seeds, computed in batches.
-
-    Args:
-        generator: in any mode; it is not changed. Letters: L layers, R resolution.
-        extractor: on the same device.
-        truncation_psi: of the styles.
-        batch_size: images at a time.
-        lod: level of detail, while the generator grows.
-    """
+    """A generator's images of seeds, computed in batches of `batch_size`. Letters: L layers, R resolution."""
 
     generator: Generator
     extractor: Extractor
@@ -43,10 +36,10 @@ class Fakes:
     lod: float
 
     def in_double_precision(self) -> "Fakes":
-        """Copies of both networks in float64, on the CPU if the device has none.
+        """The same with copies of both networks in float64, on the CPU if the device has no float64.
 
-        On a step of 1e-4 float32 may round as much as features change: it made the path lengths of a barely trained
-        generator up to 70 % too long.
+        The rounding of float32 may be as large as the change of features on a step of 1e-4: it made the path lengths of
+        a barely trained generator up to 70 % too long.
         """
         device = torch.device("cpu") if self.generator.w_avg.device.type == "mps" else self.generator.w_avg.device
         generator = copy.deepcopy(self.generator).to(device, torch.float64).to(memory_format=torch.contiguous_format)
@@ -54,15 +47,14 @@ class Fakes:
         return replace(self, generator=generator, extractor=extractor)
 
     def batches(self, seeds: range) -> Iterator[range]:
-        """The seeds in batches."""
         return (seeds[start : start + self.batch_size] for start in range(0, len(seeds), self.batch_size))
 
     def z(self, seeds: range) -> Tensor:
-        """(N, z_dim)."""
+        """z of each seed, (N, z_dim)."""
         return draw_z(seeds, self.generator.z_dim).to(self.generator.w_avg)
 
     def labels(self, seeds: range) -> Tensor | None:
-        """One-hot classes (N, num_classes), each as likely as the others; None for a generator without classes."""
+        """A random class for each seed, one-hot (N, num_classes); None for a generator without classes."""
         size = self.generator.num_classes
         if size == 0:
             return None
@@ -75,12 +67,12 @@ class Fakes:
         return torch.cat([self.generator.mapping(self.z(part), self.labels(part)) for part in self.batches(seeds)])
 
     def styles(self, w: Tensor) -> Tensor:
-        """Truncated, one per layer, (N, w_dim) -> (N, L, w_dim)."""
+        """Truncated styles, (N, w_dim) -> (N, L, w_dim)."""
         whole = w[:, None].expand(-1, self.generator.num_layers, -1)
         return truncate(whole, self.generator.w_avg, self.truncation_psi, None)
 
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """Images of 256 grey levels, in [0, 1], (N, L, w_dim) -> (N, 3, R, R)."""
+        """Images in [0, 1], rounded to 256 levels, (N, L, w_dim) -> (N, 3, R, R)."""
         images = self.generator.synthesis(styles, noise, self.lod).float()
         check_finite(images)
         return (to_unit(images) * 255).round() / 255
@@ -90,12 +82,12 @@ class Fakes:
         return [torch.cat(layer) for layer in zip(*(seeded_noise(self.generator, seed) for seed in seeds), strict=True)]
 
     def features(self, w: Tensor, seeds: range) -> Tensor:
-        """Of the images of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""
+        """Features of the images of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""
         parts = zip(self.styles(w).split(self.batch_size), self.batches(seeds), strict=True)
         return torch.cat([self.extractor(self.images(part, self.noise(numbers))) for part, numbers in parts])
 
     def look(self, styles: Tensor, network: AttributeNetwork) -> Look:
-        """Attributes and colours of the images of styles (N, L, w_dim), with the generator's own noise."""
+        """Attributes and colours of the images of styles (N, L, w_dim), with the stored noise."""
         features, colors = [], []
         for part in styles.split(self.batch_size):
             images = self.images(part)
@@ -104,37 +96,25 @@ class Fakes:
         return Look(network.read(torch.cat(features)), torch.cat(colors))
 
 
-class Images(Protocol):
-    """A data set for StyleGAN."""
-
-    resolution: int
-
-    @property
-    def levels(self) -> list[Tensor]:
-        """(N, 3, r, r), uint8, on the CPU, of r = R, R / 2, ..., 4."""
-
-
 class Reals(NamedTuple):
-    """Features (N, F) of two disjoint sets of real images: fakes are compared with the first one."""
+    """Features (N, F) of two disjoint sets of real images; fakes are compared with the first."""
 
     reference: Tensor
     others: Tensor
 
 
 def real_features(
-    dataset: Images, extractor: Extractor, count: int, seed: int, batch_size: int, cache: str | None
+    dataset: ImageDataset, extractor: Extractor, count: int, seed: int, batch_size: int, cache: str | None
 ) -> Reals:
-    """Features of twice `count` images, or of all if there are fewer, chosen by the seed and divided in halves.
+    """Features of two sets of `count` images, chosen by the seed, or of two halves of a smaller data set.
 
     Args:
-        dataset, extractor: the images, and what makes features of them.
-        count: wanted in each half.
+        dataset: at least 8 images.
+        extractor: gives the features.
+        count: images in each set.
         seed: of the choice.
         batch_size: images at a time.
         cache: folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
-
-    Raises:
-        ValueError: fewer than 8 images.
     """
     chosen = choose(len(dataset.levels[0]), count, seed)
     path = None if cache is None else Path(cache, f"{extractor.tag}_{key_of(dataset, extractor, chosen)}.pt")
@@ -154,11 +134,7 @@ def real_features(
 
 
 def read_reals(path: Path) -> Reals:
-    """The features in a file of `real_features`.
-
-    Raises:
-        OSError, ValueError: not such a file.
-    """
+    """The features in a file of `real_features`; OSError or ValueError for any other file."""
     content = torch_file.load(path)
     parts = [part for part in content if isinstance(part, Tensor) and part.ndim == 2] if type(content) is list else []
     if len(parts) != 2 or parts[0].shape[1] != parts[1].shape[1]:
@@ -169,15 +145,15 @@ def read_reals(path: Path) -> Reals:
 
 
 def choose(num_images: int, count: int, seed: int) -> Tensor:
-    """The numbers of twice `count` images, or of an even number of all; ValueError if there are fewer than 8."""
+    """The indices of twice `count` images, or of an even number if there are fewer; ValueError for fewer than 8."""
     if num_images < 8:
         raise ValueError(f"metrics need at least 8 real images, got {num_images}")
     half = min(count, num_images // 2)
     return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))[: 2 * half]
 
 
-def key_of(dataset: Images, extractor: Extractor, chosen: Tensor) -> str:
-    """A hash of what the features depend on; the images enter at a level of at most 64 pixels."""
+def key_of(dataset: ImageDataset, extractor: Extractor, chosen: Tensor) -> str:
+    """A hash of the extractor and of the chosen images, scaled down to at most 64 pixels."""
     small = next(level for level in dataset.levels if level.shape[2] <= 64)[chosen]
     content = hashlib.sha256(f"{extractor.fingerprint()} {dataset.resolution}".encode())
     content.update(small.contiguous().numpy().data)

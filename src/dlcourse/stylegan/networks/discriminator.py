@@ -27,20 +27,16 @@ class Discriminator(nn.Module):
     """Raw scores (logits) of images   (Karras et al. 2018, arXiv:1710.10196, table 2).
 
     The state dict holds the official variables under their own names in lower case: `FromRGB_lod0/weight` is
-    `from_rgb_lod0.weight`, `8x8/Conv1_down/bias` is `8x8.conv1_down.bias`, `4x4/Dense0/weight` is
-    `4x4.dense0.weight`. From TensorFlow's order convolutions are permuted (3, 2, 0, 1) and linear layers
-    transposed.
+    `from_rgb_lod0.weight`, `8x8/Conv1_down/bias` is `8x8.conv1_down.bias`. From TensorFlow's order convolutions are
+    permuted (3, 2, 0, 1) and linear layers transposed.
 
     Args:
         resolution: R, a power of two from 8 to 1024.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
-        num_classes: classes; 0 makes it unconditional.
+        num_classes: 0 makes it unconditional.
         mbstd_group_size: images per group of the minibatch standard deviation; None takes the whole batch.
-        channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
+        channels: of the stages 0 (the last hidden layer), 1 (4x4), 2 (8x8), ..., in place of that rule.
         parts: the graph, see `variants`.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     def __init__(
@@ -73,16 +69,13 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None, lod: float = 0.0) -> Tensor:
         """Scores, (N, 3, R, R) -> (N, 1).
 
-        At level of detail k + t the images are scaled down to R / 2^k, and the features behind the first
-        block fade by t towards those of R / 2^(k + 1). Blocks beyond R / 2^k are not computed.
+        At level of detail k + t the images are scaled down to R / 2^k, and the features after the first block fade by
+        t towards those of R / 2^(k + 1). Blocks above R / 2^k are not computed.
 
         Args:
-            images: in about [-1, 1]; (N, 3, R / 2^k, R / 2^k) is taken as it is.
-            labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
+            images: in about [-1, 1], (N, 3, R, R) or already scaled down to (N, 3, R / 2^k, R / 2^k).
+            labels: one-hot rows (N, num_classes), if and only if num_classes > 0.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
-
-        Raises:
-            ValueError: arguments that do not fit the network.
         """
         skipped, is_fading = split_lod(lod, self.resolution)
         if images.shape[1:] not in {(3, size, size) for size in (self.resolution, self.resolution >> skipped)}:
@@ -109,12 +102,13 @@ class DownBlock(nn.Module):
         self.conv1_down = BlurDownConv2d(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C', H / 2, W / 2)."""
         return lrelu(self.conv1_down(lrelu(self.conv0(x))))
 
 
 class ScoreBlock(nn.Module):
     """Minibatch standard deviation, convolution and two linear layers: (N, C, 4, 4) -> (N, outputs)."""
+
+    activate_hidden = staticmethod(lrelu)
 
     def __init__(self, inputs: int, hidden: int, outputs: int, mbstd_group_size: int):
         super().__init__()
@@ -124,15 +118,14 @@ class ScoreBlock(nn.Module):
         self.dense1 = Linear(hidden, outputs, gain=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, 4, 4) -> (N, outputs)."""
         x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
         x = lrelu(self.conv(x)).flatten(1)  # (N, 16 C)
-        return self.dense1(lrelu(self.dense0(x)))  # (N, outputs)
+        return self.dense1(self.activate_hidden(self.dense0(x)))  # (N, outputs)
 
 
 @dataclass(frozen=True)
 class DiscriminatorParts:
-    """What differs between implementations: by default the official graph's; others are in variants.py."""
+    """Where implementations differ. The defaults are the official graph; variants.py has others."""
 
     rgb_kernel_size: int = 1
     activate_rgb: Callable[[Tensor], Tensor] = lrelu

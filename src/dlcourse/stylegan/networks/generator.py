@@ -22,17 +22,14 @@ class Generator(nn.Module):
 
     Args:
         resolution: R, a power of two from 8 to 1024.
-        z_dim, w_dim: of the latent z and of w.
+        z_dim, w_dim: sizes of z and w.
         channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
-        num_classes: classes; 0 makes it unconditional.
+        num_classes: 0 makes it unconditional.
         mapping_layers: depth of the mapping network.
         mapping_width: its hidden units; None takes w_dim.
-        mapping_lr_multiplier: how much slower it learns than the rest.
-        channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., where they follow no such rule.
+        mapping_lr_multiplier: its learning rate as a factor on the others'.
+        channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., in place of that rule.
         parts: the graph, see `variants`.
-
-    Raises:
-        ValueError: a value outside these ranges.
     """
 
     w_avg: Tensor
@@ -85,12 +82,9 @@ class Generator(nn.Module):
 
         Args:
             z: latents ~ N(0, 1).
-            labels: one-hot rows (N, num_classes), exactly if num_classes > 0.
+            labels: one-hot rows (N, num_classes), if and only if num_classes > 0.
             truncation_psi, truncation_cutoff: see `truncate`.
             noise, lod: see `Synthesis`.
-
-        Raises:
-            ValueError: arguments that do not fit the network.
         """
         w = self.mapping(z, labels)
         styles = w[:, None].expand(-1, self.num_layers, -1)  # (N, L, w_dim)
@@ -98,14 +92,10 @@ class Generator(nn.Module):
 
 
 def truncate(styles: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> Tensor:
-    """w' = w_avg + psi (w - w_avg)   (Karras et al. 2019, appendix B), in the layers below `cutoff`.
+    """w' = w_avg + psi (w - w_avg)   (Karras et al. 2019, appendix B), in the first `cutoff` layers.
 
-    None is no cutoff: all layers. psi 1 gives `styles` and psi 0 gives `w_avg`, both to the last bit.
-
+    None truncates all layers. psi 1 gives `styles` and psi 0 gives `w_avg`, both to the last bit.
     Shape: styles (N, L, w_dim), w_avg (w_dim) -> (N, L, w_dim).
-
-    Raises:
-        ValueError: a negative cutoff.
     """
     if cutoff is not None and cutoff < 0:
         raise ValueError(f"truncation_cutoff must be a number of layers >= 0, or None for all, got {cutoff}")
@@ -116,10 +106,7 @@ def truncate(styles: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> T
 def mix_styles(styles: Tensor, other: Tensor, first: int, last: int) -> Tensor:
     """Layers first, ..., last - 1 from `other`, the rest from `styles`   (Karras et al. 2019, section 3.1).
 
-    Shape: (N, L, w_dim) each.
-
-    Raises:
-        ValueError: shapes that differ, or a range that is not within the layers.
+    Shape: (N, L, w_dim) each; ValueError if they differ, or if the range is not within the layers.
     """
     if styles.shape != other.shape:
         raise ValueError(f"styles {tuple(styles.shape)} and other {tuple(other.shape)} must have one shape")
@@ -131,7 +118,7 @@ def mix_styles(styles: Tensor, other: Tensor, first: int, last: int) -> Tensor:
 class Mapping(nn.Module):
     """w = f(z): normalize z, then linear layers with leaky rectifiers   (Karras et al. 2019, section 2).
 
-    Always in float32, whatever autocast says: it is small, and every layer of every image hangs on it.
+    Always in float32, also within autocast: it takes little time, and its errors would reach every layer.
     """
 
     def __init__(
@@ -151,11 +138,7 @@ class Mapping(nn.Module):
             inputs = outputs
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, z_dim), (N, num_classes) or None -> (N, w_dim).
-
-        Raises:
-            ValueError: another shape.
-        """
+        """(N, z_dim), (N, num_classes) or None -> (N, w_dim)."""
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise ValueError(f"z must be (N, {self.z_dim}), got {tuple(z.shape)}")
         check_labels(labels, z.shape[0], self.num_classes)
@@ -168,12 +151,11 @@ class Mapping(nn.Module):
 
 
 class LabelConcat(nn.Module):
-    """[z, labels W] with W ~ N(0, 1), not scaled: (N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
+    """[z, labels W] with W ~ N(0, 1), weights not scaled: (N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
 
     def __init__(self, num_classes: int, z_dim: int):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(num_classes, z_dim))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """(N, z_dim), (N, num_classes) -> (N, 2 z_dim)."""
         return torch.cat([z, labels.to(z.dtype) @ self.weight], dim=1)

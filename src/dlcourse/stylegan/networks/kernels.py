@@ -1,4 +1,4 @@
-"""What is only speed in the networks: tests hold it equal to the plain operations.
+"""Faster forms of the networks' operations; tests hold them equal to the plain ones.
 
 Letters: N images, C channels, H x W pixels.
 """
@@ -28,17 +28,17 @@ class SymmetricFilter(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """The same filter; the bias has the sum over images and pixels."""
+        """The same filter for x; the sum over images and pixels for the bias."""
         (kernel,), (grad,) = ctx.saved_tensors, grads
         of_bias = at_least_float32(grad).sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
         return SymmetricFilter.apply(grad, kernel, None), None, of_bias
 
 
 def sums_of_shifts(kernel: Tensor) -> Tensor:
-    """The matrix (9, 16) from 3x3 kernels to the 4x4 kernels of "the same, then a sum over 2x2 pixels".
+    """The matrix (9, 16) that turns a 3x3 kernel into the 4x4 kernel of "that convolution, then a sum over 2x2 pixels".
 
-    Row i is the 4x4 kernel of the i-th unit kernel. A product with this matrix takes one pass over memory; the four
-    shifts as slices and sums take as long as the convolution itself at low resolutions.
+    Row i is the 4x4 kernel of the i-th unit kernel. A product with this matrix takes one pass over memory; adding up
+    four shifted kernels would take as long as the convolution itself at low resolutions.
     """
     units = torch.eye(9, dtype=kernel.dtype, device=kernel.device).view(9, 3, 3)
     units = F.pad(units, (1, 1, 1, 1))  # (9, 5, 5)
@@ -49,7 +49,7 @@ def sums_of_shifts(kernel: Tensor) -> Tensor:
 def up_kernel(kernel: Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
     """The kernel of "nearest x2, then a 3x3 convolution" as one transposed convolution.
 
-    That takes 4 products per pixel instead of 9. A transposed convolution flips its kernel, and `kernel` is flipped:
+    That takes 4 products per pixel instead of 9. `kernel` is the flipped one, since a transposed convolution flips it:
     conv_transpose2d(x, up_kernel(k), stride=2, padding=1) == conv2d(upscale(x, 2), k.flip(2, 3), padding=1).
 
     Shape: (C', C, 3, 3) -> (C, C', 4, 4).

@@ -1,4 +1,4 @@
-"""The operations both networks are made of; AdaIN is in dlcourse/nn/adain.py, what is only speed in kernels.py.
+"""The operations of both networks. AdaIN is in dlcourse/nn/adain.py; kernels.py has faster forms of some.
 
 Letters: N images, C channels, H x W pixels, R resolution, L layers, G images per group, M groups.
 """
@@ -37,11 +37,7 @@ def channels_by_stage(resolution: int, channel_base: int, channel_max: int) -> l
 def widths_by_stage(
     resolution: int, channel_base: int, channel_max: int, channels: Sequence[int] | None
 ) -> Sequence[int]:
-    """The rule of `channels_by_stage`, or `channels` in its place: those of stages 0 ... log2(resolution) - 1.
-
-    Raises:
-        ValueError: as `channels_by_stage`, or another number of stages, or a stage without channels.
-    """
+    """`channels`, checked, or those of `channels_by_stage` if None; of stages 0 ... log2(resolution) - 1."""
     by_rule = channels_by_stage(resolution, channel_base, channel_max)
     if channels is None:
         return by_rule
@@ -51,11 +47,7 @@ def widths_by_stage(
 
 
 def check_labels(labels: Tensor | None, batch: int, num_classes: int) -> None:
-    """Labels are there exactly if the network is conditional.
-
-    Raises:
-        ValueError: labels missing, unwanted or of another shape than (batch, num_classes).
-    """
+    """Raise ValueError unless labels are (batch, num_classes), or None for a network without classes."""
     if labels is None and num_classes:
         raise ValueError(f"labels are missing: give one-hot rows ({batch}, {num_classes})")
     if labels is not None and labels.shape != (batch, num_classes):
@@ -67,9 +59,6 @@ def split_lod(lod: float, resolution: int) -> tuple[int, bool]:
     """How many resolutions a level of detail skips, and whether the next coarser one is faded in.
 
     0 is full resolution, log2(resolution) - 2 is 4x4.
-
-    Raises:
-        ValueError: outside that range.
     """
     lowest = resolution.bit_length() - 3
     if not 0 <= lod <= lowest:
@@ -110,12 +99,17 @@ def minibatch_stddev(x: Tensor, group_size: int) -> Tensor:
     Shape: (N, C, H, W) -> (N, C + 1, H, W).
     """
     batch = x.shape[0]
-    group_size = next(size for size in range(min(group_size, batch), 0, -1) if batch % size == 0)
+    group_size = fitting_group_size(batch, group_size)
     groups = at_least_float32(x).view(group_size, -1, *x.shape[1:])  # (G, M, C, H, W)
     variance = (groups - groups.mean(0)).square().mean(0)  # (M, C, H, W)
     statistic = (variance + EPSILON).sqrt().mean((1, 2, 3)).to(x.dtype)  # (M,)
     channel = statistic.repeat(group_size).view(batch, 1, 1, 1).expand(-1, 1, *x.shape[2:])  # (N, 1, H, W)
     return torch.cat([x, channel], dim=1)  # (N, C + 1, H, W)
+
+
+def fitting_group_size(images: int, most: int) -> int:
+    """The largest number <= `most` that divides the number of images."""
+    return next(size for size in range(min(most, images), 0, -1) if images % size == 0)
 
 
 def upscale(x: Tensor, factor: int) -> Tensor:
@@ -139,7 +133,7 @@ class Blur(nn.Module):
         self.register_buffer("kernel", row.outer(row)[None, None], persistent=False)  # (1, 1, 3, 3)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(N, C, H, W), and (C) to be added behind -> (N, C, H, W)."""
+        """(N, C, H, W), and a bias (C) to add afterwards -> (N, C, H, W)."""
         return SymmetricFilter.apply(x, self.kernel, bias)
 
 
@@ -148,7 +142,6 @@ class Linear(nn.Module):
 
     Karras et al. 2018, section 4.1. With lr_multiplier m, W is drawn from N(0, 1 / m^2), and c W and b are
     multiplied by m: the same function at first, which learns m times as fast.
-
     Shape: (..., inputs) -> (..., outputs); weight (outputs, inputs).
     """
 
@@ -159,8 +152,7 @@ class Linear(nn.Module):
         self.scale, self.lr_multiplier = gain / inputs**0.5 * lr_multiplier, lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
-        # c x, not c W: to scale 2 MiB of weights takes ten times as long as the layer itself for one image on a CPU
+        # c x, not c W: on a CPU, scaling 2 MiB of weights takes ten times as long as the layer itself for one image
         return F.linear(x * self.scale, self.weight, self.bias * self.lr_multiplier)
 
 
@@ -177,7 +169,6 @@ class Conv2d(nn.Module):
         self.scale = gain / (inputs * kernel_size**2) ** 0.5
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W)."""
         return F.conv2d(x, self.weight * self.scale, self.bias, padding="same")
 
 
@@ -189,5 +180,4 @@ class BlurDownConv2d(Conv2d):
         self.blur = Blur()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H / 2, W / 2)."""
         return conv_down(self.blur(x), self.weight * self.scale, self.bias)

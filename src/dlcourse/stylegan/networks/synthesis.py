@@ -40,9 +40,9 @@ FIRST_FLIPPED_RESOLUTION = 128  # from here on the official graph stores kernels
 class Synthesis(nn.Module):
     """A learned constant, grown by blocks from 4x4 to R x R; each layer has its own style and noise.
 
-    Two layers per resolution, L = 2 log2(R) - 2. Each resolution has a ToRGB, so that the network can be
-    grown (Karras et al. 2018, figure 2): the image at level of detail k + t is that of R / 2^k faded by t
-    towards that of R / 2^(k + 1), upscaled to R. Blocks beyond R / 2^k are not computed.
+    Two layers per resolution, L = 2 log2(R) - 2. Each resolution has a ToRGB, so that the network can be grown (Karras
+    et al. 2018, figure 2): the image at level of detail k + t is that of R / 2^k faded by t towards that of
+    R / 2^(k + 1), upscaled to R. Blocks above R / 2^k are not computed.
     """
 
     def __init__(self, resolution: int, w_dim: int, channels: Sequence[int], parts: "GeneratorParts"):
@@ -69,16 +69,13 @@ class Synthesis(nn.Module):
             noise: "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors
                 (N or 1, 1, r, r); those of blocks that are not computed may be left out.
             lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
-            is_upscaled: False leaves images at their own (N, 3, R / 2^k, R / 2^k).
-
-        Raises:
-            ValueError: arguments that do not fit the network.
+            is_upscaled: False leaves the images at (N, 3, R / 2^k, R / 2^k).
         """
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
             raise ValueError(f"styles must be {wanted}, got {tuple(styles.shape)}")
         skipped, is_fading = split_lod(lod, self.resolution)
-        styles = styles.contiguous()  # products may round by their input's strides: an expanded w gives the same bits
+        styles = styles.contiguous()  # rounding may depend on strides: an expanded w shall give the same bits
         noises = self.layer_noises(noise, styles.shape[0], self.num_layers - 2 * skipped)
         x = coarse = self.get_submodule("4x4")(styles[:, :2], noises[:2])  # (N, C, 4, 4)
         for log2 in range(3, self.top - skipped + 1):
@@ -91,11 +88,7 @@ class Synthesis(nn.Module):
         return upscale(image, 2**skipped) if is_upscaled else image
 
     def layer_noises(self, noise: Noise, batch: int, layers: int) -> list[Tensor | None]:
-        """The noise of the first `layers` layers: (N or 1, 1, r, r), or None for no noise.
-
-        Raises:
-            ValueError: an unknown source, or tensors of other numbers or shapes.
-        """
+        """The noise of the first `layers` layers: (N or 1, 1, r, r), or None for no noise."""
         stored = [self.get_buffer(f"noise{layer}") for layer in range(self.num_layers)]
         if isinstance(noise, str):
             if noise not in NOISE_SOURCES:
@@ -117,8 +110,7 @@ class Synthesis(nn.Module):
 class StyledLayer(nn.Module):
     """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b).
 
-    The bias comes before the noise here, which is the same: subclasses add it where it costs nothing. `epsilon` is
-    that of AdaIN.
+    Subclasses add the bias before the noise, which gives the same and costs no time there. `epsilon` is AdaIN's.
     """
 
     def __init__(self, channels: int, w_dim: int, epsilon: float = EPSILON):
@@ -129,17 +121,14 @@ class StyledLayer(nn.Module):
         self.epsilon = epsilon
 
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """Fresh x with its bias (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
+        """All after the bias: x (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
         if not is_eager_on_cpu(x):
             return fast_adain(lrelu(self.noise(x, noise)), *self.style(w), self.epsilon)
         pieces = row_pieces(x) if noise is None else row_pieces(x, noise)
         return fast_adain(x, *self.style(w), self.epsilon, (lrelu(self.noise(*piece)) for piece in pieces))
 
     def style(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """y_scale = 1 + A w and y_bias, (N, w_dim) -> (N, C, 1, 1) each.
-
-        In float32 like the mapping network, also within autocast.
-        """
+        """y_scale = 1 + A w and y_bias, in float32 also within autocast, (N, w_dim) -> (N, C, 1, 1) each."""
         with torch.autocast(w.device.type, enabled=False):
             style = at_least_float32(self.style_mod(w.to(self.style_mod.weight.dtype)))
         scale, bias = style[:, :, None, None].chunk(2, dim=1)
@@ -169,7 +158,6 @@ class ConstLayer(StyledLayer):
         self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
 
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, w_dim) -> (N, C, 4, 4)."""
         x = self.const + self.bias[:, None, None]
         return self.finish(x.repeat(w.shape[0], 1, 1, 1), w, noise)
 
@@ -185,7 +173,6 @@ class ConvLayer(StyledLayer):
         self.scale = GAIN / (inputs * 9) ** 0.5
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', H, W)."""
         return self.finish(F.conv2d(x, self.kernel(x), self.bias.to(x.dtype), padding=1), w, noise)
 
     def kernel(self, x: Tensor) -> Tensor:
@@ -206,8 +193,8 @@ class ConvLayer(StyledLayer):
 class UpConvLayer(ConvLayer):
     """Nearest x2, 3x3 convolution, blur, then StyledLayer: (N, C, H, W) -> (N, C', 2H, 2W).
 
-    From 128x128 on the official graph has one transposed convolution for the first two. It flips its kernel, so the
-    weights stored there are flipped ones (`is_flipped`). Here both kinds are computed as transposed convolutions.
+    From 128x128 on the official graph has one transposed convolution for the first two, which flips its kernel; so the
+    weights stored there are flipped (`is_flipped`). Here a transposed convolution computes both kinds.
     """
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, is_flipped: bool, epsilon: float = EPSILON):
@@ -216,7 +203,6 @@ class UpConvLayer(ConvLayer):
         self.blur = Blur()
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         return self.finish(self.blur(self.upscaled(x), self.bias), w, noise)
 
     def upscaled(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -231,7 +217,7 @@ class UpConvLayer(ConvLayer):
 
 @contextmanager
 def constant_weights(network: nn.Module) -> Iterator[None]:
-    """Within the block layers compute their kernels once and keep them, without gradients; weights must not change.
+    """Context in which layers compute their kernels once, without gradients, and keep them; weights must not change.
 
     Saves up to a quarter of the time of one image, for 1.4 times the weights' memory.
     """
@@ -254,7 +240,6 @@ class ConstBlock(nn.Module):
         self.conv = ConvLayer(channels, channels, w_dim, parts.epsilon)
 
     def forward(self, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
-        """(N, 2, w_dim) -> (N, C, 4, 4)."""
         return self.conv(self.const(styles[:, 0], noises[0]), styles[:, 1], noises[1])
 
 
@@ -268,13 +253,12 @@ class UpBlock(nn.Module):
         self.conv1 = ConvLayer(outputs, outputs, w_dim, parts.epsilon)
 
     def forward(self, x: Tensor, styles: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
-        """(N, C, H, W), (N, 2, w_dim) -> (N, C', 2H, 2W)."""
         return self.conv1(self.conv0_up(x, styles[:, 0], noises[0]), styles[:, 1], noises[1])
 
 
 @dataclass(frozen=True)
 class GeneratorParts:
-    """What differs between implementations: by default the official graph's; others are in variants.py."""
+    """Where implementations differ. The defaults are the official graph; variants.py has others."""
 
     epsilon: float = EPSILON
     up_layer: type[UpConvLayer] = UpConvLayer

@@ -1,7 +1,7 @@
-"""The graphs of other implementations, so that their checkpoints keep their meaning.
+"""The graphs of other implementations, so that their checkpoints compute the same images here.
 
 The official graph is in synthesis.py and discriminator.py. Differences that amount to a factor on the weights are
-removed when a checkpoint is imported; the others are here, as parts for `Generator` and `Discriminator`:
+removed when a checkpoint is imported; the others are here, as values of `parts` for `Generator` and `Discriminator`:
 
     parts: {_target_: dlcourse.stylegan.networks.variants.mmgen_generator}
 
@@ -11,7 +11,7 @@ Letters: N images, C channels, H x W pixels.
 from torch import Tensor, nn
 
 from dlcourse.stylegan.networks.discriminator import DiscriminatorParts, DownBlock, ScoreBlock
-from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, lrelu, minibatch_stddev
+from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, lrelu
 from dlcourse.stylegan.networks.synthesis import GeneratorParts, UpConvLayer
 
 TORCH_EPSILON = 1e-5  # of PyTorch's instance norm; the official graph has 1e-8
@@ -48,7 +48,6 @@ def mmgen_discriminator() -> DiscriminatorParts:
 
 
 def unchanged(x: Tensor) -> Tensor:
-    """No activation."""
     return x
 
 
@@ -66,7 +65,6 @@ class BiasBlurUpLayer(UpConvLayer):
     """Nearest x2, convolution, + bias, blur, + noise, rectifier, AdaIN: (N, C, H, W) -> (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         return self.finish(self.blur(self.upscaled(x, self.bias)), w, noise)
 
 
@@ -74,7 +72,6 @@ class RectifierBlurUpLayer(UpConvLayer):
     """Nearest x2, convolution, + bias, rectifier, blur, + noise, rectifier, AdaIN: to (N, C', 2H, 2W)."""
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """(N, C, H, W), (N, w_dim) -> (N, C', 2H, 2W)."""
         return self.finish(self.blur(lrelu(self.upscaled(x, self.bias))), w, noise)
 
 
@@ -90,7 +87,4 @@ class EarlyDownBlock(DownBlock):
 class LinearScoreBlock(ScoreBlock):
     """ScoreBlock without a rectifier between its two linear layers: (N, C, 4, 4) -> (N, outputs)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, 4, 4) -> (N, outputs)."""
-        x = minibatch_stddev(x, self.mbstd_group_size)  # (N, C + 1, 4, 4)
-        return self.dense1(self.dense0(lrelu(self.conv(x)).flatten(1)))  # (N, outputs)
+    activate_hidden = staticmethod(unchanged)

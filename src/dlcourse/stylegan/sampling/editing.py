@@ -1,4 +1,4 @@
-"""Edits along directions in W: principal components, or attributes that a person has noted."""
+"""Edits along directions in W: principal components, or attributes from a file."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from dlcourse.stylegan.sampling.result import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
-MOST_STRENGTH = 100.0  # further out every image is of one colour
+MOST_STRENGTH = 100.0  # beyond it every image has one colour
 MAX_BYTES = 2**22  # of a file of attributes: about a hundred thousand seeds
 MAX_COLUMNS = 1000
 
@@ -30,12 +30,11 @@ class Edit(Sampler):
     """w + strength * direction, in the layers of a range, for several directions and strengths.
 
     Args:
-        seeds: what is edited, one row each for each direction.
+        seeds: the images to edit, one row each for each direction.
         components: how many principal components of W, from the first (Harkonen et al. 2020), >= 0.
-        component_seeds: whose w, before truncation, they are components of, more than one.
+        component_seeds: more than one; the components are those of their w before truncation.
         attributes: a CSV file with a column "seed" and one of numbers for each attribute, such as 1 for "has glasses"
-            and 0 for "has none"; the direction is from the mean w of those without to the mean w of those with it.
-            None: no attributes.
+            and 0 for "has none"; the direction is from the mean w without to the mean w with the attribute. None: none.
         strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
         layers: all, coarse, middle, fine, or one of `ranges`.
         ranges: as in `Mixing`.
@@ -69,7 +68,6 @@ class Edit(Sampler):
         self.synthesizer = synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         ranges = {"all": [0, generator.num_layers]} | resolve_ranges(self.ranges, generator.num_layers)
         first, last = chosen_range(ranges, self.layers)
         styles = self.synthesizer.styles(generator, self.latents)
@@ -91,7 +89,7 @@ class Edit(Sampler):
         return Result(headed_table(heading, cells), singles=singles, found=found)
 
     def directions(self, generator: Generator) -> dict[str, Tensor]:
-        """Name -> (w_dim)."""
+        """Name -> direction, (w_dim)."""
         found: dict[str, Tensor] = {}
         if self.components:
             w = self.synthesizer.w(generator, self.component_seeds)
@@ -115,9 +113,9 @@ def move(styles: Tensor, direction: Tensor, strengths: list[float], first: int, 
 
 
 def principal_components(w: Tensor, count: int) -> tuple[Tensor, list[float]]:
-    """Eigenvectors of the covariance of w times their standard deviations, and their shares of the variance.
+    """The first eigenvectors of the covariance of w times their standard deviations, and their shares of the variance.
 
-    The sign is such that the largest entry is positive. Shape: (N, w_dim) -> (count, w_dim), count shares.
+    Their largest entry is positive. Shape: (N, w_dim) -> (count, w_dim), count shares.
     """
     centred = (w - w.mean(0)).double().cpu()
     variances, axes = torch.linalg.eigh(centred.mT @ centred / (len(w) - 1))  # ascending
@@ -129,19 +127,16 @@ def principal_components(w: Tensor, count: int) -> tuple[Tensor, list[float]]:
 
 
 def slope(w: Tensor, values: Tensor) -> Tensor:
-    """cov(w, value) / var(value); for values 0 and 1 the mean w of the ones minus that of the zeros.
-
-    Shape: (N, w_dim), (N) -> (w_dim).
-    """
+    """cov(w, value) / var(value): for values 0 and 1, the difference of the mean w. (N, w_dim), (N) -> (w_dim)."""
     centred = values - values.mean()
     return centred @ (w - w.mean(0)) / centred.square().sum()
 
 
 def read_attributes(path: str) -> Attributes:
-    """The attributes in a CSV file: a column "seed", and at least one other of numbers; empty cells are left out.
+    """The attributes in a CSV file, with a column "seed" and others of numbers; empty cells are left out.
 
     Raises:
-        ValueError: another kind of file, or an attribute that is the same for all.
+        ValueError: another kind of file, or an attribute that is the same for all seeds.
     """
     try:
         with open_file(Path(path)) as file:
@@ -149,7 +144,7 @@ def read_attributes(path: str) -> Attributes:
         if len(text) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES} bytes")
         table = csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline=""))
-        if len(table.fieldnames or ()) > MAX_COLUMNS:  # every row has all of them, however short it is in the file
+        if len(table.fieldnames or ()) > MAX_COLUMNS:  # each would be in every row, even an empty one
             raise ValueError(f"more than {MAX_COLUMNS} columns")
         names = [name for name in table.fieldnames or () if name != "seed"]
     except (OSError, ValueError, csv.Error) as error:
@@ -169,7 +164,7 @@ def read_attributes(path: str) -> Attributes:
 
 
 def note(attributes: Attributes, row: Mapping[str, str | None], place: str) -> None:
-    """Add a row of the file to the attributes, or ValueError."""
+    """Add a row of the file to the attributes; `place` is for the message of a ValueError."""
     for name, values in attributes.items():
         cell = (row[name] or "").strip()
         if not cell:

@@ -1,4 +1,4 @@
-"""Tables of images: a grid of seeds, images as they come, style mixing, truncation and the mean image."""
+"""Tables of images: a grid of seeds, uncurated images, style mixing, truncation and the mean image."""
 
 import torch
 from PIL import Image
@@ -27,7 +27,6 @@ class Grid(Sampler):
         self.latents, self.columns, self.synthesizer = parse_seeds(seeds), columns, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the sheet."""
         images = self.synthesizer.images(generator, self.latents)
         labels = [latent.label for latent in self.latents]
         singles = {label: to_pil_image(image) for label, image in zip(labels, images, strict=True)}
@@ -35,12 +34,12 @@ class Grid(Sampler):
 
 
 class Uncurated(Sampler):
-    """Images as they come, large and small   (Karras et al. 2019, figure 2).
+    """Uncurated images of several sizes   (Karras et al. 2019, figure 2).
 
     Args:
-        seeds: the first one; the others follow it one by one, none left out.
+        seeds: the first seed; all others follow it.
         rows: of images at full resolution, >= 1.
-        halvings: for each column how often its images are halved, >= 0; it holds 2^halvings as many.
+        halvings: for each column, how often its images are halved, >= 0; it has 2^halvings times as many.
     """
 
     def __init__(self, seeds: Seeds, rows: int, halvings: list[int], synthesizer: Synthesizer):
@@ -54,11 +53,7 @@ class Uncurated(Sampler):
         self.first, self.rows, self.halvings, self.synthesizer = numbers[0], rows, halvings, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw column by column, a batch at a time.
-
-        Raises:
-            UserError: a sheet that is too large.
-        """
+        """Draw column by column, a batch at a time; UserError for a sheet that is too large."""
         size = generator.resolution
         sizes = [max(1, size >> times) for times in self.halvings]
         if sum(sizes) * size * self.rows > MOST_PIXELS:
@@ -85,13 +80,12 @@ class Uncurated(Sampler):
 class Mixing(Sampler):
     """Style mixing: a range of layers from the source above, all others from the destination at the left.
 
-    (Karras et al. 2019, section 3.1 and figure 3)
+    As in Karras et al. 2019, section 3.1 and figure 3.
 
     Args:
-        seeds: the sources, along the top.
-        destinations: name of a range -> the destinations at the side whose layers of this range are replaced;
-            None leaves the range out.
-        ranges: layers by name, [first, behind the last]; None, and what is not named, is as `default_ranges` has it.
+        seeds: the sources, in the top row.
+        destinations: name of a range -> the destinations whose layers in it are replaced; None leaves the range out.
+        ranges: name -> [first layer, layer behind the last]; None, or no entry: that of `default_ranges`.
     """
 
     def __init__(self, seeds: Seeds, destinations: dict[str, Seeds | None], ranges: Ranges, synthesizer: Synthesizer):
@@ -103,7 +97,6 @@ class Mixing(Sampler):
         self.ranges, self.synthesizer = ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         synthesizer, ranges = self.synthesizer, resolve_ranges(self.ranges, generator.num_layers)
         sources, titles = synthesizer.styles(generator, self.sources), labels_of(self.sources)
         top = [enlarged(image) for image in synthesizer.images(generator, self.sources)]
@@ -134,7 +127,7 @@ class Truncation(Sampler):
     Args:
         seeds: one row each.
         truncation_psi: one column each; 1 is the image itself, 0 the mean image, below 0 its opposite.
-        synthesizer: draws the images; its own psi is not used.
+        synthesizer: its own psi is not used.
     """
 
     def __init__(self, seeds: Seeds, truncation_psi: float | list[float], synthesizer: Synthesizer):
@@ -146,7 +139,6 @@ class Truncation(Sampler):
         self.latents, self.synthesizer = parse_seeds(seeds), synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         synthesizer = self.synthesizer
         whole = synthesizer.whole_styles(generator, self.latents)
         cells: Table[Image.Image] = {}
@@ -167,9 +159,9 @@ class MeanImage(Sampler):
     """The image of the mean w beside the mean of images   (Karras et al. 2019, appendix B).
 
     Args:
-        seeds: whose w, before truncation, are averaged.
-        pixel_samples: of so many of them, from the first, the images are averaged too, >= 1.
-        synthesizer: draws the images; its psi is not used.
+        seeds: the mean is over their w before truncation.
+        pixel_samples: the mean of images is over so many of them, from the first, >= 1.
+        synthesizer: its psi is not used.
     """
 
     finds = True
@@ -180,7 +172,6 @@ class MeanImage(Sampler):
         self.seeds, self.pixel_samples, self.synthesizer = parse_numbers(seeds), pixel_samples, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw three images; found is the mean w."""
         synthesizer = self.synthesizer
         w = synthesizer.w(generator, self.seeds)  # (N, w_dim)
         mean, tracked = w.mean(0), generator.w_avg

@@ -18,10 +18,9 @@ SMALLEST_FRAME = 256  # pixels
 
 
 def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
-    """Along the great circle: sin((1 - t) a) / sin(a) first + sin(t a) / sin(a) last, a the angle between them.
+    """sin((1 - t) a) / sin(a) first + sin(t a) / sin(a) last, a the angle between them   (Shoemake 1985).
 
-    (Shoemake 1985.) It keeps the length of latents of equal length; t 0 and 1 give both ends to the last bit.
-
+    This great circle keeps the length of latents of equal length; t 0 and 1 give both ends to the last bit.
     Shape: (N, D), (N, D), t a number or (N, 1) -> (N, D).
     """
     cosine = torch.nn.functional.cosine_similarity(first, last, dim=1).clamp(-1, 1)
@@ -34,14 +33,13 @@ def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
 
 
 class Interpolate(Sampler):
-    """From each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or the like in z.
+    """Interpolate from each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or similarly in z.
 
     Args:
         seeds: at least two.
-        space: "w", straight between the truncated w; "z", straight between the z; "slerp", along the great circle
-            between the z.
+        space: "w", linear in the truncated w; "z", linear in z; "slerp", along the great circle between the z.
         frames: per pair of images, >= 1; t = 0, 1 / frames, ...
-        stills: columns of the image, from t = 0 to t = 1, >= 2.
+        stills: columns of the table, from t = 0 to t = 1, >= 2.
         seconds: from one image to the next, > 0.
         loop: whether the last image is followed by the first.
     """
@@ -58,13 +56,10 @@ class Interpolate(Sampler):
             raise ValueError(f"space must be one of {', '.join(PATHS)}, got {space!r}")
         if frames < 1 or stills < 2:
             raise ValueError(f"frames must be at least 1 and stills at least 2, got {frames} and {stills}")
-        if not 0.04 <= seconds / frames <= 60:
-            raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
+        self.seconds = seconds_per_frame(seconds, frames)
         self.space, self.frames, self.stills, self.loop, self.synthesizer = space, frames, stills, loop, synthesizer
-        self.seconds = seconds / frames
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw a row of stills for each pair, and the frames."""
         labels = labels_of(self.latents)
         draw_at = self.images_between(generator)
         pairs = len(self.latents) if self.loop else len(self.latents) - 1
@@ -84,7 +79,7 @@ class Interpolate(Sampler):
         return Result(headed_table(heading, cells), frames, self.seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
-        """(numbers of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
+        """(indices of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
         path = PATHS[self.space][1](self, generator)
         noises = [latent.noise(generator) for latent in self.latents]
 
@@ -95,17 +90,16 @@ class Interpolate(Sampler):
         return draw_at
 
 
-Route = Callable[[int, int, float], Tensor]  # numbers of two latents and t -> styles (L, w_dim)
+Route = Callable[[int, int, float], Tensor]  # (indices of two latents, t) -> styles (L, w_dim)
 
 
 def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
-    """Straight between styles."""
     styles = sampler.synthesizer.styles(generator, sampler.latents)
     return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
 
 
 def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
-    """By `between` of two z, and straight between their classes, then through the mapping."""
+    """`between` of two z and lerp of their classes, then the mapping."""
     z = torch.cat([latent.z(generator) for latent in sampler.latents])
     labels = sampler.synthesizer.labels(generator, sampler.latents)
 
@@ -126,15 +120,15 @@ PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
 
 
 class NoiseWalk(Sampler):
-    """Images whose noise goes round a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
+    """Images with noise on a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
 
     Args:
         seeds: one image each, side by side.
         noise_seeds: two, of n1 and n2.
         layers: name of the range of layers whose noise moves: all, coarse, middle, fine, or one of `ranges`.
         ranges: as in `Mixing`.
-        frames: of a round, >= 2.
-        seconds: of a round, > 0.
+        frames: per round, >= 2.
+        seconds: per round, > 0.
     """
 
     is_animated = True
@@ -155,10 +149,8 @@ class NoiseWalk(Sampler):
             raise ValueError(f"noise_seeds must be two, got {noise_seeds!r}")
         if frames < 2:
             raise ValueError(f"frames must be at least 2, got {frames}")
-        if not 0.04 <= seconds / frames <= 60:
-            raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
+        self.seconds = seconds_per_frame(seconds, frames)
         self.layers, self.ranges, self.frames, self.synthesizer = layers, ranges, frames, synthesizer
-        self.seconds = seconds / frames
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the frames, and eight of them as a strip."""
@@ -178,7 +170,7 @@ class NoiseWalk(Sampler):
         return Result(headed_table(heading, cells), frames, self.seconds)
 
     def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:
-        """t -> the noise of every layer; in layers that do not move it is the stored one."""
+        """t -> the noise of every layer, the stored one in layers that do not move."""
         num_layers = generator.num_layers
         ranges = {"all": [0, num_layers]} | resolve_ranges(self.ranges, num_layers)
         first, last = chosen_range(ranges, self.layers)
@@ -194,7 +186,13 @@ class NoiseWalk(Sampler):
         return noise
 
 
+def seconds_per_frame(seconds: float, frames: int) -> float:
+    if not 0.04 <= seconds / frames <= 60:
+        raise ValueError(f"seconds / frames must be in [0.04, 60], got {seconds:g} / {frames}")
+    return seconds / frames
+
+
 def caption(image: Tensor, text: str) -> Image.Image:
-    """A frame: (3, H, W) with a line of text beneath."""
+    """A frame: an image (3, H, W) with a line of text below."""
     frame = enlarged(image, SMALLEST_FRAME)
     return captioned(frame, text, frame.size)

@@ -1,4 +1,4 @@
-"""Style inputs one at a time: how much, and at which scale, each changes the image."""
+"""How much, and at which scale, the style of each layer changes the image."""
 
 import math
 
@@ -27,9 +27,9 @@ class Layers(Sampler):
     """Replace the style of each layer in turn by the next image's and measure the change.
 
     Args:
-        seeds: at least two; each gets the next one's styles, the last one the first one's. The first one is shown,
-            the chart is the mean over all.
-        gain: the brightest pixel of the maps is a change of 1 / gain, > 0.
+        seeds: at least two; each gets the next one's styles, the last one the first one's. The images are the first
+            seed's, the chart is the mean over all.
+        gain: a change of 1 / gain is the brightest colour of the maps, > 0.
     """
 
     def __init__(self, seeds: Seeds, gain: float, synthesizer: Synthesizer):
@@ -40,7 +40,6 @@ class Layers(Sampler):
             raise ValueError(f"gain must be positive, got {gain}")
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table and the chart."""
         styles = self.synthesizer.styles(generator, self.latents)
         images = self.synthesizer.synthesize(generator, styles)  # (N, 3, R, R)
         shown, energies = [], []
@@ -56,7 +55,7 @@ class Layers(Sampler):
         return Result(stacked([upper, chart]), singles=singles | {"chart": chart})
 
     def tables(self, image: Tensor, changed: list[Tensor], titles: list[str]) -> Image.Image:
-        """The image at the left, then a column for each layer."""
+        """The image at the left, then a column for each layer: the changed image and a map of the change."""
         cells: Table[Image.Image] = {("changed", self.latents[0].label): enlarged(image)}
         for title, other in zip(titles, changed, strict=True):
             cells["changed", title] = enlarged(other)
@@ -67,7 +66,7 @@ class Layers(Sampler):
 def energy_by_octave(change: Tensor) -> Tensor:
     """The squared change of each image by scale: up to 4x4, 8x8, ..., RxR, (N, 3, R, R) -> (N, log2(R) - 1).
 
-    A frequency of f periods per image (the larger of both axes) needs a grid of 2 f pixels. The sum over scales is
+    A frequency of f periods per image (the larger one of both axes) needs a grid of 2 f pixels. The sum over scales is
     the mean square over pixels and colours   (Parseval).
     """
     size = change.shape[-1]
@@ -80,11 +79,7 @@ def energy_by_octave(change: Tensor) -> Tensor:
 
 
 def chart_of(energies: Tensor, scale: float = 1.0) -> Tensor:
-    """Bars for each layer, (L, bands) -> an image (1, 3, H, W): shares of scales above, sizes of the change below.
-
-    Raises:
-        UserError: no style changes anything.
-    """
+    """A bar chart of the scales' shares over one of the changes' sizes by layer: (L, bands) -> (1, 3, H, W)."""
     total = energies.sum(1, keepdim=True)
     if not total.max() > 0:
         raise UserError("no style changes the image: is this generator trained, and psi not 0?")

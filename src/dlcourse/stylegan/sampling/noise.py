@@ -14,16 +14,14 @@ from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 
 class Noise(Sampler):
-    """One image under many draws of noise: a part of it, and how much each pixel varies.
-
-    (Karras et al. 2019, figure 4)
+    """A part of an image with several draws of noise, and how much each pixel varies   (Karras et al. 2019, figure 4).
 
     Args:
         seeds: one row each.
-        noise_seeds: of the noise; the standard deviation is over all of them, >= 2.
+        noise_seeds: the standard deviation is over all of them, >= 2.
         variations: how many of them are shown, from the first, >= 0.
         crop: the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it.
-        gain: the brightest value of the map of standard deviations is 1 / gain, > 0.
+        gain: a standard deviation of 1 / gain is the brightest colour of the map, > 0.
     """
 
     def __init__(
@@ -40,15 +38,13 @@ class Noise(Sampler):
             raise ValueError(f"noise_seeds must be at least 2, got {noise_seeds!r}")
         if not 0 <= variations <= len(self.noise_seeds):
             raise ValueError(f"variations must be in [0, {len(self.noise_seeds)}], the noise_seeds, got {variations}")
-        is_inside = len(crop) == 3 and min(crop) >= 0 and crop[2] > 0 and max(crop[0], crop[1]) + crop[2] <= 1
-        if not is_inside:
+        if not (len(crop) == 3 and min(crop) >= 0 and crop[2] > 0 and max(crop[0], crop[1]) + crop[2] <= 1):
             raise ValueError(f"crop must be [left, top, side], a square within [0, 1], got {crop}")
         if not gain > 0:
             raise ValueError(f"gain must be positive, got {gain}")
         self.variations, self.crop, self.gain, self.synthesizer = variations, crop, gain, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         styles = self.synthesizer.styles(generator, self.latents)
@@ -71,7 +67,7 @@ class Noise(Sampler):
         return Result(headed_table(heading, cells), singles=singles)
 
     def vary(self, generator: Generator, styles: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The first variations, and each pixel's standard deviation over all of them, (R, R), of its mean colour."""
+        """The first variations, and the standard deviation of each pixel's mean colour over all of them, (R, R)."""
         shown: list[Tensor] = []
         mean = squares = torch.zeros(generator.resolution, generator.resolution, dtype=torch.float64)
         for count, number in enumerate(self.noise_seeds, start=1):
@@ -89,7 +85,7 @@ class NoiseComponents(Sampler):
 
     Args:
         seeds: one row each.
-        ranges: as in `Mixing`; fine is the range of that name, coarse everything below it.
+        ranges: as in `Mixing`; coarse here is everything below the range `fine`.
     """
 
     def __init__(self, seeds: Seeds, ranges: Ranges, synthesizer: Synthesizer):
@@ -97,7 +93,6 @@ class NoiseComponents(Sampler):
         self.latents, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Draw the table."""
         num_layers = generator.num_layers
         first, last = resolve_ranges(self.ranges, num_layers)["fine"]
         kinds = {
@@ -135,7 +130,7 @@ def cropped(image: Tensor, crop: list[float]) -> Tensor:
 
 
 def framed(image: Image.Image, crop: list[float]) -> Image.Image:
-    """An image with a frame around the part that is shown, unless that is all of it."""
+    """The image with a frame drawn around the part [left, top, side], unless that is all of it."""
     if crop[2] < 1:
         left, top, side = (round(share * image.width) for share in crop)
         box = left, top, left + side - 1, top + side - 1

@@ -25,7 +25,7 @@ LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
 
 class Project(Sampler):
-    """Minimise a distance of G(w, noise) from an image x over w; the w (and noise) with the least loss is the result.
+    """Minimise a distance of G(w, noise) from an image x; the result is the w (and noise) with the lowest loss.
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
     + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
@@ -33,16 +33,15 @@ class Project(Sampler):
     Args:
         target: an image; its middle square is used, at the generator's resolution.
         space: "w", one w for all layers, or "w+", one per layer.
-        noise: "fixed", the generator's own, or "free", descended on too.
+        noise: "fixed", the stored one, or "free", optimized too.
         steps: updates, >= 1.
-        scales: copies that are compared, each half as large as the one before, >= 1.
-        features: makes VGG19, once the rest is found to be right, since its weights may have to be downloaded; None:
-            pixels alone.
+        scales: number of copies that are compared, each half as large as the one before, >= 1.
+        features: makes VGG19, after all checks, since its weights may have to be downloaded; None: pixels only.
         feature_layers: names of its layers.
         feature_weight, noise_weight: >= 0.
         optimizer, scheduler: of w and noise.
-        seeds: where to start: one seed or file; None is w_avg.
-        synthesizer: its classes are those of a start from a seed.
+        seeds: the start, one seed or file; None is w_avg.
+        synthesizer: gives the class of a start from a seed.
     """
 
     finds = True
@@ -85,7 +84,6 @@ class Project(Sampler):
         self.make_optimizer, self.schedule, self.synthesizer = optimizer, scheduler, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        """Descend, and show target, reconstruction and the course of the loss."""
         size = generator.resolution
         target = to_tensor(resize(self.image, [size, size]))
         self.set_target(target.to(generator.w_avg.device))
@@ -98,7 +96,7 @@ class Project(Sampler):
         return Result(self.report(target, image, losses), singles=singles, found=found)
 
     def set_target(self, target: Tensor) -> None:
-        """Remember the target (3, R, R) in [0, 1], and compute its features."""
+        """Set the target (3, R, R) in [0, 1], and compute its features."""
         self.target = target[None]
         self.features: VGG19 | None = None
         self.target_features: dict[str, Tensor] = {}
@@ -112,7 +110,7 @@ class Project(Sampler):
 
     @torch.no_grad()
     def starting_latent(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
-        """Where the descent starts: w of one row or of L, and the noise of each layer."""
+        """The start: w, (1 or L, w_dim), and the noise of each layer."""
         styles, noise = generator.w_avg.expand(generator.num_layers, -1), stored_noise(generator)
         for latent in self.start:
             (styles,), noise = self.synthesizer.styles(generator, [latent]), latent.noise(generator)
@@ -120,11 +118,7 @@ class Project(Sampler):
         return w.clone(), [own.clone() for own in noise]
 
     def descend(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> tuple[list[float], Tensor, list[Tensor]]:
-        """Loss of every update, and the w and noise with the least.
-
-        Raises:
-            UserError: no loss was a finite number.
-        """
+        """Optimize, and return the loss of every update, and w and noise with the lowest one."""
         free = [w, *noise] if self.noise == "free" else [w]
         for leaf in free:
             leaf.requires_grad_()
@@ -159,7 +153,7 @@ class Project(Sampler):
         return terms
 
     def report(self, target: Tensor, image: Tensor, losses: list[float]) -> Image.Image:
-        """Target, reconstruction and difference in a row, the losses beneath."""
+        """Target, projection and difference in a row, with the chart of the losses below."""
         difference = (image - target).abs().mean(0)
         cells = {
             ("", "target"): enlarged(target, 192),
@@ -175,17 +169,13 @@ class Project(Sampler):
 
 
 def square(image: Image.Image) -> Image.Image:
-    """The middle square of an image."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
 
 
 def multiscale_distance(image: Tensor, target: Tensor, scales: int) -> Tensor:
-    """Sum over scales s < scales of mean |pool_2^s(image) - pool_2^s(target)|^2; no scale below 4x4.
-
-    Shape: (N, 3, R, R), (N, 3, R, R) -> ().
-    """
+    """sum_s mean |pool_2^s(image) - pool_2^s(target)|^2, s < scales, down to 4x4: (N, 3, R, R) twice -> ()."""
     total = F.mse_loss(image, target)
     for _ in range(1, scales):
         if image.shape[-1] < 2 * LEAST_SIDE:
@@ -198,7 +188,7 @@ def multiscale_distance(image: Tensor, target: Tensor, scales: int) -> Tensor:
 def correlation(noise: Tensor) -> Tensor:
     """Sum over scales and both axes of (mean n(x) n(x - 1))^2, plus (mean)^2 + (variance - 1)^2: 0 for white noise.
 
-    It keeps noise from carrying the image   (Karras et al. 2020, appendix D). Shape: (1, 1, r, r) -> ().
+    Prevents the noise from encoding the image   (Karras et al. 2020, appendix D). Shape: (1, 1, r, r) -> ().
     """
     total = noise.mean().square() + (noise.var(correction=0) - 1).square()
     while True:
@@ -206,7 +196,7 @@ def correlation(noise: Tensor) -> Tensor:
             total = total + (noise * noise.roll(1, axis)).mean().square()
         if noise.shape[-1] <= 8:
             return total
-        noise = 2 * F.avg_pool2d(noise, 2)  # of variance 1 again, if it was white
+        noise = 2 * F.avg_pool2d(noise, 2)  # white noise has variance 1 again
 
 
 def psnr(image: Tensor, target: Tensor) -> float:
@@ -215,7 +205,7 @@ def psnr(image: Tensor, target: Tensor) -> float:
 
 
 def curve(losses: list[float], scale: float) -> Tensor:
-    """The loss of each update and the least so far, an image (1, 3, H, W) about 620 * scale pixels wide."""
+    """A chart of the loss and of the lowest so far, (1, 3, H, W), about 620 * scale pixels wide."""
     figure = new_figure(6.2, 2.6)
     figure.set_dpi(100 * scale)
     axes = figure.subplots()

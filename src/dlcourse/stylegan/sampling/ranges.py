@@ -1,18 +1,18 @@
-"""Which layers are coarse, middle and fine."""
+"""Ranges of layers: coarse, middle and fine."""
 
 from collections.abc import Mapping
 
 from dlcourse.errors import UserError
 
 Limits = dict[str, list[int]]  # name -> [first, behind the last]
-Ranges = dict[str, list[int] | None]  # the same as a user gives it; None is the default of that name
+Ranges = dict[str, list[int] | None]  # a user's; None is the default of that name
 
 
 def default_ranges(num_layers: int) -> Limits:
     """Coarse is 4x4 and 8x8, middle 16x16 and 32x32, fine the rest   (Karras et al. 2019, section 3.1).
 
-    Of 18 layers these are 0-3, 4-7 and 8-17. Below 64x64, where that would leave none, the finest resolution is fine,
-    the one below it middle, and what remains coarse.
+    Of 18 layers these are 0-3, 4-7 and 8-17. Generators below 64x64 have no such fine layers: there the finest
+    resolution is fine, the one below it middle, and the rest coarse.
     """
     middle = min(8, num_layers - 2)
     coarse = min(4, max(1, middle - 2))
@@ -20,23 +20,18 @@ def default_ranges(num_layers: int) -> Limits:
 
 
 def check_ranges(ranges: Ranges) -> None:
-    """Raise ValueError where ranges make no sense for any generator."""
+    """Raise ValueError for ranges that fit no generator."""
     for name, limits in given(ranges).items():
         if len(limits) != 2 or not 0 <= limits[0] <= limits[1]:
             raise ValueError(f"ranges.{name} must be [first layer, layer behind the last], such as [0,4], got {limits}")
 
 
 def given(ranges: Ranges) -> Limits:
-    """The ranges that are not left to their default."""
     return {name: limits for name, limits in ranges.items() if limits is not None}
 
 
 def resolve_ranges(ranges: Ranges, num_layers: int) -> Limits:
-    """The default ranges of a generator, with the user's own ones in their place or added.
-
-    Raises:
-        UserError: a range beyond the generator's layers.
-    """
+    """The default ranges, replaced and extended by the user's; UserError for one beyond the generator's layers."""
     own = given(ranges)
     for name, (first, last) in own.items():
         if last > num_layers:

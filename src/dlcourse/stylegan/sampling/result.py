@@ -18,14 +18,14 @@ from dlcourse.stylegan.networks.generator import Generator
 
 @dataclass(frozen=True)
 class Result:
-    """A labelled image, and whatever else there is.
+    """What a sampler draws.
 
     Args:
         image: the sheet, with titles or a heading.
-        frames: of an animation that repeats; RGB, of equal size.
+        frames: of a repeating animation; RGB, of equal size.
         seconds: how long each frame is shown.
-        singles: name -> a single image without labels; in the name of its file spaces become "_".
-        found: what another sampler can start from, {"w": (L, w_dim), "noise": L tensors}; plain data and tensors.
+        singles: name -> a single image without labels; in its file name spaces become "_".
+        found: {"w": (L, w_dim), "noise": L tensors} for other samplers to start from, or other tensors.
     """
 
     image: Image.Image
@@ -38,12 +38,12 @@ class Result:
 class Sampler(ABC):
     """Draws a labelled image with a generator.
 
-    Samplers take `seeds`, see `parse_seeds`, and a `synthesizer`, which draws their images. Their constructors raise
-    ValueError for values that make no sense.
+    Samplers take `seeds`, see `parse_seeds`, and a `synthesizer`, which draws the images. Their constructors raise
+    ValueError for senseless values.
     """
 
     is_animated = False  # whether its result has frames
-    finds = False  # whether its result has a file {"w": ...} or other tensors
+    finds = False  # whether its result has `found`
 
     @abstractmethod
     def __call__(self, generator: Generator) -> Result:
@@ -51,13 +51,7 @@ class Sampler(ABC):
 
 
 def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collection[Path]) -> None:
-    """Raise UserError, before anything is drawn, where `save` could not write the result.
-
-    Args:
-        sampler: what will draw.
-        output, singles: as of `save`.
-        inputs: files that the result must not replace.
-    """
+    """Raise UserError if `save` could not write the result of this sampler, or would overwrite one of `inputs`."""
     given = f"output={output}"
     suffixes = dict.fromkeys([*files.WRITERS, *(WRITERS if sampler.is_animated else ())])
     if output.suffix.lower() not in suffixes:
@@ -75,7 +69,7 @@ def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collecti
 
 
 def names_of(output: Path, is_animated: bool) -> tuple[Path, Path]:
-    """The image and the animation of an `output`, one of which has just that name."""
+    """The file names of the image and the animation for `output`, which is one of them."""
     if is_animated and output.suffix.lower() in WRITERS:
         return output.with_suffix(".png"), output
     return output, output.with_suffix(".gif")
@@ -86,12 +80,12 @@ def save(result: Result, output: Path, singles: bool) -> list[Path]:
 
     Args:
         result: what to write.
-        output: an image's name; where there are frames also an animation's (.gif, .webp, .mp4), the image then is
-            a .png beside it.
-        singles: whether the single images are wanted too, in a folder of the same name.
+        output: an image's name, or for a result with frames an animation's (.gif, .webp, .mp4); then the image is a
+            .png beside it.
+        singles: whether to write the single images too, into a folder of the same name.
 
     Returns:
-        The files, the one called `output` first; for singles their folder.
+        The files, `output` first, and the folder of the single images.
 
     Raises:
         UserError: a name of another kind, or a file that cannot be written.

@@ -1,4 +1,4 @@
-"""Latents that images are drawn from: a seed, or a w in a file."""
+"""The latents that images are drawn from: seeds, or files with a w."""
 
 import re
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from dlcourse.files import torch_file
 from dlcourse.images.tables import unique
 from dlcourse.stylegan.networks.generator import Generator
 
-Seeds = str | int | list[int | str]  # as people write them: see parse_seeds
+Seeds = str | int | list[int | str]  # as a user writes them, see parse_seeds
 MAX_SEED, MAX_SEEDS = 2**63, 10**6
 SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
 class Latent(Protocol):
-    """What one image is drawn from: its z or w, and its noise."""
+    """The input for one image: its z or w, and its noise."""
 
     @property
     def label(self) -> str:
@@ -28,84 +28,70 @@ class Latent(Protocol):
 
     @property
     def class_number(self) -> int | None:
-        """Its own class; None takes that of the synthesizer."""
+        """Its class; None: the synthesizer decides."""
 
     def z(self, generator: Generator) -> Tensor:
-        """Its latent, (1, z_dim)."""
+        """z, (1, z_dim)."""
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """One w per layer, (L, w_dim), of a class given as one row, (1, num_classes)."""
+        """One w per layer, (L, w_dim), of the class in `labels`, (1, num_classes) or None."""
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """The noise that belongs to it, L tensors (1, 1, r, r)."""
+        """L tensors (1, 1, r, r)."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """z ~ N(0, 1) of a seed; it depends on nothing else."""
+    """z ~ N(0, 1) drawn from a seed."""
 
     number: int
     class_number: int | None = None
 
     @property
     def label(self) -> str:
-        """seed 7, or seed 7 of class 2."""
         return f"seed {self.number}" + ("" if self.class_number is None else f" of class {self.class_number}")
 
     def z(self, generator: Generator) -> Tensor:
-        """Drawn on the CPU, so that every device gets the same one."""
+        """Drawn on the CPU, so that it is the same on every device."""
         return draw_z([self.number], generator.z_dim).to(generator.w_avg.device)
 
     @torch.no_grad()
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """w = f(z) in all layers."""
         return generator.mapping(self.z(generator), labels).expand(generator.num_layers, -1)
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """The generator's own."""
         return stored_noise(generator)
 
 
 @dataclass(frozen=True)
 class SavedLatent:
-    """The w of a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}, such as a projection writes.
-
-    Without "noise" it goes with the generator's own.
-    """
+    """A file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}, such as a projection; "noise" may be missing."""
 
     path: str
     class_number = None
 
     @property
     def label(self) -> str:
-        """The file's name."""
         return Path(self.path).stem
 
     def z(self, generator: Generator) -> Tensor:
-        """Raises UserError: a saved w has no z."""
         raise UserError(f"{self.path}: holds a w, which has no z; take seeds, or walk in w (sampler.space=w)")
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """The w of the file, whatever the class."""
         return self.read(generator)["w"]
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        """The noise of the file, or else the generator's own."""
         return self.read(generator)["noise"]
 
     def read(self, generator: Generator) -> dict[str, Any]:
-        """The w and the noise of the file, checked against the generator.
-
-        Raises:
-            UserError: no such file, or not one for this generator.
-        """
+        """The w and the noise of the file; UserError if it is not one for this generator."""
         try:
             saved, device = torch_file.load(self.path), generator.w_avg.device
             w = saved["w"].to(device).float()
             noise = [one.to(device).float() for one in saved.get("noise", stored_noise(generator))]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no such file") from None
-        except Exception as error:  # nothing is known of what is in the file
+        except Exception as error:  # the file may hold anything
             raise UserError(f"{self.path}: not a file with a w, as sampler=project writes it") from error
         wanted = (generator.num_layers, generator.w_avg.shape[0])
         if w.shape != wanted:
@@ -116,18 +102,18 @@ class SavedLatent:
 
 
 def stored_noise(generator: Generator) -> list[Tensor]:
-    """The noise that is stored in the generator, L tensors (1, 1, r, r)."""
+    """The generator's stored noise, L tensors (1, 1, r, r)."""
     synthesis = generator.synthesis
     return [synthesis.get_buffer(f"noise{layer}") for layer in range(synthesis.num_layers)]
 
 
 def draw_z(seeds: Iterable[int], z_dim: int) -> Tensor:
-    """z ~ N(0, 1) of each seed, (N, z_dim), on the CPU; a seed's z does not depend on its neighbours."""
+    """z ~ N(0, 1) of each seed by itself, (N, z_dim), on the CPU."""
     return torch.stack([torch.randn(z_dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
 def labels_of(latents: Iterable[Latent]) -> list[str]:
-    """The titles of the latents' rows or columns in a table, each another one."""
+    """The labels of the latents, made unique, as titles of rows or columns."""
     return unique([latent.label for latent in latents])
 
 
@@ -135,7 +121,7 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
     """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
 
     Raises:
-        ValueError: anything else, or none at all.
+        ValueError: anything else, or no seed.
     """
     parts = [str(seed) for seed in seeds] if isinstance(seeds, list) else str(seeds).split(",")
     latents: list[Latent] = []
@@ -162,11 +148,7 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
 
 
 def parse_numbers(seeds: Seeds) -> list[int]:
-    """Seeds, as parse_seeds takes them, where neither a w from a file nor a class of its own would make sense.
-
-    Raises:
-        ValueError: not seeds, or a file or a class among them.
-    """
+    """Like `parse_seeds`, for seeds alone: ValueError for files and classes."""
     latents = parse_seeds(seeds)
     numbers = [latent.number for latent in latents if isinstance(latent, Seed) and latent.class_number is None]
     if len(numbers) < len(latents):

@@ -1,6 +1,7 @@
 """From latents to images, in batches. Letters: N images, L layers, R resolution."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,50 +12,42 @@ from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import Latent, Seed, draw_z, stored_noise
 
 CHUNK = 1000  # latents that pass the mapping together
-MOST_PSI = 10.0  # beyond it every generator's images are one colour
-MOST_PIXELS = 2**27  # of images that are drawn together: 128 of 1024 x 1024, in float32 1.5 GiB
+MOST_PSI = 10.0  # beyond it every image has one colour
+MOST_PIXELS = 2**27  # of all images that are drawn at once: 128 of 1024 x 1024, in float32 1.5 GiB
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Synthesizer:
     """How every sampler turns latents into styles and styles into images.
 
     Args:
         classes: for generators with labels: one class for all images, or one for each; seeds such as 7@2 have their
             own.
-        truncation_psi: 1 is the whole distribution, 0 the mean image; see check_psi.
+        truncation_psi: 1 is no truncation, 0 the mean image; see check_psi.
         truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
-        batch_size: images per forward pass, >= 1. With 1 an image is the same to the last bit whatever else is
-            drawn; larger batches are faster on a GPU, need more memory and may round differently.
-
-    Raises:
-        ValueError: a value outside these ranges.
+        batch_size: images per forward pass, >= 1. With 1 an image is the same to the last bit whatever else is drawn;
+            larger batches are faster on a GPU, need more memory and may round differently.
     """
 
-    def __init__(
-        self,
-        classes: int | list[int] | None,
-        truncation_psi: float,
-        truncation_cutoff: int | None,
-        batch_size: int,
-    ):
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        if truncation_cutoff is not None and truncation_cutoff < 0:
-            raise ValueError(f"truncation_cutoff must be a number of layers, or null for all, got {truncation_cutoff}")
-        check_psi(truncation_psi)
-        self.classes, self.batch_size = classes, batch_size
-        self.truncation_psi, self.truncation_cutoff = truncation_psi, truncation_cutoff
+    classes: int | list[int] | None
+    truncation_psi: float
+    truncation_cutoff: int | None
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        cutoff = self.truncation_cutoff
+        if cutoff is not None and cutoff < 0:
+            raise ValueError(f"truncation_cutoff must be a number of layers, or null for all, got {cutoff}")
+        check_psi(self.truncation_psi)
 
     def styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
         """Truncated styles of latents, (N, L, w_dim)."""
         return self.truncated(generator, self.whole_styles(generator, latents))
 
     def whole_styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
-        """Styles of latents before truncation, (N, L, w_dim); each is computed by itself.
-
-        Raises:
-            UserError: more latents than can be drawn together.
-        """
+        """Styles of latents before truncation, (N, L, w_dim), each computed by itself; UserError for too many."""
         most = MOST_PIXELS // generator.resolution**2
         if len(latents) > most:
             raise UserError(f"seeds: {len(latents)} images, of this generator at most {most} are drawn together")
@@ -63,11 +56,7 @@ class Synthesizer:
         return torch.stack([latent.styles(generator, row) for latent, row in zip(latents, rows, strict=True)])
 
     def labels(self, generator: Generator, latents: Sequence[Latent]) -> Tensor | None:
-        """The classes of latents, their own or else those of `classes`, (N, num_classes) or None: see one_hot.
-
-        Raises:
-            UserError: a list of classes of another length.
-        """
+        """One-hot classes of latents, their own or else those of `classes`: see one_hot."""
         classes = self.classes if isinstance(self.classes, list) else [self.classes] * len(latents)
         if len(classes) != len(latents):
             cure = "give as many, or one for all, or write them behind the seeds: seeds=[0@1,3@2]"
@@ -77,11 +66,7 @@ class Synthesizer:
         return one_hot(numbers, generator)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
-        """w' = w_avg + psi (w - w_avg); psi is `truncation_psi` unless it is given.
-
-        Raises:
-            UserError: truncation_cutoff is more than all layers.
-        """
+        """`truncate` with `truncation_cutoff`, and with `truncation_psi` if psi is None."""
         chosen, cutoff = self.truncation_psi if psi is None else psi, self.truncation_cutoff
         if cutoff is not None and cutoff > generator.num_layers:
             cure = f"this generator has {generator.num_layers} layers; null truncates all"
@@ -90,7 +75,7 @@ class Synthesizer:
 
     @torch.no_grad()
     def w(self, generator: Generator, seeds: Sequence[int]) -> Tensor:
-        """w = f(z) of many seeds, before truncation, (N, w_dim), a thousand at a time."""
+        """w = f(z) of many seeds, before truncation, (N, w_dim), computed CHUNK at a time."""
         labels = self.labels(generator, [Seed(number) for number in seeds])
         chunks = []
         for start in range(0, len(seeds), CHUNK):
@@ -99,7 +84,7 @@ class Synthesizer:
         return torch.cat(chunks)
 
     def images(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
-        """The truncated image of each latent, with the noise that belongs to it, (N, 3, R, R) in [0, 1] on the CPU."""
+        """The truncated image of each latent with its noise, (N, 3, R, R) in [0, 1] on the CPU."""
         styles = self.styles(generator, latents)
         batches = [slice(start, start + self.batch_size) for start in range(0, len(latents), self.batch_size)]
         return torch.cat(
@@ -113,8 +98,8 @@ class Synthesizer:
         Args:
             generator: the network.
             styles: on any device.
-            noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) that all images share; where there
-                is but one batch, also (N, 1, r, r).
+            noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) for all images; (N, 1, r, r) too if
+                there is only one batch.
         """
         device = generator.w_avg.device
         chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(self.batch_size)]
@@ -124,13 +109,13 @@ class Synthesizer:
 
 
 def check_psi(psi: float) -> None:
-    """Raise ValueError for a truncation psi that no image can be drawn with."""
+    """Raise ValueError for a truncation psi out of range."""
     if not abs(psi) <= MOST_PSI:
         raise ValueError(f"truncation_psi must be in [{-MOST_PSI:g}, {MOST_PSI:g}], got {psi:g}")
 
 
 def check_finite(images: Tensor) -> None:
-    """Raise UserError for images with NaN or infinity, which would be shown as black."""
+    """Raise UserError for images with NaN or infinity, which would come out black."""
     if not images.isfinite().all():
         raise UserError(
             "the generator's images are no finite numbers: its weights are damaged or have diverged, or the styles "
@@ -144,11 +129,7 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | None:
-    """Labels of images of these classes, (N, num_classes), or None for a generator without classes.
-
-    Raises:
-        UserError: a class where the generator has none, none where it has some, or one that it does not have.
-    """
+    """Labels of these classes, (N, num_classes), or None for a generator without classes; UserError for others."""
     size = generator.num_classes
     for number in classes:
         if size == 0 and number is not None:
@@ -160,12 +141,12 @@ def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | Non
 
 
 def noise_of(generator: Generator, latents: Sequence[Latent]) -> list[Tensor]:
-    """The noise that belongs to each latent, L tensors (N, 1, r, r)."""
+    """The noise of each latent, L tensors (N, 1, r, r)."""
     return [torch.cat(layer) for layer in zip(*(latent.noise(generator) for latent in latents), strict=True)]
 
 
 def seeded_noise(generator: Generator, seed: int) -> list[Tensor]:
-    """Noise ~ N(0, 1) for every layer, L tensors (1, 1, r, r), drawn on the CPU from one seed."""
+    """Noise ~ N(0, 1) from a seed, drawn on the CPU, L tensors (1, 1, r, r)."""
     source = torch.Generator().manual_seed(seed)
     stored = stored_noise(generator)
     return [torch.randn(own.shape, generator=source).to(own.device) for own in stored]
