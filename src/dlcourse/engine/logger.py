@@ -145,7 +145,9 @@ class RunLogger:
         for tag in (tag for tag in SAMPLE_COUNTS if tag in values):
             if tag in self.samples:
                 before, value = self.samples[tag]
-                found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / (now - before)
+                found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / max(
+                    now - before, 1e-9
+                )
             self.samples[tag] = now, values[tag]
         return found
 

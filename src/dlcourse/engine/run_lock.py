@@ -79,9 +79,12 @@ def lock(handle: int, run_dir: Path) -> None:
     try:
         if fcntl:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(handle)
-        raise UserError(f"{run_dir}: another process trains there; wait for it, or choose another run_dir") from None
+        if isinstance(error, BlockingIOError):
+            cure = "wait for it, or choose another run_dir"
+            raise UserError(f"{run_dir}: another process trains there; {cure}") from None
+        raise
 
 
 def remove_empty(folders: list[Path]) -> None:

@@ -78,7 +78,8 @@ class ContentAndStyles:
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
-        self.style_masks = [read_mask("style_masks", path) for path in style_masks] or [None] * len(paths)
+        masks = style_masks or [None] * len(paths)
+        self.style_masks = [read_mask("style_masks", path) if path else None for path in masks]
 
     @property
     def longest_side(self) -> int:

@@ -7,6 +7,8 @@ rectifier after FromRGB (`variants.huangzh13_discriminator`).
 import re
 from typing import Any
 
+from torch import Tensor
+
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.networks import ForeignCheckpoint, variant
 from dlcourse.stylegan.interop.renaming import Rule, blocks_above, is_variables, without_module
@@ -31,7 +33,7 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
         role, found.has_old_average = "generator_ema", True
         found.notes.append("an averaged generator's average of w is an old one; name GAN_GEN_*, too, to take its")
     average = variables.get("truncation.avg_latent")
-    if average is not None and not average.any():
+    if isinstance(average, Tensor) and not average.any():
         del variables["truncation.avg_latent"]  # never tracked
     found.take(role, variables, (discriminator_rules if role == "discriminator" else generator_rules)(variables))
     depth = re.search(r"_(\d)_\d+\.", name)  # log2 of the trained resolution, less 2
