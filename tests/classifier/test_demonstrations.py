@@ -186,6 +186,7 @@ def test_the_command_draws_what_it_is_asked_for_where_it_is_asked_to(tmp_path):
     assert done.stdout.startswith("deep/er/softmax.png\n  e^z = 148.4, 7.4, 0.4, 20.1; their sum 176.3\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -265,6 +265,7 @@ def test_the_command_names_the_wrong_tensor(tmp_path):
     assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["wrong", "fine", "fine", "fine"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

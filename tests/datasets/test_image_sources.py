@@ -187,12 +187,13 @@ def test_a_link_that_comes_later_is_not_followed_either(tmp_path):
         ("\xff\xfe", "its dataset.json must hold"),
         ('{"labels": [["good.png", [0.5, 0.5]]]}', r"a class in dataset.json must be a whole number >= 0, got \[0.5"),
         ('{"labels": [["good.png", -1]]}', "must be a whole number >= 0, got -1"),
+        ('{"labels": [["good.png", null]]}', "must be a whole number >= 0, got None"),
         ('{"labels": [["good.png", true]]}', "must be a whole number >= 0, got True"),
         ('{"labels": [["other.png", 1]]}', "1 images have no label in dataset.json, such as good.png"),
         ('{"labels": [["good.png", 999999999999]]}', "are of 1000000000000 classes"),
         ('{"labels": null}', "has no labels; set num_classes=0"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_labels_of_another_form_are_refused(tmp_path, text, message):
     path = archive_of(tmp_path / "a.zip", {"dataset.json": text.encode("latin1")})

@@ -107,6 +107,7 @@ def test_gradients_are_those_of_the_joint_minibatch(trained):
         assert (whole - joint).norm() <= 1e-6 * whole.norm()
 
 
+@pytest.mark.long
 def test_every_rank_holds_the_same_bits(trained):
     _, (first, second), _ = trained
     assert_same(first["state"], second["state"])

@@ -102,6 +102,7 @@ def test_any_json(content):
     read("metrics.jsonl", (json.dumps(content) + '\n{"step": 1, "loss": 2}\n').encode())
 
 
+@pytest.mark.long
 @FAST
 @given(st.lists(st.tuples(st.sampled_from(["0.png", "1.png", "2.png", "3.png", "../x"]), ANY), max_size=6))
 def test_any_labels(pairs):

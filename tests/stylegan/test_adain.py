@@ -95,6 +95,7 @@ def test_adain_has_right_first_and_second_derivatives():
     assert torch.autograd.gradcheck(fast_adain, inputs) and torch.autograd.gradgradcheck(fast_adain, inputs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("channels", [2, 3, 12])
 def test_adain_of_a_large_image_is_exact(channels, batch):

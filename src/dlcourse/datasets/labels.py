@@ -89,14 +89,14 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
             return None
         folder = file_name.removesuffix(LABELS)
         found = {folder + slashes(name): label for name, label in labels}
-        wrong = next((label for label in found.values() if type(label) is not int or label < 0), None)
+        wrong = [label for label in found.values() if type(label) is not int or label < 0]  # null among them
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f'root={source.root}: its {LABELS} must hold {{"labels": [["NAME", CLASS], ...]}} or null '
             f"({type(error).__name__}: {printable(str(error))})"
         ) from error
-    if wrong is not None:
-        raise ValueError(f"root={source.root}: a class in {LABELS} must be a whole number >= 0, got {wrong!r}")
+    if wrong:
+        raise ValueError(f"root={source.root}: a class in {LABELS} must be a whole number >= 0, got {wrong[0]!r}")
     return found
 
 

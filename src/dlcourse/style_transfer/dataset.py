@@ -78,7 +78,7 @@ class ContentAndStyles:
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
-        masks = style_masks or [None] * len(paths)
+        masks: list[str | None] = [*style_masks] or [None] * len(paths)
         self.style_masks = [read_mask("style_masks", path) if path else None for path in masks]
 
     @property
