@@ -20,8 +20,8 @@ RAW = b"q\xff\xe9.jpg".decode(errors="surrogateescape")  # a file name of raw by
 def test_a_run_remembers_a_name_of_raw_bytes(tmp_path):
     config = {"content": RAW, RAW: 1, "style": "日本.jpg", "control": "a\x1b\nb"}
     run_folders.record_config(OmegaConf.create(config), tmp_path)
-    with RunLogger(tmp_path, config, step=0, max_steps=1) as logbook:
-        logbook.advance(1, {"train/loss": 1.0}, is_last=True)
+    with RunLogger(tmp_path, config, step=0, max_steps=1) as logger:
+        logger.advance(1, {"train/loss": 1.0}, is_last=True)
     assert read_config(tmp_path) == config
     assert OmegaConf.to_container(resuming.read_composed(tmp_path / "composed.yaml")) == config
     assert EventAccumulator(str(tmp_path)).Reload().Tags()["scalars"]
@@ -34,9 +34,9 @@ def test_a_run_with_odd_metrics_goes_on(tmp_path):
         for tag in (f"train/{name}", f"dev/{name}", f"{name}/d_{name}")
     }
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1} | tags) + "\n")
-    with RunLogger(tmp_path, {}, step=1, max_steps=2) as logbook:
-        logbook.advance(2, {"train/loss": 1.0}, is_last=True)
-    assert "((" in logbook.charts and all(map(str.isprintable, logbook.charts))
+    with RunLogger(tmp_path, {}, step=1, max_steps=2) as logger:
+        logger.advance(2, {"train/loss": 1.0}, is_last=True)
+    assert "((" in logger.charts and all(map(str.isprintable, logger.charts))
 
 
 def test_runs_are_sorted_by_any_digits(tmp_path):

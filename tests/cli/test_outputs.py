@@ -16,7 +16,7 @@ from conftest import compose
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.files import outputs
-from dlcourse.stylegan.sampling.result import check_output
+from dlcourse.stylegan.sampling.sampler import check_output
 
 IN_A_FILE = r"cannot be written \(file is a file, not a folder\)"
 

@@ -179,7 +179,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     step = Checkpoint.load(checkpoint.newest(small_disk / "run")).step
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     again = run_script("train.py", "resume=run", f"runner.max_steps={step + 20}", cwd=small_disk)
-    assert again.returncode == 0 and f"run: on from step {step}, 20 steps" in again.stderr, again.stderr
+    assert again.returncode == 0 and f"run: continuing from step {step}: 20 steps" in again.stderr, again.stderr
 
 
 def test_a_disk_that_cannot_be_written_is_told(small_disk):
@@ -187,7 +187,7 @@ def test_a_disk_that_cannot_be_written_is_told(small_disk):
     done = run_script("train.py", "run_dir=run", "runner.max_steps=2", cwd=small_disk)
     assert done.returncode == 1
     last_line = done.stderr.strip().splitlines()[-1]
-    assert last_line == "error: run: Read-only file system; make room or change rights, then start again"
+    assert last_line == "error: run: Read-only file system; free disk space or change permissions, then start again"
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):

@@ -166,7 +166,7 @@ class Broken(NoisyBowl):
     ("where", "message"),
     [
         ("weights", "step 4: model.weight is not finite, so nothing of it is kept; try a smaller lr"),
-        ("result", "step 4: result/loss is nan, so nothing of it is kept; try a smaller lr of the optimizer, or prec"),
+        ("result", "step 4: result/loss is nan, so nothing of it is kept; try a smaller optimizer.lr, or prec"),
     ],
 )
 def test_a_run_that_ends_in_no_numbers_is_a_failure_and_leaves_no_result(where, message, tmp_path):

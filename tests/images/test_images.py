@@ -42,8 +42,8 @@ def test_alpha_survives_the_round_trip_and_the_logbook(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
     tensor = to_tensor(Image.fromarray(pixels))
     assert tensor.shape == (4, 6, 5) and np.array_equal(np.asarray(to_pil_image(tensor)), pixels)
-    with RunLogger(tmp_path, {}, step=0, max_steps=1) as logbook:
-        logbook.images(3, {"cutout": torch.stack([tensor, tensor]), "whole": tensor[None, :3]})
+    with RunLogger(tmp_path, {}, step=0, max_steps=1) as logger:
+        logger.images(3, {"cutout": torch.stack([tensor, tensor]), "whole": tensor[None, :3]})
     cutout = open_image(tmp_path / "images" / "cutout_0000003.png", keep_alpha=True)
     expected = np.concatenate([pixels, np.zeros((6, 2, 4), dtype=np.uint8), pixels], axis=1)
     assert cutout.mode == "RGBA" and np.array_equal(np.asarray(cutout), expected)

@@ -61,7 +61,9 @@ def test_a_checkpoint_of_another_system_is_told_what_serves_it(task, tmp_path):
     checkpoint.save(file, 1, {"task": {"_target_": f"dlcourse.somewhere.{task}"}}, {"canvas": {}})
     serves = checkpoint.COMMANDS[task]
     if task != "Classification":
-        with pytest.raises(UserError, match=f"^{file}: this report is of a classifier, and the checkpoint {serves}$"):
+        with pytest.raises(
+            UserError, match=f"^{file}: scripts/report.py needs a checkpoint of a classifier; this one is {serves}$"
+        ):
             report.load_task(file, "cpu")
     if task != "StyleGAN":
         with pytest.raises(

@@ -19,7 +19,7 @@ from dlcourse.reports.runs import results_folder
 from dlcourse.stylegan.interop import onnx_export
 from dlcourse.stylegan.interop.files import load_generator, load_pretrained, start_networks
 from dlcourse.stylegan.networks.layers import downscale, upscale
-from dlcourse.stylegan.sampling.result import Result, save
+from dlcourse.stylegan.sampling.sampler import Result, save
 from stylegan_files import DATA, tiny_official_pickle
 
 SIZES = {"resolution": 16, "num_classes": 0, "channel_base": 64, "channel_max": 16}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.stylegan.growth import decay_for_half_life, update_ema
+from dlcourse.stylegan.ema import decay_for_half_life, update_ema
 from dlcourse.stylegan.losses import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
 
 

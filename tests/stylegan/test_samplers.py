@@ -14,7 +14,7 @@ from dlcourse.images.tables import headed_table, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import truncate as generators_truncate
 from dlcourse.stylegan.sampling.interpolation import slerp
-from dlcourse.stylegan.sampling.layers import chart_of, energy_by_octave
+from dlcourse.stylegan.sampling.layer_table import chart_of, energy_by_octave
 from dlcourse.stylegan.sampling.noise import cropped, noise_within
 from dlcourse.stylegan.sampling.seeds import draw_z as seeds_draw_z
 from dlcourse.stylegan.sampling.seeds import parse_numbers, parse_seeds, stored_noise

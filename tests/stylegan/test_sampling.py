@@ -17,7 +17,7 @@ from dlcourse.stylegan.networks.synthesis import constant_weights
 from dlcourse.stylegan.sampling.grid import Grid, Truncation, Uncurated
 from dlcourse.stylegan.sampling.interpolation import NoiseWalk
 from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
-from dlcourse.stylegan.sampling.result import Result, check_output, save
+from dlcourse.stylegan.sampling.sampler import Result, check_output, save
 from dlcourse.stylegan.sampling.seeds import SavedLatent, Seed, draw_z, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise, to_unit
 from generators import small_generator

@@ -60,7 +60,9 @@ def check_name(what: str, folder: Path) -> None:
     except OSError as error:
         raise UserError(f"{what}: {error.strerror}; choose another name") from error
     except UnicodeEncodeError as error:
-        raise UserError(f"{what}: TensorBoard writes to no folder whose name is not UTF-8; choose another") from error
+        raise UserError(
+            f"{what}: TensorBoard cannot write to a folder whose name is not UTF-8; choose another"
+        ) from error
 
 
 def held(run_dir: Path) -> contextlib.AbstractContextManager[Any]:
@@ -131,7 +133,9 @@ def check_is_run(run_dir: Path) -> None:
     raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
 
 
-def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = ()) -> "tuple[DictConfig, Pretrained]":
+def with_networks_of(
+    init_from: Path, cfg: DictConfig, overrides: Iterable[str] = ()
+) -> "tuple[DictConfig, Pretrained]":
     """Replace networks in the config by those of a checkpoint of any format; return the config and the networks.
 
     Networks that the checkpoint lacks stay as configured.
@@ -143,32 +147,32 @@ def with_networks_of(weights: Path, cfg: DictConfig, overrides: Iterable[str] = 
     from dlcourse.stylegan.interop.files import load_pretrained
 
     if "generator" not in cfg.model:
-        raise UserError(f"init_from={weights}: init_from is for StyleGAN, as in experiment=stylegan_faces_tiny")
-    path = checkpoint.newest(weights)
+        raise UserError(f"init_from={init_from}: init_from is for StyleGAN, as in experiment=stylegan_faces_tiny")
+    path = checkpoint.newest(init_from)
     pretrained = load_pretrained(path)
     model: Any = pretrained.config
     if "generator" not in model:
-        raise UserError(f"init_from={weights}: there is no generator in it")
+        raise UserError(f"init_from={init_from}: there is no generator in it")
     for kind, node in model.items():
-        check_same_data(weights, path, node, cfg.model[kind])
-    unread_keys.check_same_networks(weights, cfg, model, overrides)
+        check_same_data(init_from, path, node, cfg.model[kind])
+    unread_keys.check_same_networks(init_from, cfg, model, overrides)
     for note in pretrained.notes:
         say(f"{path}: {note}", file=sys.stderr)
     cfg.model = OmegaConf.create(OmegaConf.to_container(cfg.model) | model)
     return cfg, pretrained
 
 
-def check_same_data(weights: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
+def check_same_data(init_from: Path, path: Path, theirs: dict[str, Any], ours: DictConfig) -> None:
     """Raise UserError if a network of a checkpoint has another resolution or number of classes than the data."""
     resolution, classes = theirs["resolution"], theirs["num_classes"]
     if resolution != ours.resolution:
         command = f"scripts/import_checkpoint.py {shlex.quote(str(path))} NEW.pt --resolution {ours.resolution}"
         cut = f", or cut them down: {command}"
         cure = f"set dataset.resolution={resolution}{cut if resolution > ours.resolution else ''}"
-        raise UserError(f"init_from={weights}: networks of {resolution} pixels; {cure}")
+        raise UserError(f"init_from={init_from}: networks of {resolution} pixels; {cure}")
     if classes != ours.num_classes:
         found = f"networks of {classes} classes, where the data has {ours.num_classes}"
-        raise UserError(f"init_from={weights}: {found}; set dataset.num_classes={classes}")
+        raise UserError(f"init_from={init_from}: {found}; set dataset.num_classes={classes}")
 
 
 @contextlib.contextmanager
@@ -186,7 +190,7 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
         sys.exit(status_of(end))
     except OSError as error:
         what = f"{error.filename or run_dir}: {error.strerror}"
-        raise UserError(f"{what}; make room or change rights, then {resume_advice(run_dir)}") from error
+        raise UserError(f"{what}; free disk space or change permissions, then {resume_advice(run_dir)}") from error
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if (reason := lack_of_memory(error)) is None:
             raise

@@ -25,7 +25,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.engine.runner import allow_tf32, autocast, find_device
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
-    from dlcourse.stylegan.sampling.result import check_output, save
+    from dlcourse.stylegan.sampling.sampler import check_output, save
 
     keep_freed_memory()  # every batch allocates the same again
     config = command_line.plain(cfg)

@@ -93,7 +93,7 @@ def train_in(
         runner.prepare(task)
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
     if step >= total:
-        say(f"{run_dir} is complete; to train on: {run_folders.resume_word(run_dir)} runner.max_steps=N")
+        say(f"{run_dir} is complete; to train further: {run_folders.resume_word(run_dir)} runner.max_steps=N")
         return
     if config.get("init_from") is not None and step == 0:
         start_from(Path(config["init_from"]), pretrained, task)
@@ -102,8 +102,8 @@ def train_in(
         return
     if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
-        begun = f"on from step {step}, " if step else ""
-        say(f"{run_dir}: {begun}{total - step} steps on {runner.device}", file=sys.stderr)
+        continued = f"continuing from step {step}: " if step else ""
+        say(f"{run_dir}: {continued}{total - step} steps on {runner.device}", file=sys.stderr)
     with run_folders.resume_hint_added(run_dir):
         runner.train(task, run_dir, config, step, on_log)
 

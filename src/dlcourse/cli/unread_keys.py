@@ -59,7 +59,7 @@ def reached_from(config: dict[str, Any], names: Iterable[str]) -> set[str]:
     return reached
 
 
-def check_same_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
+def check_same_networks(init_from: Path, cfg: DictConfig, theirs: dict[str, Any], overrides: Iterable[str]) -> None:
     """Raise UserError for an override that contradicts the networks of a checkpoint, which replace those of `model`.
 
     `theirs` is the checkpoint's `model`: name of a network -> its node.
@@ -76,6 +76,6 @@ def check_same_networks(weights: Path, cfg: DictConfig, theirs: dict[str, Any], 
         found = [node[inner or name] for node in replaced if (inner or name) in node]
         if not found or any(value != OmegaConf.select(cfg, key) for value in found):
             raise UserError(
-                f"{override.lstrip('+')}: plays no part with init_from={weights}, whose networks stay as they are; "
+                f"{override.lstrip('+')}: plays no part with init_from={init_from}, whose networks stay as they are; "
                 f"leave out {key}"
             )

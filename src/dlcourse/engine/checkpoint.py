@@ -55,7 +55,7 @@ class Checkpoint:
         path: the file.
         step: updates done.
         config: the resolved config of the run.
-        state: name -> state_dict of a part of the task, such as "model", "optimizer", "generator_ema".
+        state: name -> state_dict of a part of the task, such as "model", "descent", "generator_ema".
     """
 
     path: Path

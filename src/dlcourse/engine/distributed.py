@@ -76,13 +76,13 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
     failures = context.SimpleQueue()
     about = number, store.port, failures, work, args
     workers = [context.Process(target=take_part, args=(rank, *about)) for rank in range(number)]
-    with SignalHandler(lambda signum: pass_on(signum, workers)) as interruption:
+    with SignalHandler(lambda signum: pass_on(signum, workers)) as handler:
         try:
             with signals_blocked():  # until the workers have handlers
                 for worker in workers:
                     worker.start()
-            if interruption.signum:  # another thread received it while they started
-                pass_on(interruption.signum, workers)
+            if handler.signum:  # another thread received it while they started
+                pass_on(handler.signum, workers)
             statuses = wait_for(workers)
         finally:
             for worker in workers:

@@ -16,7 +16,7 @@ from dlcourse.errors import UserError
 Metrics = dict[str, Any]  # tag, such as "train/loss" -> a number, or a scalar tensor on the device
 MakeOptimizer = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 MOST_SKIPPED = 10  # updates in a row
-CURE = "try a smaller lr of the optimizer, or precision=fp32"  # for values that are not finite
+CURE = "try a smaller optimizer.lr, or precision=fp32"  # for values that are not finite
 
 
 class DivergenceError(UserError):

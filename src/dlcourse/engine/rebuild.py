@@ -62,7 +62,7 @@ def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
     """
     values = weights.values() if isinstance(weights, dict) else ()
     there = sum(value.numel() for value in values if isinstance(value, Tensor))
-    message = f"{path}: its {key} is of more numbers than the {there} of its weights"
+    message = f"{path}: its {key} is much larger than the {there} weights in the file"
     with torch.random.fork_rng(devices=[]), Budget(2 * there + SPARE, message):
         return build_of_file(config, key, path, NETWORKS)
 

@@ -34,7 +34,7 @@ class Runner:
     Evaluation, images and a checkpoint also come after the last step, whatever their intervals.
 
     Args:
-        seed: of everything random in the steps; the generators are seeded with (seed, t) before step t.
+        seed: of all random numbers drawn in steps; the generators are seeded with (seed, t) before step t.
         device: "auto" (CUDA, else MPS, else CPU), "cpu", "cuda", "cuda:N" or "mps".
         precision: "fp32", "tf32" (fp32 with TF32 products on NVIDIA GPUs) or "bf16" (autocast; parameters stay fp32).
         num_threads: of torch on the CPU, >= 1; None is torch's default. Small networks are fastest with 1.
@@ -138,7 +138,7 @@ class Runner:
         """
         total = self.total_steps(task)
         make = NullLogger if distributed.rank() else RunLogger  # only process 0 logs
-        with SignalHandler(announce) as interruption, make(run_dir, config, step, total, self.profile) as logger:
+        with SignalHandler(announce) as handler, make(run_dir, config, step, total, self.profile) as logger:
             best, is_last = lowest(run_dir, self.keep_best), self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)
@@ -156,15 +156,15 @@ class Runner:
                 if is_last or is_due(step, self.visualize_every):
                     logger.images(step, task.visualize())
                     logger.histograms(step, task.histograms())
-                signum = distributed.all_reduce_max(interruption.signum)
+                signum = distributed.all_reduce_max(handler.signum)
                 is_newest, is_best = is_last or bool(signum) or is_due(step, self.checkpoint_every), value < best
                 if is_newest or is_best:
                     self.save(task, run_dir, config, step, is_newest, is_best)
                 best = min(best, value)
                 if signum and not is_last:
                     raise Interrupted(signum, step)
-        if interruption.signum:  # the run is complete, but a sweep must not start its next one
-            raise Interrupted(interruption.signum, step)
+        if handler.signum:  # the run is complete, but a sweep must not start its next one
+            raise Interrupted(handler.signum, step)
 
     def step(self, task: Task, step: int) -> Metrics:
         """Do one step of a task; its random numbers depend only on the seed and on the number `step`."""

@@ -107,7 +107,7 @@ TARGETS = (
         "dlcourse.stylegan.sampling.editing.Edit",
         "dlcourse.stylegan.sampling.grid.Grid",
         "dlcourse.stylegan.sampling.interpolation.Interpolate",
-        "dlcourse.stylegan.sampling.layers.Layers",
+        "dlcourse.stylegan.sampling.layer_table.Layers",
         "dlcourse.stylegan.sampling.grid.MeanImage",
         "dlcourse.stylegan.sampling.grid.Mixing",
         "dlcourse.stylegan.sampling.noise.Noise",

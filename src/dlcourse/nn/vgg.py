@@ -37,7 +37,7 @@ class VGG19(nn.Module):
     Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers; "pixels" is the input.
 
     Args:
-        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialisation, from the
+        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialization, from the
             global generator), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a
             state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
         preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None: "caffe" for a file
@@ -233,7 +233,7 @@ def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
 
 
 def read_weights(weights: str) -> dict[str, Tensor]:
-    """The state dict of torchvision's ImageNet weights, of its random initialisation, or of a file."""
+    """The state dict of torchvision's ImageNet weights, of its random initialization, or of a file."""
     if weights == "random":
         from torchvision.models import vgg19  # imported here, because it takes long
 

@@ -57,7 +57,7 @@ class StyleObjective:
         if unknown:
             raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
         if not content_layers and not style_layers:
-            raise ValueError("content_layers and style_layers are both empty: there is nothing to optimise")
+            raise ValueError("content_layers and style_layers are both empty: there is nothing to optimize")
         weights = {"content_weight": content_weight, "style_weight": style_weight}
         weights |= {"tv_weight": tv_weight, "range_weight": range_weight}
         for name, weight in weights.items():

@@ -37,7 +37,7 @@ class StyleTransfer(Task):
     which an image is too small for the objective's layers are left out.
 
     Args:
-        objective: the loss to minimise.
+        objective: the loss to minimize.
         dataset: content and styles.
         optimizer, scheduler: of the pixels.
         init: the first image: "content", "style", "noise", or the path of an image.
@@ -46,7 +46,7 @@ class StyleTransfer(Task):
             not aware of it, then diverges (for comparison).
         smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
         steps_per_scale: >= 1.
-        iterate_ema_decay: beta in [0, 1) of the moving average of the images, which then is the result; 0: no average.
+        iterate_ema_decay: beta in [0, 1) of the moving average of the images, a further candidate for the result; 0: none.
         divergence_factor, max_restarts: as in `DivergenceGuard`.
 
     Raises:
@@ -117,7 +117,7 @@ class StyleTransfer(Task):
         return [self.objective.model]
 
     def step(self) -> Metrics:
-        """One update of the image; a diverging one is taken back."""
+        """One update of the image; if the loss diverges, return to the best image."""
         self.advance_scale()
         before = self.canvas.image.detach().clone()
         terms = self.descent.step(self.losses)
@@ -162,7 +162,7 @@ class StyleTransfer(Task):
         losses = [self.objective(image) for image in images]
         if self.guard.is_exhausted():
             logging.getLogger(__name__).warning(
-                f"given up: the loss rose {self.guard.restarts} times; the result is the best image so far; "
+                f"given up: the loss diverged {self.guard.restarts} times; the result is the best image so far; "
                 "try a smaller optimizer.lr, or smaller weights of the objective"
             )
         totals = [float(terms["loss"]) for terms in losses]

@@ -32,7 +32,7 @@ class FrameSequence:
     """The frames of a video, and the files of the images painted from them.
 
     Each frame after the first starts from the image painted before, so parts that do not move do not flicker, and few
-    steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialisation without optical flow).
+    steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialization without optical flow).
 
     Raises:
         ValueError: no such folder, no images in it, two frames of one name, an `output` that is a file or the folder

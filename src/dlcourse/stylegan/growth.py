@@ -1,11 +1,10 @@
-"""Schedules by the images seen: progressive growing (Karras et al. 2018, arXiv:1710.10196, section 2), and the EMA."""
+"""Progressive growing, scheduled by the images seen   (Karras et al. 2018, arXiv:1710.10196, section 2)."""
 
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dlcourse.stylegan.networks.layers import downscale, fade_in, upscale
 
@@ -101,19 +100,3 @@ def resolutions_between(lowest: int, highest: int) -> list[int]:
 def fade_reals(images: Tensor, fade: float) -> Tensor:
     """Real images faded by `fade` in [0, 1) towards their 2x2 means, as fakes are: (N, 3, H, W) -> same."""
     return fade_in(images, upscale(downscale(images, 2), 2), fade) if fade else images
-
-
-def decay_for_half_life(batch_size: int, half_life: float) -> float:
-    """The decay per step, 0.5^(batch_size / half_life), that halves an old weight's share after `half_life` images.
-
-    So the average is the same for any batch size. StyleGAN has 10 000 images   (Karras et al. 2018, appendix A.1).
-    """
-    return 0.5 ** (batch_size / half_life)
-
-
-@torch.no_grad()
-def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """avg <- decay * avg + (1 - decay) * theta for parameters; buffers are copied."""
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
-    for target, source in zip(average.buffers(), model.buffers(), strict=True):
-        target.copy_(source)

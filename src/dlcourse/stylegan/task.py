@@ -14,7 +14,8 @@ from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.stylegan.augment import Augment
-from dlcourse.stylegan.growth import Growth, Phase, decay_for_half_life, update_ema
+from dlcourse.stylegan.ema import decay_for_half_life, update_ema
+from dlcourse.stylegan.growth import Growth, Phase
 from dlcourse.stylegan.latents import Latents, mixed_styles
 from dlcourse.stylegan.losses import AdversarialLoss
 from dlcourse.stylegan.minibatches import ImageDataset, Minibatches, Reals
@@ -65,7 +66,7 @@ class StyleGAN(Task):
     Args:
         generator, discriminator: networks of one resolution.
         dataset: images of that resolution.
-        optimizer, scheduler: make those of both networks.
+        optimizer: makes the optimizer of each network; scheduler: the schedule of both.
         growth: resolution, minibatch size and learning rate by images seen.
         updates: how the networks are updated.
         loss: of both networks.

@@ -18,7 +18,7 @@ KAPPA = 100.0  # condition number of the bowl: its greatest curvature over its l
 
 @dataclass(frozen=True)
 class Landscape:
-    """A function to minimise."""
+    """A function to minimize."""
 
     title: str  # the function as a formula
     f: Callable[[Tensor], Tensor]  # points (..., 2) -> values (...)

@@ -8,7 +8,7 @@ from dlcourse.images.tables import Table, enlarged, headed_table, labelled_grid,
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
-from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seed, Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import MOST_PIXELS, Synthesizer, check_psi
 

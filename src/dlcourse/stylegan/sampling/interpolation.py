@@ -10,7 +10,7 @@ from torch import Tensor
 from dlcourse.images.tables import Table, captioned, enlarged, headed_table
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
-from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 

@@ -17,7 +17,7 @@ from dlcourse.images.tables import enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import resize, to_pil_image, to_tensor
 from dlcourse.nn.vgg import LAYERS, VGG19
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 

@@ -18,10 +18,10 @@ def scalars(run_dir):
 
 
 def test_only_what_counts_samples_has_a_speed(tmp_path):
-    with RunLogger(tmp_path, {}, step=0, max_steps=2) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=2) as logger:
         for step in (1, 2):
             progress = {"progress/images": 16 * step, "progress/size": 64 * step, "progress/epoch": step / 2}
-            logbook.advance(step, progress, is_last=step == 2)
+            logger.advance(step, progress, is_last=step == 2)
     speeds = {tag for tag in scalars(tmp_path) if tag.endswith("_per_second")}
     assert speeds == {"perf/steps_per_second", "perf/images_per_second"}
 
@@ -43,14 +43,14 @@ def titles(run_dir):
 
 
 def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(tmp_path):
-    with RunLogger(tmp_path, {}, step=0, max_steps=4) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=4) as logger:
         for step in (1, 2, 3, 4):
-            logbook.advance(step, {"train/loss": 1.0, "dev/loss": 2.0}, is_last=False)
+            logger.advance(step, {"train/loss": 1.0, "dev/loss": 2.0}, is_last=False)
     time.sleep(1.1 - time.time() % 1)  # the files' names, by which they are read in order, have the second
-    with RunLogger(tmp_path, {}, step=2, max_steps=6) as logbook:
-        logbook.advance(3, {"train/loss": 1.0}, is_last=False)  # dev comes later
+    with RunLogger(tmp_path, {}, step=2, max_steps=6) as logger:
+        logger.advance(3, {"train/loss": 1.0}, is_last=False)  # dev comes later
         assert titles(tmp_path) == ["loss"]
-        logbook.advance(6, {"train/loss": 1.0}, is_last=True)
+        logger.advance(6, {"train/loss": 1.0}, is_last=True)
     assert scalars(tmp_path)["train/loss"] == [1, 2, 3, 6]
     assert scalars(tmp_path)["dev/loss"] == [1, 2]
 
@@ -59,13 +59,13 @@ def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(
 def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
     """At 0: it was killed before it had a checkpoint, and begins again."""
     image = {"grey": torch.zeros(1, 3, 4, 4)}
-    with RunLogger(tmp_path, {}, step=0, max_steps=9) as logbook:
+    with RunLogger(tmp_path, {}, step=0, max_steps=9) as logger:
         for number in range(1, 6):
-            logbook.advance(number, {"train/loss": 1.0}, is_last=False)
-            logbook.images(number, image)
-    with RunLogger(tmp_path, {}, step=step, max_steps=9) as logbook:
-        logbook.advance(step + 1, {"train/loss": 1.0}, is_last=False)
-        logbook.images(step + 1, image)
+            logger.advance(number, {"train/loss": 1.0}, is_last=False)
+            logger.images(number, image)
+    with RunLogger(tmp_path, {}, step=step, max_steps=9) as logger:
+        logger.advance(step + 1, {"train/loss": 1.0}, is_last=False)
+        logger.images(step + 1, image)
     steps = list(range(1, step + 2))
     assert set(map(tuple, scalars(tmp_path).values())) == {tuple(steps)}
     events = EventAccumulator(str(tmp_path), size_guidance={"images": 0}).Reload()
@@ -77,10 +77,10 @@ def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
 
 def test_an_error_of_tensorboards_thread_is_raised_once_and_printed_by_nobody(tmp_path, capsys):
     folder = tmp_path / "run"
-    with pytest.raises(FileNotFoundError), RunLogger(folder, {}, step=0, max_steps=9) as logbook:
+    with pytest.raises(FileNotFoundError), RunLogger(folder, {}, step=0, max_steps=9) as logger:
         while folder.exists():
             shutil.rmtree(folder, ignore_errors=True)  # TensorBoard's thread may just write into it
         for step in range(1, 10):
-            logbook.advance(step, {"train/loss": 1.0}, is_last=False)
-            logbook.writer.flush()
+            logger.advance(step, {"train/loss": 1.0}, is_last=False)
+            logger.writer.flush()
     assert "Traceback" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The result of a sampler, and how it is written."""
+"""What a sampler is, what it returns, and how that is written."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping

@@ -12,7 +12,7 @@ from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.ranges import describe
-from dlcourse.stylegan.sampling.result import Result, Sampler
+from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
