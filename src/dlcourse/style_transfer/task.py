@@ -46,7 +46,7 @@ class StyleTransfer(Task):
             not aware of it, then diverges (for comparison).
         smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
         steps_per_scale: >= 1.
-        iterate_ema_decay: beta in [0, 1) of the moving average of the images, a further candidate for the result; 0: none.
+        iterate_ema_decay: beta in [0, 1) of the images' moving average, a further candidate for the result; 0: none.
         divergence_factor, max_restarts: as in `DivergenceGuard`.
 
     Raises:

@@ -37,7 +37,7 @@ class ImageDataset(Protocol):
 class Minibatches:
     """Reals and latents of each minibatch, divided into equal parts.
 
-    All processes draw the same minibatch and take their share of it, so that the number of processes does not change the result.
+    All processes draw the same minibatch and take their share of it, so that their number does not change the result.
 
     Args:
         dataset: the reals.
