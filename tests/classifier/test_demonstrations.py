@@ -24,7 +24,7 @@ from dlcourse.classifier.demonstrations import (
 from dlcourse.classifier.networks import ACTIVATIONS
 from dlcourse.cli import demonstrate
 from dlcourse.engine.schedules import Schedule
-from dlcourse.images.figures import save
+from dlcourse.images.figures import save_figure
 
 BETAS = pytest.mark.parametrize("beta", moving_averages.BETAS)
 
@@ -105,8 +105,8 @@ def test_he_keeps_the_signal_and_a_hundredth_loses_it():
 def test_what_has_no_logarithm_is_a_gap_in_the_line():
     spreads, _ = signal_propagation.propagate("relu", "zeros", 0.0, seed=0)
     assert spreads.tolist() == [0.0] * 20
-    assert signal_propagation.drawable(spreads).isnan().all()
-    mixed = signal_propagation.drawable(torch.tensor([1.0, 0.0, math.inf, math.nan, 1e-30]))
+    assert signal_propagation.drawable_on_log_axis(spreads).isnan().all()
+    mixed = signal_propagation.drawable_on_log_axis(torch.tensor([1.0, 0.0, math.inf, math.nan, 1e-30]))
     assert mixed.isnan().tolist() == [False, True, True, True, False]
 
 
@@ -166,7 +166,7 @@ def test_all_are_drawn_by_default_and_leave_the_global_generator_alone(tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["demonstrate.py"])
     before = torch.get_rng_state()
-    demonstrate.draw(demonstrate.parse())
+    demonstrate.draw_demonstrations(demonstrate.parse())
     assert torch.equal(torch.get_rng_state(), before)
     printed = capsys.readouterr().out
     assert {path.name for path in Path("demonstrations").iterdir()} == {f"{name}.png" for name in SUMMARIES}
@@ -216,12 +216,12 @@ def test_help_names_the_demonstrations_without_torch(tmp_path):
 
 
 def test_an_image_is_saved_whole_or_not_at_all(tmp_path):
-    save(torch.full((1, 3, 4, 6), 0.5), tmp_path / "grey.png")
+    save_figure(torch.full((1, 3, 4, 6), 0.5), tmp_path / "grey.png")
     with Image.open(tmp_path / "grey.png") as image:
         assert image.size == (6, 4) and image.getpixel((5, 3)) == (128, 128, 128)
     before = (tmp_path / "grey.png").read_bytes()
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(OSError):
-        save(torch.zeros(1, 3, 4, 6), tmp_path / "taken.png")
+        save_figure(torch.zeros(1, 3, 4, 6), tmp_path / "taken.png")
     assert {path.name for path in tmp_path.iterdir()} == {"grey.png", "taken.png"}
     assert (tmp_path / "grey.png").read_bytes() == before

@@ -12,7 +12,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from conftest import ROOT, assert_same, compose, run_script
-from dlcourse.classifier.gradient_check import GradientCheck, central_difference, check_agreement, compare, table
+from dlcourse.classifier.gradient_check import (
+    GradientCheck,
+    central_difference,
+    check_agreement,
+    compare_gradients,
+    gradient_table,
+)
 from dlcourse.classifier.task import Classification
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
@@ -130,13 +136,13 @@ def test_a_forgotten_penalty_is_found_in_the_weights(after_updates, monkeypatch)
 def test_a_parameter_that_autograd_does_not_see_is_wrong():
     x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
     y = torch.ones(2, dtype=torch.float64, requires_grad=True)
-    seen, unseen = compare(lambda: (x * y.detach()).sum(), {"x": x, "y": y}, 1e-5, 10, 0)
+    seen, unseen = compare_gradients(lambda: (x * y.detach()).sum(), {"x": x, "y": y}, 1e-5, 10, 0)
     assert (seen.verdict(), unseen.verdict(), unseen.error) == ("fine", "wrong", 1.0)
 
 
 def test_no_gradient_at_all_is_fine():
     flat = torch.zeros(3, dtype=torch.float64, requires_grad=True)
-    (one,) = compare(lambda: (0 * flat).sum() + 1, {"flat": flat}, 1e-5, 10, 0)
+    (one,) = compare_gradients(lambda: (0 * flat).sum() + 1, {"flat": flat}, 1e-5, 10, 0)
     assert one.error == 0 and one.verdict() == "fine"
 
 
@@ -177,11 +183,11 @@ def test_a_kink_farther_off_is_none(distance, jump, curvature):
 
 def test_only_kinks_are_skipped_and_a_tensor_full_of_them_is_no_success():
     x = torch.tensor([0.0, 1.0, -1.0, 4e-6], dtype=torch.float64, requires_grad=True)
-    (one,) = compare(lambda: x.abs().sum(), {"x": x}, 1e-5, 10, 0)
+    (one,) = compare_gradients(lambda: x.abs().sum(), {"x": x}, 1e-5, 10, 0)
     assert (one.checked, one.skipped, one.verdict()) == (2, 2, "fine")
     zeros = torch.zeros(3, dtype=torch.float64, requires_grad=True)
-    unchecked = compare(lambda: zeros.abs().sum(), {"zeros": zeros}, 1e-5, 10, 0)
-    assert unchecked[0].verdict() == "unchecked" and table(unchecked)[1].endswith("unchecked")
+    unchecked = compare_gradients(lambda: zeros.abs().sum(), {"zeros": zeros}, 1e-5, 10, 0)
+    assert unchecked[0].verdict() == "unchecked" and gradient_table(unchecked)[1].endswith("unchecked")
     with pytest.raises(UserError, match="zeros: not checked, every entry has a kink within epsilon"):
         check_agreement(unchecked)
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from conftest import assert_same, compose, run_script
-from dlcourse.classifier.lr_range import BETA, SETTLED, RangeCurve, RangeTest, draw
+from dlcourse.classifier.lr_range import BETA, SETTLED, RangeCurve, RangeTest, draw_range_curve
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 
@@ -129,7 +129,7 @@ def test_a_doubtful_suggestion_is_called_so():
     rising = curve_of([1 + 0.1 * step for step in range(60)])
     assert "rises from the start" in rising.doubt() and "lower low than 1e-05" in rising.doubt()
     for curve in (too_low, too_high, rising):
-        assert draw(curve).shape == (1, 3, 450, 700)
+        assert draw_range_curve(curve).shape == (1, 3, 450, 700)
 
 
 @pytest.mark.parametrize(

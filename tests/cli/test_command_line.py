@@ -140,7 +140,7 @@ def test_a_key_is_read_at_first_or_second_hand_or_refused():
 
 @pytest.mark.parametrize("experiment", ["points", "lr_search", "style_transfer_offline", "stylegan_faces_tiny"])
 def test_what_an_experiment_composes_it_reads(experiment):
-    config = OmegaConf.to_container(command_line.compose("train", [f"experiment={experiment}"]))
+    config = OmegaConf.to_container(command_line.compose_config("train", [f"experiment={experiment}"]))
     unread = {name for name, value in config.items() if value is not None} - reached_from(config, train.READS)
     assert unread == {"choices"}
 
@@ -155,7 +155,7 @@ def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
     assert cfg.sampler.target == "Köln (1).jpg" and cfg.checkpoint == "5"
     with pytest.raises(UserError, match="augment plays no part here"):
         search.composed([], {"augment": "adaptive"})
-    sweeps, others = search.split(["content=ä,ö", "style=ü (1).jpg", "search.folder=a,b", "-m"])
+    sweeps, others = search.split_command_line(["content=ä,ö", "style=ü (1).jpg", "search.folder=a,b", "-m"])
     assert list(sweeps[0].sweep_string_iterator()) == ['"ä"', '"ö"']
     assert others == ['style="ü (1).jpg"', 'search.folder="a,b"']
 
@@ -253,11 +253,11 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
 
 def test_a_key_of_another_task_reaches_its_resumed_run():
     Path("run").mkdir()
-    composed = command_line.compose("train", ["experiment=style_transfer_offline", "content=a"])
+    composed = command_line.compose_config("train", ["experiment=style_transfer_offline", "content=a"])
     OmegaConf.save(composed, "run/composed.yaml")
     words = hydra_words.prepared(["resume=run", "objective.content_weight=0.5", "style=[b (1),c]"])
     cfg = resuming.config_of(Path("run"), words, train.READS)
     assert (cfg.objective.content_weight, cfg.content, cfg.style) == (0.5, "a", ["b (1)", "c"])
-    command_line.compose("train", words)  # by which it goes to Hydra first, whose own config has no objective
+    command_line.compose_config("train", words)  # by which it goes to Hydra first, whose own config has no objective
     with pytest.raises(UserError, match="objective.content_wait: no such key; did you mean content_weight"):
         resuming.config_of(Path("run"), ["++objective.content_wait=1"], train.READS)

@@ -46,7 +46,7 @@ def no_network(folder):
     }
     path = folder / FORGED / "a.pt"
     path.parent.mkdir()
-    checkpoint.save(path, 1, config, {FORGED: {}, "generator_ema": {FORGED: torch.zeros(1)}})
+    checkpoint.save_checkpoint(path, 1, config, {FORGED: {}, "generator_ema": {FORGED: torch.zeros(1)}})
     return str(path)
 
 

@@ -115,11 +115,19 @@ def refuse_to_work(*_, **__):
 
 FILE = Path("file")
 ARGPARSE = {  # script -> its function, its arguments, and where its work begins
-    "animate": ("animate", {"run": FILE, "name": None, "output": FILE / "a.gif"}, "dlcourse.reports.animation.animate"),
+    "animate": (
+        "animate",
+        {"run": FILE, "name": None, "output": FILE / "a.gif"},
+        "dlcourse.reports.animation.write_animation",
+    ),
     "sheet": ("make_sheet", {"runs": [], "output": FILE / "a.png"}, "dlcourse.reports.runs.find_runs"),
     "compare": ("compare", {"runs": [], "output": FILE}, "dlcourse.reports.runs.find_runs"),
     "report": ("report", {"run": FILE, "output": FILE / "a"}, "dlcourse.cli.report.load_task"),
-    "demonstrate": ("draw", {"names": ["softmax"], "output": FILE}, "dlcourse.classifier.demonstrations.demonstrate"),
+    "demonstrate": (
+        "draw_demonstrations",
+        {"names": ["softmax"], "output": FILE},
+        "dlcourse.classifier.demonstrations.demonstrate",
+    ),
     "bundle_checkpoint": (
         "bundle",
         {"source": FILE, "target": FILE / "a.pt"},

@@ -42,7 +42,7 @@ def test_a_partial_awaits_the_remaining_arguments():
         "dlcourse.images.files.os.system",
         "dlcourse.nn.vgg.torch.load",
         "dlcourse.datasets.image_folder.Path",
-        "dlcourse.engine.checkpoint.save",
+        "dlcourse.engine.checkpoint.save_checkpoint",
         "torch.nn.os.system",
         "dlcourse.dataX.evil",
         "torch.nn.Linear",

@@ -15,7 +15,7 @@ CONFIG = {"model": {"width": 3, "init": "he"}, "optimizer": {"lr": 0.1}}
 
 def save(path, step=7):
     path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(path, step, CONFIG, STATE)
+    checkpoint.save_checkpoint(path, step, CONFIG, STATE)
     return path
 
 
@@ -28,7 +28,7 @@ def test_round_trip_is_exact_and_leaves_no_temporary_file(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = save(tmp_path / "a.pt")
     with pytest.raises((AttributeError, pickle.PicklingError)):
-        checkpoint.save(path, 8, CONFIG, {"bad": lambda: None})
+        checkpoint.save_checkpoint(path, 8, CONFIG, {"bad": lambda: None})
     assert Checkpoint.load(path).step == 7
     assert os.listdir(tmp_path) == ["a.pt"]
 

@@ -109,7 +109,7 @@ def trap(tmp_path, monkeypatch):
 
 def file_of(path: Path, model: dict, **config) -> Path:
     state = {"generator": generator().state_dict(), "generator_ema": generator().state_dict()}
-    checkpoint.save(path, 1, {"model": model, **config}, state)
+    checkpoint.save_checkpoint(path, 1, {"model": model, **config}, state)
     return path
 
 

@@ -205,7 +205,7 @@ def test_a_pipe_is_no_checkpoint(tmp_path):
     os.mkfifo(checkpoint.path_for(tmp_path, 5))
     refused(tmp_path, "not a run with a checkpoint", checkpoint.newest, UserError)
     refused(checkpoint.path_for(tmp_path, 5), "not a run with a checkpoint", checkpoint.newest, UserError)
-    checkpoint.save(checkpoint.path_for(tmp_path, 4), 4, {}, {})
+    checkpoint.save_checkpoint(checkpoint.path_for(tmp_path, 4), 4, {}, {})
     assert checkpoint.newest(tmp_path) == checkpoint.path_for(tmp_path, 4)
 
 

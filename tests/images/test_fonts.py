@@ -11,7 +11,7 @@ from dlcourse.classifier.decision_map import decision_map
 from dlcourse.images import fonts
 from dlcourse.images.figures import new_figure, to_image, verbatim
 from dlcourse.images.fonts import NO_LETTER, font_for, has, legible
-from dlcourse.images.tables import captioned, draw, labelled_grid, under
+from dlcourse.images.tables import captioned, draw_tables, labelled_grid, under
 from dlcourse.images.tensors import table_of_counts
 
 LABELS = ["x1 ≤ x2", "Käse", "café", "Ελλάδα", "猫"]
@@ -61,8 +61,8 @@ def mapped(name: str) -> torch.Tensor:
 
 DRAWN = {
     "a grid": lambda text: labelled_grid(torch.ones(1, 3, 100, 200), [text], 1),
-    "a table's column": lambda text: draw([{("a", text): blank()}], 100),
-    "a table's row": lambda text: draw([{(text, "a"): blank()}], 100),
+    "a table's column": lambda text: draw_tables([{("a", text): blank()}], 100),
+    "a table's row": lambda text: draw_tables([{(text, "a"): blank()}], 100),
     "a heading": lambda text: under(text, blank(), 16),
     "a caption": lambda text: captioned(blank(), text, (200, 100)),
     "counts": counts,

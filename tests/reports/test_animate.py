@@ -16,7 +16,7 @@ from conftest import run_script
 from dlcourse.cli import animate as script
 from dlcourse.errors import UserError
 from dlcourse.reports import animation
-from dlcourse.reports.animation import HOLD, animate, images_of, thin_out
+from dlcourse.reports.animation import HOLD, images_of, thin_out, write_animation
 
 COLORS = {9: (250, 20, 30), 10: (20, 200, 40), 100: (30, 40, 220), 2000: (240, 230, 10)}
 
@@ -41,7 +41,7 @@ def frames_of(path, kind="GIF"):
 def test_frames_come_in_the_order_of_steps_with_their_own_colours(run_dir):
     name, images = images_of(run_dir, None)
     assert name == "decision_map" and list(images) == [9, 10, 100, 2000]
-    animate(images, run_dir / "out.gif", seconds=2)
+    write_animation(images, run_dir / "out.gif", seconds=2)
     frames = frames_of(run_dir / "out.gif")
     assert [duration for _, duration in frames] == [500, 500, 500, 500 + 1000 * HOLD]
     for (frame, _), path in zip(frames, images.values(), strict=True):
@@ -54,7 +54,7 @@ def test_frames_come_in_the_order_of_steps_with_their_own_colours(run_dir):
 def test_a_webp_has_the_same_frames_as_a_gif(run_dir):
     _, images = images_of(run_dir, None)
     for name in ("out.gif", "out.WEBP"):
-        animate(images, run_dir / name, seconds=2)
+        write_animation(images, run_dir / name, seconds=2)
     for (webp, shown), (gif, duration) in zip(
         frames_of(run_dir / "out.WEBP", "WEBP"), frames_of(run_dir / "out.gif"), strict=True
     ):
@@ -67,7 +67,7 @@ def test_a_video_plays_everywhere_and_shows_the_frames_in_their_colours(run_dir,
     for path in images.values():
         with Image.open(path) as image:
             image.crop((0, 0, 199, height)).save(path)
-    animate(images, run_dir / "out.mp4", seconds=2)
+    write_animation(images, run_dir / "out.mp4", seconds=2)
     with av.open(str(run_dir / "out.mp4")) as container:
         (stream,) = container.streams
         codec = stream.codec_context
@@ -88,21 +88,21 @@ def test_without_pyav_a_video_tells_how_to_get_it(run_dir, monkeypatch):
     with pytest.raises(
         UserError, match=r"^an \.mp4 needs PyAV, which is not installed: pip install 'dlcourse\[video\]'$"
     ):
-        animate(images_of(run_dir, None)[1], run_dir / "out.mp4", seconds=1)
-    animate(images_of(run_dir, None)[1], run_dir / "out.webp", seconds=1)
+        write_animation(images_of(run_dir, None)[1], run_dir / "out.mp4", seconds=1)
+    write_animation(images_of(run_dir, None)[1], run_dir / "out.webp", seconds=1)
     assert sorted(path.name for path in run_dir.iterdir()) == ["images", "out.webp"]
 
 
 @pytest.mark.parametrize("name", ["out", "out.avi", "new/out.png"])
 def test_another_suffix_is_refused(run_dir, name):
     with pytest.raises(UserError, match=rf"{name}: the name of an animation must end in one of \.gif, \.webp, \.mp4$"):
-        animate(images_of(run_dir, None)[1], run_dir / name, seconds=1)
+        write_animation(images_of(run_dir, None)[1], run_dir / name, seconds=1)
     assert [path.name for path in run_dir.iterdir()] == ["images"]
 
 
 def test_the_step_is_written_beneath(run_dir):
     _, images = images_of(run_dir, None)
-    animate({1: images[9], 8: images[9]}, run_dir / "out.gif", seconds=1)
+    write_animation({1: images[9], 8: images[9]}, run_dir / "out.gif", seconds=1)
     (first, _), (second, _) = frames_of(run_dir / "out.gif")
     assert (first[:90] == second[:90]).all() and (first[90:] != second[90:]).any()
 
@@ -110,9 +110,9 @@ def test_the_step_is_written_beneath(run_dir):
 def test_images_of_different_sizes_and_a_single_one(run_dir):
     Image.new("RGB", (120, 150), "red").save(run_dir / "images" / "decision_map_0003000.png")
     _, images = images_of(run_dir, None)
-    animate(images, run_dir / "all.gif", seconds=1)
+    write_animation(images, run_dir / "all.gif", seconds=1)
     assert {frame.shape for frame, _ in frames_of(run_dir / "all.gif")} == {(150 + 22, 200, 3)}
-    animate({3000: images[3000]}, run_dir / "one.gif", seconds=1)
+    write_animation({3000: images[3000]}, run_dir / "one.gif", seconds=1)
     ((frame, duration),) = frames_of(run_dir / "one.gif")
     assert tuple(frame[50, 60]) == (255, 0, 0)
 
@@ -127,14 +127,14 @@ def test_one_image_after_the_other_is_in_memory(run_dir, monkeypatch, suffix):
         return image
 
     monkeypatch.setattr(animation, "load_image", opened)
-    animate(images_of(run_dir, None)[1], run_dir / f"out.{suffix}", seconds=1)
+    write_animation(images_of(run_dir, None)[1], run_dir / f"out.{suffix}", seconds=1)
     assert len(most) == 4 and max(most) <= 2  # the first one is held to tell the size
 
 
 def test_large_images_become_frames_that_a_video_can_have(run_dir):
     for path in images_of(run_dir, None)[1].values():
         Image.new("RGB", (6000, 30), "red").save(path)
-    animate(images_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
+    write_animation(images_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
     with Image.open(run_dir / "out.gif") as film:
         assert film.width == 4096 and film.convert("RGB").getpixel((4095, 10)) == (255, 0, 0)
 
@@ -144,8 +144,8 @@ def test_more_frames_than_fit_into_memory_are_refused_but_for_a_video(run_dir, m
     _, images = images_of(run_dir, None)
     for suffix in ("gif", "webp"):
         with pytest.raises(UserError, match=f"out.{suffix}: 4 frames of 200 x 112 pixels are more than fit"):
-            animate(images, run_dir / f"out.{suffix}", seconds=1)
-    animate(images, run_dir / "out.mp4", seconds=1)
+            write_animation(images, run_dir / f"out.{suffix}", seconds=1)
+    write_animation(images, run_dir / "out.mp4", seconds=1)
     assert sorted(path.name for path in run_dir.iterdir()) == ["images", "out.mp4"]
 
 
@@ -159,7 +159,7 @@ def test_thinning_keeps_the_order_and_both_ends(count, most):
 
 def test_no_frame_is_shorter_than_viewers_can_show(run_dir):
     _, images = images_of(run_dir, None)
-    animate(images, run_dir / "fast.gif", seconds=0.1)
+    write_animation(images, run_dir / "fast.gif", seconds=0.1)
     assert [duration for _, duration in frames_of(run_dir / "fast.gif")] == [50, 50 + 1000 * HOLD]
 
 
@@ -167,7 +167,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(run_dir, monkeypatch):
     (run_dir / "out.gif").write_bytes(b"old")
     (run_dir / "images" / "decision_map_0000500.png").write_bytes(b"\x89PNG cut short")
     with pytest.raises(UserError, match=r"decision_map_0000500\.png: not an image"):
-        animate(images_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
+        write_animation(images_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
     (run_dir / "images" / "decision_map_0000500.png").unlink()
 
     def full_disk(self, file, *_, **__):
@@ -176,7 +176,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(run_dir, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", full_disk)
     with pytest.raises(UserError, match=r"out\.gif: cannot be written \(No space left on device\)"):
-        animate(images_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
+        write_animation(images_of(run_dir, None)[1], run_dir / "out.gif", seconds=1)
     assert (run_dir / "out.gif").read_bytes() == b"old"
     assert sorted(path.name for path in run_dir.iterdir()) == ["images", "out.gif"]
 
@@ -184,7 +184,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(run_dir, monkeypatch):
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
 def test_senseless_seconds_are_refused(seconds, run_dir):
     with pytest.raises(UserError, match=r"--seconds must be in \(0, 600\]"):
-        animate(images_of(run_dir, None)[1], run_dir / "out.gif", seconds)
+        write_animation(images_of(run_dir, None)[1], run_dir / "out.gif", seconds)
 
 
 def test_the_kind_is_named_where_there_are_several(run_dir):

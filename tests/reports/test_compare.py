@@ -11,8 +11,8 @@ from dlcourse.reports.compare import (
     differing_keys,
     draw_curves,
     group_by_settings,
-    spreadsheet,
-    table,
+    groups_spreadsheet,
+    groups_table,
     without_tag,
 )
 from dlcourse.reports.runs import find_runs
@@ -63,12 +63,12 @@ def test_mean_and_band_by_hand(sweep):
 
 def test_the_table_and_the_spreadsheet_agree(sweep):
     groups = group_by_settings(find_runs([sweep]))
-    assert table(groups, ["dev/loss"]) == [
+    assert groups_table(groups, ["dev/loss"]) == [
         ["settings", "runs", "step", "dev/loss"],
         ["optimizer=SGD", "2", "10", "1.5 ± 0.71"],
         ["optimizer=Adam", "1", "10", "0.5"],
     ]
-    numbers = spreadsheet(groups, ["dev/loss"])
+    numbers = groups_spreadsheet(groups, ["dev/loss"])
     assert numbers[0] == ["settings", "runs", "step", "dev/loss mean", "dev/loss std"]
     assert numbers[1][3:] == [1.5, pytest.approx(0.7071, abs=1e-4)] and numbers[2] == [
         "optimizer=Adam",
@@ -82,7 +82,7 @@ def test_the_table_and_the_spreadsheet_agree(sweep):
 def test_a_value_that_was_no_number_is_said_so(tmp_path):
     write_run(tmp_path / "0", [{"step": 1, "dev/loss": None, "perf/steps_per_second": 1.0}])
     groups = group_by_settings(find_runs([tmp_path]))
-    assert table(groups, ["dev/loss"])[1] == ["all", "1", "1", "no number"]
+    assert groups_table(groups, ["dev/loss"])[1] == ["all", "1", "1", "no number"]
 
 
 def test_the_curves_are_drawn(sweep):
@@ -123,7 +123,7 @@ def test_a_metric_that_some_runs_lack_is_shown_and_said(sweep):
     runs = find_runs([sweep])
     groups, tags = group_by_settings(runs), chosen_tags(runs, None)
     assert tags == ["dev/loss", "train/loss"]
-    assert [row[3:] for row in table(groups, tags)[1:]] == [["1.5 ± 0.71", "-"], ["-", "3"]]
+    assert [row[3:] for row in groups_table(groups, tags)[1:]] == [["1.5 ± 0.71", "-"], ["-", "3"]]
     assert without_tag(runs, tags) == [
         f"dev/loss: not logged by 1 of 3 runs, such as {sweep / '2'}",
         f"train/loss: not logged by 2 of 3 runs, such as {sweep / '0'}",

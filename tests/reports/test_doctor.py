@@ -12,7 +12,7 @@ import torch
 from conftest import ROOT, run_script
 from dlcourse.cli import doctor as script
 from dlcourse.reports import doctor
-from dlcourse.reports.doctor import Driver, diagnose, parse_driver, read_driver
+from dlcourse.reports.doctor import Driver, diagnose_cuda, parse_driver, read_driver
 
 HEADING = """
 Mon Jan  6 10:00:00 2025
@@ -82,7 +82,7 @@ def test_a_missing_or_senseless_nvidia_smi_is_a_finding(tmp_path, monkeypatch):
     ],
 )
 def test_the_diagnosis_says_what_is_missing_or_too_old(build, driver, is_available, words):
-    sentence = diagnose(build, driver, is_available)
+    sentence = diagnose_cuda(build, driver, is_available)
     for word in words:
         assert word in sentence
     assert ("no CUDA" in sentence) is not is_available
@@ -128,7 +128,7 @@ def test_a_device_that_is_not_there_or_errs_is_a_finding(monkeypatch):
 def test_a_device_that_fails_is_reported_and_costs_the_status(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "device_names", lambda: ["cpu", "cuda:99"])
     with pytest.raises(SystemExit) as end:
-        script.report(argparse.Namespace(json=True))
+        script.print_findings(argparse.Namespace(json=True))
     printed = capsys.readouterr()
     assert end.value.code == 1 and printed.err.startswith("error: cuda:99: ") and printed.err.count("\n") == 1
     assert [check["problem"] is None for check in json.loads(printed.out)["devices"]] == [True, False]
@@ -153,7 +153,7 @@ def test_json_is_one_object_with_what_nvidia_smi_said(tmp_path):
 
 def test_for_people(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "read_driver", lambda: Driver("550.54", "12.4", None))
-    script.report(argparse.Namespace(json=False))
+    script.print_findings(argparse.Namespace(json=False))
     printed = capsys.readouterr().out
     for word in ("python", "torch", "hydra-core", "CUDA build", "VGG19 weights", "cpu", "works: "):
         assert word in printed

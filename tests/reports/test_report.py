@@ -58,7 +58,7 @@ def test_senseless_numbers_are_refused(option, value, reason, monkeypatch, capsy
 @pytest.mark.parametrize("task", checkpoint.COMMANDS)
 def test_a_checkpoint_of_another_system_is_told_what_serves_it(task, tmp_path):
     file = tmp_path / "a.pt"
-    checkpoint.save(file, 1, {"task": {"_target_": f"dlcourse.somewhere.{task}"}}, {"canvas": {}})
+    checkpoint.save_checkpoint(file, 1, {"task": {"_target_": f"dlcourse.somewhere.{task}"}}, {"canvas": {}})
     serves = checkpoint.COMMANDS[task]
     if task != "Classification":
         with pytest.raises(

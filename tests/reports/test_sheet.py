@@ -10,7 +10,7 @@ from PIL import Image, ImageFont
 
 from conftest import compose
 from dlcourse.errors import UserError
-from dlcourse.images.tables import columns_of, draw, rows_of, wrap
+from dlcourse.images.tables import columns_of, draw_tables, rows_of, wrap
 from dlcourse.reports.runs import Run
 from dlcourse.reports.sheet import arrange, brief
 
@@ -197,5 +197,5 @@ def sweep(tmp_path):
 def test_titles_of_forged_values_are_a_line_each():
     table = arrange(runs_of({"content": "a\nb\x1b.jpg"}, {"content": "\udce9.jpg"}))
     assert columns_of(table) == [r"content a\nb\x1b.jpg", r"content \udce9.jpg"]
-    image = draw([{cell: Image.new("RGB", (16, 16)) for cell in table}], 64)
+    image = draw_tables([{cell: Image.new("RGB", (16, 16)) for cell in table}], 64)
     assert image.width > 64

@@ -9,7 +9,7 @@ from PIL import Image
 
 from conftest import compose, run_script
 from dlcourse.errors import UserError
-from dlcourse.images.tables import columns_of, draw, rows_of
+from dlcourse.images.tables import columns_of, draw_tables, rows_of
 from dlcourse.reports import animation
 from dlcourse.reports.runs import find_runs
 from dlcourse.reports.sheet import arrange, final_images, inputs
@@ -42,7 +42,7 @@ def test_images_are_fitted_into_equal_cells_on_white():
         ("r", "b"): Image.new("RGB", (30, 30), green),
         ("s", "a"): Image.new("RGB", (10, 40), blue),
     }
-    pixels = np.asarray(draw([table], height=120)).astype(int)
+    pixels = np.asarray(draw_tables([table], height=120)).astype(int)
     boxes = {}
     for color in (red, green, blue):
         ys, xs = np.nonzero((pixels == color).all(-1))
@@ -61,11 +61,11 @@ def test_images_are_fitted_into_equal_cells_on_white():
 
 def test_titles_take_room_as_they_need_it():
     image = Image.new("RGB", (40, 40), "red")
-    bare, short, long = (draw([{("", title): image}], 64) for title in ("", "a", "word " * 12))
+    bare, short, long = (draw_tables([{("", title): image}], 64) for title in ("", "a", "word " * 12))
     assert bare.size == (64 + 12, 64 + 12)
     assert bare.height < short.height < long.height and bare.width == short.width == long.width
-    assert draw([{("row", ""): image}], 64).width > bare.width
-    both = draw([{("", ""): image}, {("", "a"): image}], 64)
+    assert draw_tables([{("row", ""): image}], 64).width > bare.width
+    both = draw_tables([{("", ""): image}, {("", "a"): image}], 64)
     assert both.height == bare.height + short.height - 6 + 12
 
 
@@ -73,7 +73,7 @@ def test_titles_take_room_as_they_need_it():
 def test_senseless_heights_are_refused(height, words):
     table = {("", str(n)): Image.new("RGB", (40, 40)) for n in range(9)}
     with pytest.raises(UserError, match=words):
-        draw([table], height)
+        draw_tables([table], height)
 
 
 def test_the_last_images_are_taken(sweep):
@@ -100,7 +100,7 @@ def test_images_of_a_sheet_are_read_one_at_a_time(sweep, monkeypatch):
 
     monkeypatch.setattr(animation, "load_image", opened)
     images = final_images(arrange(find_runs([sweep])), None)
-    assert not most and draw([images], 16).size[0] > 30
+    assert not most and draw_tables([images], 16).size[0] > 30
     assert len(most) == 4 and max(most) <= 2
 
 

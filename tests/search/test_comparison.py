@@ -5,7 +5,7 @@ import torch
 from test_study import LENGTHS, SETTINGS
 
 from conftest import compose
-from dlcourse.cli.search import space_of, split
+from dlcourse.cli.search import space_of, split_command_line
 from dlcourse.engine.build import build
 from dlcourse.search.results import ranked
 from dlcourse.search.study import Search, open_study
@@ -30,7 +30,7 @@ def best_of_search(seed, scales, **changes):
         observe(LENGTHS.max_steps, {"dev/loss": task.evaluate()["dev/loss"]})
 
     search = Search(**SETTINGS | {"trials": 25, "max_failures": 25, "seed": seed} | changes)
-    space = space_of(split(WORDS[scales])[0])
+    space = space_of(split_command_line(WORDS[scales])[0])
     study = open_study(search, "rings", space, [], LENGTHS)
     Worker(study, search, space, train, LENGTHS).run()
     return ranked(study)[0].value

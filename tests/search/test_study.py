@@ -11,7 +11,7 @@ from test_study_space import SPACE
 
 import dlcourse.search
 from dlcourse.errors import UserError
-from dlcourse.search.results import draw, drawable, spreadsheet, table, trials_of
+from dlcourse.search.results import draw_study, drawable_study, trials_of, trials_spreadsheet, trials_table
 from dlcourse.search.space import narrow, one_minus_interval
 from dlcourse.search.study import Lengths, Search, open_study
 from dlcourse.search.worker import Worker
@@ -178,7 +178,7 @@ def test_a_trial_of_a_dead_process_is_trained_again(tmp_path):
     done = carry_out(**shared)
     states = [trial.state.name for trial in done.trials]
     assert states[0] == "FAIL" and states.count("COMPLETE") == 6
-    assert spreadsheet(done, "dev/loss", SPACE)[1][-1] == "interrupted"
+    assert trials_spreadsheet(done, "dev/loss", SPACE)[1][-1] == "interrupted"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -252,7 +252,7 @@ def test_one_minus_beta_is_searched_on_a_log_scale():
     study = carry_out(remember, space=space, trials=300)
     windows = [math.floor(math.log10(1 / (1 - momentum))) for momentum in seen]
     assert all(0.25 < windows.count(decade) / 300 < 0.42 for decade in range(3))  # every decade as often
-    heading, best = table(study, "dev/loss", space, 1)
+    heading, best = trials_table(study, "dev/loss", space, 1)
     assert heading == ["trial", "dev/loss", "momentum", "state"] and float(best[2]) == pytest.approx(max(seen), 1e-3)
 
 
@@ -265,28 +265,28 @@ def study():
 
 
 def test_importance_finds_what_matters(study):
-    shown = drawable(study, SPACE)
+    shown = drawable_study(study, SPACE)
     shares = optuna.importance.get_param_importances(shown, evaluator=FanovaImportanceEvaluator(seed=0))
     assert max(shares, key=shares.get) == "lr" and sum(shares.values()) == pytest.approx(1)
     assert set(shares) == set(SPACE)
 
 
 def test_table_and_spreadsheet(study):
-    heading, *rows = table(study, "dev/loss", SPACE, 5)
+    heading, *rows = trials_table(study, "dev/loss", SPACE, 5)
     assert heading == ["trial", "dev/loss", "lr", "width", "kind", "state"] and len(rows) == 5
     assert rows[0][0] == f"{study.best_trial.number:04}"
-    heading, *rows = spreadsheet(study, "dev/loss", SPACE)
+    heading, *rows = trials_spreadsheet(study, "dev/loss", SPACE)
     assert heading == ["trial", "state", "dev/loss", "lr", "width", "kind", "stage", "seconds", "error"]
     assert [row[0] for row in rows] == list(range(len(study.trials)))
     assert rows[9][1] == "failed" and rows[9][-1] == "dev/loss is no number after 10 steps"
 
 
 def test_images_of_many_few_and_no_complete_trials(study):
-    assert draw(study, "dev/loss", SPACE).shape[2] > 500  # with the importance below
+    assert draw_study(study, "dev/loss", SPACE).shape[2] > 500  # with the importance below
     complete = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
     pruned = [trial for trial in study.trials if trial.state.name == "PRUNED"]
     assert pruned
     for trials in (complete[:1], complete[:2], pruned):
         few = optuna.create_study()
         few.add_trials(trials)
-        assert draw(few, "dev/loss", SPACE).shape[:3] == (1, 3, 400)
+        assert draw_study(few, "dev/loss", SPACE).shape[:3] == (1, 3, 400)

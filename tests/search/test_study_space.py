@@ -5,7 +5,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from dlcourse.cli.search import space_of, split
+from dlcourse.cli.search import space_of, split_command_line
 from dlcourse.errors import UserError
 from dlcourse.search.space import config_values, interval, narrow, one_minus_interval, steps, suggest
 
@@ -32,7 +32,7 @@ SPACE = {
     ],
 )
 def test_the_grammar_becomes_a_space(word, expected):
-    sweeps, others = split([word, "seed=3", "-m", "--cfg", "job", "search.trials=7"])
+    sweeps, others = split_command_line([word, "seed=3", "-m", "--cfg", "job", "search.trials=7"])
     assert space_of(sweeps) == {word.partition("=")[0]: expected}
     assert others == ["seed=3", "--cfg", "job", "search.trials=7"]
     drawn = {str(suggest(optuna.create_study().ask(), "x", expected)) for _ in range(20)}
@@ -59,11 +59,11 @@ def test_the_grammar_becomes_a_space(word, expected):
 )
 def test_a_space_that_is_none_is_refused(words, message):
     with pytest.raises(UserError, match=message):
-        space_of(split(words)[0])
+        space_of(split_command_line(words)[0])
 
 
 def test_momentum_on_the_scale_of_one_minus_beta():
-    space = space_of(split(["optimizer.momentum=tag(one_minus_log,interval(0.9,0.999))"])[0])
+    space = space_of(split_command_line(["optimizer.momentum=tag(one_minus_log,interval(0.9,0.999))"])[0])
     assert space == {"1 - optimizer.momentum": one_minus_interval(0.9, 0.999)}
     (part,) = space.values()
     assert (part.low, part.high, part.log) == (pytest.approx(0.001), pytest.approx(0.1), True)

@@ -60,8 +60,8 @@ def folder(tmp_path_factory):
     (folder / "run" / "checkpoints").mkdir(parents=True)
     (folder / "run" / "config.yaml").touch()  # as in every run
     config = {"model": {"generator": MODEL}, "dataset": DATASET}
-    checkpoint.save(checkpoint.path_for(folder / "run", 7), 7, config, state)
-    checkpoint.save(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
+    checkpoint.save_checkpoint(checkpoint.path_for(folder / "run", 7), 7, config, state)
+    checkpoint.save_checkpoint(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
     return folder
 
 

@@ -10,7 +10,7 @@ from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.stylegan.metrics import samples
-from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation, finite
+from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation, finite_metrics
 from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
 from generators import small_generator
 
@@ -129,7 +129,7 @@ def test_features_of_reals_are_kept_and_known_again_by_everything_they_depend_on
     (kept,) = (tmp_path / "kept").iterdir()
     assert kept.name.startswith("means_")
     fresh = Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
-    monkeypatch.setattr(samples, "measure", lambda *_: pytest.fail("features were computed again"))
+    monkeypatch.setattr(samples, "features_in_halves", lambda *_: pytest.fail("features were computed again"))
     again = cached(fresh, Means(), batch_size=7)
     monkeypatch.undo()
     assert torch.equal(first.reference, again.reference)
@@ -184,11 +184,11 @@ def test_every_metric_refuses_a_generator_whose_images_are_no_numbers(extractor,
 
 def test_values_that_are_no_numbers_are_named():
     with pytest.raises(UserError, match="^metrics/kid is nan: the weights of the generator, or of the features, are"):
-        finite({"metrics/fd": 1.0, "metrics/kid": float("nan")})
+        finite_metrics({"metrics/fd": 1.0, "metrics/kid": float("nan")})
 
 
 def test_missing_and_foreign_weights_are_told(tmp_path, monkeypatch):
-    checkpoint.save(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
+    checkpoint.save_checkpoint(tmp_path / "other.pt", 1, {"seed": 0}, {"model": {}})
     with pytest.raises(UserError, match=r"other.pt: not a checkpoint of experiment=face_attributes"):
         FaceFeatures(str(tmp_path / "other.pt"))
     with pytest.raises(ValueError, match="or take evaluation=faces"):
@@ -257,6 +257,6 @@ def folder(tmp_path_factory):
     (folder / "run" / "checkpoints").mkdir(parents=True)
     (folder / "run" / "config.yaml").touch()  # as in every run
     config = {"model": {"generator": MODEL}, "dataset": DATASET}
-    checkpoint.save(checkpoint.path_for(folder / "run", 7), 7, config, state)
-    checkpoint.save(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
+    checkpoint.save_checkpoint(checkpoint.path_for(folder / "run", 7), 7, config, state)
+    checkpoint.save_checkpoint(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
     return folder

@@ -19,7 +19,7 @@ from dlcourse.reports.runs import results_folder
 from dlcourse.stylegan.interop import onnx_export
 from dlcourse.stylegan.interop.files import load_generator, load_pretrained, start_networks
 from dlcourse.stylegan.networks.layers import downscale, upscale
-from dlcourse.stylegan.sampling.sampler import Result, save
+from dlcourse.stylegan.sampling.sampler import Result, save_result
 from stylegan_files import DATA, tiny_official_pickle
 
 SIZES = {"resolution": 16, "num_classes": 0, "channel_base": 64, "channel_max": 16}
@@ -38,7 +38,7 @@ def own_file(path: Path, **changes) -> Path:
     model = {"generator": GENERATOR | changes, "discriminator": DISCRIMINATOR | changes}
     networks = {name: build(node) for name, node in model.items()}
     state = {name: network.state_dict() for name, network in networks.items()}
-    checkpoint.save(path, 1, {"model": model}, state | {"generator_ema": state["generator"]})
+    checkpoint.save_checkpoint(path, 1, {"model": model}, state | {"generator_ema": state["generator"]})
     return path
 
 
@@ -199,7 +199,7 @@ def test_what_a_full_disk_leaves_does_not_stand_in_the_way(tmp_path, monkeypatch
             import_checkpoint.import_checkpoint(Namespace(source=[path], target=tmp_path / "b.pt", resolution=None))
         found = {"w": torch.zeros(100_000)}
         with pytest.raises(UserError, match="photo.pt: cannot be written .File too large"):
-            save(Result(Image.new("RGB", (8, 8)), found=found), tmp_path / "photo.png", False)
+            save_result(Result(Image.new("RGB", (8, 8)), found=found), tmp_path / "photo.png", False)
     (tmp_path / "photo.png").unlink()
     monkeypatch.setattr(onnx_export, "write_onnx", lambda generator, file: half_written(file))
     with pytest.raises(UserError, match="a.onnx: cannot be written .No space left"):

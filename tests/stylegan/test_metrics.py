@@ -15,7 +15,7 @@ from dlcourse.stylegan.metrics.disentanglement import (
     style_effects,
     trimmed_mean,
 )
-from dlcourse.stylegan.metrics.distances import Moments, frechet_distance, kid, moments, precision_recall
+from dlcourse.stylegan.metrics.distances import Moments, feature_moments, frechet_distance, kid, precision_recall
 from dlcourse.stylegan.sampling.interpolation import slerp
 
 
@@ -30,12 +30,14 @@ def test_frechet_distance_of_gaussians_of_known_moments():
 def test_frechet_distance_does_not_depend_on_the_axes_and_agrees_with_the_matrix_root():
     linalg = pytest.importorskip("scipy.linalg")
     x, y = torch.randn(60, 8), torch.randn(50, 8) @ torch.randn(8, 8) + 1
-    a, b = moments(x), moments(y)
+    a, b = feature_moments(x), feature_moments(y)
     root = torch.from_numpy(linalg.sqrtm((a.covariance @ b.covariance).numpy()).real)
     expected = (a.mean - b.mean).square().sum() + (a.covariance + b.covariance - 2 * root).trace()
     assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-9)
     turn = torch.linalg.qr(torch.randn(8, 8))[0]
-    assert frechet_distance(moments(x @ turn), moments(y @ turn)) == pytest.approx(float(expected), rel=1e-4)
+    assert frechet_distance(feature_moments(x @ turn), feature_moments(y @ turn)) == pytest.approx(
+        float(expected), rel=1e-4
+    )
 
 
 def test_frechet_distance_agrees_with_torchmetrics():
@@ -51,13 +53,13 @@ def test_frechet_distance_agrees_with_torchmetrics():
     metric = fid.FrechetInceptionDistance(feature=Identity(), normalize=True)
     metric.update(x, real=True)
     metric.update(y, real=False)
-    ours = frechet_distance(moments(x.flatten(1)), moments(y.flatten(1)))
+    ours = frechet_distance(feature_moments(x.flatten(1)), feature_moments(y.flatten(1)))
     assert ours == pytest.approx(float(metric.compute()), rel=1e-4)
 
 
 def test_equal_sets_are_at_distance_zero_even_with_fewer_images_than_features():
     x = torch.randn(10, 40)
-    assert frechet_distance(moments(x), moments(x)) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(feature_moments(x), feature_moments(x)) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_kernel_distance_is_unbiased_about_zero_and_grows_with_the_shift():
@@ -92,7 +94,7 @@ def test_too_few_images_are_refused(measure):
     with pytest.raises(ValueError, match="images"):
         measure(torch.zeros(1, 2), torch.zeros(9, 2))
     with pytest.raises(ValueError, match="at least 2 images"):
-        moments(torch.zeros(1, 2))
+        feature_moments(torch.zeros(1, 2))
 
 
 def test_the_path_length_of_a_linear_generator_is_the_squared_length_of_its_steps():

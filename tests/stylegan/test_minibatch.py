@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.stylegan.latents import draw_latents, mixed_styles
-from dlcourse.stylegan.minibatches import split
+from dlcourse.stylegan.minibatches import split_minibatch
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.networks.layers import minibatch_stddev
 
 
 @given(share=st.integers(1, 12), parts=st.integers(1, 5), group_size=st.integers(1, 6))
 def test_parts_are_equal_and_hold_every_image_once(share, parts, group_size):
-    pieces = split(torch.arange(share * parts), parts, group_size)
+    pieces = split_minibatch(torch.arange(share * parts), parts, group_size)
     assert {len(piece) for piece in pieces} == {share}
     assert sorted(torch.cat(pieces).tolist()) == list(range(share * parts))
 
@@ -19,14 +19,14 @@ def test_parts_are_equal_and_hold_every_image_once(share, parts, group_size):
 @pytest.mark.parametrize(("batch", "parts"), [(8, 2), (16, 4), (16, 2), (32, 2), (12, 3)])
 def test_groups_of_the_minibatch_standard_deviation_stay_together(batch, parts):
     x = torch.randn(batch, 3, 2, 2)
-    whole = split(minibatch_stddev(x, 4), parts, 4)
-    for piece, expected in zip(split(x, parts, 4), whole, strict=True):
+    whole = split_minibatch(minibatch_stddev(x, 4), parts, 4)
+    for piece, expected in zip(split_minibatch(x, parts, 4), whole, strict=True):
         assert torch.equal(minibatch_stddev(piece, 4), expected)
 
 
 def test_a_minibatch_that_cannot_be_divided():
     with pytest.raises(ValueError, match="a minibatch of 10 images cannot be divided into 4 equal parts"):
-        split(torch.arange(10), 4, 4)
+        split_minibatch(torch.arange(10), 4, 4)
 
 
 @pytest.fixture(scope="module")

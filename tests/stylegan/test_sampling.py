@@ -16,8 +16,8 @@ from dlcourse.stylegan.networks.generator import mix_styles
 from dlcourse.stylegan.networks.synthesis import constant_weights
 from dlcourse.stylegan.sampling.grid import Grid, Truncation, Uncurated
 from dlcourse.stylegan.sampling.interpolation import NoiseWalk
-from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe, resolve_ranges
-from dlcourse.stylegan.sampling.sampler import Result, check_output, save
+from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe_range, resolve_ranges
+from dlcourse.stylegan.sampling.sampler import Result, check_output, save_result
 from dlcourse.stylegan.sampling.seeds import SavedLatent, Seed, draw_z, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise, to_unit
 from generators import small_generator
@@ -208,7 +208,7 @@ def test_the_ranges_of_the_paper_and_of_small_generators():
 def test_own_ranges_replace_the_default_ones():
     found = resolve_ranges({"coarse": None, "fine": [2, 8], "odd": [1, 2]}, 8)
     assert found == {"coarse": [0, 4], "middle": [4, 6], "fine": [2, 8], "odd": [1, 2]}
-    assert describe([4, 8]) == "layers 4-7 (16x16 to 32x32)" and describe([0, 1]) == "layer 0 (4x4)"
+    assert describe_range([4, 8]) == "layers 4-7 (16x16 to 32x32)" and describe_range([0, 1]) == "layer 0 (4x4)"
     with pytest.raises(UserError, match=r"ranges\.fine=\[2,9\]: this generator has layers 0 to 7"):
         resolve_ranges({"fine": [2, 9]}, 8)
     for limits in ([3, 2], [-1, 2], [1]):
@@ -219,7 +219,7 @@ def test_own_ranges_replace_the_default_ones():
 def test_everything_is_written_under_one_name(tmp_path):
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     result = Result(frames[0], frames, singles={"seed 1": frames[1]}, found={"w": torch.ones(2, 3)})
-    written = save(result, tmp_path / "a" / "b.gif", singles=True)
+    written = save_result(result, tmp_path / "a" / "b.gif", singles=True)
     assert [path.name for path in written] == ["b.gif", "b.png", "b.pt", "b"]
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {
         "a/b.gif",
@@ -230,7 +230,7 @@ def test_everything_is_written_under_one_name(tmp_path):
     with Image.open(tmp_path / "a" / "b.gif") as animation:
         assert animation.n_frames == 2 and animation.info["loop"] == 0
     assert torch.equal(torch.load(tmp_path / "a" / "b.pt", weights_only=True)["w"], torch.ones(2, 3))
-    assert [path.name for path in save(result, tmp_path / "c.png", singles=False)] == ["c.png", "c.gif", "c.pt"]
+    assert [path.name for path in save_result(result, tmp_path / "c.png", singles=False)] == ["c.png", "c.gif", "c.pt"]
 
 
 def test_names_that_no_file_can_have_are_refused(tmp_path):
@@ -239,7 +239,7 @@ def test_names_that_no_file_can_have_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"output=x\.mp4: must end in one of \.jpeg, .*\.webp, or be a folder"):
         check_output(GRID, Path("x.mp4"), False, [])
     with pytest.raises(UserError, match=r"output=.*a\.gif: the name of an image must end in"):
-        save(Result(Image.new("RGB", (8, 8))), tmp_path / "a.gif", singles=False)
+        save_result(Result(Image.new("RGB", (8, 8))), tmp_path / "a.gif", singles=False)
     assert not list(tmp_path.iterdir())
 
 

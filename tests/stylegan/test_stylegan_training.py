@@ -258,7 +258,7 @@ def test_a_run_can_begin_with_the_networks_of_another(finished):
 def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
     saved = checkpoint.Checkpoint.load(checkpoint.newest(finished / "first"))
     del saved.state["discriminator"], saved.config["model"]["discriminator"]
-    checkpoint.save(finished / "generators.pt", 0, saved.config, saved.state)
+    checkpoint.save_checkpoint(finished / "generators.pt", 0, saved.config, saved.state)
     done = run("init_from=generators.pt", "run_dir=third", cwd=finished)
     assert done.returncode == 0 and "generators.pt: generator, generator_ema" in done.stderr
 

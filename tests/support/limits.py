@@ -118,7 +118,7 @@ def images_of_a_run(path: Path) -> None:
 
 
 def read_film(path: Path) -> None:
-    animation.animate(animation.images_of(path.parent, None)[1], path, 1.0)
+    animation.write_animation(animation.images_of(path.parent, None)[1], path, 1.0)
 
 
 LARGEST, LARGEST_WEBP = 11_585, 7_094  # pixels per side

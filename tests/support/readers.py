@@ -199,7 +199,7 @@ def read_level_files(path: Path) -> None:
         drawing(index, 16, 16).save(path.with_name(f"{index}.png"))
     path.with_suffix(".levels").write_bytes(cached()[1])
     source = open_source(str(path.parent))
-    found = cache.load(path, source, Square(8))
+    found = cache.load_cache(path, source, Square(8))
     assert found is None or [len(level) for level in found.levels] == [4, 4]
 
 

@@ -31,10 +31,10 @@ def decision_map(
     colors = [ImageColor.getrgb(COLORS[index % len(COLORS)]) for index in range(len(classes))]
     palette = torch.tensor([[value / 255 for value in color] for color in colors])
     mixture = (probabilities(grid).float().cpu() @ palette).reshape(GRID, GRID, 3)
-    return draw(mixture, (x_low, x_high, y_low, y_high), inputs, labels, classes)
+    return draw_regions(mixture, (x_low, x_high, y_low, y_high), inputs, labels, classes)
 
 
-def draw(
+def draw_regions(
     regions: Tensor, extent: tuple[float, float, float, float], inputs: Tensor, labels: Tensor, classes: Sequence[str]
 ) -> Tensor:
     """The map, (1, 3, H, W), of colours (H, W, 3), rows upwards, that span `extent` (left, right, bottom, top).

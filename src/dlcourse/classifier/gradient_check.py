@@ -24,7 +24,7 @@ FINE, SUSPICIOUS = 1e-7, 1e-5  # largest relative errors of these verdicts
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GradientComparison:
     """Autograd's gradient of one tensor compared with the numerical one, over the checked entries."""
 
     name: str
@@ -64,7 +64,7 @@ class GradientCheck:
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
-    def __call__(self, task: Classification) -> list[Comparison]:
+    def __call__(self, task: Classification) -> list[GradientComparison]:
         """Check a copy of a task that is set up; UserError if its device has no float64, or J is not finite."""
         if task.device.type == "mps":
             raise UserError("device=mps has no float64, which a gradient check needs; use device=cpu")
@@ -72,7 +72,7 @@ class GradientCheck:
             for _ in range(self.after_updates):
                 copy.step()
             copy.model.double()
-            add_noise(copy.model, self.jitter)
+            add_parameter_noise(copy.model, self.jitter)
             inputs, labels = next(copy.batches)
             inputs = copy.dataset.augment(inputs)
 
@@ -81,20 +81,20 @@ class GradientCheck:
                 return copy.losses(inputs, labels)["loss"]
 
             parameters = {name: value for name, value in copy.model.named_parameters() if value.requires_grad}
-            return compare(objective, parameters, self.epsilon, self.max_entries, self.seed)
+            return compare_gradients(objective, parameters, self.epsilon, self.max_entries, self.seed)
 
 
 @torch.no_grad()
-def add_noise(model: nn.Module, std: float) -> None:
+def add_parameter_noise(model: nn.Module, std: float) -> None:
     """Add Gaussian noise to the parameters with fewer than two dimensions."""
     for parameter in model.parameters():
         if parameter.ndim < 2:
             parameter.add_(std * torch.randn_like(parameter))
 
 
-def compare(
+def compare_gradients(
     objective: Objective, parameters: Mapping[str, Tensor], epsilon: float, max_entries: int, seed: int
-) -> list[Comparison]:
+) -> list[GradientComparison]:
     """Check the gradients of the objective in the `parameters`, float64; UserError if the objective is not finite."""
     generator = torch.Generator().manual_seed(seed)
     value = objective()
@@ -138,16 +138,16 @@ def rounding_of(value: float, epsilon: float) -> float:
     return 10 * torch.finfo(torch.float64).eps * max(1.0, abs(value)) / epsilon
 
 
-def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) -> Comparison:
+def comparison(name: str, analytic: Tensor, numerical: Tensor, rounding: float) -> GradientComparison:
     """Compare two gradients of the same entries, float64 (N,); NaN entries of `numerical` are skipped."""
     smooth = ~numerical.isnan()
     d, estimate = analytic[smooth], numerical[smooth]
     norm, difference, total = d.norm().item(), (estimate - d).norm().item(), (estimate.norm() + d.norm()).item()
     error = difference / total if total else 0.0
-    return Comparison(name, len(d), len(analytic) - len(d), norm, difference, error, rounding * len(d) ** 0.5)
+    return GradientComparison(name, len(d), len(analytic) - len(d), norm, difference, error, rounding * len(d) ** 0.5)
 
 
-def table(comparisons: Sequence[Comparison]) -> list[str]:
+def gradient_table(comparisons: Sequence[GradientComparison]) -> list[str]:
     """A header, and a line of text for each tensor."""
     width = max(len(comparison.name) for comparison in comparisons)
     lines = [f"{'tensor':<{width}}  checked  skipped  |gradient|  relative error  verdict"]
@@ -157,7 +157,7 @@ def table(comparisons: Sequence[Comparison]) -> list[str]:
     return lines
 
 
-def check_agreement(comparisons: Sequence[Comparison]) -> None:
+def check_agreement(comparisons: Sequence[GradientComparison]) -> None:
     """Raise UserError with the names of tensors whose gradient is wrong, or could not be checked."""
     if wrong := [comparison.name for comparison in comparisons if comparison.verdict() == "wrong"]:
         raise UserError(f"wrong gradient of {', '.join(wrong)}")

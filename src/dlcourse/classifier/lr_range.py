@@ -90,7 +90,7 @@ class RangeTest:
         return curve
 
 
-def draw(curve: RangeCurve) -> Tensor:
+def draw_range_curve(curve: RangeCurve) -> Tensor:
     """Loss over learning rate with the suggestion and the steepest point, an image (1, 3, H, W) in [0, 1]."""
     figure = new_figure(7, 4.5)
     axes = figure.add_subplot()

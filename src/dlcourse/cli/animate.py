@@ -32,7 +32,7 @@ def animate(arguments: argparse.Namespace) -> None:
         check_links(arguments.run)
     output = arguments.output or arguments.run / f"{name}.gif"
     outputs.check_file(output, f"--output {output}")
-    animation.animate(images, output, arguments.seconds)
+    animation.write_animation(images, output, arguments.seconds)
     say(output)
 
 

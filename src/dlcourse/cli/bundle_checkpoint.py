@@ -39,7 +39,7 @@ def bundle(arguments: argparse.Namespace) -> None:
     }
     config = {name: node for name, node in saved.config.items() if name in ("model", "dataset")}
     target.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(target, saved.step, config, state)
+    checkpoint.save_checkpoint(target, saved.step, config, state)
     say(f"{target}: {', '.join(state)}, {target.stat().st_size / 1e6:.2f} MB")
 
 

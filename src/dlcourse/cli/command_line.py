@@ -224,7 +224,7 @@ def top_level_names(config_name: str) -> list[str]:
 def known_keys(config_name: str, parent: str) -> list[str]:
     """The keys of a node of the config that is composed with the group choices on the command line."""
     choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
-    return names_in(compose(config_name, choices), parent)
+    return names_in(compose_config(config_name, choices), parent)
 
 
 def names_in(cfg: DictConfig, parent: str) -> list[str]:
@@ -232,7 +232,7 @@ def names_in(cfg: DictConfig, parent: str) -> list[str]:
     return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
 
 
-def compose(config_name: str, overrides: list[str]) -> DictConfig:
+def compose_config(config_name: str, overrides: list[str]) -> DictConfig:
     """The config for a command line with these overrides."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):

@@ -17,13 +17,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
     parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
     parser.add_argument(
-        "--smooth", type=share, default=0.0, metavar="BETA", help="average the training losses over steps, in [0, 1)"
+        "--smooth",
+        type=smoothing_factor,
+        default=0.0,
+        metavar="BETA",
+        help="average the training losses over steps, in [0, 1)",
     )
     parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
     return parser.parse_args()
 
 
-def share(text: str) -> float:
+def smoothing_factor(text: str) -> float:
     if not 0 <= float(text) < 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
     return float(text)
@@ -32,7 +36,7 @@ def share(text: str) -> float:
 def compare(arguments: argparse.Namespace) -> None:
     """Read the runs, print the table, write the curves and the table."""
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save
+    from dlcourse.images.figures import save_figure
     from dlcourse.reports import compare as comparison
     from dlcourse.reports.runs import CHOICE, find_runs
 
@@ -40,13 +44,13 @@ def compare(arguments: argparse.Namespace) -> None:
     runs = find_runs(arguments.runs)
     groups = comparison.group_by_settings(runs)
     tags = comparison.chosen_tags(runs, arguments.metrics)
-    rows = comparison.table(groups, tags)
+    rows = comparison.groups_table(groups, tags)
     for key, values in comparison.differing_keys(runs).items():
         say(f"{key.removeprefix(CHOICE)}: {', '.join(values)}")
     say(*comparison.without_tag(runs, tags), *aligned(rows))
-    save(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
+    save_figure(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
     with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        csv.writer(file).writerows(comparison.spreadsheet(groups, tags))
+        csv.writer(file).writerows(comparison.groups_spreadsheet(groups, tags))
     say(arguments.output / "curves.png", arguments.output / "table.csv")
 
 

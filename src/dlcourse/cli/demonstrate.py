@@ -22,7 +22,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw(arguments: argparse.Namespace) -> None:
+def draw_demonstrations(arguments: argparse.Namespace) -> None:
     """Run the demonstrations one after the other; each writes <name>.png."""
     for name in arguments.names:
         if name not in SUMMARIES:
@@ -32,17 +32,17 @@ def draw(arguments: argparse.Namespace) -> None:
 
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
     from dlcourse.classifier.demonstrations import demonstrate
-    from dlcourse.images.figures import save  # here: --help and a wrong name are answered without torch
+    from dlcourse.images.figures import save_figure  # here: --help and a wrong name are answered without torch
 
     for name in arguments.names or SUMMARIES:
         image, lines = demonstrate(name)
         path = arguments.output / f"{name}.png"
         try:
-            save(image, path)
+            save_figure(image, path)
         except OSError as error:
             raise UserError(f"--output {error}") from error
         say(path, *(f"  {line}" for line in lines))
 
 
 def main() -> None:
-    command_line.run(draw, parse())
+    command_line.run(draw_demonstrations, parse())

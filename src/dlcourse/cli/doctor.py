@@ -16,18 +16,18 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report(arguments: argparse.Namespace) -> None:
+def print_findings(arguments: argparse.Namespace) -> None:
     """Print the findings; a device that fails is an error."""
     try:
         from dlcourse.reports import doctor
     except (ImportError, OSError) as error:
         command_line.fail(f"torch cannot be loaded: {error}")
     findings = doctor.examine()
-    say(*(json.dumps(findings, indent=2).splitlines() if arguments.json else doctor.describe(findings)))
+    say(*(json.dumps(findings, indent=2).splitlines() if arguments.json else doctor.describe_findings(findings)))
     broken = [f"{check['device']}: {check['problem']}" for check in findings["devices"] if check["problem"]]
     if broken:
         command_line.fail("; ".join(broken))
 
 
 def main() -> None:
-    command_line.run(report, parse())
+    command_line.run(print_findings, parse())

@@ -24,7 +24,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.engine.runner import find_device
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.metrics.evaluation import Evaluation
-    from dlcourse.stylegan.metrics.report import compare, write
+    from dlcourse.stylegan.metrics.report import compare_with_baselines, write_evaluation
 
     start = time.monotonic()
     keep_freed_memory()  # every batch allocates the same again
@@ -39,7 +39,7 @@ def evaluate(cfg: DictConfig) -> None:
     evaluation: Evaluation = build(config["evaluation"], "evaluation")
     try:
         generator = generator.eval().to(find_device(config["device"]))
-        comparison = compare(evaluation, generator, model, dataset)
+        comparison = compare_with_baselines(evaluation, generator, model, dataset)
     except ValueError as error:
         raise UserError(f"evaluation: {error}") from error
     say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}", "")
@@ -48,7 +48,7 @@ def evaluate(cfg: DictConfig) -> None:
     notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds}
     notes |= {"dataset": node, "evaluation": config["evaluation"]}
     try:
-        for written in write(comparison, notes, folder, step):
+        for written in write_evaluation(comparison, notes, folder, step):
             say(written)
     except OSError as error:
         raise UserError(f"output={error}") from error

@@ -66,7 +66,7 @@ def write_pickle(pretrained: Any, source: Path, target: Path) -> str:
     return f"official pickle, read back: {count} variables equal to the last bit"
 
 
-def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
+def export_onnx(pretrained: Any, source: Path, target: Path) -> str:
     """Write ONNX, run it, and compare its images with ours."""
     from dlcourse.stylegan.interop import onnx_export
 
@@ -80,7 +80,7 @@ def write_onnx(pretrained: Any, source: Path, target: Path) -> str:
     return f"ONNX, run by onnxruntime: images within {error:.1e} of ours, relative to the largest value"
 
 
-WRITERS = {".pkl": write_pickle, ".onnx": write_onnx}
+WRITERS = {".pkl": write_pickle, ".onnx": export_onnx}
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ READS = ("test", "task", "runner", "run_dir", "resume", "seed", "output")
 
 def find_lr(cfg: DictConfig) -> None:
     """Print the suggestion and draw the curve."""
-    from dlcourse.classifier.lr_range import RangeTest, draw
+    from dlcourse.classifier.lr_range import RangeTest, draw_range_curve
     from dlcourse.engine.build import build
     from dlcourse.engine.runner import autocast
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save
+    from dlcourse.images.figures import save_figure
     from dlcourse.images.files import WRITERS
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
@@ -28,7 +28,7 @@ def find_lr(cfg: DictConfig) -> None:
     with autocast(runner.device, runner.precision):
         curve = test(task)
     try:
-        save(draw(curve), output)
+        save_figure(draw_range_curve(curve), output)
     except (OSError, ValueError) as error:
         raise UserError(f"output={error}") from error
     if doubt := curve.doubt():

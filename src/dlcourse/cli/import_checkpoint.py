@@ -23,14 +23,14 @@ def parse() -> argparse.Namespace:
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read the files, write the checkpoint, and print a table of its networks."""
     from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop.files import check_target, combine, load_pretrained, save
+    from dlcourse.stylegan.interop.files import check_new_file, combine, load_pretrained, save_pretrained
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
 
-    check_target(arguments.target)
+    check_new_file(arguments.target)
     sources = [checkpoint.newest(source) for source in arguments.source]
     pretrained = combine([load_pretrained(source, arguments.resolution) for source in sources])
     names = ", ".join(source.name for source in sources)
-    notes = pretrained.notes + save(pretrained, arguments.target, names)
+    notes = pretrained.notes + save_pretrained(pretrained, arguments.target, names)
     say(f"{names}: {pretrained.format}")
     rows = [["network", "resolution", "layers", "classes", "parameters"]]
     for role in ROLE_KINDS:

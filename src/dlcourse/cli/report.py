@@ -41,7 +41,7 @@ def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report and write the images."""
     from dlcourse.engine import checkpoint
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save
+    from dlcourse.images.figures import save_figure
     from dlcourse.reports.runs import results_folder
 
     path = checkpoint.newest(arguments.run)
@@ -52,14 +52,14 @@ def report(arguments: argparse.Namespace) -> None:
     print_errors(task, arguments)
     print_details(task, arguments.top)
     for name, images in task.visualize().items():
-        save(images, output / f"{name}.png")
+        save_figure(images, output / f"{name}.png")
         say(output / f"{name}.png")
 
 
 def load_task(path: Path, device: str) -> Any:
     """The classification task of a checkpoint, with its state; UserError if it is of another task or damaged."""
     from dlcourse.classifier.task import Classification
-    from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_finite
+    from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
     from dlcourse.engine.rebuild import build_of_file
     from dlcourse.engine.targets import CLASSIFICATION
 
@@ -72,7 +72,7 @@ def load_task(path: Path, device: str) -> Any:
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
     set_up(task, device, path)
     saved.restore(task.state())
-    check_finite(task.model.state_dict(), f"{path}: its classifier")
+    check_weights_finite(task.model.state_dict(), f"{path}: its classifier")
     return task
 
 

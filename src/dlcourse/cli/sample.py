@@ -25,7 +25,7 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.engine.runner import allow_tf32, autocast, find_device
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
-    from dlcourse.stylegan.sampling.sampler import check_output, save
+    from dlcourse.stylegan.sampling.sampler import check_output, save_result
 
     keep_freed_memory()  # every batch allocates the same again
     config = command_line.plain(cfg)
@@ -50,7 +50,7 @@ def sample(cfg: DictConfig) -> None:
     torch.manual_seed(0)  # only for the random weights of a VGG without downloaded ones; images have their own seeds
     with constant_weights(generator), precision:
         result = sampler(generator)
-    for written in save(result, output, config["singles"]):
+    for written in save_result(result, output, config["singles"]):
         say(written)
 
 

@@ -28,7 +28,7 @@ BEST = 10  # trials in the printed table
 OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between the processes of a study
 
 
-def split(words: list[str]) -> tuple[list[Override], list[str]]:
+def split_command_line(words: list[str]) -> tuple[list[Override], list[str]]:
     """Split a command line into the overrides that define the search space, and all other words.
 
     Words that Hydra cannot parse are among the others: Hydra reports them later.
@@ -152,7 +152,7 @@ def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
     """The config of a trial, as scripts/train.py would compose it; UserError for an unknown key or choice."""
     overrides = [*fixed, *(f"{name}={value}" for name, value in values.items())]
     try:
-        cfg = command_line.compose("train", overrides)
+        cfg = command_line.compose_config("train", overrides)
         command_line.check(cfg, "train", overrides, train.READS)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(command_line.explain(error, "train")) from error
@@ -177,18 +177,18 @@ def lengths_of(cfg: DictConfig) -> "Lengths":
 def show(study: Any, settings: "Search", space: "Space", folder: Path) -> None:
     """Print the best trials; write trials.csv and search.png."""
     from dlcourse.files.atomic import atomic_write
-    from dlcourse.images.figures import save
-    from dlcourse.search.results import draw, ranked, spreadsheet, table
+    from dlcourse.images.figures import save_figure
+    from dlcourse.search.results import draw_study, ranked, trials_spreadsheet, trials_table
 
     folder.mkdir(parents=True, exist_ok=True)
     with (
         atomic_write(folder / "trials.csv") as path,
         path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        csv.writer(file).writerows(spreadsheet(study, settings.metric, space))
+        csv.writer(file).writerows(trials_spreadsheet(study, settings.metric, space))
     if ranked(study):
-        say(*aligned(table(study, settings.metric, space, BEST)))
-        save(draw(study, settings.metric, space), folder / "search.png")
+        say(*aligned(trials_table(study, settings.metric, space, BEST)))
+        save_figure(draw_study(study, settings.metric, space), folder / "search.png")
         say(folder / "search.png")
     say(folder / "trials.csv")
 
@@ -196,7 +196,7 @@ def show(study: Any, settings: "Search", space: "Space", folder: Path) -> None:
 def main() -> None:
     """Take the search space from the command line, then start the command with the rest."""
     try:
-        spanning, sys.argv[1:] = split(sys.argv[1:])
+        spanning, sys.argv[1:] = split_command_line(sys.argv[1:])
     except UserError as error:
         command_line.fail(str(error))
     command_line.command("search", lambda cfg: search(cfg, spanning), (*train.READS, "search"))

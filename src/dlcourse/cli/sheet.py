@@ -28,8 +28,8 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, arrange their images in a table and write it."""
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save
-    from dlcourse.images.tables import draw
+    from dlcourse.images.figures import save_figure
+    from dlcourse.images.tables import draw_tables
     from dlcourse.images.tensors import to_tensor
     from dlcourse.reports import sheet
     from dlcourse.reports.runs import find_runs
@@ -40,8 +40,8 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     runs = find_runs(arguments.runs)
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
     tables = [sheet.inputs(runs)] if arguments.inputs else []
-    image = draw([*tables, sheet.final_images(table, arguments.name)], arguments.height)
-    save(to_tensor(image)[None], arguments.output)
+    image = draw_tables([*tables, sheet.final_images(table, arguments.name)], arguments.height)
+    save_figure(to_tensor(image)[None], arguments.output)
     say(arguments.output)
 
 

@@ -39,10 +39,10 @@ def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
         if cfg.devices == 1 or is_one_of_several():
             train_joined(run_dir, OmegaConf.to_container(cfg), on_log, pretrained)
         else:
-            launch(run_dir, cfg, held)
+            launch_training(run_dir, cfg, held)
 
 
-def launch(run_dir: Path, cfg: DictConfig, held: Any) -> None:
+def launch_training(run_dir: Path, cfg: DictConfig, held: Any) -> None:
     """Train in `devices` processes, which share the lock on the run folder."""
     from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
 

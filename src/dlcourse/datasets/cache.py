@@ -73,13 +73,13 @@ def usable_images(source: Source, square: Square, names: list[str], skipped: dic
         raise ValueError(f"root={source.root}: none of its {len(source.stamps)} images can be used, such as {example}")
 
 
-def key_of(source: Source, square: Square) -> str:
+def cache_key(source: Source, square: Square) -> str:
     """A hash, 32 hexadecimal digits, of everything that the levels depend on."""
     content = json.dumps([VERSION, square.settings(), source.stamps])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def write(path: Path, source: Source, square: Square) -> None:
+def write_cache(path: Path, source: Source, square: Square) -> None:
     """Decode into PATH.levels and PATH.json, each written whole or not at all, in bounded memory.
 
     OSError if the folder cannot be written to, or is full; ValueError if no image can be used.
@@ -134,8 +134,8 @@ def layout(count: int, resolution: int) -> tuple[list[tuple[int, int, int, int]]
     return shapes, np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)]).tolist()
 
 
-def load(path: Path, source: Source, square: Square) -> Decoded | None:
-    """What `write` wrote, its levels to be read from the file; None if the files are missing or damaged."""
+def load_cache(path: Path, source: Source, square: Square) -> Decoded | None:
+    """What `write_cache` wrote, its levels to be read from the file; None if the files are missing or damaged."""
     try:
         record = json.loads(path.with_suffix(".json").read_bytes())
         names, skipped, count = record["names"], record["skipped"], record["count"]

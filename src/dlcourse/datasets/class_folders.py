@@ -107,9 +107,9 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
         return {}
     if len(splits) == 1 and beside:
         raise ValueError(
-            f"root={root}: {shown(divided)} has folders in it, as a split has, but lies beside {shown(beside)}: which "
-            f"are the classes? Give root={root}/{printable(divided[0])}, or move it or the others elsewhere; if it is "
-            "a class, put all its images into one folder"
+            f"root={root}: {shown_names(divided)} has folders in it, as a split has, but lies beside "
+            f"{shown_names(beside)}: which are the classes? Give root={root}/{printable(divided[0])}, or move it or "
+            "the others elsewhere; if it is a class, put all its images into one folder"
         )
     return splits
 
@@ -117,7 +117,7 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
 def add_split(splits: dict[str, str], split: str, path: str, root: str) -> None:
     """Add the folder of a split; ValueError if the split has one already."""
     if split in splits:
-        raise ValueError(f"root={root}: {shown([splits[split], path])} are both for {split}; keep one of them")
+        raise ValueError(f"root={root}: {shown_names([splits[split], path])} are both for {split}; keep one of them")
     splits[split] = path
 
 
@@ -146,12 +146,12 @@ def check_class_folders(tree: Tree, root: str, folder: str) -> None:
         inside = min(same)
         name = printable(last(classes[0]))
         raise ValueError(
-            f"root={root}: {shown(map(last, classes))} all have the same folders in them, {shown(inside)}: which "
-            "are the classes? Put all images of a class into one folder; splits go above the classes, as "
+            f"root={root}: {shown_names(map(last, classes))} all have the same folders in them, {shown_names(inside)}: "
+            "which are the classes? Put all images of a class into one folder; splits go above the classes, as "
             f"train/{name} and val/{name}"
         )
 
 
-def shown(names: Iterable[str]) -> str:
+def shown_names(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(map(printable, names[:NAMED])) + (", ..." if len(names) > NAMED else "")

@@ -100,17 +100,17 @@ class ImageFolder:
     @cached_property
     def cache_path(self) -> Path | None:
         """Path of the cached files without .levels or .json; None without a cache."""
-        return self.cache and self.cache / cache.key_of(self.source, self.square)
+        return self.cache and self.cache / cache.cache_key(self.source, self.square)
 
     def load(self) -> Decoded | None:
-        return cache.load(self.cache_path, self.source, self.square) if self.cache_path else None
+        return cache.load_cache(self.cache_path, self.source, self.square) if self.cache_path else None
 
     def decode(self) -> Decoded:
         """Decode all images, into the cache if there is one."""
         if self.cache_path is None:
             return cache.decode_in_memory(self.source, self.square)
         try:
-            cache.write(self.cache_path, self.source, self.square)
+            cache.write_cache(self.cache_path, self.source, self.square)
         except OSError as error:
             raise ValueError(
                 f"cache={self.cache}: cannot be written ({error.strerror or error}); "

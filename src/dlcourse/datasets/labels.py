@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from dlcourse.datasets.class_folders import find_class_folders, shown
+from dlcourse.datasets.class_folders import find_class_folders, shown_names
 from dlcourse.datasets.sources import LABELS, Source, slashes
 from dlcourse.files.terminal import printable, say
 
@@ -31,7 +31,7 @@ def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) ->
     if count != num_classes:
         raise ValueError(
             f"num_classes={num_classes}, but the images of root={source.root} are of {count} classes"
-            f"{f' ({shown(names)})' if names else ''}; set num_classes={count}, or 0 to train without labels"
+            f"{f' ({shown_names(names)})' if names else ''}; set num_classes={count}, or 0 to train without labels"
         )
     return names or [str(number) for number in range(count)], numbers
 
@@ -40,8 +40,8 @@ def listed_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     """Image -> class by dataset.json; the list of names is empty, because dataset.json has none."""
     if len(source.label_files) > 1:
         raise ValueError(
-            f"root={source.root}: has {len(source.label_files)} files of labels ({shown(source.label_files)}); give as "
-            "root the folder of one of them, keep one, or set num_classes=0"
+            f"root={source.root}: has {len(source.label_files)} files of labels ({shown_names(source.label_files)}); "
+            "give as root the folder of one of them, keep one, or set num_classes=0"
         )
     (name,) = source.label_files
     listed = read_labels(source, name)
@@ -57,7 +57,7 @@ def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     names = sorted(set(label_of.values()))
     number = {name: index for index, name in enumerate(names)}
     if folders.splits.keys() != {"all"}:
-        say(f"{source.root}: the folders in {shown(folders.splits.values())} are the classes", file=sys.stderr)
+        say(f"{source.root}: the folders in {shown_names(folders.splits.values())} are the classes", file=sys.stderr)
     return {name: number[label] for name, label in label_of.items()}, names
 
 

@@ -40,7 +40,7 @@ def build(config: Any, key: str = "", targets: frozenset[str] = TARGETS, imposed
             that refuses a value (its ValueError or OSError, with the key in front).
     """
     check_nodes(config, key, targets)
-    return assemble(config, key, imposed)
+    return build_unchecked(config, key, imposed)
 
 
 def check_nodes(config: Any, key: str, targets: frozenset[str]) -> None:
@@ -65,9 +65,9 @@ def children(config: Any, key: str) -> list[tuple[str, Any]]:
     return [(f"{key}.{name}" if key else str(name), node) for name, node in entries]
 
 
-def assemble(config: Any, key: str, imposed: Mapping[str, Any]) -> Any:
+def build_unchecked(config: Any, key: str, imposed: Mapping[str, Any]) -> Any:
     """`build` without the checks of targets and numbers."""
-    built = [assemble(node, name, imposed) for name, node in children(config, key)]
+    built = [build_unchecked(node, name, imposed) for name, node in children(config, key)]
     if not isinstance(config, dict):
         return built if isinstance(config, list) else config
     arguments = dict(zip(config, built, strict=True))
@@ -134,7 +134,7 @@ def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: 
         hint = hints.get(argument, Any)
         if not fits(value, hint):
             got = repr(value)[:200] if isinstance(value, PLAIN) else f"a {type(value).__name__}"
-            raise UserError(f"{key}.{argument} must be {describe(hint)}, got {got}")
+            raise UserError(f"{key}.{argument} must be {describe_type(hint)}, got {got}")
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -162,12 +162,12 @@ def fits(value: Any, hint: Any) -> bool:
     return {float: isinstance(value, int | float), Any: True}.get(hint, type(value) is hint)
 
 
-def describe(hint: Any) -> str:
+def describe_type(hint: Any) -> str:
     """A type annotation in the words of YAML; Tensor is left out, as a config cannot hold one."""
     if get_origin(hint) in (Union, UnionType):
-        return " | ".join(describe(option) for option in get_args(hint) if option is not Tensor)
+        return " | ".join(describe_type(option) for option in get_args(hint) if option is not Tensor)
     if get_origin(hint) is tuple:
-        return f"[{', '.join(map(describe, get_args(hint)))}]"
+        return f"[{', '.join(map(describe_type, get_args(hint)))}]"
     if hint is NoneType:
         return "null"
     return str(hint.__name__ if isinstance(hint, type) and not get_args(hint) else hint).replace("None", "null")

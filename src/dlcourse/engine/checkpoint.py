@@ -29,7 +29,7 @@ COMMANDS = {  # task -> what its checkpoint is, and which command reads it
 }
 
 
-def save(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
     """Write a checkpoint atomically; UserError if it cannot be written.
 
     Args:
@@ -124,7 +124,7 @@ class Checkpoint:
             raise UserError(f"{what} has no weights")
         check_weights(network, weights, what)
         network.load_state_dict(weights)
-        check_finite(network.state_dict(), what)
+        check_weights_finite(network.state_dict(), what)
         return network.eval()
 
     def restore(self, parts: Mapping[str, Stateful]) -> None:
@@ -232,7 +232,7 @@ def prune(run_dir: Path, keep: int) -> None:
         path.unlink()
 
 
-def check_finite(state: Mapping[str, Any], what: str) -> None:
+def check_weights_finite(state: Mapping[str, Any], what: str) -> None:
     """Raise UserError for tensors with NaN or infinity; `what` names the network in the message."""
     wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
     if wrong:

@@ -75,7 +75,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
     context = multiprocessing.get_context("spawn")
     failures = context.SimpleQueue()
     about = number, store.port, failures, work, args
-    workers = [context.Process(target=take_part, args=(rank, *about)) for rank in range(number)]
+    workers = [context.Process(target=run_rank, args=(rank, *about)) for rank in range(number)]
     with SignalHandler(lambda signum: pass_on(signum, workers)) as handler:
         try:
             with signals_blocked():  # until the workers have handlers
@@ -102,7 +102,7 @@ def check_devices(number: int, device: str) -> None:
         raise ValueError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
 
 
-def take_part(
+def run_rank(
     rank: int, number: int, port: int, failures: Any, work: Callable[..., None], args: tuple[Any, ...]
 ) -> None:
     """Run `work` in a process that `launch` started, with the environment variables that torchrun sets.

@@ -180,13 +180,13 @@ class Runner:
 
         Process 0 writes; the others wait for a newest checkpoint, but not for a best one.
         """
-        state = state_of(task)
-        check_finite(step, {}, state)
+        state = state_dicts_of(task)
+        check_metrics_finite(step, {}, state)
         if distributed.rank() == 0:
             if is_best:
-                checkpoint.save(checkpoint.path_of_best(run_dir), step, config, state)
+                checkpoint.save_checkpoint(checkpoint.path_of_best(run_dir), step, config, state)
             if is_newest:
-                checkpoint.save(checkpoint.path_for(run_dir, step), step, config, state)
+                checkpoint.save_checkpoint(checkpoint.path_for(run_dir, step), step, config, state)
                 checkpoint.prune(run_dir, self.keep_checkpoints)
         if is_newest:
             distributed.barrier()
@@ -196,18 +196,18 @@ def is_due(step: int, every: int | None) -> bool:
     return every is not None and step % every == 0
 
 
-def state_of(task: Task) -> dict[str, Any]:
+def state_dicts_of(task: Task) -> dict[str, Any]:
     return {name: part.state_dict() for name, part in task.state().items()}
 
 
 def finalize(task: Task, step: int) -> Metrics:
     """The results of a task after `step` updates, its last; UserError if they are not finite."""
     results = task.finalize()
-    check_finite(step, results, state_of(task))
+    check_metrics_finite(step, results, state_dicts_of(task))
     return results
 
 
-def check_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+def check_metrics_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raise UserError for metrics, or tensors in a `state` (name -> state_dict), with NaN or infinity."""
     wrong = [f"{tag} is {float(value)}" for tag, value in metrics.items() if not math.isfinite(float(value))]
     tensors = ((name, value) for name, value in checkpoint.flatten(state).items() if isinstance(value, torch.Tensor))

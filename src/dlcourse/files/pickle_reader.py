@@ -112,7 +112,7 @@ class Machine:
         of_type(self.stack[-1], set).update(map(key, items))
 
     def assign(self, items: list[Any]) -> None:
-        of_type(self.stack[-1], dict, OrderedDict).update(pairs(items))
+        of_type(self.stack[-1], dict, OrderedDict).update(key_value_pairs(items))
 
     def keep(self, place: int | None) -> None:
         """Store the value on top in the memo, which in other readers is an array as long as the largest place."""
@@ -165,7 +165,7 @@ def key(value: Any) -> Any:
     return of_type(value, *KEYS)
 
 
-def pairs(items: list[Any]) -> Iterable[tuple[Any, Any]]:
+def key_value_pairs(items: list[Any]) -> Iterable[tuple[Any, Any]]:
     return zip(map(key, items[::2]), items[1::2], strict=True)
 
 
@@ -213,7 +213,7 @@ INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.push((machine.stack.pop(),)),
     "TUPLE2": lambda machine, _: machine.push((machine.stack.pop(), machine.stack.pop())[::-1]),
     "TUPLE3": lambda machine, _: machine.push((machine.stack.pop(), machine.stack.pop(), machine.stack.pop())[::-1]),
-    "DICT": lambda machine, _: machine.push(dict(pairs(machine.collected()))),
+    "DICT": lambda machine, _: machine.push(dict(key_value_pairs(machine.collected()))),
     "APPEND": lambda machine, _: machine.append([machine.stack.pop()]),
     "APPENDS": lambda machine, _: machine.append(machine.collected()),
     "ADDITEMS": lambda machine, _: machine.add(machine.collected()),

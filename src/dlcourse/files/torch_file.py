@@ -169,7 +169,7 @@ def load_archive(file: BinaryIO, length: int) -> Any:
             length = archive.getinfo(f"{prefix}data/{name}").file_size
             if length != storage.content.nbytes():
                 raise RefusedError(f"refused: {length} bytes for a storage of {storage.content.nbytes()}")
-            fill(storage, stored(archive, f"{prefix}data/{name}"))
+            read_storage(storage, stored(archive, f"{prefix}data/{name}"))
     return content
 
 
@@ -200,11 +200,11 @@ def load_legacy(file: BinaryIO, length: int) -> Any:
         count = int.from_bytes(file.read(8), "little")
         if count * storage.dtype.itemsize != storage.content.nbytes():
             raise ValueError("cut short or damaged (the length of a storage)")
-        fill(storage, file)
+        read_storage(storage, file)
     return content
 
 
-def fill(storage: Storage, file: IO[bytes]) -> None:
+def read_storage(storage: Storage, file: IO[bytes]) -> None:
     """Read a storage from the next bytes of a file."""
     size = storage.content.nbytes()
     if size == 0:
@@ -224,7 +224,7 @@ def encoded(text: Any, encoding: Any) -> bytes:
     return of_type(text, str).encode("latin1")
 
 
-def size_of(numbers: Any) -> torch.Size:
+def as_torch_size(numbers: Any) -> torch.Size:
     return torch.Size(of_type(number, int) for number in of_type(numbers, tuple))
 
 
@@ -235,7 +235,7 @@ def set_of(items: Any) -> set[Any]:
 GRANTED: Granted = {
     ("collections", "OrderedDict"): Function(ordered),
     ("_codecs", "encode"): Function(encoded),
-    ("torch", "Size"): Function(size_of),
+    ("torch", "Size"): Function(as_torch_size),
     ("torch", "device"): Function(lambda kind, *_: torch.device(of_type(kind, str))),
     ("torch._utils", "_rebuild_parameter"): Function(lambda tensor, *_: of_type(tensor, Tensor)),
     ("builtins", "set"): Function(set_of),

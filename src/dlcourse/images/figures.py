@@ -62,6 +62,6 @@ def draw_all_letters(figure: "Figure") -> bool:
     return True
 
 
-def save(image: Tensor, path: Path) -> None:
+def save_figure(image: Tensor, path: Path) -> None:
     """Write an image (1, 3, H, W) in [0, 1]; format, folder and errors as for `save_image`."""
     save_image(to_pil_image(image[0]), path)

@@ -63,7 +63,7 @@ def open_image(
         raise ValueError(f"{path}: {error}") from error
 
 
-def size_of(path: str | Path) -> tuple[int, int]:
+def stated_size(path: str | Path) -> tuple[int, int]:
     """Width and height that an image file states, before it is turned upright; ValueError as `open_image`."""
     found = [(0, 0)]
 

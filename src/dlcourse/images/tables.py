@@ -56,14 +56,14 @@ class Measures:
         return math.ceil(1.3 * self.font.size)
 
 
-def draw(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image.Image:
+def draw_tables(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image.Image:
     """Tables beneath each other as an RGB image, column titles above them and row titles to the left.
 
     The images are fitted into equal cells of `height`, 16 to 4096 pixels, and the width of the widest image; their
     aspect ratios are kept. Rows and columns come in the order of their first mention. UserError for another height, or
     one at which the sheet is too large.
     """
-    measures = measure(tables, height)
+    measures = sheet_measures(tables, height)
     step = measures.width + measures.gap
     axes = [(rows_of(table), columns_of(table)) for table in tables]
     width = measures.left + step * max(len(columns) for _, columns in axes)
@@ -85,7 +85,7 @@ def headed_table(heading: str, cells: Mapping[tuple[str, str], Image.Image]) -> 
     highest = max(image.height for image in cells.values())
     widest = max(image.width / image.height for image in cells.values())
     height = max(16, min(highest, math.floor(math.sqrt(MAX_CELL_PIXELS / len(cells) / widest))))
-    return under(heading, draw([cells], height), max(13, height // 13))
+    return under(heading, draw_tables([cells], height), max(13, height // 13))
 
 
 def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
@@ -171,7 +171,7 @@ def unique(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def measure(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Measures:
+def sheet_measures(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Measures:
     """The measures of a sheet with cells of this height; UserError if it is out of range."""
     if not 16 <= height <= 4096:
         raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")

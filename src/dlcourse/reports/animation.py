@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from dlcourse.errors import UserError
 from dlcourse.images.animation import save_animation, writer_for
-from dlcourse.images.files import load_image, size_of
+from dlcourse.images.files import load_image, stated_size
 from dlcourse.images.tables import captioned
 
 IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
@@ -45,7 +45,7 @@ class RunImage:
     def __init__(self, path: Path):
         self.path = path
         try:
-            self.size = size_of(path)
+            self.size = stated_size(path)
         except ValueError as error:
             raise UserError(str(error)) from error
 
@@ -60,7 +60,7 @@ def thin_out(steps: Sequence[int], most: int) -> list[int]:
     return [steps[round(index * (len(steps) - 1) / (most - 1))] for index in range(most)]
 
 
-def animate(images: dict[int, Path], output: Path, seconds: float) -> None:
+def write_animation(images: dict[int, Path], output: Path, seconds: float) -> None:
     """Write the images as an animation, atomically, with the step below each.
 
     If there are more images than `seconds` can show, some are left out; images larger than 4096 pixels are reduced.

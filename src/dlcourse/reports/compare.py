@@ -35,11 +35,11 @@ def differing_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
 def varying_keys(runs: Sequence[Run]) -> dict[str, list[str]]:
     """Keys whose value differs between runs: key -> its values in order of appearance."""
     keys = dict.fromkeys(key for run in runs for key in run.keys)
-    values = {key: list(dict.fromkeys(value_of(run, key) for run in runs)) for key in keys}
+    values = {key: list(dict.fromkeys(value_as_yaml(run, key) for run in runs)) for key in keys}
     return {key: found for key, found in values.items() if len(found) > 1}
 
 
-def value_of(run: Run, key: str) -> str:
+def value_as_yaml(run: Run, key: str) -> str:
     """A run's value of a key as YAML, "-" if it has no such key."""
     return as_yaml(run.keys[key]) if key in run.keys else "-"
 
@@ -61,7 +61,7 @@ def group_by_settings(runs: Sequence[Run]) -> list[Group]:
     names = naming_keys(runs, [*choices, *settings])
     groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(tuple(value_of(run, key) for key in settings), []).append(run)
+        groups.setdefault(tuple(value_as_yaml(run, key) for key in settings), []).append(run)
     return [Group(name_of(members[0], names), members) for members in groups.values()]
 
 
@@ -74,7 +74,7 @@ def naming_keys(runs: Sequence[Run], keys: Sequence[str], given: Sequence[str] =
 
 
 def num_told_apart(runs: Sequence[Run], keys: Sequence[str]) -> int:
-    return len({tuple(value_of(run, key) for key in keys) for run in runs})
+    return len({tuple(value_as_yaml(run, key) for key in keys) for run in runs})
 
 
 def name_of(run: Run, keys: Sequence[str]) -> str:
@@ -143,7 +143,7 @@ def without_tag(runs: Sequence[Run], tags: Sequence[str]) -> list[str]:
     ]
 
 
-def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
+def groups_spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str | int | float]]:
     """The table in full precision, with a column each for the mean and the standard deviation of a tag.
 
     A mean is "" where no run has the metric; a deviation is "" where fewer than two have it.
@@ -157,7 +157,7 @@ def spreadsheet(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str |
     return rows
 
 
-def table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
+def groups_table(groups: Sequence[Group], tags: Sequence[str]) -> list[list[str]]:
     """Rows of cells: a heading, then each group's name, runs, last step, mean ± standard deviation of each tag."""
     rows = [["settings", "runs", "step", *tags]]
     for group in groups:

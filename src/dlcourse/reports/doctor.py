@@ -52,7 +52,7 @@ def examine() -> dict[str, Any]:
         "cuda_build": torch.version.cuda,
         "cudnn": cudnn_version(),
         "driver": asdict(driver),
-        "diagnosis": diagnose(torch.version.cuda, driver, torch.cuda.is_available()),
+        "diagnosis": diagnose_cuda(torch.version.cuda, driver, torch.cuda.is_available()),
         "gpus": [describe_gpu(index) for index in range(num_gpus())],
         "mps": torch.backends.mps.is_available(),
         "vgg19_weights": vgg19_weights(),
@@ -129,7 +129,7 @@ def first_line(message: object) -> str:
     return lines[0][:160] if lines else "no message"
 
 
-def diagnose(build: str | None, driver: Driver, is_available: bool) -> str:
+def diagnose_cuda(build: str | None, driver: Driver, is_available: bool) -> str:
     """A sentence: whether torch, built with CUDA `build`, can use an NVIDIA GPU, or else what is missing or too old."""
     if is_available:
         return "torch sees a GPU"
@@ -197,7 +197,7 @@ def largest_error(results: Sequence[Tensor], expected: Sequence[Tensor]) -> floa
     return torch.stack([(result - right).norm() / right.norm() for result, right in pairs]).max().item()
 
 
-def describe(findings: dict[str, Any]) -> list[str]:
+def describe_findings(findings: dict[str, Any]) -> list[str]:
     """The result of `examine` as lines of text."""
     driver = findings["driver"]
     rows = {

@@ -119,7 +119,7 @@ def check_links(run_dir: Path) -> None:
                 raise UserError(f"{path}: a pipe or a device, not a file; remove it")
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_logged_rows(path: Path) -> list[Row]:
     """The logged rows in a metrics.jsonl, without incomplete lines.
 
     Raises:
@@ -174,7 +174,7 @@ def read_run(path: Path) -> Run:
     if not config_file.is_file() or not metrics_file.is_file():
         raise UserError(f"{path}: not a run (no config.yaml and metrics.jsonl in it)")
     config = read_config(path)
-    rows = read_rows(metrics_file)
+    rows = read_logged_rows(metrics_file)
     if not rows:
         raise UserError(f"{path}: has logged nothing yet")
     return Run(path, own_keys(config), rows)

@@ -20,7 +20,7 @@ from dlcourse.reports.compare import (
     naming_keys,
     num_told_apart,
     short_names,
-    value_of,
+    value_as_yaml,
     varying_keys,
 )
 from dlcourse.reports.runs import CHOICE, IMAGES, Run, read_config
@@ -104,7 +104,7 @@ def known_key(runs: Sequence[Run], name: str) -> str:
 
 
 def num_changes(runs: Sequence[Run], key: str) -> int:
-    return sum(value_of(first, key) != value_of(second, key) for first, second in pairwise(runs))
+    return sum(value_as_yaml(first, key) != value_as_yaml(second, key) for first, second in pairwise(runs))
 
 
 def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> list[str]:
@@ -116,7 +116,7 @@ def titles(runs: Sequence[Run], keys: Sequence[str], names: dict[str, str]) -> l
 def labels(runs: Sequence[Run], key: str) -> list[str]:
     """Each run's value of a key, shortened if that keeps different values different; "-" where there is none."""
     short = [brief(run.keys[key], is_class(key)) if key in run.keys else "-" for run in runs]
-    return short if len(set(short)) == num_told_apart(runs, [key]) else [value_of(run, key) for run in runs]
+    return short if len(set(short)) == num_told_apart(runs, [key]) else [value_as_yaml(run, key) for run in runs]
 
 
 def brief(value: Any, names_class: bool = False) -> str:

@@ -19,7 +19,7 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials(deepcopy=False) if not trial.user_attrs.get("withdrawn")]
 
 
-def state_of(trial: FrozenTrial) -> str:
+def trial_state(trial: FrozenTrial) -> str:
     """ "complete", "pruned", "failed" or "running"."""
     return "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
 
@@ -27,26 +27,26 @@ def state_of(trial: FrozenTrial) -> str:
 def ranked(study: optuna.Study) -> list[FrozenTrial]:
     """The complete trials, the best one first, then the pruned ones."""
     sign = 1 if study.direction.name == "MINIMIZE" else -1
-    found = [trial for trial in trials_of(study) if state_of(trial) in ("complete", "pruned")]
-    return sorted(found, key=lambda trial: (state_of(trial) == "pruned", sign * trial.values[0]))
+    found = [trial for trial in trials_of(study) if trial_state(trial) in ("complete", "pruned")]
+    return sorted(found, key=lambda trial: (trial_state(trial) == "pruned", sign * trial.values[0]))
 
 
-def table(study: optuna.Study, metric: str, space: Space, count: int) -> list[list[str]]:
+def trials_table(study: optuna.Study, metric: str, space: Space, count: int) -> list[list[str]]:
     """Rows of cells: a heading and at most `count` trials, the best ones first."""
     rows = [["trial", metric, *config_values(dict.fromkeys(space, 0)), "state"]]
     for trial in ranked(study)[:count]:
         values = config_values({name: trial.params[name] for name in space})
         cells = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values.values()]
-        rows.append([f"{trial.number:04}", f"{trial.values[0]:.4g}", *cells, state_of(trial)])
+        rows.append([f"{trial.number:04}", f"{trial.values[0]:.4g}", *cells, trial_state(trial)])
     return rows
 
 
-def spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any]]:
+def trials_spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any]]:
     """All trials in full precision: a heading and a row for each trial."""
     keys = list(config_values(dict.fromkeys(space, 0)))
     rows: list[list[Any]] = [["trial", "state", metric, *keys, "stage", "seconds", "error"]]
     for trial in trials_of(study):
-        state, values = state_of(trial), config_values(trial.params)
+        state, values = trial_state(trial), config_values(trial.params)
         value = trial.values[0] if trial.values else ""
         seconds = round(trial.duration.total_seconds(), 3) if trial.duration else ""
         error = trial.user_attrs.get("error", "interrupted" if state == "failed" else "")
@@ -55,7 +55,7 @@ def spreadsheet(study: optuna.Study, metric: str, space: Space) -> list[list[Any
     return rows
 
 
-def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
+def draw_study(study: optuna.Study, metric: str, space: Space) -> Tensor:
     """Optuna's plots, one above the other, as an image (1, 3, H, W) in [0, 1].
 
     They show the metric of the complete trials over each parameter and, if there are at least four trials and their
@@ -65,7 +65,7 @@ def draw(study: optuna.Study, metric: str, space: Space) -> Tensor:
     from matplotlib import pyplot
 
     pyplot.switch_backend("agg")
-    study = drawable(study, space)
+    study = drawable_study(study, space)
     metrics: set[Any] = {trial.value for trial in study.trials}
     images = []
     with warnings.catch_warnings(), mpl.rc_context({"figure.constrained_layout.use": True}):  # undoes Optuna's style
@@ -86,7 +86,7 @@ def draw_slices(study: optuna.Study, metric: str, log: bool) -> Any:
     from matplotlib.category import StrCategoryFormatter
     from optuna.visualization.matplotlib import plot_slice
 
-    drawn: Any = plot_slice(study, target=value_of, target_name=verbatim(metric))
+    drawn: Any = plot_slice(study, target=trial_value, target_name=verbatim(metric))
     first, *others = np.atleast_1d(drawn)
     for axes in (first, *others):
         if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
@@ -103,18 +103,18 @@ def draw_importances(study: optuna.Study, metric: str) -> Any:
     from optuna.visualization.matplotlib import plot_param_importances
 
     evaluator = FanovaImportanceEvaluator(seed=0)
-    axes: Any = plot_param_importances(study, evaluator=evaluator, target=value_of, target_name=metric)
+    axes: Any = plot_param_importances(study, evaluator=evaluator, target=trial_value, target_name=metric)
     axes.set_title("", loc="left")
     axes.set(xlabel=f"importance: share of the variance of {verbatim(metric)} (functional ANOVA)", ylabel="")
     axes.get_legend().remove()
     return axes.figure
 
 
-def value_of(trial: FrozenTrial) -> float:
+def trial_value(trial: FrozenTrial) -> float:
     return trial.values[0]
 
 
-def drawable(study: optuna.Study, space: Space) -> optuna.Study:
+def drawable_study(study: optuna.Study, space: Space) -> optuna.Study:
     """A copy of the complete trials, all with the whole space: Optuna plots only trials with equal distributions."""
     copy = optuna.create_study(direction=study.direction, study_name=study.study_name)
     for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]):

@@ -20,7 +20,7 @@ def interval(low: float, high: float, log: bool) -> FloatDistribution:
     """The real numbers in [low, high]; ValueError unless low < high, and 0 < low on a logarithmic scale."""
     if not low < high:
         raise ValueError(f"low must be below high, got {low:g} and {high:g}")
-    require_positive(low, log)
+    require_positive_low(low, log)
     return FloatDistribution(low, high, log=log)
 
 
@@ -44,7 +44,7 @@ def steps(low: float, high: float, step: float, log: bool) -> FloatDistribution 
     """
     if low > high or step <= 0:
         raise ValueError(f"an empty range, from {low:g} to {high:g} by {step:g}")
-    require_positive(low, log)
+    require_positive_low(low, log)
     is_whole = isinstance(low, int) and isinstance(step, int)
     if log and (step != 1 or not is_whole):
         raise ValueError(f"on a logarithmic scale a range goes by whole numbers, step 1; got step {step:g}")
@@ -53,7 +53,7 @@ def steps(low: float, high: float, step: float, log: bool) -> FloatDistribution 
     return FloatDistribution(low, high, step=step)
 
 
-def require_positive(low: float, log: bool) -> None:
+def require_positive_low(low: float, log: bool) -> None:
     if log and low <= 0:
         raise ValueError(f"low must be above 0 on a logarithmic scale, got {low:g}")
 

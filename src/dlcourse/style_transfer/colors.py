@@ -36,7 +36,7 @@ def match_statistics(
     Returns:
         Shape, type and device of the source; computed in float64 on the CPU, because not every device has float64.
     """
-    return match_moments(source, moments(source, source_mask), moments(target, target_mask))
+    return match_moments(source, color_moments(source, source_mask), color_moments(target, target_mask))
 
 
 def match_moments(source: Tensor, own: Moments, target: Moments) -> Tensor:
@@ -53,10 +53,10 @@ def match_moments(source: Tensor, own: Moments, target: Moments) -> Tensor:
     (source_mean, source_covariance), (target_mean, target_covariance) = own, target
     values, vectors = torch.linalg.eigh(source_covariance)  # (..., 3), (..., 3, 3)
     values = values.where(values > SMALLEST_VARIANCE, torch.inf)
-    inverse_root = compose(values.rsqrt(), vectors)
+    inverse_root = compose_symmetric(values.rsqrt(), vectors)
     root = source_covariance @ inverse_root
     values, vectors = torch.linalg.eigh(root @ target_covariance @ root)
-    matrix = inverse_root @ compose(values.clamp(min=0).sqrt(), vectors) @ inverse_root  # (..., 3, 3)
+    matrix = inverse_root @ compose_symmetric(values.clamp(min=0).sqrt(), vectors) @ inverse_root  # (..., 3, 3)
     matched = target_mean + matrix @ (pixels(source) - source_mean)
     return matched.unflatten(-1, source.shape[-2:]).to(source)
 
@@ -71,8 +71,8 @@ def match_luminance(
     Arguments and result as in `match_statistics`.
     """
     brightness = luminance(source)
-    source_mean, source_variance = moments(brightness, source_mask)  # (..., 1, 1)
-    target_mean, target_variance = moments(luminance(target), target_mask)
+    source_mean, source_variance = color_moments(brightness, source_mask)  # (..., 1, 1)
+    target_mean, target_variance = color_moments(luminance(target), target_mask)
     scale = (target_variance / source_variance.clamp(min=SMALLEST_VARIANCE)).sqrt()
     matched = scale * (pixels(brightness) - source_mean) + target_mean
     return source + matched.unflatten(-1, source.shape[-2:]).to(source) - brightness
@@ -92,7 +92,7 @@ def keep_chroma(image: Tensor, content: Tensor) -> Tensor:
     return luminance(image).clamp(lowest, highest) + chroma
 
 
-def moments(images: Tensor, mask: Tensor | None = None) -> Moments:
+def color_moments(images: Tensor, mask: Tensor | None = None) -> Moments:
     """Mean and covariance of the channels of (..., C, H, W) over the pixels, weighted by a mask (1, 1, H, W)."""
     values = pixels(images)
     counted = torch.ones(()) if mask is None else pixels(mask / mask.mean())
@@ -115,6 +115,6 @@ def pixels(images: Tensor) -> Tensor:
     return images.to("cpu", torch.float64).flatten(-2)
 
 
-def compose(values: Tensor, vectors: Tensor) -> Tensor:
+def compose_symmetric(values: Tensor, vectors: Tensor) -> Tensor:
     """The symmetric matrices (..., C, C) with eigenvalues (..., C) and eigenvectors in the columns of (..., C, C)."""
     return (vectors * values.unsqueeze(-2)) @ vectors.mT

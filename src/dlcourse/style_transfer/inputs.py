@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from dlcourse.style_transfer.colors import luminance, match_luminance, match_moments, match_statistics, mixture, moments
+from dlcourse.style_transfer.colors import (
+    color_moments,
+    luminance,
+    match_luminance,
+    match_moments,
+    match_statistics,
+    mixture,
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,11 @@ def styles_to_content(images: StyleInputs) -> StyleInputs:
 
 def content_to_styles(images: StyleInputs) -> StyleInputs:
     """Give each region of the content the colours of its style; without regions, those of all styles together."""
-    content, of_styles = images.content, list(map(moments, images.styles, images.style_masks))
+    content, of_styles = images.content, list(map(color_moments, images.styles, images.style_masks))
     if not images.regions:
         of_styles = [mixture(of_styles, images.shares)] * len(of_styles)
     contents = [
-        match_moments(content, moments(content, region), target).clamp(0, 1)
+        match_moments(content, color_moments(content, region), target).clamp(0, 1)
         for region, target in zip(places(images), of_styles, strict=True)
     ]
     return replace(images, content=images.compose(contents))

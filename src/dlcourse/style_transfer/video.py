@@ -173,7 +173,7 @@ def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Pa
     changed = [
         f"{key}={then['keys'].get(key)} (now {now['keys'].get(key)})"
         for key in sorted({*then["keys"], *now["keys"]})
-        if value_of(then, key) != value_of(now, key)
+        if recorded_value(then, key) != recorded_value(now, key)
     ]
     if changed:
         raise UserError(f"{first}: is there already, painted with {', '.join(changed)}; choose another output")
@@ -182,7 +182,7 @@ def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Pa
             raise UserError(f"{image}: is there already, painted from another {name}; choose another output")
 
 
-def value_of(record: dict[str, dict[str, Any]], key: str) -> Any:
+def recorded_value(record: dict[str, dict[str, Any]], key: str) -> Any:
     """The digests of the files that a key names; without files, the key's value."""
     return record["files"].get(key, record["keys"].get(key))
 

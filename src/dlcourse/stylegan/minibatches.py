@@ -43,7 +43,7 @@ class Minibatches:
         dataset: the reals.
         generator: what the latents are for; images and latents go to its device.
         parts: into which this process's share is divided, >= 1.
-        group_size: of the minibatch standard deviation, see `split`.
+        group_size: of the minibatch standard deviation, see `split_minibatch`.
         style_mixing_prob: see `draw_latents`.
         mirror_augment: whether reals are flipped left-right with probability 1/2.
         batch_sizes: all that will be asked for; ValueError if one cannot be divided.
@@ -104,11 +104,11 @@ class Minibatches:
 
     def own_parts(self, batch: Tensor) -> list[Tensor]:
         """This process's parts of a minibatch."""
-        parts = split(batch, self.parts * distributed.world_size(), self.group_size)
+        parts = split_minibatch(batch, self.parts * distributed.world_size(), self.group_size)
         return parts[distributed.rank() * self.parts :][: self.parts]
 
 
-def split(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
+def split_minibatch(batch: Tensor, parts: int, group_size: int) -> list[Tensor]:
     """Divide a minibatch into equal parts that hold whole groups of the minibatch standard deviation.
 
     That layer puts i, i + M, i + 2M, ... of N images into one group (M groups). So scores, losses and gradients are

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.labelled import MAX_CLASSES, Arrays, LabelledImages, digests, first_equals
-from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, shown
+from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, shown_names
 from dlcourse.datasets.decoding import Square, check_memory
 from dlcourse.datasets.labels import class_name
 from dlcourse.datasets.sources import Source, report_files, source_at
@@ -62,7 +62,7 @@ class ImageClasses(LabelledImages):
         sets, leaked = without_leaks(root, sets, classes)
         skipped = source.refused | unused | leaked
         report_files(root, f"skipped {len(skipped)} files", skipped)
-        report_copies(root, sets)
+        report_copied_images(root, sets)
         arrays: dict[str, Arrays] = {split: (found.images, found.labels) for split, found in sets.items()}
         train = arrays.get("train") or arrays["all"]
         test, dev = arrays.get("test", test_fraction), arrays.get("dev", dev_fraction)
@@ -96,7 +96,9 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
     """The classes of all splits; ValueError if they differ, are fewer than two, or no split is for training."""
     splits = folders.splits
     if "all" not in splits and "train" not in splits:
-        raise ValueError(f"root={source.root}: has {shown(splits.values())}, but no folder of training images (train)")
+        raise ValueError(
+            f"root={source.root}: has {shown_names(splits.values())}, but no folder of training images (train)"
+        )
     classes = folders.classes["all" if "all" in splits else "train"]
     if len(classes) > MAX_CLASSES:
         raise ValueError(f"root={source.root}: has {len(classes)} folders of classes; at most {MAX_CLASSES}")
@@ -109,8 +111,8 @@ def shared_classes(source: Source, folders: ClassFolders) -> list[str]:
             )
         if found != classes:
             raise ValueError(
-                f"root={source.root}: {splits['train']} has the classes {shown(classes)}, "
-                f"but {splits[split]} has {shown(found)}"
+                f"root={source.root}: {splits['train']} has the classes {shown_names(classes)}, "
+                f"but {splits[split]} has {shown_names(found)}"
             )
     return classes
 
@@ -202,7 +204,7 @@ def without_leaks(
     return found, leaked
 
 
-def report_copies(root: str, sets: Mapping[str, ClassImages]) -> None:
+def report_copied_images(root: str, sets: Mapping[str, ClassImages]) -> None:
     """Print the copies within each set, and separately those whose class differs from the original's."""
     copies, contradictions = dict[str, str](), dict[str, str]()
     for images in sets.values():

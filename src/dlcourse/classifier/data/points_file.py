@@ -39,7 +39,7 @@ class PointsFile(PlanePoints):
         labels, self.classes = merge_classes(columns, path)
         inputs = torch.from_numpy(columns.x.astype(np.float32))
         check_digits(columns.x, path)
-        report_copies(columns.x, path)
+        report_equal_points(columns.x, path)
         for name, count in zip(self.classes, labels.bincount().tolist(), strict=True):
             if count < 3:
                 raise ValueError(
@@ -74,7 +74,7 @@ def merge_classes(columns: Columns, path: str) -> tuple[Tensor, list[str]]:
 
     If all labels are numbers they are compared as such: 0 and 0.0 are one class.
     """
-    keys: list[Any] = [number_in(text) for text in columns.texts]
+    keys: list[Any] = [number_or_none(text) for text in columns.texts]
     if None in keys:
         keys = list(columns.texts)
     classes = sorted(set(keys))
@@ -86,7 +86,7 @@ def merge_classes(columns: Columns, path: str) -> tuple[Tensor, list[str]]:
     return torch.from_numpy(numbers[columns.labels]), [names[key] for key in classes]
 
 
-def number_in(text: str) -> int | float | None:
+def number_or_none(text: str) -> int | float | None:
     """A text as an int or else a float, or None."""
     for kind in (int, float):
         with suppress(ValueError):
@@ -105,7 +105,7 @@ def check_digits(x: np.ndarray, path: str) -> None:
             )
 
 
-def report_copies(x: np.ndarray, path: str) -> None:
+def report_equal_points(x: np.ndarray, path: str) -> None:
     """Print how many points equal another one."""
     points = len(np.unique(np.ascontiguousarray(x).view(np.complex128)))
     if points < len(x):

@@ -27,7 +27,7 @@ def read_npz(path: Path) -> Columns:
     if not x1.shape == x2.shape == label.shape:
         shapes = dict(zip(COLUMNS, (x1.shape, x2.shape, label.shape), strict=True))
         raise ValueError(f"x1, x2 and label must have one shape (N,), got {shapes}")
-    x = np.stack([finite(x1, "x1"), finite(x2, "x2")], 1)
+    x = np.stack([finite_column(x1, "x1"), finite_column(x2, "x2")], 1)
     if label.dtype.kind not in "biufSU":
         raise ValueError(f"label is of {label.dtype}, not of numbers or words")
     values, labels = np.unique(label, return_inverse=True)
@@ -64,7 +64,7 @@ def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np
     raise ValueError(f"{name} has the shape {shape}; x1, x2 and label must have one shape (N,), N at most {MAX_ROWS}")
 
 
-def finite(column: np.ndarray, name: str) -> np.ndarray:
+def finite_column(column: np.ndarray, name: str) -> np.ndarray:
     """A column as float64 (N,); ValueError for a value that is not finite or too large."""
     if column.dtype.kind not in "biuf":
         raise ValueError(f"{name} is of {column.dtype}, not of numbers")

@@ -55,7 +55,7 @@ def read_table(path: Path) -> Columns:
         encoding = next((name for mark, name in ENCODINGS.items() if start.startswith(mark)), "utf-8")
         try:
             with io.TextIOWrapper(file, encoding, newline="") as text:
-                return read_rows(bounded_lines(text))
+                return read_row_chunks(bounded_lines(text))
         except UnicodeDecodeError as error:
             raise ValueError(f"is no text in UTF-8 or UTF-16 ({error.reason}); save it as CSV UTF-8") from error
 
@@ -70,7 +70,7 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def read_rows(lines: Iterator[str]) -> Columns:
+def read_row_chunks(lines: Iterator[str]) -> Columns:
     """The columns of a table, read CHUNK rows at a time."""
     before, header = next(((count, line) for count, line in enumerate(lines, 1) if not is_empty(line)), (0, ""))
     separator, names = read_header(header)
@@ -149,7 +149,7 @@ def read_numbers(
     holds the mark of earlier cells, if any, and is updated; decimal commas are allowed unless they separate columns.
     """
     has_commas = separator != ","
-    values = np.array([number_in(text.replace(",", ".") if has_commas else text) for text in texts])
+    values = np.array([number_or_nan(text.replace(",", ".") if has_commas else text) for text in texts])
     wrong = ~(np.abs(values) <= LARGEST)
     if wrong.any():
         index = int(wrong.argmax())
@@ -168,7 +168,7 @@ def read_numbers(
     return values
 
 
-def number_in(text: str) -> float:
+def number_or_nan(text: str) -> float:
     """A text as a number, or NaN."""
     try:
         return math.nan if "_" in text else float(text)  # only Python allows underscores in numbers

@@ -73,10 +73,10 @@ def demonstrate() -> Demonstration:
             f"beta {beta:<4}  {both_errors(raw, season)}, bias-corrected {both_errors(corrected, season)}; "
             f"mean of the last {window_of(beta)} days {both_errors(mean, season)}"
         )
-    return Demonstration(draw(season, measured), lines)
+    return Demonstration(draw_averages(season, measured), lines)
 
 
-def draw(season: Tensor, measured: Tensor) -> Tensor:
+def draw_averages(season: Tensor, measured: Tensor) -> Tensor:
     """Above, the whole year; below, exponential and equal weights compared, and the first days; (1, 3, H, W)."""
     figure = new_figure(10, 8)
     year = figure.add_subplot(2, 1, 1, title="bias-corrected exponentially weighted averages")

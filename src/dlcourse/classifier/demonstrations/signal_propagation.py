@@ -42,7 +42,7 @@ def propagate(activation: str, init: str, init_std: float, seed: int) -> tuple[T
     return torch.stack(spreads), torch.stack([gradient.std() for gradient in gradients])
 
 
-def drawable(values: Tensor) -> Tensor:
+def drawable_on_log_axis(values: Tensor) -> Tensor:
     """The values, with NaN (a gap in the line) for 0 and infinity, which a logarithmic axis cannot show."""
     return values.where((values > 0) & values.isfinite(), torch.nan)
 
@@ -68,7 +68,7 @@ def demonstrate() -> Demonstration:
 def draw_layers(axes: Axes, by_init: dict[str, Tensor], title: str) -> None:
     """A line over the layers for each initialization."""
     for (name, values), color in zip(by_init.items(), COLORS, strict=False):
-        axes.plot(range(1, DEPTH + 1), drawable(values), color=color, marker=".", label=name)
+        axes.plot(range(1, DEPTH + 1), drawable_on_log_axis(values), color=color, marker=".", label=name)
     axes.set(yscale="log", xlabel="hidden layer", ylabel="standard deviation", title=title)
     axes.set_xticks(range(0, DEPTH + 1, 5))
     axes.grid(alpha=0.3)

@@ -16,7 +16,7 @@ from dlcourse.errors import UserError
 from dlcourse.files import outputs, pickle_reader, torch_file
 from dlcourse.files.terminal import say
 from dlcourse.stylegan.interop import genforce, huangzh13, lernapparat, mmgen, official, rosinality, unpickle
-from dlcourse.stylegan.interop.networks import ROLE_CLASSES, ROLE_KINDS, Pretrained, assemble, chosen_roles, cut
+from dlcourse.stylegan.interop.networks import ROLE_CLASSES, ROLE_KINDS, Pretrained, build_networks, chosen_roles, cut
 from dlcourse.stylegan.interop.renaming import is_variables
 
 FORMATS: tuple[ModuleType, ...] = (official, genforce, mmgen, rosinality, huangzh13, lernapparat)
@@ -97,10 +97,10 @@ def foreign_networks(content: Any, name: str, resolution: int | None, only_to_dr
         names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
         summary = f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
         raise UserError(f"a checkpoint of none of the known formats ({summary})")
-    pretrained = assemble(form.convert(content, name), resolution, only_to_draw)
+    pretrained = build_networks(form.convert(content, name), resolution, only_to_draw)
     for role in ROLE_KINDS:
         if (network := getattr(pretrained, role)) is not None:
-            checkpoint.check_finite(network.state_dict(), f"its {role}")
+            checkpoint.check_weights_finite(network.state_dict(), f"its {role}")
     return pretrained
 
 
@@ -145,12 +145,12 @@ def combine(parts: Sequence[Pretrained]) -> Pretrained:
     return whole
 
 
-def save(pretrained: Pretrained, path: Path, source: str) -> list[str]:
+def save_pretrained(pretrained: Pretrained, path: Path, source: str) -> list[str]:
     """Write a checkpoint for scripts/sample.py, with `source` recorded in it; return the notes of `states_of`."""
-    check_target(path)
+    check_new_file(path)
     state, notes = states_of(pretrained)
     origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
-    checkpoint.save(path, 0, {"model": pretrained.config, "imported": origin}, state)
+    checkpoint.save_checkpoint(path, 0, {"model": pretrained.config, "imported": origin}, state)
     return notes
 
 
@@ -166,7 +166,7 @@ def states_of(pretrained: Pretrained) -> tuple[dict[str, Any], list[str]]:
     return {role: network.state_dict() for role, network in networks.items() if network is not None}, notes
 
 
-def check_target(path: Path) -> None:
+def check_new_file(path: Path) -> None:
     """Raise UserError if `path` is there already, if its folder is not, or if nothing can be written there."""
     if path.exists():
         raise UserError(f"{path} exists already; choose another name or remove it")

@@ -99,7 +99,7 @@ def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
     return [role for role in roles if ROLE_KINDS[role] == "generator"][:1] if only_to_draw else roles
 
 
-def assemble(found: ForeignCheckpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
+def build_networks(found: ForeignCheckpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
     """Build the networks, cut down to `resolution` if given; UserError where the weights do not make a network."""
     pretrained = Pretrained(found.format, {}, notes=list(found.notes), has_old_average=found.has_old_average)
     resolution = asked_resolution(found, pretrained.notes) if resolution is None else resolution
@@ -112,7 +112,7 @@ def assemble(found: ForeignCheckpoint, resolution: int | None, only_to_draw: boo
         else:
             node = generator_node(weights) | found.generator_options
         pretrained.config.setdefault(kind, node)
-        network, notes = load(role, node, weights)
+        network, notes = load_network(role, node, weights)
         setattr(pretrained, role, network)
         pretrained.notes += notes
     if not pretrained.config:
@@ -139,12 +139,12 @@ def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) 
     return [f"level of detail {lod:g}: above {trained}x{trained} it is not yet, or half, trained and can be cut off"]
 
 
-def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
+def load_network(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
     """Build a network with these weights, and notes on what was filled in; UserError for unfit weights."""
     network = build_fitting(node, role, "its config", weights)
     check_weights(network, weights, f"its {role}", FILLABLE)
     missing = [name for name in network.state_dict() if name not in weights]
-    fillings, notes = fill(role, network, missing)
+    fillings, notes = fill_missing(role, network, missing)
     network.load_state_dict(weights | fillings, strict=False)
     network.eval()
     if "w_avg" in missing:
@@ -153,7 +153,7 @@ def load(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[s
     return network, notes
 
 
-def fill(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
+def fill_missing(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
     """Missing noise images, drawn from FILL_SEED, and zeros for missing RGB layers of lower resolutions."""
     fillings: Weights = {}
     notes = []
@@ -213,7 +213,7 @@ def cut(weights: Weights, resolution: int | None) -> Weights:
     return kept
 
 
-def size_of(weights: Weights, name: str, dim: int) -> int:
+def variable_size(weights: Weights, name: str, dim: int) -> int:
     """One size of a variable, or UserError if there is none."""
     if name not in weights or weights[name].ndim <= dim:
         raise UserError(f"it has no fitting {name}")
@@ -224,12 +224,14 @@ def generator_node(weights: Weights) -> dict[str, Any]:
     """The config node of a generator with these shapes."""
     resolution = resolution_of(weights)
     layers = len([name for name in weights if re.fullmatch(r"mapping\.dense\d+\.weight", name)])
-    num_classes = size_of(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
-    inputs = size_of(weights, "mapping.dense0.weight", 1)
-    w_dim = size_of(weights, f"mapping.dense{layers - 1}.weight", 0)
-    width = size_of(weights, "mapping.dense0.weight", 0)
-    coarse = size_of(weights, "synthesis.4x4.const.const", 1)
-    fine = [size_of(weights, f"synthesis.{r}x{r}.conv1.weight", 0) for r in RESOLUTIONS if r <= resolution]
+    num_classes = (
+        variable_size(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
+    )
+    inputs = variable_size(weights, "mapping.dense0.weight", 1)
+    w_dim = variable_size(weights, f"mapping.dense{layers - 1}.weight", 0)
+    width = variable_size(weights, "mapping.dense0.weight", 0)
+    coarse = variable_size(weights, "synthesis.4x4.const.const", 1)
+    fine = [variable_size(weights, f"synthesis.{r}x{r}.conv1.weight", 0) for r in RESOLUTIONS if r <= resolution]
     node: dict[str, Any] = {
         "_target_": "dlcourse.stylegan.networks.generator.Generator",
         "resolution": resolution,
@@ -244,9 +246,9 @@ def generator_node(weights: Weights) -> dict[str, Any]:
 def discriminator_node(weights: Weights, num_classes: int) -> dict[str, Any]:
     """The config node of a discriminator with these shapes; the generator's `num_classes` tells one class from none."""
     resolution = resolution_of(weights)
-    outputs = size_of(weights, "4x4.dense1.weight", 0)
-    channels = [size_of(weights, "4x4.dense0.weight", 0), size_of(weights, "4x4.conv.weight", 0)]
-    channels += [size_of(weights, f"{r}x{r}.conv0.weight", 1) for r in RESOLUTIONS if r <= resolution]
+    outputs = variable_size(weights, "4x4.dense1.weight", 0)
+    channels = [variable_size(weights, "4x4.dense0.weight", 0), variable_size(weights, "4x4.conv.weight", 0)]
+    channels += [variable_size(weights, f"{r}x{r}.conv0.weight", 1) for r in RESOLUTIONS if r <= resolution]
     node = {
         "_target_": "dlcourse.stylegan.networks.discriminator.Discriminator",
         "resolution": resolution,

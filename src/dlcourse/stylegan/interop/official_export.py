@@ -52,7 +52,9 @@ def official_sizes(node: dict[str, Any]) -> dict[str, Any]:
     return {"num_channels": 3, **default, **given}
 
 
-def network(name: str, function: str, sizes: dict[str, Any], variables: list, components: dict[str, Any]) -> Network:
+def official_network(
+    name: str, function: str, sizes: dict[str, Any], variables: list, components: dict[str, Any]
+) -> Network:
     """A network in the form that the official loader reads."""
     made = Network()
     made.state = {
@@ -78,11 +80,11 @@ def whole_generator(name: str, generator: Generator, sizes: dict[str, Any]) -> N
     synthesis = [f"G_synthesis/{name}" for name in synthesis_names(generator)]
     broadcast = {"dlatent_broadcast": generator.num_layers}
     parts = {
-        "synthesis": network("G_synthesis", "G_synthesis", sizes, [LOD, *pairs(synthesis, state)], {}),
-        "mapping": network("G_mapping", "G_mapping", sizes | broadcast, pairs(mapping, state), {}),
+        "synthesis": official_network("G_synthesis", "G_synthesis", sizes, [LOD, *named_arrays(synthesis, state)], {}),
+        "mapping": official_network("G_mapping", "G_mapping", sizes | broadcast, named_arrays(mapping, state), {}),
     }
     own = [LOD, ("dlatent_avg", to_tensorflow("dlatent_avg", state["w_avg"]))]
-    return network(name, "G_style", sizes, own, parts)
+    return official_network(name, "G_style", sizes, own, parts)
 
 
 def synthesis_names(generator: Generator) -> list[str]:
@@ -105,10 +107,10 @@ def whole_discriminator(discriminator: Discriminator, sizes: dict[str, Any]) -> 
         own = ("Conv0", "Conv1_down") if log2 > 2 else ("Conv", "Dense0", "Dense1")
         layers += [f"FromRGB_lod{top - log2}", *(f"{2**log2}x{2**log2}/{layer}" for layer in own)]
     names = [f"{layer}/{leaf}" for layer in layers for leaf in ("weight", "bias")]
-    return network("D", "D_basic", sizes, [LOD, *pairs(names, discriminator.state_dict())], {})
+    return official_network("D", "D_basic", sizes, [LOD, *named_arrays(names, discriminator.state_dict())], {})
 
 
-def pairs(names: list[str], state: dict[str, Tensor]) -> list[tuple[str, np.ndarray]]:
+def named_arrays(names: list[str], state: dict[str, Tensor]) -> list[tuple[str, np.ndarray]]:
     """Full official names -> (local name, array)."""
     local = [name.removeprefix("G_synthesis/").removeprefix("G_mapping/") for name in names]
     return [(own, to_tensorflow(name, state[our_name(name)])) for own, name in zip(local, names, strict=True)]

@@ -54,7 +54,7 @@ def mapping(value: dict) -> bytes:
     return EMPTY_DICT + MARK + b"".join(pairs) + SET_ITEMS
 
 
-def network(value: Network) -> bytes:
+def pickled_network(value: Network) -> bytes:
     return named("dnnlib.tflib.network", "Network") + EMPTY_TUPLE + NEW_OBJECT + mapping(value.state) + BUILD
 
 
@@ -85,5 +85,5 @@ WRITERS: dict[type, Any] = {
     list: items,
     dict: mapping,
     np.ndarray: array,
-    Network: network,
+    Network: pickled_network,
 }

@@ -53,7 +53,7 @@ def rename(variables: Mapping[str, Any], rules: Sequence[Rule]) -> tuple[Weights
     weights: Weights = {}
     unknown = []
     for theirs, value in variables.items():
-        rule, match = find(theirs, rules)
+        rule, match = matching_rule(theirs, rules)
         if rule is None or match is None:
             unknown.append(theirs)
         elif rule.name is not None:
@@ -66,7 +66,7 @@ def rename(variables: Mapping[str, Any], rules: Sequence[Rule]) -> tuple[Weights
     return weights, unknown
 
 
-def find(name: str, rules: Sequence[Rule]) -> tuple[Rule | None, re.Match[str] | None]:
+def matching_rule(name: str, rules: Sequence[Rule]) -> tuple[Rule | None, re.Match[str] | None]:
     """The first rule for a name, and how it matches."""
     for rule in rules:
         match = re.fullmatch(rule.pattern, name)

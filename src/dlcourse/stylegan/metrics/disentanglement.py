@@ -202,7 +202,7 @@ def style_effects(
     return StyleEffects(list(order), list(after), moved, amount)
 
 
-def draw(effects: StyleEffects, title: str) -> Tensor:
+def draw_effects(effects: StyleEffects, title: str) -> Tensor:
     """A heat map of `moved`, (1, 3, H, W) in [0, 1]: a row for each attribute, a column for each swap."""
     figure = new_figure(2.6 + 0.52 * len(effects.swaps), 1.6 + 0.32 * len(effects.attributes))
     axes = figure.add_subplot()

@@ -15,7 +15,7 @@ class Moments(NamedTuple):
     covariance: Tensor
 
 
-def moments(features: Tensor) -> Moments:
+def feature_moments(features: Tensor) -> Moments:
     """The moments of features (N, F), on the CPU; ValueError for fewer than 2 images."""
     if len(features) < 2:
         raise ValueError(f"moments need the features of at least 2 images, got {len(features)}")

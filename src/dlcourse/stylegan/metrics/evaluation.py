@@ -18,14 +18,14 @@ from dlcourse.stylegan.metrics.disentanglement import (
     style_effects,
     trimmed_mean,
 )
-from dlcourse.stylegan.metrics.distances import frechet_distance, kid, moments, precision_recall
+from dlcourse.stylegan.metrics.distances import feature_moments, frechet_distance, kid, precision_recall
 from dlcourse.stylegan.metrics.extractors import Extractor
 from dlcourse.stylegan.metrics.samples import Fakes, Reals, real_features
 from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.ranges import default_ranges
-from dlcourse.stylegan.sampling.synthesizer import check_finite, check_psi
+from dlcourse.stylegan.sampling.synthesizer import check_images_finite, check_psi
 
 Values = dict[str, float]
 OF_DISTRIBUTIONS = ("fd", "kid", "precision_recall")
@@ -115,7 +115,7 @@ class Evaluation:
         if "ppl" in asked:
             values |= self.path_lengths(fakes)
         effects = self.effects(fakes) if "styles" in asked else None
-        return EvaluationResult(finite(values | ({} if effects is None else summary(effects))), effects)
+        return EvaluationResult(finite_metrics(values | ({} if effects is None else summary(effects))), effects)
 
     @torch.no_grad()
     def between_reals(self, dataset: ImageDataset) -> Values:
@@ -145,7 +145,7 @@ class Evaluation:
         """The metrics in `asked` that compare two sets of features."""
         found: Values = {}
         if "fd" in asked:
-            found["fd"] = frechet_distance(moments(reals), moments(fakes))
+            found["fd"] = frechet_distance(feature_moments(reals), feature_moments(fakes))
         if "kid" in asked:
             found["kid"] = kid(reals, fakes)
         if "precision_recall" in asked:
@@ -178,7 +178,7 @@ class Evaluation:
         def images(w: Tensor) -> Tensor:
             styles = w[:, None].expand(-1, generator.num_layers, -1)
             drawn = generator.synthesis(styles, "const", fakes.lod)
-            check_finite(drawn)
+            check_images_finite(drawn)
             return (drawn + 1) / 2
 
         found: dict[str, list[Tensor]] = {}
@@ -217,7 +217,7 @@ class Evaluation:
         return style_effects(network, before, after, list(SCALES))
 
 
-def finite(values: Values) -> Values:
+def finite_metrics(values: Values) -> Values:
     """The values; UserError if one is not finite."""
     wrong = [f"{tag} is {value}" for tag, value in values.items() if not math.isfinite(value)]
     if wrong:

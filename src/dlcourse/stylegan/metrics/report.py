@@ -12,14 +12,14 @@ from dlcourse.engine.build import build
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import aligned
 from dlcourse.images import figures
-from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw
+from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw_effects
 from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
 from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaselineComparison:
     """The metrics of a generator and of its baselines.
 
     Attributes:
@@ -38,8 +38,8 @@ class Comparison:
         """The metrics, and the effects of the styles, as lines of text."""
         rows = [["metric", "generator", "real against real", "untrained"]]
         for tag, value in self.value.items():
-            baselines = [shown(self.reals.get(tag)), shown(self.untrained[tag])]
-            rows.append([tag.removeprefix("metrics/"), shown(value), *baselines])
+            baselines = [format_metric(self.reals.get(tag)), format_metric(self.untrained[tag])]
+            rows.append([tag.removeprefix("metrics/"), format_metric(value), *baselines])
         lines = aligned(rows)
         if self.effects is not None:
             lines += ["", *aligned(self.effects.rows()), "", *claims(self.effects)]
@@ -54,7 +54,9 @@ class Comparison:
         return {**notes, "metrics": found} | ({} if self.effects is None else {"styles": effects_as_json(self.effects)})
 
 
-def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], dataset: ImageDataset) -> Comparison:
+def compare_with_baselines(
+    evaluation: Evaluation, generator: Generator, node: dict[str, Any], dataset: ImageDataset
+) -> BaselineComparison:
     """Measure a generator and its baselines; `node` is the config that rebuilds it."""
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
     result = evaluation.measure(generator, dataset)
@@ -62,10 +64,12 @@ def compare(evaluation: Evaluation, generator: Generator, node: dict[str, Any], 
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
     untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
-    return Comparison(result.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), result.effects)
+    return BaselineComparison(
+        result.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), result.effects
+    )
 
 
-def shown(value: float | None) -> str:
+def format_metric(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
@@ -97,7 +101,7 @@ def effects_as_json(effects: StyleEffects) -> dict[str, Any]:
     }
 
 
-def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: int) -> list[Path]:
+def write_evaluation(comparison: BaselineComparison, notes: Mapping[str, Any], folder: Path, step: int) -> list[Path]:
     """Write metrics.json, styles.png if there are effects, and TensorBoard's events into a folder of their own."""
     from torch.utils.tensorboard import SummaryWriter
 
@@ -109,8 +113,10 @@ def write(comparison: Comparison, notes: Mapping[str, Any], folder: Path, step: 
         for tag, value in comparison.value.items():
             writer.add_scalar(tag, value, step)
         if comparison.effects is not None:
-            image = draw(comparison.effects, "How often an attribute moves when layers take another style, % of pairs")
+            image = draw_effects(
+                comparison.effects, "How often an attribute moves when layers take another style, % of pairs"
+            )
             written.append(folder / "styles.png")
-            figures.save(image, written[-1])
+            figures.save_figure(image, written[-1])
             writer.add_image("images/styles", image[0], step)
     return written

@@ -20,7 +20,7 @@ from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import draw_z
-from dlcourse.stylegan.sampling.synthesizer import check_finite, seeded_noise, to_unit
+from dlcourse.stylegan.sampling.synthesizer import check_images_finite, seeded_noise, to_unit
 
 LABEL_SEED = 2**20  # added to an image's seed to draw its class
 
@@ -74,7 +74,7 @@ class Fakes:
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
         """Images in [0, 1], rounded to 256 levels, (N, L, w_dim) -> (N, 3, R, R)."""
         images = self.generator.synthesis(styles, noise, self.lod).float()
-        check_finite(images)
+        check_images_finite(images)
         return (to_unit(images) * 255).round() / 255
 
     def noise(self, seeds: range) -> list[Tensor]:
@@ -117,13 +117,13 @@ def real_features(
         cache: folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
     """
     chosen = choose(len(dataset.levels[0]), count, seed)
-    path = None if cache is None else Path(cache, f"{extractor.tag}_{key_of(dataset, extractor, chosen)}.pt")
+    path = None if cache is None else Path(cache, f"{extractor.tag}_{reals_key(dataset, extractor, chosen)}.pt")
     if path is not None and path.is_file():
         try:
             return read_reals(path)
         except (OSError, ValueError) as error:
             say(f"{path}: cannot be read and is made anew ({error})", file=sys.stderr)
-    reals = measure(dataset.levels[0], extractor, chosen, batch_size)
+    reals = features_in_halves(dataset.levels[0], extractor, chosen, batch_size)
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ def choose(num_images: int, count: int, seed: int) -> Tensor:
     return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))[: 2 * half]
 
 
-def key_of(dataset: ImageDataset, extractor: Extractor, chosen: Tensor) -> str:
+def reals_key(dataset: ImageDataset, extractor: Extractor, chosen: Tensor) -> str:
     """A hash of the extractor and of the chosen images, scaled down to at most 64 pixels."""
     small = next(level for level in dataset.levels if level.shape[2] <= 64)[chosen]
     content = hashlib.sha256(f"{extractor.fingerprint()} {dataset.resolution}".encode())
@@ -160,7 +160,7 @@ def key_of(dataset: ImageDataset, extractor: Extractor, chosen: Tensor) -> str:
     return content.hexdigest()[:24]
 
 
-def measure(images: Tensor, extractor: Extractor, chosen: Tensor, batch_size: int) -> Reals:
+def features_in_halves(images: Tensor, extractor: Extractor, chosen: Tensor, batch_size: int) -> Reals:
     """Features of the chosen images in two halves, on the CPU."""
     device = next(extractor.parameters()).device
     chunks = [extractor(images[rows].to(device).float() / 255).cpu() for rows in chosen.split(batch_size)]

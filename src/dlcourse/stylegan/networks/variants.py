@@ -24,7 +24,7 @@ def huangzh13_generator() -> GeneratorParts:
 
 def huangzh13_discriminator() -> DiscriminatorParts:
     """FromRGB has no rectifier   (huangzh13/StyleGAN.pytorch)."""
-    return DiscriminatorParts(activate_rgb=unchanged)
+    return DiscriminatorParts(activate_rgb=identity)
 
 
 def rosinality_generator() -> GeneratorParts:
@@ -34,7 +34,7 @@ def rosinality_generator() -> GeneratorParts:
 
 def rosinality_discriminator(rgb_is_linear: bool = False) -> DiscriminatorParts:
     """The first convolution of a block changes the channels; older ones have no rectifier after FromRGB."""
-    return DiscriminatorParts(activate_rgb=unchanged if rgb_is_linear else lrelu, down_block=EarlyDownBlock)
+    return DiscriminatorParts(activate_rgb=identity if rgb_is_linear else lrelu, down_block=EarlyDownBlock)
 
 
 def mmgen_generator() -> GeneratorParts:
@@ -47,7 +47,7 @@ def mmgen_discriminator() -> DiscriminatorParts:
     return DiscriminatorParts(rgb_kernel_size=3, down_block=EarlyDownBlock, score_block=LinearScoreBlock)
 
 
-def unchanged(x: Tensor) -> Tensor:
+def identity(x: Tensor) -> Tensor:
     return x
 
 
@@ -87,4 +87,4 @@ class EarlyDownBlock(DownBlock):
 class LinearScoreBlock(ScoreBlock):
     """ScoreBlock without a rectifier between its two linear layers: (N, C, 4, 4) -> (N, outputs)."""
 
-    activate_hidden = staticmethod(unchanged)
+    activate_hidden = staticmethod(identity)

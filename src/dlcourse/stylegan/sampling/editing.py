@@ -14,7 +14,7 @@ from dlcourse.files.bounded import open_file
 from dlcourse.images.tables import Table, enlarged, headed_table
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe_range, resolve_ranges
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
@@ -82,8 +82,8 @@ class Edit(Sampler):
                     cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0"] = enlarged(image)
                     singles[f"{name.partition(',')[0]} {label} {strength:+g}"] = to_pil_image(image)
         heading = (
-            f"Editing, w + strength x direction in {describe([first, last])}: the unit is a standard deviation of a "
-            "principal component, or from without to with an attribute"
+            f"Editing, w + strength x direction in {describe_range([first, last])}: the unit is a standard deviation "
+            "of a principal component, or from without to with an attribute"
         )
         found = {"directions": {name: direction.cpu() for name, direction in directions.items()}}
         return Result(headed_table(heading, cells), singles=singles, found=found)

@@ -7,7 +7,7 @@ from dlcourse.errors import UserError
 from dlcourse.images.tables import Table, enlarged, headed_table, labelled_grid, under
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe_range, resolve_ranges
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seed, Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import MOST_PIXELS, Synthesizer, check_psi
@@ -105,7 +105,7 @@ class Mixing(Sampler):
         singles: dict[str, Image.Image] = {}
         for name, latents in self.destinations.items():
             first, last = chosen_range(ranges, name)
-            rows = [f"{label}\nwith {name} styles,\n{describe([first, last])}" for label in labels_of(latents)]
+            rows = [f"{label}\nwith {name} styles,\n{describe_range([first, last])}" for label in labels_of(latents)]
             for row, latent, own in zip(rows, latents, synthesizer.styles(generator, latents), strict=True):
                 mixed = mix_styles(own.expand_as(sources), sources, first, last)
                 noise = latent.noise(generator)

@@ -11,7 +11,7 @@ from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.stylegan.sampling.ranges import describe
+from dlcourse.stylegan.sampling.ranges import describe_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
@@ -48,7 +48,7 @@ class Layers(Sampler):
             drawn = self.synthesizer.synthesize(generator, mixed)
             shown.append(drawn[0])
             energies.append(energy_by_octave(drawn - images).mean(0))
-        titles = [describe([layer, layer + 1]) for layer in range(generator.num_layers)]
+        titles = [describe_range([layer, layer + 1]) for layer in range(generator.num_layers)]
         upper = self.tables(images[0], shown, titles)
         chart = to_pil_image(chart_of(torch.stack(energies), scale=max(1.0, upper.width / 1800))[0])
         singles = {f"layer_{layer:02}": to_pil_image(image) for layer, image in enumerate(shown)}

@@ -7,7 +7,7 @@ from torch import Tensor
 from dlcourse.images.tables import Table, enlarged, headed_table, heat
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, resolve_ranges
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
@@ -98,8 +98,8 @@ class NoiseComponents(Sampler):
         kinds = {
             "all layers": [0, num_layers],
             "none": [0, 0],
-            f"fine, {describe([first, last])}": [first, last],
-            f"coarse, {describe([0, first])}": [0, first],
+            f"fine, {describe_range([first, last])}": [first, last],
+            f"coarse, {describe_range([0, first])}": [0, first],
         }
         styles = self.synthesizer.styles(generator, self.latents)
         rows = labels_of(self.latents)

@@ -46,7 +46,7 @@ def chosen_range(ranges: Mapping[str, list[int]], name: str) -> list[int]:
     return ranges[name]
 
 
-def describe(limits: list[int]) -> str:
+def describe_range(limits: list[int]) -> str:
     """A range in words: "layers 4-7 (16x16 to 32x32)"."""
     first, last = limits[0], limits[1] - 1
     if last < first:

@@ -51,7 +51,7 @@ class Sampler(ABC):
 
 
 def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collection[Path]) -> None:
-    """Raise UserError if `save` could not write the result of this sampler, or would overwrite one of `inputs`."""
+    """Raise UserError if `save_result` could not write what this sampler makes, or would overwrite one of `inputs`."""
     given = f"output={output}"
     suffixes = dict.fromkeys([*files.WRITERS, *(WRITERS if sampler.is_animated else ())])
     if output.suffix.lower() not in suffixes:
@@ -75,7 +75,7 @@ def names_of(output: Path, is_animated: bool) -> tuple[Path, Path]:
     return output, output.with_suffix(".gif")
 
 
-def save(result: Result, output: Path, singles: bool) -> list[Path]:
+def save_result(result: Result, output: Path, singles: bool) -> list[Path]:
     """Write a result: the image to `output`, everything else beside it under the same name.
 
     Args:

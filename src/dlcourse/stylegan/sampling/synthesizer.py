@@ -104,7 +104,7 @@ class Synthesizer:
         device = generator.w_avg.device
         chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(self.batch_size)]
         images = torch.cat(chunks)
-        check_finite(images)
+        check_images_finite(images)
         return to_unit(images)
 
 
@@ -114,7 +114,7 @@ def check_psi(psi: float) -> None:
         raise ValueError(f"truncation_psi must be in [{-MOST_PSI:g}, {MOST_PSI:g}], got {psi:g}")
 
 
-def check_finite(images: Tensor) -> None:
+def check_images_finite(images: Tensor) -> None:
     """Raise UserError for images with NaN or infinity, which would come out black."""
     if not images.isfinite().all():
         raise UserError(
