@@ -25,7 +25,7 @@ test: setup
 
 # `test`, then what takes longer: whole commands, every experiment, damaged files by the hundred.
 test-all: test
-	$(PYTEST) -m long $(ARGS)
+	$(PYTEST) -m "long and not slow" $(ARGS)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(ARGS)
