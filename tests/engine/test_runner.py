@@ -165,7 +165,7 @@ class Broken(NoisyBowl):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("weights", "step 4: model.weight is not finite, so nothing of it is kept; try a smaller lr"),
+        ("weights", "step 4: model.weight is not finite, so nothing of it is kept; try a smaller optimizer.lr"),
         ("result", "step 4: result/loss is nan, so nothing of it is kept; try a smaller optimizer.lr, or prec"),
     ],
 )

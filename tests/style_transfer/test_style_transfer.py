@@ -242,7 +242,7 @@ def test_a_loss_that_never_recovers_ends_the_run_with_the_best_image(caplog):
     assert task.is_finished()
     task.finalize()
     assert torch.equal(task.result, best.clamp(0, 1))
-    assert "given up: the loss rose 2 times; the result is the best image so far" in caplog.text
+    assert "given up: the loss diverged 2 times; the result is the best image so far" in caplog.text
 
 
 def test_the_result_is_the_best_of_what_was_seen():
