@@ -92,6 +92,7 @@ def test_words_that_make_no_command_line_are_refused_with_the_cure(words, said):
         hydra_words.prepared(words)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "said"),
     [

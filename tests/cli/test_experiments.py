@@ -71,6 +71,7 @@ def test_a_run_that_stopped_early_is_complete(tmp_path):
     assert_same(vars(stopped), vars(again))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("experiment", ["points", "style_transfer", "stylegan_faces_tiny"])
 def test_bf16_trains_every_system(experiment, tmp_path):
     full, half = (train(experiment, tmp_path / p, 2, f"precision={p}") for p in ("fp32", "bf16"))

@@ -193,6 +193,7 @@ def test_senseless_values_are_named(arguments, message):
         Faces(**{"resolution": 32, "num_images": 4, "seed": 0, "label": "glasses", "num_classes": 0} | arguments)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draw", IMAGES.values(), ids=list(IMAGES))
 def test_demo_images_are_always_the_same(draw):
     first, second = draw.__wrapped__(), draw.__wrapped__()

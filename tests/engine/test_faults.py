@@ -169,6 +169,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     options = ["model.hidden=[192,192]", "runner.max_steps=1000", "runner.checkpoint_every=20", "runner.log_every=5"]
     done = run_script("train.py", "run_dir=run", *options, cwd=small_disk)

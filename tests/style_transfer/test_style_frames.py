@@ -69,6 +69,7 @@ def test_frames_are_in_natural_order_and_nothing_else_is_one(tmp_path, capsys):
     assert "skipped 1 files" in said and "  7.png: a link that leaves the folder" in said
 
 
+@pytest.mark.long
 def test_frames_that_begin_with_the_last_image_flicker_less_than_those_from_noise(tmp_path, capsys):
     folder = write_frames(tmp_path / "frames")
     steady = style(folder, tmp_path / "steady", "task.init=noise")

@@ -174,6 +174,7 @@ def test_two_time_scales():
     assert task.d_descent.lr() == 4 * task.g_descent.lr()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", ["logistic", "hinge", "wgan_gp"])
 @pytest.mark.parametrize("augment", ["none", "diffaugment", "adaptive"])
 def test_every_loss_and_augmentation_trains(loss, augment):
