@@ -231,7 +231,7 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
         config = config_of(run)
         assert (config["optimizer"]["lr"], config["runner"]["max_steps"], config["seed"]) == (0.5, 3, 5)
     run_here(monkeypatch, "resume=nowhere", f"resume={runs[0]}", job=train.train)
-    word = capsys.readouterr().out.partition("train on: ")[2].rpartition(" ")[0]
+    word = capsys.readouterr().out.partition("train further: ")[2].rpartition(" ")[0]
     assert shlex.split(word) == [f"resume={runs[0]}"] and word != f"resume={runs[0]}"
 
     def said(*words):
