@@ -13,7 +13,6 @@ from dlcourse.cli import (
     command_line,
     find_lr,
     hydra_words,
-    path_overrides,
     resuming,
     sample,
     search,
@@ -22,28 +21,6 @@ from dlcourse.cli import (
 from dlcourse.cli.unread_keys import check_read, reached_from
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
-
-NAMES = [
-    "Köln (1).jpg",
-    "日本.jpg",
-    "it's.jpg",
-    'the "best".jpg',
-    "a=b,c.jpg",
-    "#1 {x} [y] 50%.jpg",
-    "a&b; c.jpg",
-    "a\\",
-    "${seed}.jpg",
-    "2024",
-    "true",
-    "1e5",
-    "-",
-    " a ",
-    "a:b",
-    "null.",
-    "[x].jpg",
-    "[x]",
-    "choice(a,b)",
-]
 
 
 @pytest.fixture(autouse=True)
@@ -67,11 +44,6 @@ def error_of(capsys, monkeypatch, *words, **options):
     printed = capsys.readouterr()
     assert end.value.code == 1 and printed.err.count("\n") == 1 and printed.out == "", printed
     return printed.err.strip()
-
-
-def read_by_hydra(word):
-    """The value that Hydra and OmegaConf read in key=value."""
-    return OmegaConf.create({"seed": 7, "value": path_overrides.PARSER.parse_override(word).value()}).value
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,6 @@ def image_folder(root, **changes) -> ImageFolder:
     return ImageFolder(str(root), **(VALUES | {"cache": None} | changes))
 
 
-def forbid_decoding(monkeypatch):
-    monkeypatch.setattr(decoding, "decode", lambda *_: pytest.fail("an image was decoded"))
-
-
 def files_in(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -99,17 +95,6 @@ def test_large_jpegs_are_decoded_coarsely_and_come_out_the_same(tmp_path, monkey
     monkeypatch.setattr(decoding, "ENOUGH", 1000)
     difference = (fast - image_folder(tmp_path).images.int()).abs()
     assert difference.max() <= 3 and difference.float().mean() < 1
-
-
-def decode_slowly(root, cache):
-    """In a process of its own, to be killed."""
-    read = decoding.Square.read
-    decoding.Square.read = lambda *arguments: time.sleep(0.05) or read(*arguments)
-    _ = image_folder(root, cache=cache).levels
-
-
-def count_images(root, cache, queue):
-    queue.put(image_folder(root, cache=cache).images.sum().item())
 
 
 @pytest.mark.parametrize(

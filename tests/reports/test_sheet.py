@@ -1,6 +1,5 @@
 """The last images of several runs on a sheet: which stands where, under which title, fitted into equal cells."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
-from conftest import compose
 from dlcourse.errors import UserError
 from dlcourse.images.tables import columns_of, draw_tables, rows_of, wrap
 from dlcourse.reports.runs import Run
@@ -172,26 +170,6 @@ def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text, width):
     lines = wrap(text, FONT, width)
     squeeze = lambda words: "".join(words).replace(" ", "").replace("\n", "")
     assert squeeze(lines) == squeeze(text) and all(FONT.getlength(line) <= width for line in lines if len(line) > 1)
-
-
-def write_run(path, config, color, kinds=("image",), steps=(1, 9, 10)):
-    (path / "images").mkdir(parents=True)
-    (path / "config.yaml").write_text(json.dumps(config))
-    (path / "metrics.jsonl").write_text('{"step": 1}\n')
-    for kind in kinds:
-        for step in steps:
-            shown = color if step == max(steps) else (1, 2, 3)
-            Image.new("RGB", (30, 20), shown).save(path / "images" / f"{kind}_{step}.png")
-
-
-@pytest.fixture
-def sweep(tmp_path):
-    config = compose("experiment=style_transfer_offline", "dataset.content_size=24", "dataset.style_size=24")
-    for number, (alpha, beta) in enumerate((a, b) for a in (1.0, 10.0) for b in (5.0, 6.0)):
-        changed = {"content_weight": alpha, "style_weight": beta}
-        task = config["task"] | changed
-        write_run(tmp_path / "sweep" / str(number), config | {"task": task}, (200, 60 * number, 30))
-    return tmp_path / "sweep"
 
 
 def test_titles_of_forged_values_are_a_line_each():

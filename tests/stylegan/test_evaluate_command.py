@@ -6,22 +6,9 @@ import pytest
 import torch
 
 from conftest import IMAGES, SMALL_GAN, compose, run_script
-from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.engine import checkpoint
 from dlcourse.files import torch_file
 from dlcourse.stylegan.metrics.disentanglement import SCALES
-from dlcourse.stylegan.metrics.extractors import FaceFeatures
-
-
-@pytest.fixture(scope="module")
-def extractor():
-    return FaceFeatures(None)
-
-
-@pytest.fixture
-def faces():
-    return Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
-
 
 MODEL = {
     "_target_": "dlcourse.stylegan.networks.generator.Generator",

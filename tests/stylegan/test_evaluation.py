@@ -224,39 +224,3 @@ def test_vgg_features_of_small_images(faces):
         small_generator(32), faces
     )
     assert values.keys() == {"metrics/vgg19_fd"}
-
-
-MODEL = {
-    "_target_": "dlcourse.stylegan.networks.generator.Generator",
-    "resolution": 16,
-    "z_dim": 8,
-    "w_dim": 8,
-    "channel_base": 64,
-    "channel_max": 8,
-    "num_classes": 0,
-}
-DATASET = {
-    "_target_": "dlcourse.datasets.faces.dataset.Faces",
-    "resolution": 16,
-    "num_images": 40,
-    "seed": 0,
-    "label": "glasses",
-    "num_classes": 0,
-}
-CATS = ["dataset=image_folder", f"dataset.root={IMAGES}", "dataset.min_size=8", "dataset.cache=null"]
-FEW = ["num_images=16", "num_paths=3", "num_pairs=3"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    from dlcourse.engine.build import build
-
-    folder = tmp_path_factory.mktemp("evaluate")
-    torch.manual_seed(3)
-    state = {"generator_ema": build(MODEL).state_dict()}
-    (folder / "run" / "checkpoints").mkdir(parents=True)
-    (folder / "run" / "config.yaml").touch()  # as in every run
-    config = {"model": {"generator": MODEL}, "dataset": DATASET}
-    checkpoint.save_checkpoint(checkpoint.path_for(folder / "run", 7), 7, config, state)
-    checkpoint.save_checkpoint(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
-    return folder

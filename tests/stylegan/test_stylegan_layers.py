@@ -27,12 +27,6 @@ def assert_close(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> N
     assert (actual - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-def random_style(batch: int, channels: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """Scale and bias."""
-    scale, bias = torch.randn(2, batch, channels, 1, 1, dtype=dtype)
-    return scale, bias
-
-
 def test_pixel_norm_gives_unit_mean_square():
     x = torch.randn(5, 7) * 10
     assert torch.allclose(layers.pixel_norm(x).square().mean(1), torch.ones(5), atol=1e-5)
