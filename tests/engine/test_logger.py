@@ -17,6 +17,11 @@ def scalars(run_dir):
     return {tag: [event.step for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def wait_for_the_next_second():
+    """TensorBoard reads event files in the order of their names: the second, then a number that sorts as text."""
+    time.sleep(1.1 - time.time() % 1)
+
+
 def test_only_what_counts_samples_has_a_speed(tmp_path):
     with RunLogger(tmp_path, {}, step=0, max_steps=2) as logger:
         for step in (1, 2):
@@ -46,7 +51,7 @@ def test_a_resumed_run_keeps_its_charts_and_drops_what_lay_after_its_checkpoint(
     with RunLogger(tmp_path, {}, step=0, max_steps=4) as logger:
         for step in (1, 2, 3, 4):
             logger.advance(step, {"train/loss": 1.0, "dev/loss": 2.0}, is_last=False)
-    time.sleep(1.1 - time.time() % 1)  # the files' names, by which they are read in order, have the second
+    wait_for_the_next_second()
     with RunLogger(tmp_path, {}, step=2, max_steps=6) as logger:
         logger.advance(3, {"train/loss": 1.0}, is_last=False)  # dev comes later
         assert titles(tmp_path) == ["loss"]
@@ -63,6 +68,7 @@ def test_a_run_that_goes_back_leaves_nothing_of_what_came_after(tmp_path, step):
         for number in range(1, 6):
             logger.advance(number, {"train/loss": 1.0}, is_last=False)
             logger.images(number, image)
+    wait_for_the_next_second()
     with RunLogger(tmp_path, {}, step=step, max_steps=9) as logger:
         logger.advance(step + 1, {"train/loss": 1.0}, is_last=False)
         logger.images(step + 1, image)
