@@ -126,12 +126,14 @@ def assert_same_losses(one, two, tolerance):
                 assert other[tag] == pytest.approx(row[tag], rel=tolerance, abs=1e-4), (row["step"], tag)
 
 
+@pytest.mark.long
 def test_losses_are_those_of_one_process(trained):
     """Adam without momentum moves by the sign of tiny gradients too: rounding grows a thousandfold in a few steps."""
     *_, folder = trained
     assert_same_losses(*(rows_of(folder / name / "run") for name in ("one", "two")), 5e-3)
 
 
+@pytest.mark.long
 def test_one_of_them_keeps_the_record(trained):
     *_, folder = trained
     run = folder / "two" / "run"
