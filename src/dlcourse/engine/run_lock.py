@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from multiprocessing import reduction
@@ -9,11 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 ATTEMPTS = 100  # to create a folder that other commands remove
 
@@ -77,8 +73,7 @@ def open_and_lock(run_dir: Path) -> int:
 def lock(handle: int, run_dir: Path) -> None:
     """Lock an open folder; if another process holds it, close it and raise UserError."""
     try:
-        if fcntl:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(handle)
         if isinstance(error, BlockingIOError):
