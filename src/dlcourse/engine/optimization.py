@@ -19,10 +19,6 @@ MOST_SKIPPED = 10  # updates in a row
 CURE = "try a smaller optimizer.lr, or precision=fp32"  # for values that are not finite
 
 
-class DivergenceError(UserError):
-    """The loss or the gradient was not finite in too many updates in a row."""
-
-
 class NotFinite(Exception):  # noqa: N818  # caught below: the update is skipped
     """A loss or a gradient that is not finite."""
 
@@ -108,12 +104,12 @@ class Descent:
 
     @torch.no_grad()
     def skip(self, terms: Metrics) -> None:
-        """Count and log a skipped update; restore the parameters of L-BFGS. DivergenceError after too many in a row."""
+        """Count and log a skipped update; restore the parameters of L-BFGS. UserError after too many in a row."""
         self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
         if self.skipped_in_a_row == MOST_SKIPPED:
-            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {CURE}")
+            raise UserError(f"{what}, {MOST_SKIPPED} times in a row; {CURE}")
         logging.getLogger(__name__).warning(f"{what}; skipped")
         if self.last_good_params:
             for parameter, last_good in zip(self.parameters, self.last_good_params, strict=True):
