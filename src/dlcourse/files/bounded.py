@@ -50,12 +50,20 @@ class BoundedFile:
         return self.file.read(size)
 
 
+def length_of(path: Path) -> int:
+    """The length of a file in bytes; OSError for a folder, a pipe or a device, which could block or never end."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(status.st_mode) else 'device'}, not a file")
+    return status.st_size
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a file for reading; ValueError with the reason if that is impossible."""
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # could block, or never end
-            raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
+        length_of(path)
         return path.open("rb")
     except FileNotFoundError:
         raise MissingFileError("no such file") from None
