@@ -15,7 +15,11 @@ def lines_of(file: BinaryIO, longest: int = 2**20) -> Iterator[bytes]:
     return (line.rstrip(b"\r\n") for line in iter(lambda: file.readline(longest), b""))
 
 
-class TooManyFilesError(ValueError):
+class RefusedError(ValueError):
+    """The file contains something that is not allowed."""
+
+
+class TooManyFilesError(RefusedError):
     """The list of files in an archive is too long."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from dlcourse.files.bounded import RefusedError
+
 MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have fewer than 20 000
 MAX_VALUES = 500_000  # in the content; a value that is referenced twice counts twice
 MAX_DEPTH = 100
@@ -20,10 +22,6 @@ KEYS = (str, int, float, bool, bytes, type(None))  # exact types; hashing a tupl
 
 Name = tuple[str, str]  # (module, name)
 Granted = Mapping[Name, Any]
-
-
-class RefusedError(ValueError):
-    """The pickle contains something that is not allowed."""
 
 
 class Record:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.files.atomic import atomic_write
-from dlcourse.files.bounded import TooManyFilesError, length_of, open_archive
-from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
+from dlcourse.files.bounded import RefusedError, length_of, open_archive
+from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, key, of_type, ordered
 
 # how files of torch < 1.6 begin: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -135,11 +135,7 @@ def load_archive(file: BinaryIO, length: int) -> Any:
     file.seek(max(0, length - END))
     if file.read(4) != b"PK\x05\x06":
         raise ValueError("cut short, or with something behind its end")
-    try:
-        archive = open_archive(file, MAX_DIRECTORY)
-    except TooManyFilesError as error:
-        raise RefusedError(str(error)) from error
-    with archive:
+    with open_archive(file, MAX_DIRECTORY) as archive:
         names = archive.namelist()
         program = next((name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")), None)
         if program is None:
