@@ -4,38 +4,21 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from multiprocessing import reduction
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from dlcourse.errors import UserError
 
 ATTEMPTS = 100  # to create a folder that other commands remove
 
 
-class Held:
-    """A locked folder's open handle.
-
-    A process that is started with it among its arguments shares the lock, which ends with the last of the processes.
-    """
-
-    def __init__(self, handle: int):
-        self.handle = handle
-
-    def __reduce__(self) -> tuple[Callable[[Any], "Held"], tuple[Any]]:
-        return unpickled, (reduction.DupFd(self.handle),)
-
-
-def unpickled(handle: Any) -> Held:
-    return Held(handle.detach())
-
-
 @contextlib.contextmanager
-def locked(run_dir: Path) -> Iterator[Held]:
+def locked(run_dir: Path) -> Iterator[Connection]:
     """Lock the folder within the block; it is created if need be, and removed afterwards if it is empty.
 
-    The system releases the lock when the process ends, for whatever reason.
+    The system releases the lock when the process ends, for whatever reason. Processes that are started with the
+    yielded value among their arguments share the lock, which then ends with the last of them.
 
     Raises:
         UserError: another process holds the lock, or the folder was moved or removed within the block.
@@ -46,15 +29,16 @@ def locked(run_dir: Path) -> Iterator[Held]:
     except OSError:
         remove_empty(made[1:])
         raise
+    held = Connection(handle)  # nothing is sent: it only passes the handle to other processes
     try:
-        yield Held(handle)
+        yield held
     except (OSError, UserError) as error:
         if not is_at(run_dir, handle):
             raise UserError(f"{run_dir}: somebody moved or deleted this folder while it was written to") from error
         raise
     finally:
         remove_empty(made)
-        os.close(handle)
+        held.close()
 
 
 def open_and_lock(run_dir: Path) -> int:
