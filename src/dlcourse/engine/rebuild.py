@@ -68,13 +68,9 @@ def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
 
 
 def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may_lack: str = "") -> None:
-    """Raise UserError unless weights have the names and shapes of a network's state.
+    """Raise UserError unless weights, name -> tensor, have the names and shapes of a network's state.
 
-    Args:
-        network: whose state they should fit.
-        weights: name -> tensor.
-        what: names the network, at the beginning of the message.
-        may_lack: a regular expression for names that may be missing.
+    `what` names the network in the message; names that match the regular expression `may_lack` may be missing.
     """
     state = network.state_dict()
     lacking = [name for name in state if name not in weights and not re.fullmatch(may_lack, name)]

@@ -110,10 +110,7 @@ class Runner:
                 network.compile()
 
     def restore(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
-        """Load the newest readable checkpoint of `run_dir` into a prepared task.
-
-        Returns:
-            The step to continue from; 0 for a new run.
+        """Load the newest readable checkpoint of `run_dir` into a prepared task; return its step, 0 for a new run.
 
         Raises:
             UserError: all checkpoints are damaged, or the newest is of another model than that of `config`.
@@ -247,11 +244,11 @@ def default_generators(device: torch.device) -> list[torch.Generator]:
 
     Seeding them directly takes a microsecond; `torch.manual_seed` seeds those of every backend and takes a hundred.
     """
-    of_device = {
-        "cuda": lambda: torch.cuda.default_generators[device.index or 0],
-        "mps": torch.mps._get_default_mps_generator,
-    }
-    return [torch.default_generator, *(get() for kind, get in of_device.items() if kind == device.type)]
+    if device.type == "cuda":
+        return [torch.default_generator, torch.cuda.default_generators[device.index or 0]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]
 
 
 def find_device(name: str) -> torch.device:

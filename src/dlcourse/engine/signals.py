@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 
 # Ctrl-C; from `kill` and clusters, before SIGKILL; from SLURM, if asked for, some time before the end; the terminal
 # was closed
@@ -96,10 +96,7 @@ class SignalHandler:
     """Within the block SIGNALS are only stored in `signum`; a second Ctrl-C raises KeyboardInterrupt.
 
     One of several processes ignores a second one; the process that started them handles it. Only the main thread can
-    have signal handlers: in other threads this does nothing.
-
-    Args:
-        tell: called with the first signal, in the handler.
+    have signal handlers: in other threads this does nothing. `tell` is called with the first signal, in the handler.
     """
 
     def __init__(self, tell: Callable[[int], None]) -> None:
@@ -112,7 +109,7 @@ class SignalHandler:
             self.before = {signum: signal.signal(signum, self.note) for signum in handled()}
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.signum and is_one_of_several():
             return  # this process ends now; the second copy of the signal may still arrive
         for signum, handler in self.before.items():

@@ -10,9 +10,7 @@ from pathlib import Path
 def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
     """A temporary path to write to; at the end of the block it replaces `path`, after an exception it is removed.
 
-    Args:
-        path: the file; its folder must exist.
-        durable: whether to wait until the file and its name are on the disk, for the case of a power failure.
+    The folder must exist. `durable`: wait until file and name are on the disk, for the case of a power failure.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
