@@ -25,15 +25,14 @@ def locked(run_dir: Path) -> Iterator[Connection]:
     """
     made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     try:
-        handle = open_and_lock(run_dir)
+        held = open_and_lock(run_dir)
     except OSError:
         remove_empty(made[1:])
         raise
-    held = Connection(handle)  # nothing is sent: it only passes the handle to other processes
     try:
         yield held
     except (OSError, UserError) as error:
-        if not is_at(run_dir, handle):
+        if not is_at(run_dir, held):
             raise UserError(f"{run_dir}: somebody moved or deleted this folder while it was written to") from error
         raise
     finally:
@@ -41,29 +40,28 @@ def locked(run_dir: Path) -> Iterator[Connection]:
         held.close()
 
 
-def open_and_lock(run_dir: Path) -> int:
-    """Create and lock the folder, again if another command removed it before it was locked; return its handle."""
+def open_and_lock(run_dir: Path) -> Connection:
+    """Create and lock the folder, again if another command removed it before it was locked; return its handle.
+
+    A Connection can be passed to other processes and closes its handle; it is used for nothing else.
+    """
     for _ in range(ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             run_dir.mkdir(parents=True, exist_ok=True)
-            handle = os.open(run_dir, os.O_RDONLY)
-            lock(handle, run_dir)
-            if is_at(run_dir, handle):
-                return handle
-            os.close(handle)
+            held = Connection(os.open(run_dir, os.O_RDONLY))
+            lock(held, run_dir)
+            if is_at(run_dir, held):
+                return held
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(run_dir))
 
 
-def lock(handle: int, run_dir: Path) -> None:
-    """Lock an open folder; if another process holds it, close it and raise UserError."""
+def lock(held: Connection, run_dir: Path) -> None:
+    """Lock an open folder; UserError if another process has locked it."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        if isinstance(error, BlockingIOError):
-            cure = "wait for it, or choose another run_dir"
-            raise UserError(f"{run_dir}: another process trains there; {cure}") from None
-        raise
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        cure = "wait for it, or choose another run_dir"
+        raise UserError(f"{run_dir}: another process trains there; {cure}") from None
 
 
 def remove_empty(folders: list[Path]) -> None:
@@ -73,9 +71,9 @@ def remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def is_at(run_dir: Path, handle: int) -> bool:
+def is_at(run_dir: Path, held: Connection) -> bool:
     """Whether the path still is the folder of the handle."""
     try:
-        return os.path.samestat(run_dir.stat(), os.fstat(handle))
+        return os.path.samestat(run_dir.stat(), os.fstat(held.fileno()))
     except OSError:
         return False
