@@ -157,10 +157,6 @@ def path_for(run_dir: Path, step: int) -> Path:
     return run_dir / "checkpoints" / f"step_{step:07d}.pt"
 
 
-def path_of_best(run_dir: Path) -> Path:
-    return run_dir / "checkpoints" / "best.pt"
-
-
 def all_of(run_dir: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
     named = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]

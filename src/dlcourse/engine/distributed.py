@@ -52,22 +52,15 @@ def process_group(device: str) -> Iterator[None]:
 
 
 def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> int:
-    """Run work(*args) in `number` processes of this machine, and wait for them.
+    """Run work(*args) in `number` processes of this machine; return 0, or 128 + signal of one that was killed.
 
     When one of them fails the others are killed, and its exception is raised here. Signals are passed on to them; a
     second Ctrl-C kills them. When this process is killed, they get SIGTERM.
 
     Args:
         number: of processes, and of GPUs unless there are none or `device` is "cpu".
-        device: of all of them, "auto", "cpu" or "cuda".
-        work: a function at the top of a module.
-        args: picklable arguments.
-
-    Returns:
-        The exit status: 0, or 128 + signal of a process that was killed.
-
-    Raises:
-        UserError: fewer than one process, more than there are GPUs, or a device that cannot be shared.
+        device: of all of them, "auto", "cpu" or "cuda"; UserError if they cannot share it.
+        work: a function at the top of a module; its arguments must be picklable.
     """
     check_devices(number, device)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,9 @@ class RunLogger:
 
     Lines, events and images of later steps, which an interrupted run wrote after its last checkpoint, are removed, so
     that no curve goes back in time. TensorBoard opens the first two groups of tags in the alphabet: the most important
-    metrics are named accordingly.
+    metrics are named accordingly. It shows the resolved config as text and as hyper-parameters.
 
-    Args:
-        run_dir: the run's folder, created if need be.
-        config: the resolved config, shown as text and as hyper-parameters.
-        step: updates done before.
-        max_steps: updates of the whole run.
-        profile: whether to profile a few steps; see `Profile`.
+    The folder `run_dir` is created if need be; `max_steps` are the updates of the whole run.
     """
 
     def __init__(self, run_dir: Path, config: dict[str, Any], step: int, max_steps: int, profile: bool = False):
@@ -184,14 +180,11 @@ class RunLogger:
         self.writer._get_file_writer().add_summary(summary, step)
 
 
-class NullLogger:
+class NullLogger(AbstractContextManager):
     """Takes the place of RunLogger in all processes but the first: it logs nothing."""
 
     def __init__(self, *_: object) -> None:
         pass
-
-    def __enter__(self) -> "NullLogger":
-        return self
 
     def __exit__(self, *_: object) -> None:
         pass

@@ -33,11 +33,6 @@ class Descent:
 
     An update whose loss or gradient is not finite is skipped and counted in `skipped`; L-BFGS, whose history may be
     the cause, also restores the parameters from before its last step and starts with an empty history.
-
-    Args:
-        parameters: the leaves to descend on.
-        make_optimizer: parameters -> optimizer.
-        schedule: updates done -> factor on each parameter group's learning rate.
     """
 
     def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
@@ -48,11 +43,8 @@ class Descent:
     def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, lr_factor: float = 1.0) -> None:
         """Continue with a new optimizer on these parameters; the schedule goes on counting.
 
-        Args:
-            parameters: the leaves to descend on.
-            scale: factor on the loss that the optimizer sees, > 0. It changes no minimum, but lifts small losses
-                above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
-            lr_factor: factor on the learning rates, > 0.
+        The optimizer sees the loss times `scale`, > 0. That changes no minimum, but lifts small losses above the
+        absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
         """
         self.parameters = list(parameters)
         self.optimizer = self.make_optimizer(self.parameters)

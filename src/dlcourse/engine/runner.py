@@ -181,7 +181,7 @@ class Runner:
         check_metrics_finite(step, {}, state)
         if distributed.rank() == 0:
             if is_best:
-                checkpoint.save_checkpoint(checkpoint.path_of_best(run_dir), step, config, state)
+                checkpoint.save_checkpoint(run_dir / "checkpoints" / "best.pt", step, config, state)
             if is_newest:
                 checkpoint.save_checkpoint(checkpoint.path_for(run_dir, step), step, config, state)
                 checkpoint.prune(run_dir, self.keep_checkpoints)

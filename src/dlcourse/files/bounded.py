@@ -27,11 +27,8 @@ def open_archive(file: BinaryIO, max_bytes: int) -> zipfile.ZipFile:
     """Open a zip archive whose list of files has at most `max_bytes` bytes.
 
     An archive states the length of its list in two places, which may disagree, and which of them Python uses depends on
-    its version. Therefore the size of each read is limited instead of checking a stated length.
-
-    Raises:
-        TooManyFilesError: a longer list.
-        zipfile.BadZipFile, or other exceptions: not a zip archive, or a damaged one.
+    its version. Therefore the size of each read is limited instead of checking a stated length. TooManyFilesError for
+    a longer list; zipfile's exceptions for a damaged archive.
     """
     bounded = BoundedFile(file, max_bytes)
     archive = zipfile.ZipFile(bounded)  # needs no other methods than those below
