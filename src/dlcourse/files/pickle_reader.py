@@ -113,9 +113,6 @@ class Machine:
             raise RefusedError("refused: not the pickle of a network, it asks for too much memory")
         self.memo[len(self.memo) if place is None else place] = self.stack[-1]
 
-    def recall(self, place: int) -> None:
-        self.stack.append(self.memo[place])
-
     def find(self, module: str, name: str) -> None:
         """Push the object of a name."""
         if (module, name) not in self.granted:
@@ -211,7 +208,7 @@ INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
     "SETITEM": lambda machine, _: machine.assign([machine.stack.pop(), machine.stack.pop()][::-1]),
     "SETITEMS": lambda machine, _: machine.assign(machine.collected()),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine.keep),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.recall),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda machine, place: machine.push(machine.memo[place])),
     "MARK": Machine.mark,
     "POP": lambda machine, _: machine.stack.pop(),
     "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ")),
