@@ -120,9 +120,9 @@ def test_the_best_stays_however_long_ago_it_was(tmp_path):
             return {"dev/loss": abs(self.descent.updates - 3) + 1.0}
 
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=5)
-    assert Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3
+    assert Checkpoint.load(tmp_path / "checkpoints" / "best.pt").step == 3
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=8)
-    assert Checkpoint.load(checkpoint.path_of_best(tmp_path)).step == 3  # the record remembers how good it was
+    assert Checkpoint.load(tmp_path / "checkpoints" / "best.pt").step == 3  # the record remembers how good it was
     assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000008.pt"]
 
 

@@ -174,12 +174,12 @@ def test_an_archive_of_many_files_is_refused_whatever_it_says_of_them(tmp_path, 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.pt")
-    for path in (tmp_path / "pipe.pt", "/dev/zero"):
-        refused(path, "a pipe or a device", error=OSError)
-    refused(tmp_path / "pipe.pt", "pipe.pt: a pipe or a device", load_pretrained, UserError)
+    refused("/dev/zero", "a device, not a file", error=OSError)
+    refused(tmp_path / "pipe.pt", "a pipe, not a file", error=OSError)
+    refused(tmp_path / "pipe.pt", "pipe.pt: a pipe, not a file", load_pretrained, UserError)
     refused(
         tmp_path / "pipe.pt",
-        "not a whole checkpoint of dlcourse .a pipe or a device",
+        "not a whole checkpoint of dlcourse .a pipe, not a file",
         Checkpoint.load,
         UserError,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 from dlcourse.engine.signals import raise_on_signals, status_of
 from dlcourse.engine.standard_streams import outlive_readers
-from dlcourse.files import terminal
 from dlcourse.files.terminal import say
 
 
@@ -17,7 +16,6 @@ def begin() -> None:
     scripts/*.py call this first, also in the processes that are started for `devices=N`.
     """
     set_defaults_of_torch()
-    terminal.prepare()
     outlive_readers()
     sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
     raise_on_signals()

@@ -46,10 +46,6 @@ def launch_training(run_dir: Path, cfg: DictConfig, held: Any) -> None:
     """Train in `devices` processes, which share the lock on the run folder."""
     from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
 
-    try:
-        distributed.check_devices(cfg.devices, cfg.device)
-    except ValueError as error:
-        raise UserError(str(error)) from error
     status = distributed.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
     if status:
         sys.exit(status)

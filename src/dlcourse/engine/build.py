@@ -155,8 +155,6 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and len(value) == len(kinds) and all(map(fits, value, kinds))
     if get_origin(hint) is dict:
         return isinstance(value, dict) and all(fits(item, get_args(hint)[1]) for item in value.values())
-    if hint is None or hint is NoneType:
-        return value is None
     if isinstance(value, bool):
         return hint in (bool, Any)
     return {float: isinstance(value, int | float), Any: True}.get(hint, type(value) is hint)

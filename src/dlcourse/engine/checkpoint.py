@@ -30,14 +30,7 @@ COMMANDS = {  # task -> what its checkpoint is, and which command reads it
 
 
 def save_checkpoint(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically; UserError if it cannot be written.
-
-    Args:
-        path: the file; its folder must exist.
-        step: updates done.
-        config: the resolved config, plain data.
-        state: name -> state_dict.
-    """
+    """Write what a `Checkpoint` holds, atomically, into a folder that exists; UserError if it cannot be written."""
     try:
         torch_file.save({"step": step, "config": config, "state": state}, path)
     except OSError as error:
@@ -94,8 +87,7 @@ class Checkpoint:
 
     def kind(self) -> str:
         """Its task and the command that reads it, for messages."""
-        task = self.config.get("task")
-        target = task.get("_target_") if isinstance(task, dict) else None
+        target = node_at(self.config, "task._target_")
         return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
 
     def network(self, part: str, kind: type[N] = nn.Module, refusal: str = "a checkpoint of another task") -> N:  # type: ignore[assignment]
@@ -165,10 +157,6 @@ def path_for(run_dir: Path, step: int) -> Path:
     return run_dir / "checkpoints" / f"step_{step:07d}.pt"
 
 
-def path_of_best(run_dir: Path) -> Path:
-    return run_dir / "checkpoints" / "best.pt"
-
-
 def all_of(run_dir: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
     named = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
@@ -218,13 +206,17 @@ def load_newest(run_dir: Path) -> Checkpoint | None:
 
 
 def clear_away(run_dir: Path, step: int) -> None:
-    """Remove unfinished files and rename checkpoints of later steps, before a run continues from `step`."""
+    """Before a run continues from `step`: remove unfinished files, and later images; rename later checkpoints."""
     for folder in (run_dir, run_dir / "checkpoints", run_dir / "images"):
         for path in folder.glob(".*.tmp"):
             path.unlink()
     for path in all_of(run_dir):
         if step_of(path) > step:
             path.rename(path.with_name(f"{path.name}.broken"))
+    for path in (run_dir / "images").glob("*_*.png"):
+        number = path.stem.rpartition("_")[2]
+        if number.isdecimal() and int(number) > step:
+            path.unlink()
 
 
 def prune(run_dir: Path, keep: int) -> None:

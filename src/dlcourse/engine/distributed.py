@@ -52,22 +52,15 @@ def process_group(device: str) -> Iterator[None]:
 
 
 def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> int:
-    """Run work(*args) in `number` processes of this machine, and wait for them.
+    """Run work(*args) in `number` processes of this machine; return 0, or 128 + signal of one that was killed.
 
     When one of them fails the others are killed, and its exception is raised here. Signals are passed on to them; a
     second Ctrl-C kills them. When this process is killed, they get SIGTERM.
 
     Args:
         number: of processes, and of GPUs unless there are none or `device` is "cpu".
-        device: of all of them, "auto", "cpu" or "cuda".
-        work: a function at the top of a module.
-        args: picklable arguments.
-
-    Returns:
-        The exit status: 0, or 128 + signal of a process that was killed.
-
-    Raises:
-        ValueError: from `check_devices`.
+        device: of all of them, "auto", "cpu" or "cuda"; UserError if they cannot share it.
+        work: a function at the top of a module; its arguments must be picklable.
     """
     check_devices(number, device)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
@@ -93,13 +86,13 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
 
 
 def check_devices(number: int, device: str) -> None:
-    """Raise ValueError for fewer than one process, more than there are GPUs, or a device that cannot be shared."""
+    """Raise UserError unless so many processes can share a device."""
     if device not in SHARED_DEVICES:
-        raise ValueError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
+        raise UserError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
     if number < 1 or (gpus and number > gpus):
         on_gpus = f"1 to {gpus}, the GPUs of this machine, or device=cpu"
-        raise ValueError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
+        raise UserError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
 
 
 def run_rank(

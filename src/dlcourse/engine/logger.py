@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from dlcourse.images.tensors import tile, to_pil_image
 BINS = 60  # of a histogram
 MAX_TAGS = 10_000  # that a resumed run reads from its metrics.jsonl; the runs of this project have 50
 CONSOLE_PERIOD = 2.0  # seconds between two lines of a log file; a terminal shows a progress bar instead
-SAMPLE_COUNTS = ("progress/images", "progress/samples")  # samples per second are computed from these
+SAMPLE_COUNTS = {"progress/images", "progress/samples"}  # samples per second are computed from these
 
 
 class RunLogger:
@@ -38,14 +39,9 @@ class RunLogger:
 
     Lines, events and images of later steps, which an interrupted run wrote after its last checkpoint, are removed, so
     that no curve goes back in time. TensorBoard opens the first two groups of tags in the alphabet: the most important
-    metrics are named accordingly.
+    metrics are named accordingly. It shows the resolved config as text and as hyper-parameters.
 
-    Args:
-        run_dir: the run's folder, created if need be.
-        config: the resolved config, shown as text and as hyper-parameters.
-        step: updates done before.
-        max_steps: updates of the whole run.
-        profile: whether to profile a few steps; see `Profile`.
+    The folder `run_dir` is created if need be; `max_steps` are the updates of the whole run.
     """
 
     def __init__(self, run_dir: Path, config: dict[str, Any], step: int, max_steps: int, profile: bool = False):
@@ -57,7 +53,6 @@ class RunLogger:
         self.charts: dict[str, str] = {}  # of the layout that was written last
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         clear_away(run_dir, step)
-        remove_images_after(run_dir, step)
         self.metrics_file = run_dir / "metrics.jsonl"
         self.tags = keep_until(self.metrics_file, step)
         self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
@@ -107,12 +102,7 @@ class RunLogger:
         self.show(step, is_last)
 
     def images(self, step: int, images: dict[str, Tensor]) -> None:
-        """Write each batch as one PNG, images/<name>_<step>.png, and to TensorBoard.
-
-        Args:
-            step: updates done.
-            images: name -> (N, 3, H, W) in [0, 1], or (N, 4, H, W) with alpha.
-        """
+        """Write each batch, (N, 3 or 4, H, W) in [0, 1], as one PNG, images/<name>_<step>.png, and to TensorBoard."""
         for name, batch in images.items():
             grid = tile(batch.float().cpu())
             png = io.BytesIO()  # encoded once, for the file and for TensorBoard
@@ -142,12 +132,11 @@ class RunLogger:
         """Steps and samples per second, and peak memory."""
         found = {"perf/steps_per_second": self.rate(step), "perf/peak_gib": peak_memory() / 2**30}
         now = time.monotonic()
-        for tag in (tag for tag in SAMPLE_COUNTS if tag in values):
+        for tag in SAMPLE_COUNTS & values.keys():
             if tag in self.samples:
-                before, value = self.samples[tag]
-                found[f"perf/{tag.removeprefix('progress/')}_per_second"] = (values[tag] - value) / max(
-                    now - before, 1e-9
-                )
+                before, count = self.samples[tag]
+                speed = (values[tag] - count) / max(now - before, 1e-9)
+                found[f"perf/{tag.removeprefix('progress/')}_per_second"] = speed
             self.samples[tag] = now, values[tag]
         return found
 
@@ -191,14 +180,11 @@ class RunLogger:
         self.writer._get_file_writer().add_summary(summary, step)
 
 
-class NullLogger:
+class NullLogger(AbstractContextManager):
     """Takes the place of RunLogger in all processes but the first: it logs nothing."""
 
     def __init__(self, *_: object) -> None:
         pass
-
-    def __enter__(self) -> "NullLogger":
-        return self
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -246,14 +232,6 @@ def keep_until(path: Path, step: int) -> set[str]:
                 kept.write(line + b"\n")
                 tags.update(map(printable, row) if len(tags) < MAX_TAGS else ())
     return tags - {"step"}
-
-
-def remove_images_after(run_dir: Path, step: int) -> None:
-    """Remove the images of later steps than `step`."""
-    for path in (run_dir / "images").glob("*_*.png"):
-        number = path.stem.rpartition("_")[2]
-        if number.isdecimal() and int(number) > step:
-            path.unlink()
 
 
 def row_of(line: bytes) -> dict[str, Any]:

@@ -19,10 +19,6 @@ MOST_SKIPPED = 10  # updates in a row
 CURE = "try a smaller optimizer.lr, or precision=fp32"  # for values that are not finite
 
 
-class DivergenceError(UserError):
-    """The loss or the gradient was not finite in too many updates in a row."""
-
-
 class NotFinite(Exception):  # noqa: N818  # caught below: the update is skipped
     """A loss or a gradient that is not finite."""
 
@@ -37,11 +33,6 @@ class Descent:
 
     An update whose loss or gradient is not finite is skipped and counted in `skipped`; L-BFGS, whose history may be
     the cause, also restores the parameters from before its last step and starts with an empty history.
-
-    Args:
-        parameters: the leaves to descend on.
-        make_optimizer: parameters -> optimizer.
-        schedule: updates done -> factor on each parameter group's learning rate.
     """
 
     def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
@@ -52,11 +43,8 @@ class Descent:
     def restart(self, parameters: Iterable[Tensor], scale: float = 1.0, lr_factor: float = 1.0) -> None:
         """Continue with a new optimizer on these parameters; the schedule goes on counting.
 
-        Args:
-            parameters: the leaves to descend on.
-            scale: factor on the loss that the optimizer sees, > 0. It changes no minimum, but lifts small losses
-                above the absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
-            lr_factor: factor on the learning rates, > 0.
+        The optimizer sees the loss times `scale`, > 0. That changes no minimum, but lifts small losses above the
+        absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
         """
         self.parameters = list(parameters)
         self.optimizer = self.make_optimizer(self.parameters)
@@ -108,12 +96,12 @@ class Descent:
 
     @torch.no_grad()
     def skip(self, terms: Metrics) -> None:
-        """Count and log a skipped update; restore the parameters of L-BFGS. DivergenceError after too many in a row."""
+        """Count and log a skipped update; restore the parameters of L-BFGS. UserError after too many in a row."""
         self.skipped, self.skipped_in_a_row = self.skipped + 1, self.skipped_in_a_row + 1
         wrong = [f"{name} is {float(value)}" for name, value in terms.items() if not math.isfinite(float(value))]
         what = f"update {self.updates + 1}: {', '.join(wrong) or 'the gradient is not finite'}"
         if self.skipped_in_a_row == MOST_SKIPPED:
-            raise DivergenceError(f"{what}, {MOST_SKIPPED} times in a row; {CURE}")
+            raise UserError(f"{what}, {MOST_SKIPPED} times in a row; {CURE}")
         logging.getLogger(__name__).warning(f"{what}; skipped")
         if self.last_good_params:
             for parameter, last_good in zip(self.parameters, self.last_good_params, strict=True):

@@ -23,11 +23,7 @@ class Profile:
     """Profiles a few steps after a warm-up, and writes run_dir/profile when they are done.
 
     trace.json is for https://ui.perfetto.dev or chrome://tracing; operations.txt has the most expensive operations and
-    the time of each part of a step.
-
-    Args:
-        run_dir: the run's folder.
-        steps: of the run; a short run has a shorter warm-up.
+    the time of each part of a step. In a short run, of few `steps`, the warm-up is shorter.
     """
 
     def __init__(self, run_dir: Path, steps: int):

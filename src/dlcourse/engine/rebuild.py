@@ -44,37 +44,29 @@ def build_of_file(
     """`build` for a config in a file: every exception becomes a UserError that names the file."""
     try:
         return build(config, key, targets, imposed)
-    except TooLargeError:
-        raise
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
     except Exception as error:  # unexpected values can fail in any way
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
 
 
 def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
-    """Build the network of a config in a file, if it is about as large as the file's `weights` (name -> tensor).
+    """Build the network of a config in a file; UserError if it cannot be built.
 
-    Raises:
-        TooLargeError: it is larger than the weights; nothing was allocated for it.
-        UserError: it cannot be built.
+    TooLargeError if it is much larger than the file's `weights` (name -> tensor); nothing was allocated for it.
     """
     values = weights.values() if isinstance(weights, dict) else ()
     there = sum(value.numel() for value in values if isinstance(value, Tensor))
-    message = f"{path}: its {key} is much larger than the {there} weights in the file"
+    message = f"its {key} is much larger than the {there} weights in the file"
     with torch.random.fork_rng(devices=[]), Budget(2 * there + SPARE, message):
         return build_of_file(config, key, path, NETWORKS)
 
 
 def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may_lack: str = "") -> None:
-    """Raise UserError unless weights have the names and shapes of a network's state.
+    """Raise UserError unless weights, name -> tensor, have the names and shapes of a network's state.
 
-    Args:
-        network: whose state they should fit.
-        weights: name -> tensor.
-        what: names the network, at the beginning of the message.
-        may_lack: a regular expression for names that may be missing.
+    `what` names the network in the message; names that match the regular expression `may_lack` may be missing.
     """
     state = network.state_dict()
     lacking = [name for name in state if name not in weights and not re.fullmatch(may_lack, name)]

@@ -2,89 +2,66 @@
 
 import contextlib
 import errno
+import fcntl
 import os
-from collections.abc import Callable, Iterator
-from multiprocessing import reduction
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from dlcourse.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 ATTEMPTS = 100  # to create a folder that other commands remove
 
 
-class Held:
-    """A locked folder's open handle.
-
-    A process that is started with it among its arguments shares the lock, which ends with the last of the processes.
-    """
-
-    def __init__(self, handle: int):
-        self.handle = handle
-
-    def __reduce__(self) -> tuple[Callable[[Any], "Held"], tuple[Any]]:
-        return unpickled, (reduction.DupFd(self.handle),)
-
-
-def unpickled(handle: Any) -> Held:
-    return Held(handle.detach())
-
-
 @contextlib.contextmanager
-def locked(run_dir: Path) -> Iterator[Held]:
+def locked(run_dir: Path) -> Iterator[Connection]:
     """Lock the folder within the block; it is created if need be, and removed afterwards if it is empty.
 
-    The system releases the lock when the process ends, for whatever reason.
+    The system releases the lock when the process ends, for whatever reason. Processes that are started with the
+    yielded value among their arguments share the lock, which then ends with the last of them.
 
     Raises:
         UserError: another process holds the lock, or the folder was moved or removed within the block.
     """
     made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     try:
-        handle = open_and_lock(run_dir)
+        held = open_and_lock(run_dir)
     except OSError:
         remove_empty(made[1:])
         raise
     try:
-        yield Held(handle)
+        yield held
     except (OSError, UserError) as error:
-        if not is_at(run_dir, handle):
+        if not is_at(run_dir, held):
             raise UserError(f"{run_dir}: somebody moved or deleted this folder while it was written to") from error
         raise
     finally:
         remove_empty(made)
-        os.close(handle)
+        held.close()
 
 
-def open_and_lock(run_dir: Path) -> int:
-    """Create and lock the folder, again if another command removed it before it was locked; return its handle."""
+def open_and_lock(run_dir: Path) -> Connection:
+    """Create and lock the folder, again if another command removed it before it was locked; return its handle.
+
+    A Connection can be passed to other processes and closes its handle; it is used for nothing else.
+    """
     for _ in range(ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             run_dir.mkdir(parents=True, exist_ok=True)
-            handle = os.open(run_dir, os.O_RDONLY)
-            lock(handle, run_dir)
-            if is_at(run_dir, handle):
-                return handle
-            os.close(handle)
+            held = Connection(os.open(run_dir, os.O_RDONLY))
+            lock(held, run_dir)
+            if is_at(run_dir, held):
+                return held
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(run_dir))
 
 
-def lock(handle: int, run_dir: Path) -> None:
-    """Lock an open folder; if another process holds it, close it and raise UserError."""
+def lock(held: Connection, run_dir: Path) -> None:
+    """Lock an open folder; UserError if another process has locked it."""
     try:
-        if fcntl:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        if isinstance(error, BlockingIOError):
-            cure = "wait for it, or choose another run_dir"
-            raise UserError(f"{run_dir}: another process trains there; {cure}") from None
-        raise
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        cure = "wait for it, or choose another run_dir"
+        raise UserError(f"{run_dir}: another process trains there; {cure}") from None
 
 
 def remove_empty(folders: list[Path]) -> None:
@@ -94,9 +71,9 @@ def remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def is_at(run_dir: Path, handle: int) -> bool:
+def is_at(run_dir: Path, held: Connection) -> bool:
     """Whether the path still is the folder of the handle."""
     try:
-        return os.path.samestat(run_dir.stat(), os.fstat(handle))
+        return os.path.samestat(run_dir.stat(), os.fstat(held.fileno()))
     except OSError:
         return False

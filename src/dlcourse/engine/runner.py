@@ -110,10 +110,7 @@ class Runner:
                 network.compile()
 
     def restore(self, task: Task, run_dir: Path, config: dict[str, Any]) -> int:
-        """Load the newest readable checkpoint of `run_dir` into a prepared task.
-
-        Returns:
-            The step to continue from; 0 for a new run.
+        """Load the newest readable checkpoint of `run_dir` into a prepared task; return its step, 0 for a new run.
 
         Raises:
             UserError: all checkpoints are damaged, or the newest is of another model than that of `config`.
@@ -184,7 +181,7 @@ class Runner:
         check_metrics_finite(step, {}, state)
         if distributed.rank() == 0:
             if is_best:
-                checkpoint.save_checkpoint(checkpoint.path_of_best(run_dir), step, config, state)
+                checkpoint.save_checkpoint(run_dir / "checkpoints" / "best.pt", step, config, state)
             if is_newest:
                 checkpoint.save_checkpoint(checkpoint.path_for(run_dir, step), step, config, state)
                 checkpoint.prune(run_dir, self.keep_checkpoints)
@@ -247,11 +244,11 @@ def default_generators(device: torch.device) -> list[torch.Generator]:
 
     Seeding them directly takes a microsecond; `torch.manual_seed` seeds those of every backend and takes a hundred.
     """
-    of_device = {
-        "cuda": lambda: torch.cuda.default_generators[device.index or 0],
-        "mps": torch.mps._get_default_mps_generator,
-    }
-    return [torch.default_generator, *(get() for kind, get in of_device.items() if kind == device.type)]
+    if device.type == "cuda":
+        return [torch.default_generator, torch.cuda.default_generators[device.index or 0]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]
 
 
 def find_device(name: str) -> torch.device:

@@ -9,23 +9,19 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-
-def require_positive(**values: float) -> None:
-    """Raise ValueError naming the first value that is not positive."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
-
-
-def require_below_1(**values: float) -> None:
-    """Raise ValueError naming the first value outside [0, 1)."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be in [0, 1), got {value}")
+FRACTIONS = {"floor", "warmup", "start", "end"}  # arguments in [0, 1); the others are > 0
 
 
 class Schedule(ABC):
     """A factor on the learning rate, as a function of the number of updates."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError that names the first argument outside its range."""
+        for name, value in vars(self).items():
+            if name in FRACTIONS and not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {value}")
+            if name not in FRACTIONS and not value > 0:
+                raise ValueError(f"{name} must be positive, got {value}")
 
     @abstractmethod
     def __call__(self, updates: int) -> float:
@@ -56,9 +52,6 @@ class Hyperbolic(Schedule):
     decay_rate: float
     period: int
 
-    def __post_init__(self) -> None:
-        require_positive(decay_rate=self.decay_rate, period=self.period)
-
     def __call__(self, updates: int) -> float:
         return 1.0 / (1.0 + self.decay_rate * (updates // self.period))
 
@@ -70,9 +63,6 @@ class Exponential(Schedule):
     gamma: float
     period: int
 
-    def __post_init__(self) -> None:
-        require_positive(gamma=self.gamma, period=self.period)
-
     def __call__(self, updates: int) -> float:
         return self.gamma ** (updates // self.period)
 
@@ -83,9 +73,6 @@ class InverseSqrt(Schedule):
 
     k: float
     period: int
-
-    def __post_init__(self) -> None:
-        require_positive(k=self.k, period=self.period)
 
     def __call__(self, updates: int) -> float:
         return self.k / math.sqrt(1 + updates // self.period)
@@ -100,10 +87,6 @@ class Cosine(Schedule):
 
     total_updates: int
     floor: float
-
-    def __post_init__(self) -> None:
-        require_positive(total_updates=self.total_updates)
-        require_below_1(floor=self.floor)
 
     def __call__(self, updates: int) -> float:
         return half_cosine(1.0, self.floor, min(updates / self.total_updates, 1.0))
@@ -120,10 +103,6 @@ class OneCycle(Schedule):
     warmup: float
     start: float
     end: float
-
-    def __post_init__(self) -> None:
-        require_positive(total_updates=self.total_updates)
-        require_below_1(warmup=self.warmup, start=self.start, end=self.end)
 
     def __call__(self, updates: int) -> float:
         progress = min(updates / self.total_updates, 1.0)
@@ -154,7 +133,8 @@ class Plateau(Schedule):
             raise ValueError(f"factor must be in (0, 1), got {factor}")
         if patience < 0:
             raise ValueError(f"patience must be at least 0, got {patience}")
-        require_below_1(threshold=threshold)
+        if not 0 <= threshold < 1:
+            raise ValueError(f"threshold must be in [0, 1), got {threshold}")
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.best, self.misses, self.reductions = math.inf, 0, 0
 

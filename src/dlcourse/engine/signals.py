@@ -3,17 +3,14 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 
 # Ctrl-C; from `kill` and clusters, before SIGKILL; from SLURM, if asked for, some time before the end; the terminal
 # was closed
-SIGNALS = (
-    (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGINT,)
-)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 LONGEST_IMPORT = 5.0  # seconds
 
 
@@ -72,8 +69,8 @@ def raise_after_import(signum: int, frame: FrameType | None, deadline: float) ->
 
 
 def is_importing(frame: FrameType | None) -> bool:
-    """Whether a frame or its callers import a module; False on systems without the timer to wait for it."""
-    while frame and hasattr(signal, "setitimer"):
+    """Whether a frame or its callers import a module."""
+    while frame:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             return True
         frame = frame.f_back
@@ -83,8 +80,7 @@ def is_importing(frame: FrameType | None) -> bool:
 @contextlib.contextmanager
 def signals_blocked() -> Iterator[None]:
     """Block SIGNALS within the block; in processes that are started there they stay blocked until `unblock_signals`."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
@@ -93,18 +89,14 @@ def signals_blocked() -> Iterator[None]:
 
 def unblock_signals() -> None:
     """Unblock SIGNALS; those that arrived in the meantime are delivered now."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 class SignalHandler:
     """Within the block SIGNALS are only stored in `signum`; a second Ctrl-C raises KeyboardInterrupt.
 
     One of several processes ignores a second one; the process that started them handles it. Only the main thread can
-    have signal handlers: in other threads this does nothing.
-
-    Args:
-        tell: called with the first signal, in the handler.
+    have signal handlers: in other threads this does nothing. `tell` is called with the first signal, in the handler.
     """
 
     def __init__(self, tell: Callable[[int], None]) -> None:
@@ -117,7 +109,7 @@ class SignalHandler:
             self.before = {signum: signal.signal(signum, self.note) for signum in handled()}
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.signum and is_one_of_several():
             return  # this process ends now; the second copy of the signal may still arrive
         for signum, handler in self.before.items():

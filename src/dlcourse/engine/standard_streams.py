@@ -23,17 +23,18 @@ class Output(io.FileIO):
 
 
 def outlive_readers() -> None:
-    """Let stdout and stderr be an Output each; a stream that is closed is opened as the null device."""
+    """Let stdout and stderr be an Output each; a stream that is closed is opened as the null device.
+
+    They print a character that their encoding lacks as an escape, instead of raising.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor, which is this one
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        before = getattr(sys, name)
-        encoding, errors = (before.encoding, before.errors) if before else ("utf-8", "backslashreplace")
+        encoding = getattr(getattr(sys, name), "encoding", "utf-8")  # a stream that is closed is None
         raw = Output(descriptor, "w", closefd=False)
-        text = io.TextIOWrapper(
-            io.BufferedWriter(raw), encoding, errors, line_buffering=name == "stderr" or raw.isatty()
-        )
+        is_by_line = name == "stderr" or raw.isatty()
+        text = io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=is_by_line)
         setattr(sys, name, text)

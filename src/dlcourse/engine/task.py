@@ -50,11 +50,11 @@ class Task(ABC):
         return {}
 
     def visualize(self) -> Images:
-        """Images for TensorBoard and the run folder: name -> (N, 3 or 4, H, W) in [0, 1]."""
+        """Images for TensorBoard and the run folder."""
         return {}
 
     def histograms(self) -> Histograms:
-        """Tensors whose distributions TensorBoard shows: tag -> values, of any shape."""
+        """Tensors whose distributions TensorBoard shows."""
         return {}
 
     def total_steps(self) -> int | None:

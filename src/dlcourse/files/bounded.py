@@ -15,7 +15,11 @@ def lines_of(file: BinaryIO, longest: int = 2**20) -> Iterator[bytes]:
     return (line.rstrip(b"\r\n") for line in iter(lambda: file.readline(longest), b""))
 
 
-class TooManyFilesError(ValueError):
+class RefusedError(ValueError):
+    """The file contains something that is not allowed."""
+
+
+class TooManyFilesError(RefusedError):
     """The list of files in an archive is too long."""
 
 
@@ -23,11 +27,8 @@ def open_archive(file: BinaryIO, max_bytes: int) -> zipfile.ZipFile:
     """Open a zip archive whose list of files has at most `max_bytes` bytes.
 
     An archive states the length of its list in two places, which may disagree, and which of them Python uses depends on
-    its version. Therefore the size of each read is limited instead of checking a stated length.
-
-    Raises:
-        TooManyFilesError: a longer list.
-        zipfile.BadZipFile, or other exceptions: not a zip archive, or a damaged one.
+    its version. Therefore the size of each read is limited instead of checking a stated length. TooManyFilesError for
+    a longer list; zipfile's exceptions for a damaged archive.
     """
     bounded = BoundedFile(file, max_bytes)
     archive = zipfile.ZipFile(bounded)  # needs no other methods than those below
@@ -50,12 +51,20 @@ class BoundedFile:
         return self.file.read(size)
 
 
+def length_of(path: Path) -> int:
+    """The length of a file in bytes; OSError for a folder, a pipe or a device, which could block or never end."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(status.st_mode) else 'device'}, not a file")
+    return status.st_size
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a file for reading; ValueError with the reason if that is impossible."""
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # could block, or never end
-            raise OSError(errno.ESPIPE, f"a {'pipe' if stat.S_ISFIFO(mode) else 'device'}, not a file")
+        length_of(path)
         return path.open("rb")
     except FileNotFoundError:
         raise MissingFileError("no such file") from None

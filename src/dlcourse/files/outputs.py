@@ -14,10 +14,7 @@ ROOM = 16  # bytes that atomic_write adds to the name for its temporary file
 def check_file(path: Path, given: str, suffixes: Collection[str] = ()) -> None:
     """Raise UserError unless a file can be written to `path`, whose folder need not exist; nothing is created.
 
-    Args:
-        path: the file.
-        given: what the user typed, such as "output=a.png"; the message begins with it.
-        suffixes: the allowed ones, in lower case; none: any.
+    The message begins with `given`, what the user typed, such as "output=a.png". Without `suffixes`, any is allowed.
     """
     if suffixes and path.suffix.lower() not in suffixes:
         raise UserError(f"{given}: must end in one of {', '.join(suffixes)}")

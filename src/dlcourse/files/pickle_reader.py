@@ -8,7 +8,10 @@ consist of, each with bounded time and memory, so that the total is bounded by t
 import pickletools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
+
+from dlcourse.files.bounded import RefusedError
 
 MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have fewer than 20 000
 MAX_VALUES = 500_000  # in the content; a value that is referenced twice counts twice
@@ -21,10 +24,6 @@ Name = tuple[str, str]  # (module, name)
 Granted = Mapping[Name, Any]
 
 
-class RefusedError(ValueError):
-    """The pickle contains something that is not allowed."""
-
-
 class Record:
     """Base of the objects that programs make, other than plain data; `state` is set by the program."""
 
@@ -35,13 +34,14 @@ class Record:
         raise ValueError(f"a {type(self).__name__.lower()} with a state")
 
 
+@dataclass
 class Function(Record):
     """A function that programs may call."""
 
-    def __init__(self, call: Callable[..., Any]):
-        self.call = call
+    call: Callable[..., Any]
 
 
+@dataclass
 class Machine:
     """Runs one program after another from a file.
 
@@ -49,20 +49,11 @@ class Machine:
         granted: (module, name) -> the object of this name; only a `Function` can be called.
         length: bytes of the file.
         refuse: returns the message for any other name, or None for the usual one.
-        load: returns the object of a persistent id; see pickle's persistent_load.
     """
 
-    def __init__(
-        self,
-        granted: Granted,
-        length: int,
-        refuse: Callable[[Name], str | None] = lambda name: None,
-        load: Callable[[Any], Any] | None = None,
-    ):
-        self.granted, self.length, self.refuse, self.load = granted, length, refuse, load
-        self.stack: list[Any] = []
-        self.marked: list[list[Any]] = []
-        self.memo: dict[int, Any] = {}
+    granted: Granted
+    length: int
+    refuse: Callable[[Name], str | None] = lambda name: None
 
     def run(self, file: BinaryIO) -> Any:
         """Run the program at the file's position, and move the position behind it; return its result.
@@ -70,7 +61,9 @@ class Machine:
         Raises:
             ValueError: a name that is not granted, or a program that is truncated or damaged.
         """
-        self.stack, self.marked, self.memo = [], [], {}
+        self.stack: list[Any] = []
+        self.marked: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
         count = 0
         try:
             for count, (instruction, argument, _) in enumerate(pickletools.genops(file), 1):
@@ -120,15 +113,11 @@ class Machine:
             raise RefusedError("refused: not the pickle of a network, it asks for too much memory")
         self.memo[len(self.memo) if place is None else place] = self.stack[-1]
 
-    def recall(self, place: int) -> None:
-        self.stack.append(self.memo[place])
-
     def find(self, module: str, name: str) -> None:
         """Push the object of a name."""
         if (module, name) not in self.granted:
-            raise RefusedError(
-                self.refuse((module, name)) or f"refused: the file asks to call {module[:60]}.{name[:60]}"
-            )
+            usual = f"refused: the file asks to call {module[:60]}.{name[:60]}"
+            raise RefusedError(self.refuse((module, name)) or usual)
         self.stack.append(self.granted[module, name])
 
     def find_from_stack(self, argument: Any) -> None:
@@ -147,10 +136,9 @@ class Machine:
         if type(target) not in (dict, OrderedDict):
             target.set_state(state)  # only a Record has this method
 
-    def persistent(self, argument: Any) -> None:
-        if self.load is None:
-            raise RefusedError("refused: the file asks for something outside of it")
-        self.stack.append(self.load(self.stack.pop()))
+    def load(self, identity: Any) -> Any:
+        """The object of a persistent id; see pickle's persistent_load."""
+        raise RefusedError("refused: the file asks for something outside of it")
 
 
 def of_type(value: Any, *types: type) -> Any:
@@ -220,7 +208,7 @@ INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
     "SETITEM": lambda machine, _: machine.assign([machine.stack.pop(), machine.stack.pop()][::-1]),
     "SETITEMS": lambda machine, _: machine.assign(machine.collected()),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine.keep),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.recall),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda machine, place: machine.push(machine.memo[place])),
     "MARK": Machine.mark,
     "POP": lambda machine, _: machine.stack.pop(),
     "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ")),
@@ -228,5 +216,5 @@ INSTRUCTIONS: dict[str, Callable[[Machine, Any], None]] = {
     "REDUCE": Machine.call,
     "NEWOBJ": Machine.call,
     "BUILD": Machine.build,
-    "BINPERSID": Machine.persistent,
+    "BINPERSID": lambda machine, _: machine.push(machine.load(machine.stack.pop())),
 }

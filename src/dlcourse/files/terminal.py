@@ -1,16 +1,8 @@
 """Printing: each message on one line, whatever characters are in the names and values that it quotes."""
 
-import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import TextIO
-
-
-def prepare() -> None:
-    """Let stdout and stderr print a character that their encoding lacks as an escape, instead of raising."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # other objects may replace sys.stdout
-            stream.reconfigure(errors="backslashreplace")
 
 
 def printable(text: object) -> str:

@@ -4,10 +4,9 @@
 of any size, and trusts the lengths stated in the file; this reader checks each tensor against the bytes in the file.
 """
 
-import errno
 import math
-import stat
 import zipfile
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -16,8 +15,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.files.atomic import atomic_write
-from dlcourse.files.bounded import TooManyFilesError, open_archive
-from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, RefusedError, key, of_type, ordered
+from dlcourse.files.bounded import RefusedError, length_of, open_archive
+from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, key, of_type, ordered
 
 # how files of torch < 1.6 begin: a magic number and a version, each pickled
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -42,18 +41,19 @@ KINDS = {
 }
 
 
+@dataclass
 class Storage(Record):
     """The memory of one or more tensors."""
 
-    def __init__(self, dtype: torch.dtype, content: torch.UntypedStorage):
-        self.dtype, self.content = dtype, content
+    dtype: torch.dtype
+    content: torch.UntypedStorage
 
 
+@dataclass
 class Kind(Record):
     """The class of a storage, such as torch.FloatStorage; only used as an argument."""
 
-    def __init__(self, dtype: torch.dtype):
-        self.dtype = dtype
+    dtype: torch.dtype
 
 
 def load(path: str | Path) -> Any:
@@ -90,29 +90,14 @@ def save(content: Any, path: Path) -> None:
         raise OSError(f"{path}: cannot be written ({cause.strerror})") from error
 
 
-def length_of(path: Path) -> int:
-    """The length of a file in bytes; OSError for a folder, a pipe, or a device."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "is a directory, not a file")
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.ESPIPE, "a pipe or a device, not a file")
-    return status.st_size
+class TorchMachine(Machine):
+    """Runs the pickles of a file of `length` bytes; `storages` are those that they ask for, to be filled afterwards."""
 
-
-class Storages:
-    """The storages that a pickle asks for; they are filled after it has run.
-
-    Args:
-        limit: bytes of all storages together.
-    """
-
-    def __init__(self, limit: int):
-        self.left = limit
-        self.found: dict[str, Storage] = {}
+    def __init__(self, length: int):
         names = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
-        rebuild = {("torch._utils", name): Function(self.rebuild) for name in names}
-        self.machine = Machine({**GRANTED, **rebuild}, limit, load=self.load)
+        super().__init__({**GRANTED, **{("torch._utils", name): Function(self.rebuild) for name in names}}, length)
+        self.left = length  # bytes for further storages
+        self.storages: dict[str, Storage] = {}
 
     def load(self, identity: Any) -> Storage:
         """The storage of a persistent id ("storage", kind, key, location, length), counted against the limit."""
@@ -121,14 +106,14 @@ class Storages:
         size = dtype.itemsize * of_type(length, int)
         if word != "storage" or view not in ([], [None]) or not size >= 0:
             raise ValueError("a storage of another kind")
-        if of_type(name, str) not in self.found:
+        if of_type(name, str) not in self.storages:
             self.left -= size
             if self.left < 0:
                 raise RefusedError("refused: its tensors are said to be larger than the file")
-            self.found[name] = Storage(dtype, torch.UntypedStorage(size))
-        if self.found[name].content.nbytes() != size:
+            self.storages[name] = Storage(dtype, torch.UntypedStorage(size))
+        if self.storages[name].content.nbytes() != size:
             raise ValueError(f"storage {name} has two sizes")
-        return Storage(dtype, self.found[name].content)
+        return Storage(dtype, self.storages[name].content)
 
     def rebuild(self, storage: Any, offset: Any, size: Any, stride: Any, *more: Any) -> Tensor:
         """A tensor on a storage, which must hold all its elements; of the other arguments only a dtype matters."""
@@ -150,11 +135,7 @@ def load_archive(file: BinaryIO, length: int) -> Any:
     file.seek(max(0, length - END))
     if file.read(4) != b"PK\x05\x06":
         raise ValueError("cut short, or with something behind its end")
-    try:
-        archive = open_archive(file, MAX_DIRECTORY)
-    except TooManyFilesError as error:
-        raise RefusedError(str(error)) from error
-    with archive:
+    with open_archive(file, MAX_DIRECTORY) as archive:
         names = archive.namelist()
         program = next((name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")), None)
         if program is None:
@@ -163,9 +144,9 @@ def load_archive(file: BinaryIO, length: int) -> Any:
         prefix = program.removesuffix("data.pkl")
         if f"{prefix}byteorder" in names and stored(archive, f"{prefix}byteorder").read() != b"little":
             raise RefusedError("written on a computer of another byte order")
-        storages = Storages(length)
-        content = storages.machine.run(BytesIO(stored(archive, program).read()))
-        for name, storage in storages.found.items():
+        machine = TorchMachine(length)
+        content = machine.run(BytesIO(stored(archive, program).read()))
+        for name, storage in machine.storages.items():
             length = archive.getinfo(f"{prefix}data/{name}").file_size
             if length != storage.content.nbytes():
                 raise RefusedError(f"refused: {length} bytes for a storage of {storage.content.nbytes()}")
@@ -189,14 +170,14 @@ def load_legacy(file: BinaryIO, length: int) -> Any:
     file.seek(len(LEGACY))
     if file.read(len(LEGACY_VERSION)) != LEGACY_VERSION:
         raise ValueError("of an unknown version")
-    storages = Storages(length)
-    storages.machine.run(file)
-    content = storages.machine.run(file)
-    names = storages.machine.run(file)
-    if not isinstance(names, list) or set(names) != storages.found.keys():
+    machine = TorchMachine(length)
+    machine.run(file)
+    content = machine.run(file)
+    names = machine.run(file)
+    if not isinstance(names, list) or set(names) != machine.storages.keys():
         raise ValueError("cut short or damaged (its list of storages)")
     for name in names:
-        storage = storages.found[name]
+        storage = machine.storages[name]
         count = int.from_bytes(file.read(8), "little")
         if count * storage.dtype.itemsize != storage.content.nbytes():
             raise ValueError("cut short or damaged (the length of a storage)")
