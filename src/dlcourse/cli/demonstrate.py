@@ -9,19 +9,6 @@ from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    width = max(map(len, SUMMARIES))
-    parser = command_line.Parser(
-        description="Draw the course's demonstrations and print what was measured.",
-        epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
-    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
-    return parser.parse_args()
-
-
 def draw_demonstrations(arguments: argparse.Namespace) -> None:
     """Run the demonstrations one after the other; each writes <name>.png."""
     for name in arguments.names:
@@ -45,4 +32,12 @@ def draw_demonstrations(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(draw_demonstrations, parse())
+    width = max(map(len, SUMMARIES))
+    parser = command_line.Parser(
+        description="Draw the course's demonstrations and print what was measured.",
+        epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
+    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
+    command_line.run(draw_demonstrations, parser.parse_args())

@@ -8,18 +8,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import aligned, say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
-        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
-    )
-    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
-    parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
-    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
-    return parser.parse_args()
-
-
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read the files, write the checkpoint, and print a table of its networks."""
     from dlcourse.engine import checkpoint
@@ -58,4 +46,11 @@ def facts(network: Any) -> list[str]:
 
 
 def main() -> None:
-    command_line.run(import_checkpoint, parse())
+    parser = command_line.Parser(
+        description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
+        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
+    )
+    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
+    parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
+    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
+    command_line.run(import_checkpoint, parser.parse_args())

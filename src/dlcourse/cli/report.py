@@ -10,20 +10,6 @@ from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
-    )
-    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
-    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
-    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
-    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
-    return parser.parse_args()
-
-
 def count(text: str) -> int:
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
@@ -132,4 +118,13 @@ def print_details(task: Any, num_top: int) -> None:
 
 
 def main() -> None:
-    command_line.run(report, parse())
+    parser = command_line.Parser(
+        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
+    )
+    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
+    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
+    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
+    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
+    command_line.run(report, parser.parse_args())
