@@ -15,6 +15,7 @@ import torch
 
 from conftest import ROOT, assert_same, run_script, small_overrides
 from dlcourse.engine import checkpoint, distributed
+from dlcourse.errors import UserError
 
 STYLEGAN = [
     "experiment=stylegan_faces",
@@ -176,7 +177,7 @@ def test_a_minibatch_that_the_processes_cannot_divide_is_told(tmp_path):
 )
 def test_devices_that_are_not_there_are_told(number, device, told, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(UserError, match=told):
         distributed.launch(number, device, print)
 
 

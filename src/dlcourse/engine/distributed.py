@@ -67,7 +67,7 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
         The exit status: 0, or 128 + signal of a process that was killed.
 
     Raises:
-        ValueError: from `check_devices`.
+        UserError: from `check_devices`.
     """
     check_devices(number, device)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // number)))
@@ -93,13 +93,13 @@ def launch(number: int, device: str, work: Callable[..., None], *args: Any) -> i
 
 
 def check_devices(number: int, device: str) -> None:
-    """Raise ValueError for fewer than one process, more than there are GPUs, or a device that cannot be shared."""
+    """Raise UserError for fewer than one process, more than there are GPUs, or a device that cannot be shared."""
     if device not in SHARED_DEVICES:
-        raise ValueError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
+        raise UserError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
     if number < 1 or (gpus and number > gpus):
         on_gpus = f"1 to {gpus}, the GPUs of this machine, or device=cpu"
-        raise ValueError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
+        raise UserError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
 
 
 def run_rank(
