@@ -43,10 +43,16 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def load_task(path: Path, device: str) -> Any:
-    """The classification task of a checkpoint, with its state; UserError if it is of another task or damaged."""
+    """The classification task of a checkpoint, with its state, on a device.
+
+    Raises:
+        UserError: no such device, another task, a damaged checkpoint, or settings that do not fit the data.
+    """
     from dlcourse.classifier.task import Classification
+    from dlcourse.engine.build import objection
     from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
     from dlcourse.engine.rebuild import build_of_file
+    from dlcourse.engine.runner import find_device
     from dlcourse.engine.targets import CLASSIFICATION
 
     saved = Checkpoint.load(path)
@@ -56,17 +62,6 @@ def load_task(path: Path, device: str) -> Any:
     task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
-    set_up(task, device, path)
-    saved.restore(task.state())
-    check_weights_finite(task.model.state_dict(), f"{path}: its classifier")
-    return task
-
-
-def set_up(task: Any, device: str, path: Path) -> None:
-    """Set a task up on a device; UserError if there is no such device, or the task's settings do not fit its data."""
-    from dlcourse.engine.build import objection
-    from dlcourse.engine.runner import find_device
-
     try:
         place = find_device(device)
     except ValueError as error:
@@ -77,6 +72,9 @@ def set_up(task: Any, device: str, path: Path) -> None:
         raise UserError(f"{path}: its {objection('task', error, ('batch_size',))}") from error
     except UserError as error:
         raise UserError(f"{path}: its {error}") from error
+    saved.restore(task.state())
+    check_weights_finite(task.model.state_dict(), f"{path}: its classifier")
+    return task
 
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:

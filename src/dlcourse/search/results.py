@@ -20,7 +20,7 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def trial_state(trial: FrozenTrial) -> str:
-    """ "complete", "pruned", "failed" or "running"."""
+    """The state in words: complete, pruned, failed or running."""
     return "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
 
 
