@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from dlcourse.classifier.demonstrations import SUMMARIES
+from dlcourse.classifier.demonstrations import SUMMARIES, demonstrate
 from dlcourse.cli import command_line
 from dlcourse.errors import UserError
+from dlcourse.files import outputs
 from dlcourse.files.terminal import say
 
 
@@ -14,11 +15,7 @@ def draw_demonstrations(arguments: argparse.Namespace) -> None:
     for name in arguments.names:
         if name not in SUMMARIES:
             raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")
-
-    from dlcourse.files import outputs
-
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
-    from dlcourse.classifier.demonstrations import demonstrate
     from dlcourse.images.figures import save_figure  # here: --help and a wrong name are answered without torch
 
     for name in arguments.names or SUMMARIES:

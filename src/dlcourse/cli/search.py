@@ -103,9 +103,10 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
     if cfg.resume is not None or cfg.run_dir is not None:
         raise UserError("resume and run_dir are of one run; a search has search.folder, and goes on by search.storage")
     settings: Search = build(command_line.plain(cfg.search), "search")
-    space = space_of(sweeps)
+    space: dict[str, Any] = space_of(sweeps)
     fixed = [word for word in command_line.overrides() if not word.startswith("search.")]
-    lengths = lengths_of(composed(fixed, config_values({name: first_of(part) for name, part in space.items()})))
+    some = {name: part.choices[0] if hasattr(part, "choices") else part.low for name, part in space.items()}
+    lengths = lengths_of(composed(fixed, config_values(some)))
     experiment = HydraConfig.get().runtime.choices["experiment"]
     name = settings.study or f"{experiment}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     take_part(settings, name, space, fixed, lengths)
@@ -153,10 +154,6 @@ def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(command_line.explain(error, "train")) from error
     return cfg
-
-
-def first_of(part: Any) -> "Value":
-    return part.choices[0] if hasattr(part, "choices") else part.low
 
 
 def lengths_of(cfg: DictConfig) -> "Lengths":
