@@ -1,9 +1,5 @@
 """A run's images in motion: python scripts/animate.py RUN [NAME] [--output PATH.gif|.webp|.mp4] [--seconds 5]"""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.animate import main
-
-    main()
+run("dlcourse.cli.animate", __name__)

@@ -1,9 +1,5 @@
 """A small checkpoint to hand on: python scripts/bundle_checkpoint.py RUN_OR_FILE TARGET [--keep model]."""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.bundle_checkpoint import main
-
-    main()
+run("dlcourse.cli.bundle_checkpoint", __name__)

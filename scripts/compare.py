@@ -1,9 +1,5 @@
 """Compare runs: python scripts/compare.py RUNS... [--metrics dev/loss ...] [--output FOLDER]."""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.compare import main
-
-    main()
+run("dlcourse.cli.compare", __name__)

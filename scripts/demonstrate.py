@@ -1,9 +1,5 @@
 """Draw what the course explains, each idea in one image: python scripts/demonstrate.py [NAME ...]."""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.demonstrate import main
-
-    main()
+run("dlcourse.cli.demonstrate", __name__)

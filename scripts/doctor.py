@@ -1,9 +1,5 @@
 """What does this machine offer, and does it compute? python scripts/doctor.py [--json]"""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.doctor import main
-
-    main()
+run("dlcourse.cli.doctor", __name__)

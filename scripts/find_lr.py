@@ -1,9 +1,5 @@
 """Which learning rate? python scripts/find_lr.py experiment=NAME key=value ..."""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.find_lr import main
-
-    main()
+run("dlcourse.cli.find_lr", __name__)

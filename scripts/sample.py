@@ -1,9 +1,5 @@
 """Draw images from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.sample import main
-
-    main()
+run("dlcourse.cli.sample", __name__)

@@ -1,9 +1,5 @@
 """Search for hyper-parameters: python scripts/search.py KEY=SPACE ... search.trials=N key=value ..."""
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.search import main
-
-    main()
+run("dlcourse.cli.search", __name__)

@@ -1,13 +1,8 @@
-"""A video in one style: python scripts/style_frames.py experiment=style_transfer_offline frames=F output=G style=B.jpg
+"""A video in one style.
 
-F holds the frames as images (ffmpeg -i A.mp4 F/%05d.png); those in G become a video again by
-ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4
+python scripts/style_frames.py experiment=style_transfer_offline frames=F output=G style=B.jpg
 """
 
-from dlcourse.cli.start import begin
+from dlcourse.cli.start import run
 
-begin()
-if __name__ == "__main__":
-    from dlcourse.cli.style_frames import main
-
-    main()
+run("dlcourse.cli.style_frames", __name__)

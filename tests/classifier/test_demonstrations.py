@@ -166,7 +166,7 @@ def test_all_are_drawn_by_default_and_leave_the_global_generator_alone(tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["demonstrate.py"])
     before = torch.get_rng_state()
-    demonstrate.draw_demonstrations(demonstrate.parse())
+    demonstrate.main()
     assert torch.equal(torch.get_rng_state(), before)
     printed = capsys.readouterr().out
     assert {path.name for path in Path("demonstrations").iterdir()} == {f"{name}.png" for name in SUMMARIES}

@@ -126,7 +126,7 @@ ARGPARSE = {  # script -> its function, its arguments, and where its work begins
     "demonstrate": (
         "draw_demonstrations",
         {"names": ["softmax"], "output": FILE},
-        "dlcourse.classifier.demonstrations.demonstrate",
+        "dlcourse.cli.demonstrate.demonstrate",
     ),
     "bundle_checkpoint": (
         "bundle",

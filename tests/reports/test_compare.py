@@ -53,8 +53,7 @@ def test_mean_and_band_by_hand(sweep):
     found = band(first.runs, "dev/loss", "step", 0.0)
     assert found.positions == [5, 10] and found.means == [3.0, 1.5]
     assert found.deviations == pytest.approx([2**0.5, 0.5**0.5])
-    low, high = found.edges()
-    assert low[0] == 2.0 and high[0] == pytest.approx(3 + 2**0.5)
+    assert found.lower[0] == 2.0 and found.upper[0] == pytest.approx(3 + 2**0.5)
     assert band(second.runs, "dev/loss", "seconds", 0.0).positions == [0.25, 0.5]
     assert band(second.runs, "dev/loss", "epoch", 0.0).positions == [0, 0.5]
     assert band(second.runs, "dev/loss", "step", 0.0).deviations == [0.0, 0.0]

@@ -51,7 +51,7 @@ def test_top_losses_weights_and_calibration_by_hand():
 def test_senseless_numbers_are_refused(option, value, reason, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["report.py", "run", option, value])
     with pytest.raises(SystemExit, match="1"):
-        report.parse()
+        report.main()
     assert re.match(f"error: argument {option}: {reason}", capsys.readouterr().err)
 
 

@@ -12,7 +12,7 @@ from test_study_space import SPACE
 import dlcourse.search
 from dlcourse.errors import UserError
 from dlcourse.search.results import draw_study, drawable_study, trials_of, trials_spreadsheet, trials_table
-from dlcourse.search.space import narrow, one_minus_interval
+from dlcourse.search.space import narrow, numbers
 from dlcourse.search.study import Lengths, Search, open_study
 from dlcourse.search.worker import Worker
 
@@ -242,7 +242,7 @@ def test_a_grid_has_no_intervals():
 
 
 def test_one_minus_beta_is_searched_on_a_log_scale():
-    space = {"1 - momentum": one_minus_interval(0.0, 0.999)}
+    space = {"1 - momentum": numbers(0.0, 0.999, tags=["one_minus_log"])}
     seen = []
 
     def remember(number, values, observe):

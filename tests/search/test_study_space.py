@@ -7,11 +7,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from dlcourse.cli.search import space_of, split_command_line
 from dlcourse.errors import UserError
-from dlcourse.search.space import config_values, interval, narrow, one_minus_interval, steps, suggest
+from dlcourse.search.space import config_values, narrow, numbers, suggest
 
 SPACE = {
-    "lr": interval(1e-5, 1e-1, log=True),
-    "width": steps(16, 128, 16, log=False),
+    "lr": numbers(1e-5, 1e-1, tags=["log"]),
+    "width": numbers(16, 128, step=16),
     "kind": CategoricalDistribution(("a", "b")),
 }
 
@@ -28,6 +28,7 @@ SPACE = {
         ("model.dropout=range(0,1,0.25)", FloatDistribution(0.0, 0.75, step=0.25)),
         ("optimizer=choice(adam,sgd)", CategoricalDistribution(("adam", "sgd"))),
         ("task.batch_size=16,32,null", CategoricalDistribution(("16", "32", "null"))),
+        ("task.batch_size=tag(one_minus_log,choice(0.9,0.99))", CategoricalDistribution(("0.9", "0.99"))),
         ("model.hidden=[],[10,10]", CategoricalDistribution(("[]", "[10,10]"))),
     ],
 )
@@ -53,6 +54,7 @@ def test_the_grammar_becomes_a_space(word, expected):
         (["a=tag(one_minus_log,interval(0.5,0))"], "low must be below high, got 0.5 and 0"),
         (["a=range(3,1)"], "an empty range, from 3 to 1 by 1"),
         (["a=tag(log,range(1,9,2))"], "on a logarithmic scale a range goes by whole numbers, step 1; got step 2"),
+        (["a=tag(one_minus_log,range(0.9,0.99,0.01))"], "on a logarithmic scale a range goes by whole numbers"),
         (["a=glob(*)"], "glob is not understood here; list the options, a,b,c"),
         (["search.sampler=tpe,random"], "search.sampler=tpe,random: how to search is not searched for"),
     ],
@@ -64,7 +66,7 @@ def test_a_space_that_is_none_is_refused(words, message):
 
 def test_momentum_on_the_scale_of_one_minus_beta():
     space = space_of(split_command_line(["optimizer.momentum=tag(one_minus_log,interval(0.9,0.999))"])[0])
-    assert space == {"1 - optimizer.momentum": one_minus_interval(0.9, 0.999)}
+    assert space == {"1 - optimizer.momentum": numbers(0.9, 0.999, tags=["one_minus_log"])}
     (part,) = space.values()
     assert (part.low, part.high, part.log) == (pytest.approx(0.001), pytest.approx(0.1), True)
     assert config_values({"1 - optimizer.momentum": 0.01, "kind": "a"}) == {"optimizer.momentum": 0.99, "kind": "a"}

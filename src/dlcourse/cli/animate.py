@@ -7,20 +7,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="An animation of a run's images, images/NAME_<step>.png, in the order of steps."
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="such as decision_map (default: the only kind there is)"
-    )
-    parser.add_argument("--output", type=Path, metavar="PATH", help=".gif, .webp or .mp4 (default: RUN/NAME.gif)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="from the first image to the last (default: 5)")
-    return parser.parse_args()
-
-
 def animate(arguments: argparse.Namespace) -> None:
     """Find the images and write the animation."""
     from dlcourse.files import outputs
@@ -37,4 +23,13 @@ def animate(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(animate, parse())
+    parser = command_line.Parser(
+        description="An animation of a run's images, images/NAME_<step>.png, in the order of steps."
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="such as decision_map (default: the only kind there is)"
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH", help=".gif, .webp or .mp4 (default: RUN/NAME.gif)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="from the first image to the last (default: 5)")
+    command_line.run(animate, parser.parse_args())

@@ -7,17 +7,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
-    )
-    parser.add_argument("source", type=Path, help="a run folder or a checkpoint file")
-    parser.add_argument("target", type=Path, help="the checkpoint to write")
-    parser.add_argument("--keep", nargs="+", default=["model"], help="parts of the state, such as model, generator_ema")
-    return parser.parse_args()
-
-
 def bundle(arguments: argparse.Namespace) -> None:
     """Write the named parts of the source's state, rounded to half precision, to the target."""
     from dlcourse.engine import checkpoint
@@ -44,4 +33,10 @@ def bundle(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(bundle, parse())
+    parser = command_line.Parser(
+        description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
+    )
+    parser.add_argument("source", type=Path, help="a run folder or a checkpoint file")
+    parser.add_argument("target", type=Path, help="the checkpoint to write")
+    parser.add_argument("--keep", nargs="+", default=["model"], help="parts of the state, such as model, generator_ema")
+    command_line.run(bundle, parser.parse_args())

@@ -99,7 +99,7 @@ def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
     try:
         job(arguments)
     except (UserError, OSError) as error:
-        fail(of_system(error) if isinstance(error, OSError) else str(error))
+        fail(explain(error))
 
 
 def fail(message: str) -> NoReturn:
@@ -135,7 +135,7 @@ class Parser(ArgumentParser):
         fail(f"{message} (--help tells more)")
 
 
-def explain(error: Exception, config_name: str) -> str:
+def explain(error: Exception, config_name: str = "") -> str:
     """One line that explains an exception of ours, Hydra, OmegaConf or the system."""
     if isinstance(error, UserError):
         return str(error)
@@ -143,7 +143,7 @@ def explain(error: Exception, config_name: str) -> str:
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
         return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
     if isinstance(error, OSError):
-        return of_system(error)
+        return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
@@ -153,18 +153,15 @@ def explain(error: Exception, config_name: str) -> str:
         return unread_keys.no_part(missing[1], sys.argv[1:])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return explain_key(cause, lambda parent: known_keys(config_name, parent))
+        choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
+        return explain_key(cause, lambda: compose_config(config_name, choices))
     return " ".join(str(error).split())
 
 
-def of_system(error: OSError) -> str:
-    return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
-
-
-def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str]]) -> str:
+def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig]) -> str:
     """One line for a missing value, a key that does not exist (with the closest one), or a value of the wrong type.
 
-    `keys_of` returns the keys of the node of a name.
+    `config` returns a config with the keys that there are.
     """
     key = str(error.full_key)
     if "Missing mandatory value" in str(error):
@@ -174,7 +171,8 @@ def explain_key(error: OmegaConfBaseException, keys_of: Callable[[str], list[str
     if key in unread_keys.OWNERS:
         return unread_keys.no_part(key, sys.argv[1:])
     parent, _, name = key.rpartition(".")
-    known = keys_of(parent)
+    node = OmegaConf.select(config(), parent) if parent else config()
+    known = [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     where = parent or "the config"
@@ -219,17 +217,6 @@ def top_level_names(config_name: str) -> list[str]:
         elif entry != "_self_":
             names += top_level_names(entry)
     return names
-
-
-def known_keys(config_name: str, parent: str) -> list[str]:
-    """The keys of a node of the config that is composed with the group choices on the command line."""
-    choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
-    return names_in(compose_config(config_name, choices), parent)
-
-
-def names_in(cfg: DictConfig, parent: str) -> list[str]:
-    node = OmegaConf.select(cfg, parent) if parent else cfg
-    return [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
 
 
 def compose_config(config_name: str, overrides: list[str]) -> DictConfig:

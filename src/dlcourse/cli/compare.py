@@ -8,25 +8,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import aligned, say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
-    )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
-    parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
-    parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
-    parser.add_argument(
-        "--smooth",
-        type=smoothing_factor,
-        default=0.0,
-        metavar="BETA",
-        help="average the training losses over steps, in [0, 1)",
-    )
-    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
-    return parser.parse_args()
-
-
 def smoothing_factor(text: str) -> float:
     if not 0 <= float(text) < 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
@@ -55,4 +36,18 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(compare, parse())
+    parser = command_line.Parser(
+        description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
+    parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
+    parser.add_argument(
+        "--smooth",
+        type=smoothing_factor,
+        default=0.0,
+        metavar="BETA",
+        help="average the training losses over steps, in [0, 1)",
+    )
+    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
+    command_line.run(compare, parser.parse_args())

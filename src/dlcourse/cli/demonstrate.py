@@ -3,23 +3,11 @@
 import argparse
 from pathlib import Path
 
-from dlcourse.classifier.demonstrations import SUMMARIES
+from dlcourse.classifier.demonstrations import SUMMARIES, demonstrate
 from dlcourse.cli import command_line
 from dlcourse.errors import UserError
+from dlcourse.files import outputs
 from dlcourse.files.terminal import say
-
-
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    width = max(map(len, SUMMARIES))
-    parser = command_line.Parser(
-        description="Draw the course's demonstrations and print what was measured.",
-        epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
-    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
-    return parser.parse_args()
 
 
 def draw_demonstrations(arguments: argparse.Namespace) -> None:
@@ -27,11 +15,7 @@ def draw_demonstrations(arguments: argparse.Namespace) -> None:
     for name in arguments.names:
         if name not in SUMMARIES:
             raise UserError(f"{name}: no such demonstration; choose from {', '.join(SUMMARIES)}")
-
-    from dlcourse.files import outputs
-
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
-    from dlcourse.classifier.demonstrations import demonstrate
     from dlcourse.images.figures import save_figure  # here: --help and a wrong name are answered without torch
 
     for name in arguments.names or SUMMARIES:
@@ -45,4 +29,12 @@ def draw_demonstrations(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(draw_demonstrations, parse())
+    width = max(map(len, SUMMARIES))
+    parser = command_line.Parser(
+        description="Draw the course's demonstrations and print what was measured.",
+        epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
+    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
+    command_line.run(draw_demonstrations, parser.parse_args())

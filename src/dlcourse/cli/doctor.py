@@ -7,15 +7,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
-
-
 def print_findings(arguments: argparse.Namespace) -> None:
     """Print the findings; a device that fails is an error."""
     try:
@@ -30,4 +21,8 @@ def print_findings(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(print_findings, parse())
+    parser = command_line.Parser(
+        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    command_line.run(print_findings, parser.parse_args())

@@ -48,8 +48,7 @@ def evaluate(cfg: DictConfig) -> None:
     notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds}
     notes |= {"dataset": node, "evaluation": config["evaluation"]}
     try:
-        for written in write_evaluation(comparison, notes, folder, step):
-            say(written)
+        say(*write_evaluation(comparison, notes, folder, step))
     except OSError as error:
         raise UserError(f"output={error}") from error
 

@@ -12,17 +12,6 @@ from dlcourse.files.terminal import say
 TOLERANCE = 1e-4  # between the images of ONNX and ours, relative to the largest value
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
-        "read the file back and compare."
-    )
-    parser.add_argument("checkpoint", type=Path, help="a run folder, or a file of any format that import takes")
-    parser.add_argument("target", type=Path, help="a name that ends in .pkl or .onnx")
-    return parser.parse_args()
-
-
 def export_checkpoint(arguments: argparse.Namespace) -> None:
     """Load the networks, write them, read the file back and compare."""
     from dlcourse.engine import checkpoint
@@ -84,4 +73,10 @@ WRITERS = {".pkl": write_pickle, ".onnx": export_onnx}
 
 
 def main() -> None:
-    command_line.run(export_checkpoint, parse())
+    parser = command_line.Parser(
+        description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
+        "read the file back and compare."
+    )
+    parser.add_argument("checkpoint", type=Path, help="a run folder, or a file of any format that import takes")
+    parser.add_argument("target", type=Path, help="a name that ends in .pkl or .onnx")
+    command_line.run(export_checkpoint, parser.parse_args())

@@ -8,18 +8,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import aligned, say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
-        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
-    )
-    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
-    parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
-    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
-    return parser.parse_args()
-
-
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read the files, write the checkpoint, and print a table of its networks."""
     from dlcourse.engine import checkpoint
@@ -35,27 +23,28 @@ def import_checkpoint(arguments: argparse.Namespace) -> None:
     rows = [["network", "resolution", "layers", "classes", "parameters"]]
     for role in ROLE_KINDS:
         network = getattr(pretrained, role)
-        rows.append(
-            [role, *("" for _ in rows[0][1:-1]), "not in the file"] if network is None else [role, *facts(network)]
-        )
-    say(*aligned(rows))
-    for note in notes:
-        say(f"- {note}")
-    say(arguments.target)
+        rows.append([role, *(["", "", "", "not in the file"] if network is None else facts(network))])
+    say(*aligned(rows), *(f"- {note}" for note in notes), arguments.target)
 
 
 def facts(network: Any) -> list[str]:
     """The cells of a network's row: resolution, layers, classes and number of trainable parameters."""
-    kinds = {"linear": "dense", "convolutions": "conv", "styled": "style_mod"}
-    names = [
-        name.rpartition(".")[0].rpartition(".")[2] for name, _ in network.named_parameters() if name[-6:] == "weight"
-    ]
-    is_styled = "style_mod" in names
-    shown = ("linear", "styled") if is_styled else ("convolutions", "linear")
-    layers = [f"{sum(name.startswith(kinds[kind]) for name in names)} {kind}" for kind in shown]
+    weights = [name for name, _ in network.named_parameters() if name.endswith("weight")]
+    layers = [name.split(".")[-2] for name in weights]
+    kinds = {"convolutions": "conv", "linear": "dense"}  # kind -> how its layers' names begin
+    if "style_mod" in layers:
+        kinds = {"linear": "dense", "styled": "style_mod"}
+    counts = [f"{sum(layer.startswith(start) for layer in layers)} {kind}" for kind, start in kinds.items()]
     count = sum(parameter.numel() for parameter in network.parameters())
-    return [str(network.resolution), ", ".join(layers), str(network.num_classes), f"{count:,}".replace(",", " ")]
+    return [str(network.resolution), ", ".join(counts), str(network.num_classes), f"{count:,}".replace(",", " ")]
 
 
 def main() -> None:
-    command_line.run(import_checkpoint, parse())
+    parser = command_line.Parser(
+        description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
+        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
+    )
+    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
+    parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
+    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
+    command_line.run(import_checkpoint, parser.parse_args())

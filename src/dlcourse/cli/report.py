@@ -10,20 +10,6 @@ from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
-    )
-    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
-    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
-    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
-    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
-    return parser.parse_args()
-
-
 def count(text: str) -> int:
     if int(text) < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
@@ -57,10 +43,16 @@ def report(arguments: argparse.Namespace) -> None:
 
 
 def load_task(path: Path, device: str) -> Any:
-    """The classification task of a checkpoint, with its state; UserError if it is of another task or damaged."""
+    """The classification task of a checkpoint, with its state, on a device.
+
+    Raises:
+        UserError: no such device, another task, a damaged checkpoint, or settings that do not fit the data.
+    """
     from dlcourse.classifier.task import Classification
+    from dlcourse.engine.build import objection
     from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
     from dlcourse.engine.rebuild import build_of_file
+    from dlcourse.engine.runner import find_device
     from dlcourse.engine.targets import CLASSIFICATION
 
     saved = Checkpoint.load(path)
@@ -70,17 +62,6 @@ def load_task(path: Path, device: str) -> Any:
     task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
-    set_up(task, device, path)
-    saved.restore(task.state())
-    check_weights_finite(task.model.state_dict(), f"{path}: its classifier")
-    return task
-
-
-def set_up(task: Any, device: str, path: Path) -> None:
-    """Set a task up on a device; UserError if there is no such device, or the task's settings do not fit its data."""
-    from dlcourse.engine.build import objection
-    from dlcourse.engine.runner import find_device
-
     try:
         place = find_device(device)
     except ValueError as error:
@@ -91,6 +72,9 @@ def set_up(task: Any, device: str, path: Path) -> None:
         raise UserError(f"{path}: its {objection('task', error, ('batch_size',))}") from error
     except UserError as error:
         raise UserError(f"{path}: its {error}") from error
+    saved.restore(task.state())
+    check_weights_finite(task.model.state_dict(), f"{path}: its classifier")
+    return task
 
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:
@@ -132,4 +116,13 @@ def print_details(task: Any, num_top: int) -> None:
 
 
 def main() -> None:
-    command_line.run(report, parse())
+    parser = command_line.Parser(
+        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
+    )
+    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
+    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
+    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
+    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
+    command_line.run(report, parser.parse_args())

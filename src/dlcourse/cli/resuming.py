@@ -8,8 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
-from dlcourse.cli.command_line import CONFIGS, explain_key, names_in
-from dlcourse.cli.run_folders import check_is_run
+from dlcourse.cli.command_line import CONFIGS, explain_key
 from dlcourse.errors import UserError
 
 NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of every run's config
@@ -17,7 +16,6 @@ NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of eve
 
 def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> DictConfig:
     """The config of a run with the command line's overrides; UserError for an unknown key or a group's choice."""
-    check_is_run(run_dir)
     from dlcourse.reports.runs import check_links
 
     check_links(run_dir)
@@ -32,7 +30,7 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
         try:  # hydra_words puts ++ before keys; a single + is for a key that the run does not have
             OmegaConf.update(cfg, key, value, merge=True, force_add=override.is_add())
         except OmegaConfBaseException as error:
-            raise UserError(explain_key(error, lambda parent: names_in(cfg, parent))) from error
+            raise UserError(explain_key(error, lambda: cfg)) from error
     unread_keys.check_read(cfg, overrides, reads)
     path_overrides.expand_home(cfg)
     return cfg

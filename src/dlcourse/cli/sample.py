@@ -50,8 +50,7 @@ def sample(cfg: DictConfig) -> None:
     torch.manual_seed(0)  # only for the random weights of a VGG without downloaded ones; images have their own seeds
     with constant_weights(generator), precision:
         result = sampler(generator)
-    for written in save_result(result, output, config["singles"]):
-        say(written)
+    say(*save_result(result, output, config["singles"]))
 
 
 def files_in(node: Any) -> list[Path]:

@@ -48,6 +48,8 @@ def split_command_line(words: list[str]) -> tuple[list[Override], list[str]]:
 
 def space_of(sweeps: list[Override]) -> "Space":
     """The search space: parameter -> distribution; UserError if it is empty."""
+    from optuna.distributions import FloatDistribution
+
     from dlcourse.search.space import ONE_MINUS
 
     if not sweeps:
@@ -61,10 +63,11 @@ def space_of(sweeps: list[Override]) -> "Space":
         if name.startswith("search."):
             raise UserError(f"{sweep.input_line}: how to search is not searched for; give one value")
         try:
-            is_one_minus = "one_minus_log" in getattr(sweep.value(), "tags", ())
-            space[ONE_MINUS + name if is_one_minus else name] = distribution_of(sweep)
+            part = distribution_of(sweep)
         except ValueError as error:
             raise UserError(f"{sweep.input_line}: {error}") from error
+        is_one_minus = isinstance(part, FloatDistribution) and "one_minus_log" in sweep.value().tags
+        space[ONE_MINUS + name if is_one_minus else name] = part
     return space
 
 
@@ -72,24 +75,19 @@ def distribution_of(sweep: Override) -> "BaseDistribution":
     """The distribution for an override in Hydra's sweep grammar; ValueError if it is empty or a glob."""
     from optuna.distributions import CategoricalDistribution
 
-    from dlcourse.search.space import interval, one_minus_interval, steps
+    from dlcourse.search.space import numbers
 
     value: Any = sweep.value()
     if isinstance(value, ChoiceSweep):
         return CategoricalDistribution(tuple(sweep.sweep_string_iterator()))
     if isinstance(value, IntervalSweep):
-        low: Any = value.start
-        high: Any = value.end
-        is_log = "log" in value.tags
-        if "one_minus_log" in value.tags:
-            return one_minus_interval(low, high)
-        is_whole = isinstance(low, int)  # int(interval(1,5))
-        return steps(low, high, 1, is_log) if is_whole else interval(low, high, is_log)
+        is_whole = isinstance(value.start, int)  # int(interval(1,5))
+        return numbers(value.start, value.end, 1 if is_whole else None, value.tags)
     if isinstance(value, RangeSweep):
-        numbers = sorted(value.range())  # without the end, as in Hydra's own sweeps
-        if not numbers:
+        found = sorted(value.range())  # without the end, as in Hydra's own sweeps
+        if not found:
             raise ValueError(f"an empty range, from {value.start} to {value.stop} by {value.step}")
-        return steps(numbers[0], numbers[-1], abs(value.step), "log" in value.tags)
+        return numbers(found[0], found[-1], abs(value.step), value.tags)
     raise ValueError("glob is not understood here; list the options, a,b,c")
 
 
@@ -105,16 +103,17 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
     if cfg.resume is not None or cfg.run_dir is not None:
         raise UserError("resume and run_dir are of one run; a search has search.folder, and goes on by search.storage")
     settings: Search = build(command_line.plain(cfg.search), "search")
-    space = space_of(sweeps)
+    space: dict[str, Any] = space_of(sweeps)
     fixed = [word for word in command_line.overrides() if not word.startswith("search.")]
-    lengths = lengths_of(composed(fixed, config_values({name: first_of(part) for name, part in space.items()})))
+    some = {name: part.choices[0] if hasattr(part, "choices") else part.low for name, part in space.items()}
+    lengths = lengths_of(composed(fixed, config_values(some)))
     experiment = HydraConfig.get().runtime.choices["experiment"]
     name = settings.study or f"{experiment}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     take_part(settings, name, space, fixed, lengths)
 
 
 def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], lengths: "Lengths") -> None:
-    """Open the study and run trials; show the results also after an interruption or a UserError."""
+    """Open the study and run trials; show the results also after an exception."""
     from dlcourse.files import outputs
     from dlcourse.search.study import open_study
     from dlcourse.search.worker import Worker
@@ -136,16 +135,14 @@ def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], l
             raise Interrupted(int(error.code or 0) - 128) from error
 
     try:
-        Worker(study, settings, space, train_trial, lengths).run()
+        try:
+            Worker(study, settings, space, train_trial, lengths).run()
+        finally:
+            show(study, settings, space, folder)
     except KeyboardInterrupt as end:
-        show(study, settings, space, folder)
         kept = "the same command goes on" if settings.storage else "search.storage would have kept the study"
         say(f"interrupted; {kept}; the runs are in {folder}", file=sys.stderr)
         sys.exit(status_of(end))
-    except UserError:
-        show(study, settings, space, folder)
-        raise
-    show(study, settings, space, folder)
 
 
 def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
@@ -157,10 +154,6 @@ def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(command_line.explain(error, "train")) from error
     return cfg
-
-
-def first_of(part: Any) -> "Value":
-    return part.choices[0] if hasattr(part, "choices") else part.low
 
 
 def lengths_of(cfg: DictConfig) -> "Lengths":

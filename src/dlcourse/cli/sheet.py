@@ -7,23 +7,6 @@ from dlcourse.cli import command_line
 from dlcourse.files.terminal import say
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    parser = command_line.Parser(
-        description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
-    )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
-    parser.add_argument("--name", help="which images, images/NAME_<step>.png (default: the only kind there is)")
-    parser.add_argument("--rows", metavar="KEY", help="such as objective.content_weight")
-    parser.add_argument("--columns", metavar="KEY", help="such as dataset.style_size")
-    parser.add_argument(
-        "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="(default: %(default)s)"
-    )
-    parser.add_argument("--height", type=int, default=256, help="of each image, pixels (default: %(default)s)")
-    parser.add_argument("--inputs", action="store_true", help="the content and style image of style transfer, too")
-    return parser.parse_args()
-
-
 def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, arrange their images in a table and write it."""
     from dlcourse.errors import UserError
@@ -46,4 +29,16 @@ def make_sheet(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    command_line.run(make_sheet, parse())
+    parser = command_line.Parser(
+        description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument("--name", help="which images, images/NAME_<step>.png (default: the only kind there is)")
+    parser.add_argument("--rows", metavar="KEY", help="such as objective.content_weight")
+    parser.add_argument("--columns", metavar="KEY", help="such as dataset.style_size")
+    parser.add_argument(
+        "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="(default: %(default)s)"
+    )
+    parser.add_argument("--height", type=int, default=256, help="of each image, pixels (default: %(default)s)")
+    parser.add_argument("--inputs", action="store_true", help="the content and style image of style transfer, too")
+    command_line.run(make_sheet, parser.parse_args())

@@ -1,5 +1,6 @@
 """The start of every command, before anything large is imported."""
 
+import importlib
 import os
 import sys
 from types import TracebackType
@@ -10,11 +11,18 @@ from dlcourse.engine.standard_streams import outlive_readers
 from dlcourse.files.terminal import say
 
 
-def begin() -> None:
-    """Prepare this process: its signals, its output, and the environment variables of torch.
+def run(command: str, name: str) -> None:
+    """Prepare this process, then run the module `command` if the script of this `__name__` is the program.
 
-    scripts/*.py call this first, also in the processes that are started for `devices=N`.
+    The processes that are started for `devices=N` only import the script.
     """
+    begin()
+    if name == "__main__":
+        importlib.import_module(command).main()
+
+
+def begin() -> None:
+    """Prepare this process: its signals, its output, and the environment variables of torch."""
     set_defaults_of_torch()
     outlive_readers()
     sys.excepthook, sys.unraisablehook = excepthook, unraisablehook

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dlcourse.cli import command_line, resuming, run_folders
 from dlcourse.engine.signals import is_one_of_several
@@ -23,7 +23,8 @@ def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
     """Build the task and the runner from the config and train, in a new run folder or a resumed one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
-    from dlcourse.reports.runs import check_links  # here: it loads torch
+    from dlcourse.engine import distributed  # here: it loads torch
+    from dlcourse.reports.runs import check_links
 
     run_dir, pretrained = run_folders.run_dir_of(cfg), None
     if type(cfg.devices) is not int:
@@ -37,34 +38,18 @@ def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
             if cfg.get("init_from") is not None:
                 cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
         if cfg.devices == 1 or is_one_of_several():
-            train_joined(run_dir, OmegaConf.to_container(cfg), on_log, pretrained)
-        else:
-            launch_training(run_dir, cfg, held)
+            train_joined(run_dir, cfg, held, on_log, pretrained)
+        elif status := distributed.launch(cfg.devices, cfg.device, train_joined, run_dir, cfg, held):
+            sys.exit(status)
 
 
-def launch_training(run_dir: Path, cfg: DictConfig, held: Any) -> None:
-    """Train in `devices` processes, which share the lock on the run folder."""
-    from dlcourse.engine import distributed  # here: --help and --cfg answer without torch
-
-    status = distributed.launch(cfg.devices, cfg.device, train_held, run_dir, OmegaConf.to_container(cfg), held)
-    if status:
-        sys.exit(status)
-
-
-def train_held(run_dir: Path, config: Any, held: Any) -> None:
-    """Train as one of several processes; `held` keeps the run folder locked while any of them lives."""
-    train_joined(run_dir, config)
-
-
-def train_joined(
-    run_dir: Path, config: Any, on_log: OnLog = lambda *_: None, pretrained: "Pretrained | None" = None
-) -> None:
-    """Train in a run folder, as the only process or one of several."""
+def train_joined(run_dir: Path, cfg: DictConfig, held: Any, *about: Any) -> None:
+    """`train_in` as the only process or one of several; `held` keeps the folder locked while any of them lives."""
     from dlcourse.engine import distributed
 
-    with distributed.process_group(config["device"]):
+    with distributed.process_group(cfg.device):
         distributed.barrier()  # until process 0 has locked the folder
-        train_in(run_dir, OmegaConf.create(config), on_log, pretrained)
+        train_in(run_dir, cfg, *about)
 
 
 def train_in(

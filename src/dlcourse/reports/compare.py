@@ -175,18 +175,13 @@ def cell(group: Group, tag: str) -> str:
 
 @dataclass(frozen=True)
 class Band:
-    """The mean and the standard deviation (0 for a single run) of several runs' curves, and their lowest values."""
+    """The mean and the standard deviation (0 for a single run) of several runs' curves."""
 
     positions: list[float]
     means: list[float]
     deviations: list[float]
-    lowest: list[float]
-
-    def edges(self) -> tuple[list[float], list[float]]:
-        """max(mean - deviation, lowest), which stays positive for a loss, and mean + deviation."""
-        columns = list(zip(self.means, self.deviations, self.lowest, strict=True))
-        lower = [max(mean - spread, low) for mean, spread, low in columns]
-        return lower, [mean + spread for mean, spread, _ in columns]
+    lower: list[float]  # mean - deviation, but not below all runs, so that it stays positive for a loss
+    upper: list[float]  # mean + deviation
 
 
 def smoothed(values: list[float], beta: float) -> list[float]:
@@ -201,19 +196,19 @@ def smoothed(values: list[float], beta: float) -> list[float]:
 def band(runs: Sequence[Run], tag: str, axis: str, beta: float) -> Band:
     """One metric at the steps that all runs with this metric have in common, at the mean of the runs' positions."""
     runs = [run for run in runs if run.series(tag)[0] and run.axis(axis)]
-    if not runs:
-        return Band([], [], [], [])
-    series = [run.series(tag) for run in runs]
+    series, axes = [run.series(tag) for run in runs], [run.axis(axis) for run in runs]
     curves = [dict(zip(steps, smoothed(values, beta), strict=True)) for steps, values in series]
-    axes = [run.axis(axis) for run in runs]
-    steps = sorted(set.intersection(*(set(found) for found in [*curves, *axes])))
-    values = [[curve[step] for curve in curves] for step in steps]
-    return Band(
-        [fmean(positions[step] for positions in axes) for step in steps],
-        [fmean(found) for found in values],
-        [stdev(found) if len(found) > 1 else 0.0 for found in values],
-        [min(found) for found in values],
-    )
+    steps = sorted(set.intersection(*map(set, [*curves, *axes]))) if runs else []
+    found = Band([], [], [], [], [])
+    for step in steps:
+        values = [curve[step] for curve in curves]
+        mean, deviation = fmean(values), stdev(values) if len(values) > 1 else 0.0
+        found.positions.append(fmean(positions[step] for positions in axes))
+        found.means.append(mean)
+        found.deviations.append(deviation)
+        found.lower.append(max(mean - deviation, min(values)))
+        found.upper.append(mean + deviation)
+    return found
 
 
 def draw_curves(groups: Sequence[Group], tags: Sequence[str], axis: str, beta: float) -> Tensor:
@@ -256,7 +251,7 @@ def draw_lines(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:
         color, dashes = COLORS[number % len(COLORS)], ("-", "--", ":")[number // len(COLORS) % 3]
         marker = "o" if len(curve.positions) == 1 else None
         axes.plot(curve.positions, curve.means, label=name, color=color, linestyle=dashes, marker=marker)
-        axes.fill_between(curve.positions, *curve.edges(), color=color, alpha=0.15, linewidth=0)
+        axes.fill_between(curve.positions, curve.lower, curve.upper, color=color, alpha=0.15, linewidth=0)
 
 
 def draw_points(axes: "Axes", bands: Sequence[tuple[str, Band]]) -> None:

@@ -20,7 +20,7 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def trial_state(trial: FrozenTrial) -> str:
-    """ "complete", "pruned", "failed" or "running"."""
+    """The state in words: complete, pruned, failed or running."""
     return "failed" if trial.state.name == "FAIL" else trial.state.name.lower()
 
 
@@ -86,7 +86,7 @@ def draw_slices(study: optuna.Study, metric: str, log: bool) -> Any:
     from matplotlib.category import StrCategoryFormatter
     from optuna.visualization.matplotlib import plot_slice
 
-    drawn: Any = plot_slice(study, target=trial_value, target_name=verbatim(metric))
+    drawn: Any = plot_slice(study, target_name=verbatim(metric))
     first, *others = np.atleast_1d(drawn)
     for axes in (first, *others):
         if isinstance(axes.xaxis.get_major_formatter(), StrCategoryFormatter):
@@ -103,15 +103,11 @@ def draw_importances(study: optuna.Study, metric: str) -> Any:
     from optuna.visualization.matplotlib import plot_param_importances
 
     evaluator = FanovaImportanceEvaluator(seed=0)
-    axes: Any = plot_param_importances(study, evaluator=evaluator, target=trial_value, target_name=metric)
+    axes: Any = plot_param_importances(study, evaluator=evaluator, target_name=metric)
     axes.set_title("", loc="left")
     axes.set(xlabel=f"importance: share of the variance of {verbatim(metric)} (functional ANOVA)", ylabel="")
     axes.get_legend().remove()
     return axes.figure
-
-
-def trial_value(trial: FrozenTrial) -> float:
-    return trial.values[0]
 
 
 def drawable_study(study: optuna.Study, space: Space) -> optuna.Study:

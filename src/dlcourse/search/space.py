@@ -4,7 +4,7 @@ A parameter is a key of the config, or "1 - KEY" if the key is searched on the s
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -16,46 +16,34 @@ Space = dict[str, BaseDistribution]
 ONE_MINUS = "1 - "
 
 
-def interval(low: float, high: float, log: bool) -> FloatDistribution:
-    """The real numbers in [low, high]; ValueError unless low < high, and 0 < low on a logarithmic scale."""
-    if not low < high:
-        raise ValueError(f"low must be below high, got {low:g} and {high:g}")
-    require_positive_low(low, log)
-    return FloatDistribution(low, high, log=log)
+def numbers(
+    low: float, high: float, step: float | None = None, tags: Collection[str] = ()
+) -> FloatDistribution | IntDistribution:
+    """The real numbers in [low, high], or low, low + step, ..., high, which are whole if low and step are.
 
-
-def one_minus_interval(low: float, high: float) -> FloatDistribution:
-    """1 - x on a logarithmic scale, for x in [low, high]; ValueError unless low < high < 1.
-
-    For momentum, which averages over about 1 / (1 - beta) steps.
-    """
-    if high >= 1:
-        raise ValueError(f"high must be below 1 on the scale of 1 - beta, got {high:g}")
-    if not low < high:
-        raise ValueError(f"low must be below high, got {low:g} and {high:g}")
-    return FloatDistribution(1 - high, 1 - low, log=True)
-
-
-def steps(low: float, high: float, step: float, log: bool) -> FloatDistribution | IntDistribution:
-    """low, low + step, ..., high; whole numbers if low and step are.
+    Args:
+        low: the lowest number.
+        high: the highest number, above `low` unless there is a step.
+        step: None for an interval.
+        tags: "log" for a logarithmic scale; "one_minus_log" for 1 - x on a logarithmic scale, as for momentum, which
+            averages over about 1 / (1 - beta) steps.
 
     Raises:
-        ValueError: an empty range, or a logarithmic scale with low <= 0 or another step than 1.
+        ValueError: an empty range, a number that the scale lacks, or a logarithmic scale with another step than 1.
     """
-    if low > high or step <= 0:
-        raise ValueError(f"an empty range, from {low:g} to {high:g} by {step:g}")
-    require_positive_low(low, log)
-    is_whole = isinstance(low, int) and isinstance(step, int)
-    if log and (step != 1 or not is_whole):
+    is_whole, is_log = isinstance(low, int) and isinstance(step, int), bool({"log", "one_minus_log"} & set(tags))
+    if low > high or (low == high and step is None):
+        raise ValueError(f"low must be below high, got {low:g} and {high:g}")
+    if is_log and step is not None and not (is_whole and step == 1):
         raise ValueError(f"on a logarithmic scale a range goes by whole numbers, step 1; got step {step:g}")
-    if is_whole:
-        return IntDistribution(int(low), int(high), log=log, step=int(step))
-    return FloatDistribution(low, high, step=step)
-
-
-def require_positive_low(low: float, log: bool) -> None:
-    if log and low <= 0:
+    if "one_minus_log" in tags:
+        if high >= 1:
+            raise ValueError(f"high must be below 1 on the scale of 1 - beta, got {high:g}")
+        return FloatDistribution(1 - high, 1 - low, log=True)
+    if is_log and low <= 0:
         raise ValueError(f"low must be above 0 on a logarithmic scale, got {low:g}")
+    kind = IntDistribution if is_whole else FloatDistribution
+    return kind(low, high, log=is_log, step=step)  # type: ignore[arg-type]
 
 
 def suggest(trial: optuna.Trial, name: str, part: BaseDistribution) -> Value:
