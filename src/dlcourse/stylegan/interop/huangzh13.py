@@ -12,6 +12,7 @@ from torch import Tensor
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.networks import ForeignCheckpoint, variant
 from dlcourse.stylegan.interop.renaming import Rule, blocks_above, is_variables, without_module
+from dlcourse.stylegan.networks.layers import block_name
 
 CONST, SCORE = "g_synthesis.init_block.const", "final_block.dense1.weight"
 
@@ -45,11 +46,7 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
 def generator_rules(variables: dict[str, Any]) -> list[Rule]:
     """Block i belongs to resolution 8 * 2^i; to_rgb d to 4 * 2^d."""
     top = blocks_above(variables, r"g_synthesis\.blocks\.(\d+)\..*") + 1
-
-    def block(index: str) -> str:
-        resolution = 8 * 2 ** int(index)
-        return f"synthesis.{resolution}x{resolution}"
-
+    block = lambda index: f"synthesis.{block_name(int(index) + 3)}"
     return [
         Rule(r"g_mapping\.map\.(dense\d+\.(?:weight|bias))", lambda m: f"mapping.{m[1]}"),
         Rule(r"truncation\.avg_latent", lambda m: "w_avg"),
@@ -63,24 +60,22 @@ def generator_rules(variables: dict[str, Any]) -> list[Rule]:
 
 def leaf_rules(prefix: str, block: Any, first: str, second: str) -> list[Rule]:
     """The two layers of a resolution; `prefix` has one group, from which `block` makes our name of the block."""
+    layers = {"1": first, "2": second}
     return [
         Rule(prefix + r"(const|bias)", lambda m: f"{block(m[1])}.{first}.{m[2]}"),
         Rule(prefix + r"(conv|conv0_up|conv1)\.(weight|bias)", lambda m: f"{block(m[1])}.{m[2]}.{m[3]}"),
-        Rule(prefix + r"epi1\.top_epi\.noise\.weight", lambda m: f"{block(m[1])}.{first}.noise.weight"),
-        Rule(prefix + r"epi2\.top_epi\.noise\.weight", lambda m: f"{block(m[1])}.{second}.noise.weight"),
-        Rule(prefix + r"epi1\.style_mod\.lin\.(weight|bias)", lambda m: f"{block(m[1])}.{first}.style_mod.{m[2]}"),
-        Rule(prefix + r"epi2\.style_mod\.lin\.(weight|bias)", lambda m: f"{block(m[1])}.{second}.style_mod.{m[2]}"),
+        Rule(prefix + r"epi([12])\.top_epi\.(noise\.weight)", lambda m: f"{block(m[1])}.{layers[m[2]]}.{m[3]}"),
+        Rule(
+            prefix + r"epi([12])\.(style_mod)\.lin(\.(?:weight|bias))",
+            lambda m: f"{block(m[1])}.{layers[m[2]]}.{m[3]}{m[4]}",
+        ),
     ]
 
 
 def discriminator_rules(variables: dict[str, Any]) -> list[Rule]:
     """Block i belongs to resolution R / 2^i."""
-    top = blocks_above(variables, r"blocks\.(\d+)\..*") + 1
-
-    def block(index: str) -> str:
-        resolution = 4 * 2 ** (top - int(index))
-        return f"{resolution}x{resolution}"
-
+    top = blocks_above(variables, r"blocks\.(\d+)\..*") + 3  # log2(R)
+    block = lambda index: block_name(top - int(index))
     return [
         Rule(r"from_rgb\.(\d+)\.(weight|bias)", lambda m: f"from_rgb_lod{m[1]}.{m[2]}"),
         Rule(r"blocks\.(\d+)\.((?:conv0|conv1_down)\.(?:weight|bias))", lambda m: f"{block(m[1])}.{m[2]}"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.engine.checkpoint import Checkpoint
@@ -83,6 +83,11 @@ class Pretrained:
     notes: list[str] = field(default_factory=list)
     has_old_average: bool = False
     origin: Checkpoint | None = None
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Role -> network, of those that it has."""
+        roles = {role: getattr(self, role) for role in ROLE_KINDS}
+        return {role: network for role, network in roles.items() if network is not None}
 
     @property
     def averaged_generator(self) -> Generator:

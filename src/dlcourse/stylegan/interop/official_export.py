@@ -12,6 +12,7 @@ from dlcourse.stylegan.interop.pickle_writer import dumps
 from dlcourse.stylegan.interop.unpickle import Network
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.stylegan.networks.layers import block_name
 
 # The official loader runs this to build its graph; it needs a copy of the official code beside it.
 BUILD_SOURCE = "from training.networks_stylegan import *\n"
@@ -94,7 +95,7 @@ def synthesis_names(generator: Generator) -> list[str]:
     for log2 in range(2, top + 1):
         for layer in ("Const", "Conv") if log2 == 2 else ("Conv0_up", "Conv1"):
             absent = "weight" if layer == "Const" else "const"
-            names += [f"{2**log2}x{2**log2}/{layer}/{leaf}" for leaf in LEAVES if leaf != absent]
+            names += [f"{block_name(log2)}/{layer}/{leaf}" for leaf in LEAVES if leaf != absent]
         names += [f"ToRGB_lod{top - log2}/{leaf}" for leaf in ("weight", "bias")]
     return names
 
@@ -105,7 +106,7 @@ def whole_discriminator(discriminator: Discriminator, sizes: dict[str, Any]) -> 
     layers = []
     for log2 in range(top, 1, -1):
         own = ("Conv0", "Conv1_down") if log2 > 2 else ("Conv", "Dense0", "Dense1")
-        layers += [f"FromRGB_lod{top - log2}", *(f"{2**log2}x{2**log2}/{layer}" for layer in own)]
+        layers += [f"FromRGB_lod{top - log2}", *(f"{block_name(log2)}/{layer}" for layer in own)]
     names = [f"{layer}/{leaf}" for layer in layers for leaf in ("weight", "bias")]
     return official_network("D", "D_basic", sizes, [LOD, *named_arrays(names, discriminator.state_dict())], {})
 

@@ -13,13 +13,14 @@ from dlcourse.stylegan.networks.layers import (
     BlurDownConv2d,
     Conv2d,
     Linear,
+    block_name,
+    channels_by_stage,
     check_labels,
     downscale,
     fade_in,
     lrelu,
     minibatch_stddev,
     split_lod,
-    widths_by_stage,
 )
 
 
@@ -54,7 +55,7 @@ class Discriminator(nn.Module):
             raise ValueError(f"num_classes must be 0 (no labels) or the number of classes, got {num_classes}")
         if mbstd_group_size is not None and mbstd_group_size < 1:
             raise ValueError(f"mbstd_group_size must be at least 1, got {mbstd_group_size}")
-        stages = widths_by_stage(resolution, channel_base, channel_max, channels)
+        stages = channels_by_stage(resolution, channel_base, channel_max, channels)
         parts = DiscriminatorParts() if parts is None else parts
         self.activate_rgb = parts.activate_rgb
         self.resolution, self.num_classes = resolution, num_classes
@@ -63,7 +64,7 @@ class Discriminator(nn.Module):
         for log2 in range(self.top, 1, -1):
             self.add_module(f"from_rgb_lod{self.top - log2}", Conv2d(3, stages[log2 - 1], parts.rgb_kernel_size))
         for log2 in range(self.top, 2, -1):
-            self.add_module(f"{2**log2}x{2**log2}", parts.down_block(stages[log2 - 1], stages[log2 - 2]))
+            self.add_module(block_name(log2), parts.down_block(stages[log2 - 1], stages[log2 - 2]))
         self.add_module("4x4", parts.score_block(stages[1], stages[0], max(num_classes, 1), self.mbstd_group_size))
 
     def forward(self, images: Tensor, labels: Tensor | None = None, lod: float = 0.0) -> Tensor:
@@ -85,7 +86,7 @@ class Discriminator(nn.Module):
         images = downscale(images, images.shape[2] // (self.resolution >> skipped))  # (N, 3, R / 2^k, R / 2^k)
         x = self.activate_rgb(self.get_submodule(f"from_rgb_lod{skipped}")(images))  # (N, C, R / 2^k, R / 2^k)
         for log2 in range(self.top - skipped, 2, -1):
-            x = self.get_submodule(f"{2**log2}x{2**log2}")(x)  # (N, C', H / 2, W / 2)
+            x = self.get_submodule(block_name(log2))(x)  # (N, C', H / 2, W / 2)
             if is_fading and log2 == self.top - skipped:
                 from_rgb = self.get_submodule(f"from_rgb_lod{skipped + 1}")
                 x = fade_in(x, self.activate_rgb(from_rgb(downscale(images, 2))), lod)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dlcourse.stylegan.networks.layers import Linear, check_labels, lrelu, widths_by_stage
+from dlcourse.stylegan.networks.layers import Linear, channels_by_stage, check_labels, lrelu
 from dlcourse.stylegan.networks.synthesis import GeneratorParts, Noise, Synthesis
 
 MAX_MAPPING_LAYERS = 64  # the paper has 8
@@ -64,7 +64,7 @@ class Generator(nn.Module):
         self.z_dim, self.w_dim, self.num_classes = z_dim, w_dim, num_classes
         widths = [width] * (mapping_layers - 1) + [w_dim]
         self.mapping = Mapping(z_dim, widths, num_classes, mapping_lr_multiplier, parts.normalize_latent)
-        stages = widths_by_stage(resolution, channel_base, channel_max, channels)
+        stages = channels_by_stage(resolution, channel_base, channel_max, channels)
         self.synthesis = Synthesis(resolution, w_dim, stages, parts)
         self.resolution, self.num_layers = resolution, self.synthesis.num_layers
         self.register_buffer("w_avg", torch.zeros(w_dim))
