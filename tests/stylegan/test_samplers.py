@@ -160,7 +160,7 @@ def test_mixing_an_empty_range_is_the_destination_and_the_full_one_the_source(ge
         assert np.array_equal(pixels(result, f"seed_6_middle_of_seed_{source}"), pixels(whole, f"seed_{source}"))
         fine = pixels(result, f"seed_7_fine_of_seed_{source}")
         assert not np.array_equal(fine, pixels(whole, "seed_7"))
-    with pytest.raises(UserError, match="there is no range 'odd'; there are coarse, middle, fine"):
+    with pytest.raises(UserError, match="there is no range 'odd'; there are all, coarse, middle, fine"):
         sampler("mixing", "+sampler.destinations.odd=3")(generator)
 
 

@@ -20,7 +20,7 @@ from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import draw_z
-from dlcourse.stylegan.sampling.synthesizer import check_images_finite, seeded_noise, to_unit
+from dlcourse.stylegan.sampling.synthesizer import check_images_finite, joined, seeded_noise, to_unit
 
 LABEL_SEED = 2**20  # added to an image's seed to draw its class
 
@@ -79,7 +79,7 @@ class Fakes:
 
     def noise(self, seeds: range) -> list[Tensor]:
         """The noise of each seed, L tensors (N, 1, r, r)."""
-        return [torch.cat(layer) for layer in zip(*(seeded_noise(self.generator, seed) for seed in seeds), strict=True)]
+        return joined(seeded_noise(self.generator, seed) for seed in seeds)
 
     def features(self, w: Tensor, seeds: range) -> Tensor:
         """Features of the images of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""

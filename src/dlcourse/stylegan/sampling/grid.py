@@ -3,11 +3,11 @@
 import torch
 from PIL import Image
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least
 from dlcourse.images.tables import Table, enlarged, headed_table, labelled_grid, under
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, find_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seed, Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import MOST_PIXELS, Synthesizer, check_psi
@@ -22,8 +22,7 @@ class Grid(Sampler):
     """
 
     def __init__(self, seeds: Seeds, columns: int, synthesizer: Synthesizer):
-        if columns < 1:
-            raise ValueError(f"columns must be at least 1, got {columns}")
+        check_at_least(1, columns=columns)
         self.latents, self.columns, self.synthesizer = parse_seeds(seeds), columns, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
@@ -46,8 +45,7 @@ class Uncurated(Sampler):
         numbers = parse_numbers(seeds)
         if len(numbers) > 1:
             raise ValueError(f"seeds must be the first one alone, the others follow it, got {seeds!r}")
-        if rows < 1:
-            raise ValueError(f"rows must be at least 1, got {rows}")
+        check_at_least(1, rows=rows)
         if not halvings or min(halvings) < 0:
             raise ValueError(f"halvings must be one number >= 0 for each column, got {halvings}")
         self.first, self.rows, self.halvings, self.synthesizer = numbers[0], rows, halvings, synthesizer
@@ -57,9 +55,8 @@ class Uncurated(Sampler):
         size = generator.resolution
         sizes = [max(1, size >> times) for times in self.halvings]
         if sum(sizes) * size * self.rows > MOST_PIXELS:
-            raise UserError(
-                f"rows={self.rows}, halvings={self.halvings}: more than {MOST_PIXELS / 1e6:.0f} million pixels"
-            )
+            given = f"rows={self.rows}, halvings={self.halvings}"
+            raise UserError(f"{given}: more than {MOST_PIXELS / 1e6:.0f} million pixels")
         sheet = Image.new("RGB", (sum(sizes), size * self.rows), "white")
         seed, left, batch_size = self.first, 0, self.synthesizer.batch_size
         for side in sizes:
@@ -72,8 +69,8 @@ class Uncurated(Sampler):
             seed, left = seed + count, left + side
         factor = max(1, -(-600 // sheet.width))
         shown = sheet.resize((sheet.width * factor, sheet.height * factor), Image.Resampling.NEAREST)
-        psi = self.synthesizer.truncation_psi
-        heading = f"Seeds {self.first} to {seed - 1}, column by column, none left out; psi {psi:g}"
+        shown_seeds = f"Seeds {self.first} to {seed - 1}, column by column, none left out"
+        heading = f"{shown_seeds}; psi {self.synthesizer.truncation_psi:g}"
         return Result(under(heading, shown, max(13, shown.width // 50)), singles={"sheet": sheet})
 
 
@@ -97,20 +94,19 @@ class Mixing(Sampler):
         self.ranges, self.synthesizer = ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        synthesizer, ranges = self.synthesizer, resolve_ranges(self.ranges, generator.num_layers)
+        synthesizer = self.synthesizer
+        ranges = {name: find_range(name, self.ranges, generator.num_layers) for name in self.destinations}
         sources, titles = synthesizer.styles(generator, self.sources), labels_of(self.sources)
         top = [enlarged(image) for image in synthesizer.images(generator, self.sources)]
         cells: Table[Image.Image] = {("", ""): Image.new("RGB", top[0].size, "white")}  # the corner
         cells |= {("", title): image for title, image in zip(titles, top, strict=True)}
         singles: dict[str, Image.Image] = {}
         for name, latents in self.destinations.items():
-            first, last = chosen_range(ranges, name)
-            rows = [f"{label}\nwith {name} styles,\n{describe_range([first, last])}" for label in labels_of(latents)]
+            rows = [f"{label}\nwith {name} styles,\n{describe_range(ranges[name])}" for label in labels_of(latents)]
             for row, latent, own in zip(rows, latents, synthesizer.styles(generator, latents), strict=True):
-                mixed = mix_styles(own.expand_as(sources), sources, first, last)
+                mixed = mix_styles(own.expand_as(sources), sources, *ranges[name])
                 noise = latent.noise(generator)
-                (destination,) = synthesizer.synthesize(generator, own[None], noise)
-                cells[row, ""] = enlarged(destination)
+                cells[row, ""] = enlarged(synthesizer.synthesize(generator, own[None], noise)[0])
                 for title, image in zip(titles, synthesizer.synthesize(generator, mixed, noise), strict=True):
                     cells[row, title] = enlarged(image)
                     singles[f"{latent.label} {name} of {title}"] = to_pil_image(image)
@@ -167,8 +163,7 @@ class MeanImage(Sampler):
     finds = True
 
     def __init__(self, seeds: Seeds, pixel_samples: int, synthesizer: Synthesizer):
-        if pixel_samples < 1:
-            raise ValueError(f"pixel_samples must be at least 1, got {pixel_samples}")
+        check_at_least(1, pixel_samples=pixel_samples)
         self.seeds, self.pixel_samples, self.synthesizer = parse_numbers(seeds), pixel_samples, synthesizer
 
     def __call__(self, generator: Generator) -> Result:

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from dlcourse.errors import check_at_least
 from dlcourse.images.tables import Table, captioned, enlarged, headed_table
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, find_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
@@ -119,6 +121,7 @@ PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
 }
 
 
+@dataclass(eq=False)
 class NoiseWalk(Sampler):
     """Images with noise on a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
 
@@ -131,26 +134,22 @@ class NoiseWalk(Sampler):
         seconds: per round, > 0.
     """
 
+    seeds: Seeds
+    noise_seeds: Seeds
+    layers: str
+    ranges: Ranges
+    frames: int
+    seconds: float
+    synthesizer: Synthesizer
     is_animated = True
 
-    def __init__(
-        self,
-        seeds: Seeds,
-        noise_seeds: Seeds,
-        layers: str,
-        ranges: Ranges,
-        frames: int,
-        seconds: float,
-        synthesizer: Synthesizer,
-    ):
-        check_ranges(ranges)
-        self.latents, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
-        if len(self.noise_seeds) != 2:
-            raise ValueError(f"noise_seeds must be two, got {noise_seeds!r}")
-        if frames < 2:
-            raise ValueError(f"frames must be at least 2, got {frames}")
-        self.seconds = seconds_per_frame(seconds, frames)
-        self.layers, self.ranges, self.frames, self.synthesizer = layers, ranges, frames, synthesizer
+    def __post_init__(self) -> None:
+        check_ranges(self.ranges)
+        self.latents, self.ends = parse_seeds(self.seeds), parse_numbers(self.noise_seeds)
+        if len(self.ends) != 2:
+            raise ValueError(f"noise_seeds must be two, got {self.noise_seeds!r}")
+        check_at_least(2, frames=self.frames)
+        self.frame_seconds = seconds_per_frame(self.seconds, self.frames)
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the frames, and eight of them as a strip."""
@@ -167,21 +166,18 @@ class NoiseWalk(Sampler):
             if index in eighths:
                 cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
         heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
-        return Result(headed_table(heading, cells), frames, self.seconds)
+        return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:
         """t -> the noise of every layer, the stored one in layers that do not move."""
-        num_layers = generator.num_layers
-        ranges = {"all": [0, num_layers]} | resolve_ranges(self.ranges, num_layers)
-        first, last = chosen_range(ranges, self.layers)
-        n1, n2 = (seeded_noise(generator, number) for number in self.noise_seeds)
+        first, last = find_range(self.layers, self.ranges, generator.num_layers)
+        n1, n2 = (seeded_noise(generator, number)[first:last] for number in self.ends)
         stored = stored_noise(generator)
 
         def noise(t: float) -> list[Tensor]:
             x, y = math.cos(2 * math.pi * (t % 1)), math.sin(2 * math.pi * (t % 1))
-            return [
-                x * n1[layer] + y * n2[layer] if first <= layer < last else stored[layer] for layer in range(num_layers)
-            ]
+            moving = [x * one + y * other for one, other in zip(n1, n2, strict=True)]
+            return [*stored[:first], *moving, *stored[last:]]
 
         return noise
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_positive
 from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
@@ -36,8 +36,7 @@ class Layers(Sampler):
         self.latents, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
         if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {seeds!r}")
-        if not gain > 0:
-            raise ValueError(f"gain must be positive, got {gain}")
+        check_positive(gain=gain)
 
     def __call__(self, generator: Generator) -> Result:
         styles = self.synthesizer.styles(generator, self.latents)
