@@ -172,7 +172,7 @@ def test_truncation_ends_in_the_image_and_in_the_mean(generator):
     mean = pixels(result, "seed_1_psi_0")
     distance = [np.abs(pixels(result, f"seed_1_psi_{psi}") - mean).mean() for psi in ("0.5", "0.7", "1")]
     assert distance == sorted(distance) and distance[0] > 0
-    assert len(sampler("truncation", "truncation_psi=0.3").truncation_psi) == 1
+    assert len(sampler("truncation", "truncation_psi=0.3").psis) == 1
 
 
 def test_the_mean_of_w_is_the_mean_and_its_file_can_be_drawn(generator, tmp_path):

@@ -91,12 +91,12 @@ def cut_node(node: Any, resolution: int) -> Any:
 
 def foreign_networks(content: Any, name: str, resolution: int | None, only_to_draw: bool) -> Pretrained:
     """The networks in a file of another implementation, from its content and, for some formats, its name."""
-    form = next((form for form in FORMATS if form.recognises(content)), None)
-    if form is None:
+    found = next(filter(None, (form.convert(content, name) for form in FORMATS)), None)
+    if found is None:
         names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
         summary = f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
         raise UserError(f"a checkpoint of none of the known formats ({summary})")
-    pretrained = build_networks(form.convert(content, name), resolution, only_to_draw)
+    pretrained = build_networks(found, resolution, only_to_draw)
     for role, network in pretrained.networks().items():
         checkpoint.check_weights_finite(network.state_dict(), f"its {role}")
     return pretrained

@@ -18,6 +18,7 @@ from dlcourse.stylegan.interop.renaming import (
 from dlcourse.stylegan.networks.layers import block_name
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_smooth": "generator_ema"}
+FIRST = ("synthesis.layer0.const", "input0.weight")
 
 
 def networks_of(content: Any) -> dict[str, Any]:
@@ -27,15 +28,12 @@ def networks_of(content: Any) -> dict[str, Any]:
     return {role: without_module(variables) for role, variables in named.items() if is_variables(variables)}
 
 
-def recognises(content: Any) -> bool:
-    networks = networks_of(content)
-    return any("synthesis.layer0.const" in variables or "input0.weight" in variables for variables in networks.values())
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of genforce's networks to ours."""
-    found = ForeignCheckpoint("genforce checkpoint")
-    for role, variables in networks_of(content).items():
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of genforce's networks to ours; None for other content."""
+    networks, found = networks_of(content), ForeignCheckpoint("genforce checkpoint")
+    if not any(first in variables for variables in networks.values() for first in FIRST):
+        return None
+    for role, variables in networks.items():
         is_discriminator = role == "discriminator"
         found.take(role, variables, (discriminator_rules if is_discriminator else generator_rules)(variables))
         lod = single_number(variables.get("lod" if is_discriminator else "synthesis.lod"))

@@ -17,13 +17,14 @@ from dlcourse.stylegan.networks.layers import block_name
 CONST, SCORE = "g_synthesis.init_block.const", "final_block.dense1.weight"
 
 
-def recognises(content: Any) -> bool:
-    return is_variables(content) and any(name in without_module(content) for name in (CONST, SCORE))
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of huangzh13's network to ours; None for other content.
 
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of huangzh13's network; UserError for a conditional discriminator, another graph."""
-    variables = without_module(content)
+    UserError for a conditional discriminator, which has another graph.
+    """
+    variables = without_module(content) if is_variables(content) else {}
+    if CONST not in variables and SCORE not in variables:
+        return None
     found = ForeignCheckpoint(
         "huangzh13 checkpoint (StyleGAN.pytorch)", variant("huangzh13_generator"), variant("huangzh13_discriminator")
     )

@@ -19,21 +19,18 @@ def is_dump(content: Any) -> bool:
     return is_triple and all(map(is_variables, content)) and DUMPED in content[2]
 
 
-def recognises(content: Any) -> bool:
-    names = set(without_module(content)) if is_variables(content) else set()
-    return is_dump(content) or CONST in names or {SCORE, "fromrgb.weight"} <= names
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of lernapparat's networks to ours."""
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of lernapparat's networks to ours; None for other content."""
     if is_dump(content):
         found = ForeignCheckpoint("lernapparat's dump of official variables")
         for role, variables in zip(official.ROLES, content, strict=True):
             found.take(role, variables, official.RULES)
-    else:
-        found = ForeignCheckpoint("lernapparat checkpoint", variant("huangzh13_generator"))
-        variables = without_module(content)
-        found.take("generator_ema" if CONST in variables else "discriminator", variables, RULES)
+        return found
+    variables = without_module(content) if is_variables(content) else {}
+    if CONST not in variables and not {SCORE, "fromrgb.weight"} <= variables.keys():
+        return None
+    found = ForeignCheckpoint("lernapparat checkpoint", variant("huangzh13_generator"))
+    found.take("generator_ema" if CONST in variables else "discriminator", variables, RULES)
     return found
 
 

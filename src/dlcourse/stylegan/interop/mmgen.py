@@ -38,19 +38,18 @@ def networks_of(content: Any) -> dict[str, dict[str, Any]]:
     return {role: own for role, own in named.items() if CONST in own or SCORE in own}
 
 
-def recognises(content: Any) -> bool:
-    return bool(networks_of(content))
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of mmgeneration's networks to ours, with RGB in place of BGR."""
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of mmgeneration's networks to ours, with RGB in place of BGR; None for other content."""
+    networks = networks_of(content)
+    if not networks:
+        return None
     found = ForeignCheckpoint(
         "mmgeneration checkpoint (BGR turned to RGB)",
         variant("mmgen_generator"),
         variant("mmgen_discriminator"),
         lod_of(content),
     )
-    for role, variables in networks_of(content).items():
+    for role, variables in networks.items():
         is_generator = CONST in variables
         weights = found.take(role, variables, (generator_rules if is_generator else discriminator_rules)(variables))
         found.networks[role] = completed(weights) if is_generator else weights

@@ -35,14 +35,11 @@ GRAPH_OPTIONS = {
 }
 
 
-def recognises(content: Any) -> bool:
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of an official pickle's networks to ours; None for other content."""
     networks = content if isinstance(content, tuple | list) else [content]
-    return any(isinstance(network, Network) for network in networks)
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of an official pickle's networks to ours."""
-    networks = content if isinstance(content, tuple | list) else [content]
+    if not any(isinstance(network, Network) for network in networks):
+        return None
     if len(networks) not in (1, 3):
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
     found = ForeignCheckpoint("official StyleGAN pickle")

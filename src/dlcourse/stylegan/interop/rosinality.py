@@ -39,13 +39,11 @@ def networks_of(content: Any) -> dict[str, dict[str, Any]]:
     return {role: own for role, own in named.items() if CONST in own or SCORE in own}
 
 
-def recognises(content: Any) -> bool:
-    return bool(networks_of(content))
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of rosinality's networks to ours."""
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of rosinality's networks to ours; None for other content."""
     networks = networks_of(content)
+    if not networks:
+        return None
     has_linear_rgb = any("from_rgb.0.conv.weight_orig" in variables for variables in networks.values())
     options = {"rgb_is_linear": True} if has_linear_rgb else {}
     found = ForeignCheckpoint(

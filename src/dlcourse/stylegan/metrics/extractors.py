@@ -20,17 +20,11 @@ INCEPTION_URL = (
 
 
 class Extractor(nn.Module):
-    """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
+    """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network."""
 
-    Attributes:
-        tag: prefix of the metrics' names.
-        knows_attributes: whether it predicts the attributes of procedural faces.
-        is_smooth: whether features follow changes far below one grey level, as path lengths need.
-    """
-
-    tag: str
-    knows_attributes = False
-    is_smooth = True
+    tag: str  # prefix of the metrics' names
+    knows_attributes = False  # whether it predicts the attributes of procedural faces
+    is_smooth = True  # whether features follow changes far below one grey level, as path lengths need
 
     def label(self, metric: str) -> str:
         """The name of a metric with these features, such as faces_fd."""

@@ -68,8 +68,7 @@ class Fakes:
 
     def styles(self, w: Tensor) -> Tensor:
         """Truncated styles, (N, w_dim) -> (N, L, w_dim)."""
-        whole = w[:, None].expand(-1, self.generator.num_layers, -1)
-        return truncate(whole, self.generator.w_avg, self.truncation_psi, None)
+        return truncate(self.generator.broadcast(w), self.generator.w_avg, self.truncation_psi, None)
 
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
         """Images in [0, 1], rounded to 256 levels, (N, L, w_dim) -> (N, 3, R, R)."""
@@ -108,13 +107,7 @@ def real_features(
 ) -> Reals:
     """Features of two sets of `count` images, chosen by the seed, or of two halves of a smaller data set.
 
-    Args:
-        dataset: at least 8 images.
-        extractor: gives the features.
-        count: images in each set.
-        seed: of the choice.
-        batch_size: images at a time.
-        cache: folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
+    `cache` is a folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
     """
     chosen = choose(len(dataset.levels[0]), count, seed)
     path = None if cache is None else Path(cache, f"{extractor.tag}_{reals_key(dataset, extractor, chosen)}.pt")

@@ -63,14 +63,10 @@ class Synthesis(nn.Module):
             self.register_buffer(f"noise{layer}", torch.randn(1, 1, size, size))
 
     def forward(self, styles: Tensor, noise: Noise = "const", lod: float = 0.0, is_upscaled: bool = True) -> Tensor:
-        """Images in about [-1, 1], (N, L, w_dim) -> (N, 3, R, R).
+        """Images in about [-1, 1], one w per layer of (N, L, w_dim) -> (N, 3, R, R).
 
-        Args:
-            styles: one w per layer.
-            noise: "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors
-                (N or 1, 1, r, r); those of blocks that are not computed may be left out.
-            lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
-            is_upscaled: False leaves the images at (N, 3, R / 2^k, R / 2^k).
+        Noise is "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors (N or
+        1, 1, r, r); those of blocks that are not computed may be left out. `is_upscaled` False leaves them at R / 2^k.
         """
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"

@@ -31,23 +31,16 @@ Attributes = dict[str, dict[int, float]]  # name -> seed -> value
 class Edit(Sampler):
     """w + strength * direction, in the layers of a range, for several directions and strengths.
 
-    Args:
-        seeds: the images to edit, one row each for each direction.
-        components: how many principal components of W, from the first (Harkonen et al. 2020), >= 0.
-        component_seeds: more than one; the components are those of their w before truncation.
-        attributes: a CSV file with a column "seed" and one of numbers for each attribute, such as 1 for "has glasses"
-            and 0 for "has none"; the direction is from the mean w without to the mean w with the attribute. None: none.
-        strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
-        layers: all, coarse, middle, fine, or one of `ranges`.
-        ranges: as in `Mixing`.
+    Directions are principal components of W (Harkonen et al. 2020), and attributes from a file: from the mean w without
+    to the mean w with the attribute.
     """
 
-    seeds: Seeds
-    components: int
-    component_seeds: Seeds
-    attributes: str | None
-    strengths: list[float]
-    layers: str
+    seeds: Seeds  # the images to edit, one row each for each direction
+    components: int  # how many principal components, from the first, >= 0
+    component_seeds: Seeds  # more than one; the components are those of their w before truncation
+    attributes: str | None  # a file, see `read_attributes`
+    strengths: list[float]  # one column each; the unit is a standard deviation of a component, or 1 of an attribute
+    layers: str  # see `find_range`
     ranges: Ranges
     synthesizer: Synthesizer
     finds = True
@@ -130,10 +123,10 @@ def slope(w: Tensor, values: Tensor) -> Tensor:
 
 
 def read_attributes(path: str) -> Attributes:
-    """The attributes in a CSV file, with a column "seed" and others of numbers; empty cells are left out.
+    """The attributes in a CSV file: a column "seed", and one of numbers for each attribute, or of empty cells.
 
-    Raises:
-        ValueError: another kind of file, or an attribute that is the same for all seeds.
+    Such as 1 for "has glasses" and 0 for "has none". ValueError for another file, or an attribute that is the same for
+    all seeds.
     """
     try:
         with open_file(Path(path)) as file:

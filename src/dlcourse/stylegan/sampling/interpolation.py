@@ -34,32 +34,29 @@ def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
     return torch.where(is_line, torch.lerp(first, last, t), between)
 
 
+@dataclass(eq=False)
 class Interpolate(Sampler):
-    """Interpolate from each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or similarly in z.
+    """Interpolate from each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or similarly in z."""
 
-    Args:
-        seeds: at least two.
-        space: "w", linear in the truncated w; "z", linear in z; "slerp", along the great circle between the z.
-        frames: per pair of images, >= 1; t = 0, 1 / frames, ...
-        stills: columns of the table, from t = 0 to t = 1, >= 2.
-        seconds: from one image to the next, > 0.
-        loop: whether the last image is followed by the first.
-    """
-
+    seeds: Seeds  # at least two
+    space: str  # "w", linear in the truncated w; "z", linear in z; "slerp", along the great circle between the z
+    frames: int  # per pair of images, >= 1; t = 0, 1 / frames, ...
+    stills: int  # columns of the table, from t = 0 to t = 1, >= 2
+    seconds: float  # from one image to the next, > 0
+    loop: bool  # whether the last image is followed by the first
+    synthesizer: Synthesizer
     is_animated = True
 
-    def __init__(
-        self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, synthesizer: Synthesizer
-    ):
-        self.latents = parse_seeds(seeds)
+    def __post_init__(self) -> None:
+        self.latents = parse_seeds(self.seeds)
         if len(self.latents) < 2:
-            raise ValueError(f"seeds must be at least two, got {seeds!r}")
-        if space not in PATHS:
-            raise ValueError(f"space must be one of {', '.join(PATHS)}, got {space!r}")
-        if frames < 1 or stills < 2:
-            raise ValueError(f"frames must be at least 1 and stills at least 2, got {frames} and {stills}")
-        self.seconds = seconds_per_frame(seconds, frames)
-        self.space, self.frames, self.stills, self.loop, self.synthesizer = space, frames, stills, loop, synthesizer
+            raise ValueError(f"seeds must be at least two, got {self.seeds!r}")
+        if self.space not in PATHS:
+            raise ValueError(f"space must be one of {', '.join(PATHS)}, got {self.space!r}")
+        if self.frames < 1 or self.stills < 2:
+            got = f"{self.frames} and {self.stills}"
+            raise ValueError(f"frames must be at least 1 and stills at least 2, got {got}")
+        self.frame_seconds = seconds_per_frame(self.seconds, self.frames)
 
     def __call__(self, generator: Generator) -> Result:
         labels = labels_of(self.latents)
@@ -78,7 +75,7 @@ class Interpolate(Sampler):
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
         heading = f"Interpolation in {PATHS[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
-        return Result(headed_table(heading, cells), frames, self.seconds)
+        return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
         """(indices of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
@@ -123,23 +120,14 @@ PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
 
 @dataclass(eq=False)
 class NoiseWalk(Sampler):
-    """Images with noise on a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
+    """Images with noise on a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t."""
 
-    Args:
-        seeds: one image each, side by side.
-        noise_seeds: two, of n1 and n2.
-        layers: name of the range of layers whose noise moves: all, coarse, middle, fine, or one of `ranges`.
-        ranges: as in `Mixing`.
-        frames: per round, >= 2.
-        seconds: per round, > 0.
-    """
-
-    seeds: Seeds
-    noise_seeds: Seeds
-    layers: str
+    seeds: Seeds  # one image each, side by side
+    noise_seeds: Seeds  # two, of n1 and n2
+    layers: str  # whose noise moves, see `find_range`
     ranges: Ranges
-    frames: int
-    seconds: float
+    frames: int  # per round, >= 2
+    seconds: float  # per round, > 0
     synthesizer: Synthesizer
     is_animated = True
 

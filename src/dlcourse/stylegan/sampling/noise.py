@@ -18,21 +18,13 @@ from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 @dataclass(eq=False)
 class Noise(Sampler):
-    """A part of an image with several draws of noise, and how much each pixel varies   (Karras et al. 2019, figure 4).
+    """A part of an image with several draws of noise, and how much pixels vary   (Karras et al. 2019, figure 4)."""
 
-    Args:
-        seeds: one row each.
-        noise_seeds: the standard deviation is over all of them, >= 2.
-        variations: how many of them are shown, from the first, >= 0.
-        crop: the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it.
-        gain: a standard deviation of 1 / gain is the brightest colour of the map, > 0.
-    """
-
-    seeds: Seeds
-    noise_seeds: Seeds
-    variations: int
-    crop: list[float]
-    gain: float
+    seeds: Seeds  # one row each
+    noise_seeds: Seeds  # the standard deviation is over all of them, >= 2
+    variations: int  # how many of them are shown, from the first, >= 0
+    crop: list[float]  # the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it
+    gain: float  # a standard deviation of 1 / gain is the brightest colour of the map, > 0
     synthesizer: Synthesizer
 
     def __post_init__(self) -> None:
@@ -81,17 +73,17 @@ class Noise(Sampler):
         return shown, (squares / len(self.noises)).sqrt().float()
 
 
+@dataclass(eq=False)
 class NoiseComponents(Sampler):
-    """Noise in all layers, none, the fine or the coarse ones   (Karras et al. 2019, figure 5).
+    """Noise in all layers, none, the fine or the coarse ones   (Karras et al. 2019, figure 5)."""
 
-    Args:
-        seeds: one row each.
-        ranges: as in `Mixing`; coarse here is everything below the range `fine`.
-    """
+    seeds: Seeds  # one row each
+    ranges: Ranges  # coarse here is everything below the range `fine`
+    synthesizer: Synthesizer
 
-    def __init__(self, seeds: Seeds, ranges: Ranges, synthesizer: Synthesizer):
-        check_ranges(ranges)
-        self.latents, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
+    def __post_init__(self) -> None:
+        check_ranges(self.ranges)
+        self.latents = parse_seeds(self.seeds)
 
     def __call__(self, generator: Generator) -> Result:
         num_layers = generator.num_layers

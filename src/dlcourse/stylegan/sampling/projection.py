@@ -31,34 +31,21 @@ class Project(Sampler):
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
     + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
-
-    Args:
-        target: an image; its middle square is used, at the generator's resolution.
-        space: "w", one w for all layers, or "w+", one per layer.
-        noise: "fixed", the stored one, or "free", optimized too.
-        steps: updates, >= 1.
-        scales: number of copies that are compared, each half as large as the one before, >= 1.
-        features: makes VGG19, after all checks, since its weights may have to be downloaded; None: pixels only.
-        feature_layers: names of its layers.
-        feature_weight, noise_weight: >= 0.
-        optimizer, scheduler: of w and noise.
-        seeds: the start, one seed or file; None is w_avg.
-        synthesizer: gives the class of a start from a seed.
     """
 
-    target: str | None
-    space: str
-    noise: str
-    steps: int
-    scales: int
-    features: Callable[[], VGG19] | None
+    target: str | None  # an image; its middle square is used, at the generator's resolution
+    space: str  # "w", one w for all layers, or "w+", one per layer
+    noise: str  # "fixed", the stored one, or "free", optimized too
+    steps: int  # updates, >= 1
+    scales: int  # number of copies that are compared, each half as large as the one before, >= 1
+    features: Callable[[], VGG19] | None  # called after all checks, since it may download weights; None: pixels only
     feature_layers: list[str]
-    feature_weight: float
-    noise_weight: float
-    optimizer: MakeOptimizer
+    feature_weight: float  # >= 0
+    noise_weight: float  # >= 0
+    optimizer: MakeOptimizer  # of w and noise
     scheduler: Schedule
-    seeds: Seeds | None
-    synthesizer: Synthesizer
+    seeds: Seeds | None  # the start, one seed or file; None is w_avg
+    synthesizer: Synthesizer  # gives the class of a start from a seed
     finds = True
 
     def __post_init__(self) -> None:

@@ -30,8 +30,8 @@ class Result:
 class Sampler(ABC):
     """Draws a labelled image with a generator.
 
-    Samplers take `seeds`, see `parse_seeds`, and a `synthesizer`, which draws the images. Their constructors raise
-    ValueError for senseless values.
+    Samplers take `seeds`, see `parse_seeds`, a `synthesizer`, which draws the images, and some `ranges`, see
+    `find_range`. Their constructors raise ValueError for senseless values.
     """
 
     is_animated = False  # whether its result has frames

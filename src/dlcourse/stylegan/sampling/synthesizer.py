@@ -20,19 +20,14 @@ MOST_PIXELS = 2**27  # of all images that are drawn at once: 128 of 1024 x 1024,
 class Synthesizer:
     """How every sampler turns latents into styles and styles into images.
 
-    Args:
-        classes: for generators with labels: one class for all images, or one for each; seeds such as 7@2 have their
-            own.
-        truncation_psi: 1 is no truncation, 0 the mean image; see check_psi.
-        truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
-        batch_size: images per forward pass, >= 1. With 1 an image is the same to the last bit whatever else is drawn;
-            larger batches are faster on a GPU, need more memory and may round differently.
+    With a batch_size of 1 an image is the same to the last bit whatever else is drawn; larger batches are faster on a
+    GPU, need more memory and may round differently.
     """
 
-    classes: int | list[int] | None
-    truncation_psi: float
-    truncation_cutoff: int | None
-    batch_size: int
+    classes: int | list[int] | None  # of a generator with labels: one for all images or for each; seeds may have theirs
+    truncation_psi: float  # 1 is no truncation, 0 the mean image; see check_psi
+    truncation_cutoff: int | None  # how many layers, from the coarsest, are truncated; None is all
+    batch_size: int  # images per forward pass, >= 1
 
     def __post_init__(self) -> None:
         check_at_least(1, batch_size=self.batch_size)
