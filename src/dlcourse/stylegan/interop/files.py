@@ -37,15 +37,10 @@ OTHER_FILES = {
 
 
 def load_pretrained(path: str | Path, resolution: int | None = None, only_to_draw: bool = False) -> Pretrained:
-    """The networks of a checkpoint of StyleGAN v1, of any known format. Nothing in the file is run.
+    """The networks of a checkpoint of StyleGAN v1, whose content tells its format. Nothing in the file is run.
 
-    Args:
-        path: the file; its content tells its format.
-        resolution: cut the networks down to it; None leaves them whole.
-        only_to_draw: load only the averaged generator, or the other one if there is no average.
-
-    Raises:
-        UserError: says in one line what the file is and why it cannot be used.
+    They are cut down to `resolution`, unless it is None. `only_to_draw` loads only the averaged generator, or the other
+    one if there is no average. UserError says in one line what the file is and why it cannot be used.
     """
     path = Path(path)
     try:
@@ -121,8 +116,7 @@ def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) ->
 def combine(parts: Sequence[Pretrained]) -> Pretrained:
     """One Pretrained with the networks of all. An outdated average of w is replaced by the other generator's.
 
-    Raises:
-        UserError: two hold the same network, or generators of different sizes.
+    UserError if two hold the same network, or generators of different sizes.
     """
     whole = Pretrained(", ".join(dict.fromkeys(part.format for part in parts)), {})
     for part in parts:

@@ -236,7 +236,5 @@ def discriminator_node(weights: Weights, num_classes: int) -> dict[str, Any]:
 
 def widths(resolution: int, channels: list[int]) -> dict[str, Any]:
     """The arguments of the rule that gives these `channels` by stage; the list too if the rule gives others."""
-    channel_base, channel_max = channels[-1] * resolution // 2, max(channels)
-    rule: dict[str, Any] = {"channel_base": channel_base, "channel_max": channel_max}
-    is_rule = channels_by_stage(resolution, channel_base, channel_max) == channels
-    return rule if is_rule else rule | {"channels": channels}
+    rule: dict[str, Any] = {"channel_base": channels[-1] * resolution // 2, "channel_max": max(channels)}
+    return rule if channels_by_stage(resolution, **rule) == channels else rule | {"channels": channels}

@@ -96,20 +96,24 @@ class Fakes:
 
 
 class Reals(NamedTuple):
-    """Features (N, F) of two disjoint sets of real images; fakes are compared with the first."""
+    """Features (N, F) of two disjoint sets of real images."""
 
-    reference: Tensor
+    reference: Tensor  # what fakes are compared with
     others: Tensor
 
 
 def real_features(
     dataset: ImageDataset, extractor: Extractor, count: int, seed: int, batch_size: int, cache: str | None
 ) -> Reals:
-    """Features of two sets of `count` images, chosen by the seed, or of two halves of a smaller data set.
+    """Features of two sets of `count` images, chosen by the seed, or of two halves of a smaller data set (>= 8).
 
     `cache` is a folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
     """
-    chosen = choose(len(dataset.levels[0]), count, seed)
+    num_images = len(dataset.levels[0])
+    if num_images < 8:
+        raise ValueError(f"metrics need at least 8 real images, got {num_images}")
+    shuffled = torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))
+    chosen = shuffled[: 2 * min(count, num_images // 2)]
     path = None if cache is None else Path(cache, f"{extractor.tag}_{reals_key(dataset, extractor, chosen)}.pt")
     if path is not None and path.is_file():
         try:
@@ -135,14 +139,6 @@ def read_reals(path: Path) -> Reals:
     if not all(part.is_floating_point() and part.isfinite().all() for part in parts):
         raise ValueError("features that are no finite numbers")
     return Reals(*parts)
-
-
-def choose(num_images: int, count: int, seed: int) -> Tensor:
-    """The indices of twice `count` images, or of an even number if there are fewer; ValueError for fewer than 8."""
-    if num_images < 8:
-        raise ValueError(f"metrics need at least 8 real images, got {num_images}")
-    half = min(count, num_images // 2)
-    return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))[: 2 * half]
 
 
 def reals_key(dataset: ImageDataset, extractor: Extractor, chosen: Tensor) -> str:

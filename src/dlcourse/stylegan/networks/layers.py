@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse.errors import check_at_least
 from dlcourse.nn.adain import at_least_float32
 from dlcourse.stylegan.networks.kernels import SymmetricFilter, conv_down
 
@@ -34,8 +35,7 @@ def channels_by_stage(
         raise ValueError(f"resolution must be one of {', '.join(map(str, RESOLUTIONS))}, got {resolution}")
     if channel_base < resolution // 2:
         raise ValueError(f"channel_base must be >= resolution / 2 = {resolution // 2}, got {channel_base}")
-    if channel_max < 1:
-        raise ValueError(f"channel_max must be at least 1, got {channel_max}")
+    check_at_least(1, channel_max=channel_max)
     stages = resolution.bit_length() - 1
     if channels is None:
         return [min(channel_base // 2**stage, channel_max) for stage in range(stages)]

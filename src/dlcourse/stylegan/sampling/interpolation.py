@@ -34,6 +34,13 @@ def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
     return torch.where(is_line, torch.lerp(first, last, t), between)
 
 
+SPACES: dict[str, tuple[str, Callable[..., Tensor] | None]] = {  # words for it, and how z are joined; None: w are
+    "w": ("W, w = (1 - t) w1 + t w2", None),
+    "z": ("Z, z = (1 - t) z1 + t z2", torch.lerp),
+    "slerp": ("Z along the great circle", slerp),
+}
+
+
 @dataclass(eq=False)
 class Interpolate(Sampler):
     """Interpolate from each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or similarly in z."""
@@ -51,8 +58,8 @@ class Interpolate(Sampler):
         self.latents = parse_seeds(self.seeds)
         if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {self.seeds!r}")
-        if self.space not in PATHS:
-            raise ValueError(f"space must be one of {', '.join(PATHS)}, got {self.space!r}")
+        if self.space not in SPACES:
+            raise ValueError(f"space must be one of {', '.join(SPACES)}, got {self.space!r}")
         if self.frames < 1 or self.stills < 2:
             got = f"{self.frames} and {self.stills}"
             raise ValueError(f"frames must be at least 1 and stills at least 2, got {got}")
@@ -74,48 +81,36 @@ class Interpolate(Sampler):
                 frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
-        heading = f"Interpolation in {PATHS[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
+        heading = f"Interpolation in {SPACES[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
         return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
         """(indices of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
-        path = PATHS[self.space][1](self, generator)
+        styles = self.styles_between(generator)
         noises = [latent.noise(generator) for latent in self.latents]
 
         def draw_at(start: int, end: int, t: float) -> Tensor:
             noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
-            return self.synthesizer.synthesize(generator, path(start, end, t)[None], noise)[0]
+            return self.synthesizer.synthesize(generator, styles(start, end, t), noise)[0]
 
         return draw_at
 
+    def styles_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
+        """(indices of two latents, t) -> truncated styles (1, L, w_dim); classes are interpolated linearly."""
+        synthesizer, between = self.synthesizer, SPACES[self.space][1]
+        if between is None:
+            ends = synthesizer.styles(generator, self.latents)
+            return lambda start, end, t: torch.lerp(ends[start], ends[end], t)[None]
+        z = torch.cat([latent.z(generator) for latent in self.latents])
+        labels = synthesizer.labels(generator, self.latents)
 
-Route = Callable[[int, int, float], Tensor]  # (indices of two latents, t) -> styles (L, w_dim)
+        @torch.no_grad()
+        def styles(start: int, end: int, t: float) -> Tensor:
+            mixed = None if labels is None else torch.lerp(labels[start], labels[end], t)[None]
+            w = generator.mapping(between(z[start][None], z[end][None], t), mixed)
+            return synthesizer.truncated(generator, generator.broadcast(w))
 
-
-def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
-    styles = sampler.synthesizer.styles(generator, sampler.latents)
-    return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
-
-
-def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
-    """`between` of two z and lerp of their classes, then the mapping."""
-    z = torch.cat([latent.z(generator) for latent in sampler.latents])
-    labels = sampler.synthesizer.labels(generator, sampler.latents)
-
-    @torch.no_grad()
-    def styles(start: int, end: int, t: float) -> Tensor:
-        mixed = None if labels is None else torch.lerp(labels[start], labels[end], t)[None]
-        w = generator.mapping(between(z[start][None], z[end][None], t), mixed)
-        return sampler.synthesizer.truncated(generator, w.expand(1, generator.num_layers, -1))[0]
-
-    return styles
-
-
-PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
-    "w": ("W, w = (1 - t) w1 + t w2", path_in_w),
-    "z": ("Z, z = (1 - t) z1 + t z2", path_in_z),
-    "slerp": ("Z along the great circle", lambda sampler, generator: path_in_z(sampler, generator, slerp)),
-}
+        return styles
 
 
 @dataclass(eq=False)

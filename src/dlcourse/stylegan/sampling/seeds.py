@@ -104,8 +104,7 @@ def labels_of(latents: Iterable[Latent]) -> list[str]:
 def parse_seeds(seeds: Seeds) -> list[Latent]:
     """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
 
-    Raises:
-        ValueError: anything else, or no seed.
+    ValueError for anything else, or no seed.
     """
     latents: list[Latent] = []
     for part in [str(part).strip() for part in (seeds if isinstance(seeds, list) else str(seeds).split(","))]:
