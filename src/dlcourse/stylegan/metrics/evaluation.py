@@ -35,14 +35,6 @@ OF_ATTRIBUTES = ("separability", "styles")
 METRICS = OF_DISTRIBUTIONS + OF_PATHS + OF_ATTRIBUTES
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """Tag -> measured number, and the effects of style layers on attributes if `styles` was asked for."""
-
-    values: Values
-    effects: StyleEffects | None = None
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Measures a generator; the same seeds and settings give the same numbers for any batch size.
@@ -71,12 +63,14 @@ class Evaluation:
         check_psi(self.truncation_psi)
 
     def __call__(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> Values:
-        """The values of `measure`, for TensorBoard during training."""
-        return self.measure(generator, dataset, lod).values
+        """The numbers of `measure`, for TensorBoard during training."""
+        return self.measure(generator, dataset, lod)[0]
 
     @torch.no_grad()
-    def measure(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> EvaluationResult:
-        """All metrics that were asked for, by tag, such as metrics/faces_fd.
+    def measure(
+        self, generator: Generator, dataset: ImageDataset, lod: float = 0.0
+    ) -> tuple[Values, StyleEffects | None]:
+        """All metrics that were asked for, by tag, such as metrics/faces_fd, and the effects if `styles` was asked for.
 
         `lod` is the level of detail while the generator grows; the reals always have full resolution. UserError if the
         features or the data set do not allow a metric, or if images or measured values are no finite numbers.
@@ -99,7 +93,7 @@ class Evaluation:
         if "ppl" in asked:
             values |= self.path_lengths(fakes)
         effects = self.effects(fakes) if "styles" in asked else None
-        return EvaluationResult(finite_metrics(values | ({} if effects is None else summary(effects))), effects)
+        return finite_metrics(values | ({} if effects is None else summary(effects))), effects
 
     @torch.no_grad()
     def between_reals(self, dataset: ImageDataset) -> Values:

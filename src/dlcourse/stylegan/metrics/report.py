@@ -56,14 +56,12 @@ def compare_with_baselines(
 ) -> BaselineComparison:
     """Measure a generator and its baselines; `node` is the config that rebuilds it."""
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
-    result = evaluation.measure(generator, dataset)
+    values, effects = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
     untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
-    return BaselineComparison(
-        result.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), result.effects
-    )
+    return BaselineComparison(values, evaluation.between_reals(dataset), evaluation(untrained, dataset), effects)
 
 
 def format_metric(value: float | None) -> str:
