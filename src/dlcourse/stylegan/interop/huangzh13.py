@@ -61,15 +61,12 @@ def generator_rules(variables: dict[str, Any]) -> list[Rule]:
 
 def leaf_rules(prefix: str, block: Any, first: str, second: str) -> list[Rule]:
     """The two layers of a resolution; `prefix` has one group, from which `block` makes our name of the block."""
-    layers = {"1": first, "2": second}
+    layer = lambda m: f"{block(m[1])}.{first if m[2] == '1' else second}"
     return [
         Rule(prefix + r"(const|bias)", lambda m: f"{block(m[1])}.{first}.{m[2]}"),
         Rule(prefix + r"(conv|conv0_up|conv1)\.(weight|bias)", lambda m: f"{block(m[1])}.{m[2]}.{m[3]}"),
-        Rule(prefix + r"epi([12])\.top_epi\.(noise\.weight)", lambda m: f"{block(m[1])}.{layers[m[2]]}.{m[3]}"),
-        Rule(
-            prefix + r"epi([12])\.(style_mod)\.lin(\.(?:weight|bias))",
-            lambda m: f"{block(m[1])}.{layers[m[2]]}.{m[3]}{m[4]}",
-        ),
+        Rule(prefix + r"epi([12])\.top_epi\.noise\.weight", lambda m: f"{layer(m)}.noise.weight"),
+        Rule(prefix + r"epi([12])\.style_mod\.lin\.(weight|bias)", lambda m: f"{layer(m)}.style_mod.{m[3]}"),
     ]
 
 

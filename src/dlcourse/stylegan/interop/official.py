@@ -14,7 +14,7 @@ from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.networks import ForeignCheckpoint
 from dlcourse.stylegan.interop.renaming import Rule, single_number, with_flipped_kernels
 from dlcourse.stylegan.interop.unpickle import Array as StoredArray
-from dlcourse.stylegan.interop.unpickle import Network, Scalar
+from dlcourse.stylegan.interop.unpickle import Network
 
 ROLES = ("generator", "discriminator", "generator_ema")
 # options of the official networks that change the graph but no shape, with the values that are read here
@@ -80,7 +80,7 @@ def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
 
 def tensor_of(name: str, value: Any) -> Tensor:
     """The value of a variable, an array or a Python number, as a tensor."""
-    if isinstance(value, StoredArray | Scalar):
+    if isinstance(value, StoredArray):
         return torch.from_numpy(value.array)
     if isinstance(value, int | float):
         return torch.tensor(float(value))

@@ -59,9 +59,7 @@ def separability(latents: Tensor, labels: Mapping[str, tuple[Tensor, Tensor]]) -
     in about [0, 1]. If all images have the same attributes, as an untrained generator's do, the score is low but this
     share is not.
 
-    Args:
-        latents: z or w, (N, D), of at least 8 images.
-        labels: attribute -> (classes (N) int64, confidence (N)), at least one.
+    Latents are z or w, (N, D), of at least 8 images; labels are attribute -> (classes (N) int64, confidence (N)).
     """
     if len(latents) < 8:
         raise ValueError(f"separability needs at least 8 images, got {len(latents)}")

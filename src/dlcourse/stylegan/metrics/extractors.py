@@ -46,8 +46,7 @@ class Extractor(nn.Module):
 class FaceFeatures(Extractor):
     """The features below the heads of a network of experiment=face_attributes, for procedural faces; no FID.
 
-    Args:
-        weights: a run or a checkpoint of that experiment; None is the bundled one.
+    `weights` is a run or a checkpoint of that experiment; None is the bundled one.
     """
 
     tag = "faces"
@@ -67,11 +66,9 @@ class FaceFeatures(Extractor):
 
 
 class Vgg19Features(Extractor):
-    """The mean over positions of one layer of VGG19; images below 64 pixels are enlarged.
+    """The mean over positions of one layer of VGG19, such as relu5_1; images below 64 pixels are enlarged.
 
-    Args:
-        weights: see `VGG19`; ValueError if they are missing.
-        layer: its name, such as relu5_1.
+    For `weights` see `VGG19`; ValueError if they are missing.
     """
 
     tag = "vgg19"
@@ -98,8 +95,7 @@ class Vgg19Features(Extractor):
 class InceptionFeatures(Extractor):
     """The 2048 features of TensorFlow's Inception v3, which define FID and KID; they need torch-fidelity.
 
-    Args:
-        weights: torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded; ValueError if missing.
+    `weights` is torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded; ValueError if missing.
     """
 
     tag = "inception"

@@ -70,8 +70,8 @@ class Uncurated(Sampler):
             seed, left = seed + count, left + side
         factor = max(1, -(-600 // sheet.width))
         shown = sheet.resize((sheet.width * factor, sheet.height * factor), Image.Resampling.NEAREST)
-        shown_seeds = f"Seeds {self.first} to {seed - 1}, column by column, none left out"
-        heading = f"{shown_seeds}; psi {self.synthesizer.truncation_psi:g}"
+        psi = self.synthesizer.truncation_psi
+        heading = f"Seeds {self.first} to {seed - 1}, column by column, none left out; psi {psi:g}"
         return Result(under(heading, shown, max(13, shown.width // 50)), singles={"sheet": sheet})
 
 
