@@ -73,16 +73,14 @@ def official_network(
 def whole_generator(name: str, generator: Generator, sizes: dict[str, Any]) -> Network:
     """G or Gs with its two components."""
     state = generator.state_dict()
-    mapping = [
-        f"G_mapping/Dense{index}/{leaf}" for index in range(generator.mapping.depth) for leaf in ("weight", "bias")
-    ]
-    if generator.num_classes:
-        mapping.insert(0, "G_mapping/LabelConcat/weight")
-    synthesis = [f"G_synthesis/{name}" for name in synthesis_names(generator)]
+    names = ["LabelConcat/weight"] if generator.num_classes else []
+    names += [f"Dense{index}/{leaf}" for index in range(generator.mapping.depth) for leaf in ("weight", "bias")]
+    mapping = named_arrays(names, state, "G_mapping/")
+    synthesis = [LOD, *named_arrays(synthesis_names(generator), state, "G_synthesis/")]
     broadcast = {"dlatent_broadcast": generator.num_layers}
     parts = {
-        "synthesis": official_network("G_synthesis", "G_synthesis", sizes, [LOD, *named_arrays(synthesis, state)], {}),
-        "mapping": official_network("G_mapping", "G_mapping", sizes | broadcast, named_arrays(mapping, state), {}),
+        "synthesis": official_network("G_synthesis", "G_synthesis", sizes, synthesis, {}),
+        "mapping": official_network("G_mapping", "G_mapping", sizes | broadcast, mapping, {}),
     }
     own = [LOD, ("dlatent_avg", to_tensorflow("dlatent_avg", state["w_avg"]))]
     return official_network(name, "G_style", sizes, own, parts)
@@ -111,17 +109,13 @@ def whole_discriminator(discriminator: Discriminator, sizes: dict[str, Any]) -> 
     return official_network("D", "D_basic", sizes, [LOD, *named_arrays(names, discriminator.state_dict())], {})
 
 
-def named_arrays(names: list[str], state: dict[str, Tensor]) -> list[tuple[str, np.ndarray]]:
-    """Full official names -> (local name, array)."""
-    local = [name.removeprefix("G_synthesis/").removeprefix("G_mapping/") for name in names]
-    return [(own, to_tensorflow(name, state[our_name(name)])) for own, name in zip(local, names, strict=True)]
+def named_arrays(names: list[str], state: dict[str, Tensor], prefix: str = "") -> list[tuple[str, np.ndarray]]:
+    """Official names without their prefix -> (name, array)."""
+    return [(name, to_tensorflow(name, state[our_name(prefix + name)])) for name in names]
 
 
 def to_tensorflow(name: str, value: Tensor) -> np.ndarray:
     """The inverse of `official.to_torch`; constants, noise and LabelConcat are stored alike in both."""
-    is_alike = name.endswith(("/const", "LabelConcat/weight")) or "/noise" in name
-    if value.ndim == 4 and not is_alike:
-        value = value.permute(2, 3, 1, 0)
-    elif value.ndim == 2 and not is_alike:
-        value = value.T
+    if not name.endswith(("/const", "LabelConcat/weight")) and not name.startswith("noise"):
+        value = value.permute(2, 3, 1, 0) if value.ndim == 4 else value.T if value.ndim == 2 else value
     return value.detach().cpu().float().contiguous().numpy()

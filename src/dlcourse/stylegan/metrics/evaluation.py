@@ -172,7 +172,7 @@ class Evaluation:
             }
             for name, place in {"full": t, "ends": torch.zeros_like(t)}.items():
                 for space, (ends, between, draw) in paths.items():
-                    lengths = path_lengths(*ends, place, between, draw, fakes.extractor)
+                    lengths = path_lengths(ends[0], ends[1], place, between, draw, fakes.extractor)
                     found[f"ppl_{space}_{name}"].append(lengths)
         return {
             f"metrics/{self.extractor.label(name)}": trimmed_mean(torch.cat(lengths)) for name, lengths in found.items()
