@@ -10,3 +10,17 @@ class UserError(Exception):
 
 class MissingFileError(ValueError):
     """A file or folder that the user named does not exist."""
+
+
+def check_at_least(least: float, **values: float) -> None:
+    """Raise ValueError for the first of the values, by name, that is smaller."""
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def check_positive(**values: float) -> None:
+    """Raise ValueError for the first of the values, by name, that is not above 0."""
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive, got {value}")

@@ -159,7 +159,7 @@ NAMES = st.sampled_from(
         "torch.optim.Adam",
         "os.system",
         "torch.nn.Linear",
-        "dlcourse.stylegan.networks.layers.widths_by_stage",
+        "dlcourse.stylegan.networks.layers.channels_by_stage",
         "builtins.open",
         "dlcourse.stylegan.metrics.samples.real_features",
     ]

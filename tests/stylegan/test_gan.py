@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.stylegan.ema import decay_for_half_life, update_ema
 from dlcourse.stylegan.losses import logistic_discriminator_loss, logistic_generator_loss, r1_penalty
+from dlcourse.stylegan.task import update_ema
 
 
 def test_an_undecided_discriminator_costs_ln_2_each():
@@ -56,13 +56,13 @@ def test_the_average_does_not_depend_on_the_batch_size():
         nn.init.zeros_(average.weight)
         nn.init.ones_(model.weight)
         for _ in range(400 // batch_size):
-            update_ema(average, model, decay_for_half_life(batch_size, half_life=200))
+            update_ema(average, model, batch_size, half_life=200)
         assert average.weight.item() == pytest.approx(1 - 0.5**2, abs=1e-5)
 
 
 def test_buffers_are_copied_not_averaged():
     average, model = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     model(torch.randn(8, 2) + 5)
-    update_ema(average, model, decay=0.9)
+    update_ema(average, model, 1, half_life=10)
     assert torch.equal(average.running_mean, model.running_mean)
     assert average.num_batches_tracked == 1

@@ -132,12 +132,12 @@ def test_separable_labels_cost_nothing_and_independent_ones_their_whole_entropy(
     latents = torch.randn(4000, 6)
     sure = torch.ones(4000)
     separable = {"sign": ((latents[:, 0] > 0).long(), latents[:, 0].abs())}
-    assert separability(latents, separable).score == pytest.approx(1, abs=0.02)
+    assert separability(latents, separable)[0] == pytest.approx(1, abs=0.02)
     coin = {"coin": (torch.randint(2, (4000,)), sure)}
     assert separability(latents, coin) == pytest.approx((2, 1), abs=0.05)
     assert separability(latents, separable | coin) == pytest.approx((2, 0.5), abs=0.05)
     argmax = {"three": (latents[:, :3].argmax(1), sure)}
-    assert 1 < separability(latents, argmax).score < 1.2
+    assert 1 < separability(latents, argmax)[0] < 1.2
 
 
 def test_an_attribute_that_never_changes_costs_nothing():
@@ -166,11 +166,12 @@ def test_effects_say_how_often_and_by_how_much_attributes_move():
     )
     names = ["glasses", "yaw", "color_scheme"]
     effects = style_effects(network, before, {"none": before, "all": swapped}, names)
-    assert effects.moved.tolist() == [[0, 1], [0, 0.5], [0, 0.5]]  # the scheme by 0, 1, 0.5, 0: two more than 0.375 / 2
-    amounts = [[0, 1], [0, (0.25 + 0.05 + 0.5 + 0) / 4], [0, 0.375]]
-    torch.testing.assert_close(effects.amount, torch.tensor(amounts).double())
-    assert effects.rate("yaw", "all") == 0.5
-    assert effects.relative().tolist() == [[0, 1]] * 3
+    moved = {"glasses": 1, "yaw": 0.5, "color_scheme": 0.5}  # the scheme by 0, 1, 0.5, 0: two more than 0.375 / 2
+    assert effects.moved == {name: {"none": 0, "all": rate} for name, rate in moved.items()}
+    amounts = {"glasses": 1, "yaw": (0.25 + 0.05 + 0.5 + 0) / 4, "color_scheme": 0.375}
+    for name, amount in amounts.items():
+        assert effects.amount[name] == pytest.approx({"none": 0, "all": amount})
+    assert list(effects.moved) == names and effects.relative() == dict.fromkeys(names, {"none": 0, "all": 1})
 
 
 def test_color_histograms_count_pixels_wherever_they_lie():

@@ -160,7 +160,7 @@ def test_mixing_an_empty_range_is_the_destination_and_the_full_one_the_source(ge
         assert np.array_equal(pixels(result, f"seed_6_middle_of_seed_{source}"), pixels(whole, f"seed_{source}"))
         fine = pixels(result, f"seed_7_fine_of_seed_{source}")
         assert not np.array_equal(fine, pixels(whole, "seed_7"))
-    with pytest.raises(UserError, match="there is no range 'odd'; there are coarse, middle, fine"):
+    with pytest.raises(UserError, match="there is no range 'odd'; there are all, coarse, middle, fine"):
         sampler("mixing", "+sampler.destinations.odd=3")(generator)
 
 
@@ -172,7 +172,7 @@ def test_truncation_ends_in_the_image_and_in_the_mean(generator):
     mean = pixels(result, "seed_1_psi_0")
     distance = [np.abs(pixels(result, f"seed_1_psi_{psi}") - mean).mean() for psi in ("0.5", "0.7", "1")]
     assert distance == sorted(distance) and distance[0] > 0
-    assert len(sampler("truncation", "truncation_psi=0.3").truncation_psi) == 1
+    assert len(sampler("truncation", "truncation_psi=0.3").psis) == 1
 
 
 def test_the_mean_of_w_is_the_mean_and_its_file_can_be_drawn(generator, tmp_path):

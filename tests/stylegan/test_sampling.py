@@ -16,7 +16,7 @@ from dlcourse.stylegan.networks.generator import mix_styles
 from dlcourse.stylegan.networks.synthesis import constant_weights
 from dlcourse.stylegan.sampling.grid import Grid, Truncation, Uncurated
 from dlcourse.stylegan.sampling.interpolation import NoiseWalk
-from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import check_ranges, default_ranges, describe_range, find_range
 from dlcourse.stylegan.sampling.sampler import Result, check_output, save_result
 from dlcourse.stylegan.sampling.seeds import SavedLatent, Seed, draw_z, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise, to_unit
@@ -206,11 +206,12 @@ def test_the_ranges_of_the_paper_and_of_small_generators():
 
 
 def test_own_ranges_replace_the_default_ones():
-    found = resolve_ranges({"coarse": None, "fine": [2, 8], "odd": [1, 2]}, 8)
-    assert found == {"coarse": [0, 4], "middle": [4, 6], "fine": [2, 8], "odd": [1, 2]}
+    expected = {"coarse": [0, 4], "middle": [4, 6], "fine": [2, 8], "odd": [1, 2], "all": [0, 8]}
+    own = {"coarse": None, "fine": [2, 8], "odd": [1, 2]}
+    assert {name: find_range(name, own, 8) for name in expected} == expected
     assert describe_range([4, 8]) == "layers 4-7 (16x16 to 32x32)" and describe_range([0, 1]) == "layer 0 (4x4)"
     with pytest.raises(UserError, match=r"ranges\.fine=\[2,9\]: this generator has layers 0 to 7"):
-        resolve_ranges({"fine": [2, 9]}, 8)
+        find_range("coarse", {"fine": [2, 9]}, 8)
     for limits in ([3, 2], [-1, 2], [1]):
         with pytest.raises(ValueError, match=r"ranges\.coarse must be \[first layer, layer behind the last\]"):
             check_ranges({"coarse": limits})

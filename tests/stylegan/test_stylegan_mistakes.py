@@ -34,7 +34,7 @@ def test_senseless_sizes(change, message):
             Discriminator(**{name: value for name, value in (sizes | change).items() if name in common})
 
 
-def test_widths_by_stage_in_place_of_the_rule():
+def test_channels_in_place_of_the_rule():
     discriminator = Discriminator(16, **WIDTHS, num_classes=0, channels=[5, 7, 6, 2])
     assert tuple(discriminator.get_submodule("8x8").conv1_down.weight.shape) == (7, 6, 3, 3)
     generator = Generator(16, Z_DIM, W_DIM, **WIDTHS, num_classes=0, channels=[1, 7, 6, 2])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.engine.optimization import Metrics
+from dlcourse.errors import check_positive
 
 
 class Augment(nn.Module):
@@ -30,10 +31,7 @@ class DiffAugment(Augment):
     """Random colour, translation and cutout of every image   (Zhao et al. 2020, arXiv:2006.10738, section 3.2).
 
     Brightness + U(-0.5, 0.5), saturation x U(0, 2), contrast x U(0.5, 1.5); shifts of up to H / 8 with zeros outside;
-    a square of side H / 2 set to zero.
-
-    Args:
-        policy: some of color, translation and cutout.
+    a square of side H / 2 set to zero. `policy` names some of color, translation and cutout.
     """
 
     def __init__(self, policy: list[str]):
@@ -91,11 +89,7 @@ class AdaptiveAugment(Augment):
     Each change is applied to an image with probability p. The heuristic r_t = E[sign(D(real))] (eq. 1) moves p up when
     it is above `target`, down when it is below. Changes and strengths are the paper's blit, geometry and colour
     (appendix B); images are resampled bilinearly with mirrored borders instead of by wavelet filters.
-
-    Args:
-        target: of r_t, in (0, 1).
-        images_to_full: number of real images in which p can go from 0 to 1, > 0.
-        initial_probability: p at the start, in [0, 1].
+    In `images_to_full` real images, > 0, p can go from 0 to 1.
     """
 
     probability: Tensor
@@ -104,8 +98,7 @@ class AdaptiveAugment(Augment):
         super().__init__()
         if not 0 < target < 1:
             raise ValueError(f"target must be in (0, 1), got {target}")
-        if images_to_full <= 0:
-            raise ValueError(f"images_to_full must be positive, got {images_to_full}")
+        check_positive(images_to_full=images_to_full)
         if not 0 <= initial_probability <= 1:
             raise ValueError(f"initial_probability must be in [0, 1], got {initial_probability}")
         self.target, self.images_to_full = target, images_to_full

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from dlcourse.errors import check_at_least
 from dlcourse.stylegan.networks.layers import downscale, fade_in, upscale
 
 
@@ -28,25 +29,16 @@ class Growth:
     """Train at a resolution, then fade in the next, up to the last one.
 
     lod(n) = log2(R / R_0) - i - max(n - i P - T, 0) / F, not below 0, with i = floor(n / P) and P = T + F: the
-    schedule of the official training loop, for n images seen, R the resolution and R_0 the initial one.
-
-    Args:
-        resolution: R, of the data and the networks.
-        initial_resolution: R_0, from 4 to R; with R itself the resolution is fixed.
-        stable_images: T, images at each resolution before the next one fades in, >= 0.
-        transition_images: F, images while the next resolution fades in, >= 0.
-        batch_size: images per minibatch.
-        batch_sizes: resolution -> another batch size; None: nowhere.
-        lr_factors: resolution -> factor on the learning rates; None: 1 everywhere.
+    schedule of the official training loop, for n images seen.
     """
 
-    resolution: int
-    initial_resolution: int
-    stable_images: int
-    transition_images: int
-    batch_size: int
-    batch_sizes: dict[int, int] | None
-    lr_factors: dict[int, float] | None
+    resolution: int  # R, of the data and the networks
+    initial_resolution: int  # R_0, from 4 to R; with R itself the resolution is fixed
+    stable_images: int  # T, images at each resolution before the next one fades in, >= 0
+    transition_images: int  # F, images while the next resolution fades in, >= 0
+    batch_size: int  # images per minibatch
+    batch_sizes: dict[int, int] | None  # resolution -> another batch size
+    lr_factors: dict[int, float] | None  # resolution -> factor on the learning rates; 1 elsewhere
 
     def __post_init__(self) -> None:
         resolutions = resolutions_between(4, self.resolution)
@@ -63,8 +55,7 @@ class Growth:
             for resolution, value in table.items():
                 if resolution not in resolutions_between(4, 1024) or not value > 0:
                     raise ValueError(f"{name} must hold positive values by resolution 4 to 1024, got {table}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        check_at_least(1, batch_size=self.batch_size)
 
     def phase(self, images_seen: int) -> Phase:
         """The settings after this number of images."""

@@ -37,10 +37,9 @@ def draw_latents(
 
 def mixed_styles(generator: Generator, latents: Latents) -> tuple[Tensor, Tensor]:
     """w = f(z) of the first latents, (N, w_dim), and the mixed styles, (N, L, w_dim)."""
-    num_layers = generator.num_layers
     w = generator.mapping(latents.z[:, 0], latents.labels)
-    styles = w[:, None].expand(-1, num_layers, -1)  # (N, L, w_dim)
+    styles = generator.broadcast(w)
     if latents.crossover < len(latents.noise):
-        other = generator.mapping(latents.z[:, 1], latents.labels)[:, None].expand(-1, num_layers, -1)
-        styles = mix_styles(styles, other, latents.crossover, num_layers)
+        other = generator.broadcast(generator.mapping(latents.z[:, 1], latents.labels))
+        styles = mix_styles(styles, other, latents.crossover, generator.num_layers)
     return w, styles

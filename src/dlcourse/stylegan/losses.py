@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.errors import check_at_least
+
 Score = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> scores (N, 1)
 
 
@@ -14,27 +16,21 @@ Score = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> scores (N, 1)
 class AdversarialLoss:
     """The losses of both networks and the discriminator's penalty.
 
-    Args:
-        discriminator: (real scores, fake scores) -> loss.
-        generator: fake scores -> loss.
-        r1_gamma: gamma of `r1_penalty`, >= 0.
-        gp_weight: lambda of `gradient_penalty`, which replaces R1 if lambda > 0; >= 0.
-        d_reg_interval: the penalty is computed in one of so many updates, and multiplied by their number, >= 1
-            (lazy regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
+    The penalty is computed in one of `d_reg_interval` updates, and multiplied by their number   (lazy regularization,
+    Karras et al. 2020, arXiv:1912.04958, section 3.1).
     """
 
-    discriminator: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor], Tensor]
-    r1_gamma: float
-    gp_weight: float
-    d_reg_interval: int
+    discriminator: Callable[[Tensor, Tensor], Tensor]  # (real scores, fake scores) -> loss
+    generator: Callable[[Tensor], Tensor]  # fake scores -> loss
+    r1_gamma: float  # gamma of `r1_penalty`, >= 0
+    gp_weight: float  # lambda of `gradient_penalty`, which replaces R1 if lambda > 0; >= 0
+    d_reg_interval: int  # >= 1
 
     def __post_init__(self) -> None:
         for name in ("r1_gamma", "gp_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.d_reg_interval < 1:
-            raise ValueError(f"d_reg_interval must be at least 1, got {self.d_reg_interval}")
+        check_at_least(1, d_reg_interval=self.d_reg_interval)
 
     @property
     def penalty_weight(self) -> float:
@@ -82,11 +78,8 @@ def wasserstein_discriminator_loss(real_scores: Tensor, fake_scores: Tensor, dri
 def r1_penalty(reals: Tensor, real_scores: Tensor) -> Tensor:
     """1/2 E ||grad_x D(x)||^2 at real images; R1 is gamma times that   (Mescheder et al. 2018, eq. 9).
 
-    Its gradient with respect to D's parameters can be computed.
-
-    Args:
-        reals: (N, 3, H, W), requires_grad.
-        real_scores: D(reals), with the graph to `reals`.
+    Its gradient with respect to D's parameters can be computed. `reals` (N, 3, H, W) require gradients, and
+    `real_scores` are D(reals), with the graph to them.
     """
     (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()

@@ -38,26 +38,16 @@ class Minibatches:
     """Reals and latents of each minibatch, divided into equal parts.
 
     All processes draw the same minibatch and take their share of it, so that their number does not change the result.
-
-    Args:
-        dataset: the reals.
-        generator: what the latents are for; images and latents go to its device.
-        parts: into which this process's share is divided, >= 1.
-        group_size: of the minibatch standard deviation, see `split_minibatch`.
-        style_mixing_prob: see `draw_latents`.
-        mirror_augment: whether reals are flipped left-right with probability 1/2.
-        batch_sizes: all that will be asked for; ValueError if one cannot be divided.
-        seed: of the order of the reals.
     """
 
     dataset: ImageDataset
-    generator: Generator
-    parts: int
-    group_size: int
-    style_mixing_prob: float
-    mirror_augment: bool
-    batch_sizes: Sequence[int]
-    seed: int
+    generator: Generator  # what the latents are for; images and latents go to its device
+    parts: int  # into which this process's share is divided, >= 1
+    group_size: int  # of the minibatch standard deviation, see `split_minibatch`
+    style_mixing_prob: float  # see `draw_latents`
+    mirror_augment: bool  # whether reals are flipped left-right with probability 1/2
+    batch_sizes: Sequence[int]  # all that will be asked for; ValueError if one cannot be divided
+    seed: int  # of the order of the reals
 
     def __post_init__(self) -> None:
         self.device = self.generator.w_avg.device

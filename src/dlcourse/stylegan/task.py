@@ -13,8 +13,8 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
+from dlcourse.errors import check_at_least, check_positive
 from dlcourse.stylegan.augment import Augment
-from dlcourse.stylegan.ema import decay_for_half_life, update_ema
 from dlcourse.stylegan.growth import Growth, Phase
 from dlcourse.stylegan.latents import Latents, mixed_styles
 from dlcourse.stylegan.losses import AdversarialLoss
@@ -28,33 +28,20 @@ W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official
 
 @dataclass(frozen=True)
 class Updates:
-    """How the two networks are updated.
+    """How the two networks are updated."""
 
-    Args:
-        minibatch_repeats: minibatches per step, all with the same resolution and learning rates.
-        gradient_accumulation_steps: equal parts of a minibatch that are computed one by one, to need less memory.
-        discriminator_lr_factor: factor on the discriminator's learning rate, > 0   (TTUR, Heusel et al. 2017).
-        freeze_d: number of the discriminator's highest resolutions that are not trained   (FreezeD, Mo et al. 2020).
-        style_mixing_prob: share of minibatches whose finer layers take their styles from a second latent.
-        reuse_fakes: whether both updates see the same fakes; the official training draws new ones for the second.
-        ema_half_life: see `decay_for_half_life`, > 0.
-    """
-
-    minibatch_repeats: int
-    gradient_accumulation_steps: int
-    discriminator_lr_factor: float
-    freeze_d: int
-    style_mixing_prob: float
-    reuse_fakes: bool
-    ema_half_life: float
+    minibatch_repeats: int  # minibatches per step, all with the same resolution and learning rates
+    gradient_accumulation_steps: int  # equal parts of a minibatch that are computed one by one, to need less memory
+    discriminator_lr_factor: float  # factor on the discriminator's learning rate, > 0   (TTUR, Heusel et al. 2017)
+    freeze_d: int  # number of the discriminator's highest resolutions that are not trained, see `unfrozen`
+    style_mixing_prob: float  # share of minibatches whose finer layers take their styles from a second latent
+    reuse_fakes: bool  # whether both updates see the same fakes; the official training draws new ones for the second
+    ema_half_life: float  # see `update_ema`, > 0
 
     def __post_init__(self) -> None:
-        for name in ("minibatch_repeats", "gradient_accumulation_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("ema_half_life", "discriminator_lr_factor"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check_at_least(1, minibatch_repeats=self.minibatch_repeats)
+        check_at_least(1, gradient_accumulation_steps=self.gradient_accumulation_steps)
+        check_positive(ema_half_life=self.ema_half_life, discriminator_lr_factor=self.discriminator_lr_factor)
         if not 0 <= self.style_mixing_prob <= 1:
             raise ValueError(f"style_mixing_prob must be in [0, 1], got {self.style_mixing_prob}")
 
@@ -63,35 +50,23 @@ class Updates:
 class StyleGAN(Task):
     """One step: update the discriminator, the average of the generator, then the generator; `minibatch_repeats` times.
 
-    Args:
-        generator, discriminator: networks of one resolution.
-        dataset: images of that resolution.
-        optimizer: makes the optimizer of each network; scheduler: the schedule of both.
-        growth: resolution, minibatch size and learning rate by images seen.
-        updates: how the networks are updated.
-        loss: of both networks.
-        augment: of the images that the discriminator sees.
-        mirror_augment: whether reals are flipped left-right with probability 1/2.
-        channels_last: the memory layout of images, the faster one on recent hardware.
-        evaluation: metrics of the averaged generator, (generator, dataset, lod=...) -> numbers by tag; None: none.
-        total_images: reals shown to the discriminator in the whole training, > 0; None: the runner's max_steps decide.
-        seed: of the order of the reals.
+    Networks and data set have one resolution.
     """
 
     generator: Generator
     discriminator: Discriminator
     dataset: ImageDataset
-    optimizer: MakeOptimizer
+    optimizer: MakeOptimizer  # for each network
     scheduler: Schedule
     growth: Growth
     updates: Updates
     loss: AdversarialLoss
     augment: Augment
-    mirror_augment: bool
-    channels_last: bool
-    evaluation: Callable[..., Metrics] | None
-    total_images: int | None
-    seed: int
+    mirror_augment: bool  # whether reals are flipped left-right with probability 1/2
+    channels_last: bool  # the memory layout of images, the faster one on recent hardware
+    evaluation: Callable[..., Metrics] | None  # (averaged generator, dataset, lod=...) -> metrics by tag
+    total_images: int | None  # reals that the discriminator sees in the whole training, > 0; None: runner.max_steps
+    seed: int  # of the order of the reals
 
     def __post_init__(self) -> None:
         resolution, freeze_d = self.discriminator.resolution, self.updates.freeze_d
@@ -169,8 +144,7 @@ class StyleGAN(Task):
         self.last_penalty = d_terms.get("penalty", self.last_penalty)
         self.augment.observe(d_terms["real_sign"], phase.batch_size)
 
-        decay = decay_for_half_life(phase.batch_size, self.updates.ema_half_life)
-        update_ema(self.generator_ema, self.generator, decay)
+        update_ema(self.generator_ema, self.generator, phase.batch_size, self.updates.ema_half_life)
 
         if self.updates.reuse_fakes:
             g_losses = [partial(self.generator_losses, phase, *part) for part in zip(latents, fakes, strict=True)]
@@ -253,6 +227,19 @@ class StyleGAN(Task):
             "reals": self.minibatches.stream,
             "augment": self.augment,
         }
+
+
+@torch.no_grad()
+def update_ema(average: nn.Module, model: nn.Module, batch_size: int, half_life: float) -> None:
+    """avg <- decay * avg + (1 - decay) * theta for parameters; buffers are copied.
+
+    The decay per update, 0.5^(batch_size / half_life), halves an old weight's share after `half_life` images whatever
+    the batch size. StyleGAN's official code has 10 000 images.
+    """
+    decay = 0.5 ** (batch_size / half_life)
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    for target, source in zip(average.buffers(), model.buffers(), strict=True):
+        target.copy_(source)
 
 
 def unfrozen(discriminator: Discriminator, freeze_d: int) -> list[Tensor]:

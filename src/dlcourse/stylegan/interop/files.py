@@ -37,15 +37,10 @@ OTHER_FILES = {
 
 
 def load_pretrained(path: str | Path, resolution: int | None = None, only_to_draw: bool = False) -> Pretrained:
-    """The networks of a checkpoint of StyleGAN v1, of any known format. Nothing in the file is run.
+    """The networks of a checkpoint of StyleGAN v1, whose content tells its format. Nothing in the file is run.
 
-    Args:
-        path: the file; its content tells its format.
-        resolution: cut the networks down to it; None leaves them whole.
-        only_to_draw: load only the averaged generator, or the other one if there is no average.
-
-    Raises:
-        UserError: says in one line what the file is and why it cannot be used.
+    They are cut down to `resolution`, unless it is None. `only_to_draw` loads only the averaged generator, or the other
+    one if there is no average. UserError says in one line what the file is and why it cannot be used.
     """
     path = Path(path)
     try:
@@ -61,16 +56,15 @@ def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool =
     """The networks in a checkpoint of dlcourse, cut down to `resolution` if that is given."""
     model: Any = saved.config.get("model")
     roles = chosen_roles(saved.state, only_to_draw)
-    is_complete = is_variables(model) and all(
-        ROLE_KINDS[role] in model and is_variables(saved.state[role]) for role in roles
-    )
-    if not roles or not is_complete:
+    held = [role for role in roles if is_variables(model) and ROLE_KINDS[role] in model]
+    if not roles or held != roles or not all(is_variables(saved.state[role]) for role in roles):
         raise UserError(f"{saved.path}: a checkpoint of dlcourse, but not of a StyleGAN; it is {saved.kind()}")
     try:
         check_nodes(model, "model", NETWORKS)  # all nodes, also those without weights
-        kinds = {ROLE_KINDS[role]: cut_node(model[ROLE_KINDS[role]], resolution) for role in roles}
+        kinds = {ROLE_KINDS[role]: model[ROLE_KINDS[role]] for role in roles}
         states = {role: saved.state[role] for role in roles}
         if resolution is not None:
+            kinds = {kind: cut_node(node, resolution) for kind, node in kinds.items()}
             states = {role: cut(weights, resolution) for role, weights in states.items()}
     except UserError as error:
         raise UserError(f"{saved.path}: {error}") from error
@@ -81,9 +75,9 @@ def own_networks(saved: Checkpoint, resolution: int | None, only_to_draw: bool =
     return found
 
 
-def cut_node(node: Any, resolution: int | None) -> Any:
+def cut_node(node: Any, resolution: int) -> Any:
     """The config of `node`'s network, cut down to a smaller resolution."""
-    if resolution is None or not is_variables(node):
+    if not is_variables(node):
         return node
     channels = node.get("channels")
     kept = {"channels": channels[: resolution.bit_length() - 1]} if isinstance(channels, list) else {}
@@ -92,15 +86,14 @@ def cut_node(node: Any, resolution: int | None) -> Any:
 
 def foreign_networks(content: Any, name: str, resolution: int | None, only_to_draw: bool) -> Pretrained:
     """The networks in a file of another implementation, from its content and, for some formats, its name."""
-    form = next((form for form in FORMATS if form.recognises(content)), None)
-    if form is None:
+    found = next(filter(None, (form.convert(content, name) for form in FORMATS)), None)
+    if found is None:
         names = [str(name)[:60] for name in content][:4] if isinstance(content, dict) else []
         summary = f"its entries begin with {', '.join(names)}" if names else f"a {type(content).__name__}"
         raise UserError(f"a checkpoint of none of the known formats ({summary})")
-    pretrained = build_networks(form.convert(content, name), resolution, only_to_draw)
-    for role in ROLE_KINDS:
-        if (network := getattr(pretrained, role)) is not None:
-            checkpoint.check_weights_finite(network.state_dict(), f"its {role}")
+    pretrained = build_networks(found, resolution, only_to_draw)
+    for role, network in pretrained.networks().items():
+        checkpoint.check_weights_finite(network.state_dict(), f"its {role}")
     return pretrained
 
 
@@ -123,16 +116,13 @@ def start_networks(pretrained: Pretrained, path: Path, parts: dict[str, Any]) ->
 def combine(parts: Sequence[Pretrained]) -> Pretrained:
     """One Pretrained with the networks of all. An outdated average of w is replaced by the other generator's.
 
-    Raises:
-        UserError: two hold the same network, or generators of different sizes.
+    UserError if two hold the same network, or generators of different sizes.
     """
     whole = Pretrained(", ".join(dict.fromkeys(part.format for part in parts)), {})
     for part in parts:
-        for role, kind in ROLE_KINDS.items():
-            network = getattr(part, role)
-            if network is None:
-                continue
-            if getattr(whole, role) is not None:
+        for role, network in part.networks().items():
+            kind = ROLE_KINDS[role]
+            if role in whole.networks():
                 raise UserError(f"two of the files hold a {role}")
             if whole.config.setdefault(kind, part.config[kind]) != part.config[kind]:
                 raise UserError(f"the files hold {kind}s of different sizes")
@@ -156,14 +146,13 @@ def save_pretrained(pretrained: Pretrained, path: Path, source: str) -> list[str
 
 def states_of(pretrained: Pretrained) -> tuple[dict[str, Any], list[str]]:
     """Role -> state dict, and notes. The only generator of a file stands for both, which is noted."""
-    networks: dict[str, Any] = {role: getattr(pretrained, role) for role in ROLE_KINDS}
-    only = networks["generator_ema"] or networks["generator"]
+    states: dict[str, Any] = {role: network.state_dict() for role, network in pretrained.networks().items()}
     notes = []
-    for role in ("generator", "generator_ema"):
-        if only is not None and networks[role] is None:
-            networks[role] = only
+    for role, other in (("generator", "generator_ema"), ("generator_ema", "generator")):
+        if role not in states and other in states:
+            states[role] = states[other]
             notes.append(f"{role}: not in the file; the other generator stands for it")
-    return {role: network.state_dict() for role, network in networks.items() if network is not None}, notes
+    return {role: states[role] for role in ROLE_KINDS if role in states}, notes
 
 
 def check_new_file(path: Path) -> None:
@@ -186,23 +175,12 @@ def read(path: Path) -> Any:
             head = file.read(64)
     except OSError as error:
         raise UserError(error.strerror or str(error)) from None
-    if head.startswith((b"PK", torch_file.LEGACY)):
-        return read_torch(path)
-    if re.match(rb"\x80[\x02-\x05]", head):
+    if re.match(rb"\x80[\x02-\x05]", head) and not head.startswith(torch_file.LEGACY):
         return unpickle.loads(path.read_bytes())
-    raise UserError(f"{kind_of(head)}, not a checkpoint")
-
-
-def kind_of(head: bytes) -> str:
-    """What a file seems to be, if it is no checkpoint."""
-    if not head:
-        return "an empty file"
-    kinds = (kind for start, kind in OTHER_FILES.items() if head.lstrip().startswith(start))
-    return next(kinds, "a file of unknown kind")
-
-
-def read_torch(path: Path) -> Any:
-    """The content of a file of torch.save: tensors and plain data, never code."""
+    if not head.startswith((b"PK", torch_file.LEGACY)):
+        kinds = [kind for start, kind in OTHER_FILES.items() if head.lstrip().startswith(start)]
+        kind = (kinds or ["a file of unknown kind"])[0] if head else "an empty file"
+        raise UserError(f"{kind}, not a checkpoint")
     try:
         return torch_file.load(path)
     except pickle_reader.RefusedError as error:

@@ -15,8 +15,10 @@ from dlcourse.stylegan.interop.renaming import (
     synthesis_layer,
     without_module,
 )
+from dlcourse.stylegan.networks.layers import block_name
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "generator_smooth": "generator_ema"}
+FIRST = ("synthesis.layer0.const", "input0.weight")
 
 
 def networks_of(content: Any) -> dict[str, Any]:
@@ -26,15 +28,12 @@ def networks_of(content: Any) -> dict[str, Any]:
     return {role: without_module(variables) for role, variables in named.items() if is_variables(variables)}
 
 
-def recognises(content: Any) -> bool:
-    networks = networks_of(content)
-    return any("synthesis.layer0.const" in variables or "input0.weight" in variables for variables in networks.values())
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of genforce's networks to ours."""
-    found = ForeignCheckpoint("genforce checkpoint")
-    for role, variables in networks_of(content).items():
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of genforce's networks to ours; None for other content."""
+    networks, found = networks_of(content), ForeignCheckpoint("genforce checkpoint")
+    if not any(first in variables for variables in networks.values() for first in FIRST):
+        return None
+    for role, variables in networks.items():
         is_discriminator = role == "discriminator"
         found.take(role, variables, (discriminator_rules if is_discriminator else generator_rules)(variables))
         lod = single_number(variables.get("lod" if is_discriminator else "synthesis.lod"))
@@ -48,17 +47,17 @@ def generator_rules(variables: Weights) -> list[Rule]:
     own = r"synthesis\.layer(\d+)\."
     return [
         Rule(r"synthesis\.lod", None),
-        Rule(r"(mapping\.dense\d+\.(?:weight|bias))", lambda match: match[1]),
-        Rule(r"mapping\.label_weight", lambda match: "mapping.label_concat.weight"),
-        Rule(r"truncation\.w_avg", lambda match: "w_avg"),
-        Rule(own + r"(const|weight|bias)", lambda match: f"{synthesis_layer(int(match[1]))}.{match[2]}"),
-        Rule(own + r"apply_noise\.weight", lambda match: f"{synthesis_layer(int(match[1]))}.noise.weight"),
-        Rule(own + r"apply_noise\.noise", lambda match: f"synthesis.noise{match[1]}"),
-        Rule(own + r"style\.(weight|bias)", lambda match: f"{synthesis_layer(int(match[1]))}.style_mod.{match[2]}"),
+        Rule(r"(mapping\.dense\d+\.(?:weight|bias))", lambda m: m[1]),
+        Rule(r"mapping\.label_weight", lambda m: "mapping.label_concat.weight"),
+        Rule(r"truncation\.w_avg", lambda m: "w_avg"),
+        Rule(own + r"(const|weight|bias)", lambda m: f"{synthesis_layer(int(m[1]))}.{m[2]}"),
+        Rule(own + r"apply_noise\.weight", lambda m: f"{synthesis_layer(int(m[1]))}.noise.weight"),
+        Rule(own + r"apply_noise\.noise", lambda m: f"synthesis.noise{m[1]}"),
+        Rule(own + r"style\.(weight|bias)", lambda m: f"{synthesis_layer(int(m[1]))}.style_mod.{m[2]}"),
         Rule(own + r"blur\.kernel", None),
         Rule(
             r"synthesis\.output(\d+)\.(weight|bias)",
-            lambda match: f"synthesis.to_rgb_lod{top - int(match[1])}.{match[2]}",
+            lambda m: f"synthesis.to_rgb_lod{top - int(m[1])}.{m[2]}",
         ),
     ]
 
@@ -68,13 +67,12 @@ def discriminator_rules(variables: Weights) -> list[Rule]:
     top = (blocks_above(variables, r"layer(\d+)\.bias") - 2) // 2
 
     def layer(index: int) -> str:
-        resolution = 4 * 2 ** (top - index // 2)
         last = {2 * top: "4x4.conv", 2 * top + 1: "4x4.dense0", 2 * top + 2: "4x4.dense1"}
-        return last.get(index, f"{resolution}x{resolution}.{('conv0', 'conv1_down')[index % 2]}")
+        return last.get(index, f"{block_name(top - index // 2 + 2)}.{('conv0', 'conv1_down')[index % 2]}")
 
     return [
         Rule(r"lod", None),
-        Rule(r"input(\d+)\.(weight|bias)", lambda match: f"from_rgb_lod{match[1]}.{match[2]}"),
-        Rule(r"layer(\d+)\.(weight|bias)", lambda match: f"{layer(int(match[1]))}.{match[2]}"),
+        Rule(r"input(\d+)\.(weight|bias)", lambda m: f"from_rgb_lod{m[1]}.{m[2]}"),
+        Rule(r"layer(\d+)\.(weight|bias)", lambda m: f"{layer(int(m[1]))}.{m[2]}"),
         Rule(r"layer(\d+)\.blur\.kernel", None),
     ]

@@ -12,17 +12,19 @@ from torch import Tensor
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.networks import ForeignCheckpoint, variant
 from dlcourse.stylegan.interop.renaming import Rule, blocks_above, is_variables, without_module
+from dlcourse.stylegan.networks.layers import block_name
 
 CONST, SCORE = "g_synthesis.init_block.const", "final_block.dense1.weight"
 
 
-def recognises(content: Any) -> bool:
-    return is_variables(content) and any(name in without_module(content) for name in (CONST, SCORE))
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of huangzh13's network to ours; None for other content.
 
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of huangzh13's network; UserError for a conditional discriminator, another graph."""
-    variables = without_module(content)
+    UserError for a conditional discriminator, which has another graph.
+    """
+    variables = without_module(content) if is_variables(content) else {}
+    if CONST not in variables and SCORE not in variables:
+        return None
     found = ForeignCheckpoint(
         "huangzh13 checkpoint (StyleGAN.pytorch)", variant("huangzh13_generator"), variant("huangzh13_discriminator")
     )
@@ -45,11 +47,7 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
 def generator_rules(variables: dict[str, Any]) -> list[Rule]:
     """Block i belongs to resolution 8 * 2^i; to_rgb d to 4 * 2^d."""
     top = blocks_above(variables, r"g_synthesis\.blocks\.(\d+)\..*") + 1
-
-    def block(index: str) -> str:
-        resolution = 8 * 2 ** int(index)
-        return f"synthesis.{resolution}x{resolution}"
-
+    block = lambda index: f"synthesis.{block_name(int(index) + 3)}"
     return [
         Rule(r"g_mapping\.map\.(dense\d+\.(?:weight|bias))", lambda m: f"mapping.{m[1]}"),
         Rule(r"truncation\.avg_latent", lambda m: "w_avg"),
@@ -63,24 +61,19 @@ def generator_rules(variables: dict[str, Any]) -> list[Rule]:
 
 def leaf_rules(prefix: str, block: Any, first: str, second: str) -> list[Rule]:
     """The two layers of a resolution; `prefix` has one group, from which `block` makes our name of the block."""
+    layer = lambda m: f"{block(m[1])}.{first if m[2] == '1' else second}"
     return [
         Rule(prefix + r"(const|bias)", lambda m: f"{block(m[1])}.{first}.{m[2]}"),
         Rule(prefix + r"(conv|conv0_up|conv1)\.(weight|bias)", lambda m: f"{block(m[1])}.{m[2]}.{m[3]}"),
-        Rule(prefix + r"epi1\.top_epi\.noise\.weight", lambda m: f"{block(m[1])}.{first}.noise.weight"),
-        Rule(prefix + r"epi2\.top_epi\.noise\.weight", lambda m: f"{block(m[1])}.{second}.noise.weight"),
-        Rule(prefix + r"epi1\.style_mod\.lin\.(weight|bias)", lambda m: f"{block(m[1])}.{first}.style_mod.{m[2]}"),
-        Rule(prefix + r"epi2\.style_mod\.lin\.(weight|bias)", lambda m: f"{block(m[1])}.{second}.style_mod.{m[2]}"),
+        Rule(prefix + r"epi([12])\.top_epi\.noise\.weight", lambda m: f"{layer(m)}.noise.weight"),
+        Rule(prefix + r"epi([12])\.style_mod\.lin\.(weight|bias)", lambda m: f"{layer(m)}.style_mod.{m[3]}"),
     ]
 
 
 def discriminator_rules(variables: dict[str, Any]) -> list[Rule]:
     """Block i belongs to resolution R / 2^i."""
-    top = blocks_above(variables, r"blocks\.(\d+)\..*") + 1
-
-    def block(index: str) -> str:
-        resolution = 4 * 2 ** (top - int(index))
-        return f"{resolution}x{resolution}"
-
+    top = blocks_above(variables, r"blocks\.(\d+)\..*") + 3  # log2(R)
+    block = lambda index: block_name(top - int(index))
     return [
         Rule(r"from_rgb\.(\d+)\.(weight|bias)", lambda m: f"from_rgb_lod{m[1]}.{m[2]}"),
         Rule(r"blocks\.(\d+)\.((?:conv0|conv1_down)\.(?:weight|bias))", lambda m: f"{block(m[1])}.{m[2]}"),

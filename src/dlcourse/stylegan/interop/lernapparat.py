@@ -15,41 +15,29 @@ CONST, SCORE, DUMPED = "g_synthesis.blocks.4x4.const", "4x4.dense1.weight", "G_s
 
 def is_dump(content: Any) -> bool:
     """Whether something is the variables of G, D and Gs under their official names."""
-    return (
-        isinstance(content, tuple | list)
-        and len(content) == 3
-        and all(map(is_variables, content))
-        and DUMPED in content[2]
-    )
+    is_triple = isinstance(content, tuple | list) and len(content) == 3
+    return is_triple and all(map(is_variables, content)) and DUMPED in content[2]
 
 
-def recognises(content: Any) -> bool:
-    names = set(without_module(content)) if is_variables(content) else set()
-    return is_dump(content) or CONST in names or {SCORE, "fromrgb.weight"} <= names
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of lernapparat's networks to ours."""
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of lernapparat's networks to ours; None for other content."""
     if is_dump(content):
         found = ForeignCheckpoint("lernapparat's dump of official variables")
         for role, variables in zip(official.ROLES, content, strict=True):
             found.take(role, variables, official.RULES)
-    else:
-        found = ForeignCheckpoint("lernapparat checkpoint", variant("huangzh13_generator"))
-        variables = without_module(content)
-        found.take("generator_ema" if CONST in variables else "discriminator", variables, RULES)
+        return found
+    variables = without_module(content) if is_variables(content) else {}
+    if CONST not in variables and not {SCORE, "fromrgb.weight"} <= variables.keys():
+        return None
+    found = ForeignCheckpoint("lernapparat checkpoint", variant("huangzh13_generator"))
+    found.take("generator_ema" if CONST in variables else "discriminator", variables, RULES)
     return found
-
-
-def block(resolution: str) -> str:
-    """Our name of the block of a resolution."""
-    return f"synthesis.{resolution}x{resolution}"
 
 
 RULES = (
     Rule(r"g_mapping\.(dense\d+\.(?:weight|bias))", lambda m: f"mapping.{m[1]}"),
-    *huangzh13.leaf_rules(r"g_synthesis\.blocks\.(4)x4\.", block, "const", "conv"),
-    *huangzh13.leaf_rules(r"g_synthesis\.blocks\.(\d+)x\d+\.", block, "conv0_up", "conv1"),
+    *huangzh13.leaf_rules(r"g_synthesis\.blocks\.(4x4)\.", "synthesis.{}".format, "const", "conv"),
+    *huangzh13.leaf_rules(r"g_synthesis\.blocks\.(\d+x\d+)\.", "synthesis.{}".format, "conv0_up", "conv1"),
     Rule(r"g_synthesis\.torgb\.(weight|bias)", lambda m: f"synthesis.to_rgb_lod0.{m[1]}"),
     Rule(r"fromrgb\.(weight|bias)", lambda m: f"from_rgb_lod0.{m[1]}"),
     Rule(r"(\d+x\d+\.(?:conv0|conv1_down|conv|dense0|dense1)\.(?:weight|bias))", lambda m: m[1]),

@@ -25,7 +25,7 @@ from dlcourse.stylegan.interop.renaming import (
     with_flipped_kernels,
     with_zero_const_bias,
 )
-from dlcourse.stylegan.networks.layers import GAIN
+from dlcourse.stylegan.networks.layers import GAIN, block_name
 
 ROLES = ("generator", "discriminator", "generator_ema")
 CONST, SCORE = "convs.0.conv1.input", "final_linear.0.linear.weight_orig"
@@ -38,19 +38,18 @@ def networks_of(content: Any) -> dict[str, dict[str, Any]]:
     return {role: own for role, own in named.items() if CONST in own or SCORE in own}
 
 
-def recognises(content: Any) -> bool:
-    return bool(networks_of(content))
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of mmgeneration's networks to ours, with RGB in place of BGR."""
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of mmgeneration's networks to ours, with RGB in place of BGR; None for other content."""
+    networks = networks_of(content)
+    if not networks:
+        return None
     found = ForeignCheckpoint(
         "mmgeneration checkpoint (BGR turned to RGB)",
         variant("mmgen_generator"),
         variant("mmgen_discriminator"),
         lod_of(content),
     )
-    for role, variables in networks_of(content).items():
+    for role, variables in networks.items():
         is_generator = CONST in variables
         weights = found.take(role, variables, (generator_rules if is_generator else discriminator_rules)(variables))
         found.networks[role] = completed(weights) if is_generator else weights
@@ -107,18 +106,15 @@ def generator_rules(variables: dict[str, Any]) -> list[Rule]:
 def discriminator_rules(variables: dict[str, Any]) -> list[Rule]:
     """Block i belongs to resolution R / 2^i; the last one is that of 4x4."""
     top = blocks_above(variables, r"convs\.(\d+)\..*")
-
-    def layer(block: str, index: str) -> str:
-        resolution = 4 * 2 ** (top - int(block))
-        return f"{resolution}x{resolution}.{ {'0': 'conv0', '2': 'conv1_down'}[index] }"
-
     last = rf"convs\.{top}"
+    block = lambda index: block_name(top - int(index) + 2)
     return [
         *layer_rules(r"from_rgb\.(\d+)\.conv\.", lambda m: f"from_rgb_lod{m[1]}", lambda weight: weight.flip(1)),  # RGB
         *layer_rules(last + r"\.0\.conv\.", lambda m: "4x4.conv"),
         *layer_rules(last + r"\.1\.conv\.", lambda m: "4x4.dense0", as_rows),
         Rule(r"final_linear\.0\.linear\.weight_orig", lambda m: "4x4.dense1.weight"),
         Rule(r"final_linear\.0\.bias", lambda m: "4x4.dense1.bias"),
-        *layer_rules(r"convs\.(\d+)\.([02])\.conv\.", lambda m: layer(m[1], m[2])),
+        *layer_rules(r"convs\.(\d+)\.0\.conv\.", lambda m: f"{block(m[1])}.conv0"),
+        *layer_rules(r"convs\.(\d+)\.2\.conv\.", lambda m: f"{block(m[1])}.conv1_down"),
         Rule(r"convs\.\d+\.1\.kernel", None),
     ]

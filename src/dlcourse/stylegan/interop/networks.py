@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlcourse.engine.checkpoint import Checkpoint
@@ -29,26 +29,16 @@ ROLE_CLASSES = {"generator_ema": Generator, "generator": Generator, "discriminat
 
 @dataclass
 class ForeignCheckpoint:
-    """The content of another implementation's file, in our names.
+    """The content of another implementation's file, in our names."""
 
-    Attributes:
-        format: whose file it is, for messages.
-        generator_options, discriminator_options: constructor arguments that shapes do not tell.
-        lod: the level of detail that training had reached.
-        networks: role (generator, discriminator, generator_ema) -> weights, of those in the file.
-        notes: what a user should know.
-        has_old_average: whether the generator's average of w was not kept up to date.
-        trained_resolution: the finest that was trained, if the networks have more; 0: they have not; None: unknown.
-    """
-
-    format: str
-    generator_options: dict[str, Any] = field(default_factory=dict)
+    format: str  # whose file it is, for messages
+    generator_options: dict[str, Any] = field(default_factory=dict)  # constructor arguments that shapes do not tell
     discriminator_options: dict[str, Any] = field(default_factory=dict)
-    lod: float = 0.0
-    networks: dict[str, Weights] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    has_old_average: bool = False
-    trained_resolution: int | None = 0
+    lod: float = 0.0  # the level of detail that training had reached
+    networks: dict[str, Weights] = field(default_factory=dict)  # by role, of those in the file
+    notes: list[str] = field(default_factory=list)  # what a user should know
+    has_old_average: bool = False  # whether the generator's average of w was not kept up to date
+    trained_resolution: int | None = 0  # the finest that was trained, if networks have more; 0: no more; None: unknown
 
     def take(self, role: str, variables: Mapping[str, Any], rules: Sequence[Rule]) -> Weights:
         """Rename the variables of one network, and note those that no rule matches, which are left out."""
@@ -65,24 +55,21 @@ def variant(name: str, **options: Any) -> dict[str, Any]:
 
 @dataclass
 class Pretrained:
-    """The networks of a file; None for those that it does not have.
+    """The networks of a file; None for those that it does not have."""
 
-    Attributes:
-        format: whose file it is, for messages.
-        config: the `model` node that rebuilds them.
-        notes: what was missing and how it was filled, and what else a user should know.
-        has_old_average: whether the averaged generator's average of w was not kept up to date.
-        origin: the checkpoint of dlcourse that they are from, without its state; None for other files.
-    """
-
-    format: str
-    config: dict[str, Any]
+    format: str  # whose file it is, for messages
+    config: dict[str, Any]  # the `model` node that rebuilds them
     generator: Generator | None = None
     discriminator: Discriminator | None = None
     generator_ema: Generator | None = None
-    notes: list[str] = field(default_factory=list)
-    has_old_average: bool = False
-    origin: Checkpoint | None = None
+    notes: list[str] = field(default_factory=list)  # how missing parts were filled in, and what else to know
+    has_old_average: bool = False  # whether the averaged generator's average of w was not kept up to date
+    origin: Checkpoint | None = None  # the checkpoint of dlcourse that they are from, without its state
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Role -> network, of those that it has."""
+        roles = {role: getattr(self, role) for role in ROLE_KINDS}
+        return {role: network for role, network in roles.items() if network is not None}
 
     @property
     def averaged_generator(self) -> Generator:
@@ -102,7 +89,11 @@ def chosen_roles(held: Collection[str], only_to_draw: bool) -> list[str]:
 def build_networks(found: ForeignCheckpoint, resolution: int | None, only_to_draw: bool = False) -> Pretrained:
     """Build the networks, cut down to `resolution` if given; UserError where the weights do not make a network."""
     pretrained = Pretrained(found.format, {}, notes=list(found.notes), has_old_average=found.has_old_average)
-    resolution = asked_resolution(found, pretrained.notes) if resolution is None else resolution
+    if resolution is None and found.trained_resolution is None:
+        raise UserError("its networks have 1024x1024 whatever was trained, and it does not tell: give the resolution")
+    if resolution is None and found.trained_resolution:
+        resolution = found.trained_resolution
+        pretrained.notes.append(f"resolution {resolution} is the finest that was trained; another can be given")
     for role in chosen_roles(found.networks, only_to_draw):
         kind = ROLE_KINDS[role]
         weights = cut(found.networks[role], resolution)
@@ -121,15 +112,6 @@ def build_networks(found: ForeignCheckpoint, resolution: int | None, only_to_dra
     return pretrained
 
 
-def asked_resolution(found: ForeignCheckpoint, notes: list[str]) -> int | None:
-    """The finest resolution that was trained, if the networks have more; None to keep them whole."""
-    if found.trained_resolution is None:
-        raise UserError("its networks have 1024x1024 whatever was trained, and it does not tell: give the resolution")
-    if found.trained_resolution:
-        notes.append(f"resolution {found.trained_resolution} is the finest that was trained; another can be given")
-    return found.trained_resolution or None
-
-
 def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) -> list[str]:
     """A note on the untrained resolutions of a network that was still growing."""
     whole = max(resolution_of(weights) for weights in networks.values())
@@ -140,34 +122,30 @@ def lod_notes(lod: float, networks: dict[str, Weights], resolution: int | None) 
 
 
 def load_network(role: str, node: dict[str, Any], weights: Weights) -> tuple[Any, list[str]]:
-    """Build a network with these weights, and notes on what was filled in; UserError for unfit weights."""
-    network = build_fitting(node, role, "its config", weights)
+    """Build a network with these weights, and notes on what was filled in; UserError for unfit weights.
+
+    Missing noise images are drawn from FILL_SEED; missing RGB layers of lower resolutions become zeros.
+    """
+    network: Any = build_fitting(node, role, "its config", weights)
     check_weights(network, weights, f"its {role}", FILLABLE)
-    missing = [name for name in network.state_dict() if name not in weights]
-    fillings, notes = fill_missing(role, network, missing)
-    network.load_state_dict(weights | fillings, strict=False)
+    missing = {name: value for name, value in network.state_dict().items() if name not in weights}
+    noises = [name for name in missing if re.fullmatch(NOISE, name)]
+    rgb = {name: torch.zeros_like(value) for name, value in missing.items() if re.fullmatch(COARSE_RGB, name)}
+    network.load_state_dict(weights | rgb, strict=False)
     network.eval()
+    notes = []
+    if noises:
+        random = torch.Generator().manual_seed(FILL_SEED)
+        drawn = [torch.randn(missing[name].shape, generator=random) for name in noises]
+        for name, noise in zip(noises, network.synthesis.arrange_noise(drawn), strict=True):
+            network.get_buffer(name).copy_(noise)
+        notes.append(f"{role}: no noise images; {len(noises)} drawn from seed {FILL_SEED}")
+    if rgb:
+        notes.append(f"{role}: no RGB layers below the full resolution; zeros: it works at level of detail 0 only")
     if "w_avg" in missing:
         network.w_avg.copy_(estimated_w_avg(network))
         notes.append(f"{role}: no average of w; estimated from {W_AVG_SAMPLES} latents of seed {FILL_SEED}")
     return network, notes
-
-
-def fill_missing(role: str, network: Any, missing: list[str]) -> tuple[Weights, list[str]]:
-    """Missing noise images, drawn from FILL_SEED, and zeros for missing RGB layers of lower resolutions."""
-    fillings: Weights = {}
-    notes = []
-    random = torch.Generator().manual_seed(FILL_SEED)
-    noises = [name for name in missing if re.fullmatch(NOISE, name)]
-    if noises:
-        drawn = [torch.randn(network.get_buffer(name).shape, generator=random) for name in noises]
-        fillings |= dict(zip(noises, network.synthesis.arrange_noise(drawn), strict=True))
-        notes.append(f"{role}: no noise images; {len(noises)} drawn from seed {FILL_SEED}")
-    rgb = [name for name in missing if re.fullmatch(COARSE_RGB, name)]
-    if rgb:
-        fillings |= {name: torch.zeros_like(network.state_dict()[name]) for name in rgb}
-        notes.append(f"{role}: no RGB layers below the full resolution; zeros: it works at level of detail 0 only")
-    return fillings, notes
 
 
 @torch.no_grad()
@@ -224,9 +202,8 @@ def generator_node(weights: Weights) -> dict[str, Any]:
     """The config node of a generator with these shapes."""
     resolution = resolution_of(weights)
     layers = len([name for name in weights if re.fullmatch(r"mapping\.dense\d+\.weight", name)])
-    num_classes = (
-        variable_size(weights, "mapping.label_concat.weight", 0) if "mapping.label_concat.weight" in weights else 0
-    )
+    labels = "mapping.label_concat.weight"
+    num_classes = variable_size(weights, labels, 0) if labels in weights else 0
     inputs = variable_size(weights, "mapping.dense0.weight", 1)
     w_dim = variable_size(weights, f"mapping.dense{layers - 1}.weight", 0)
     width = variable_size(weights, "mapping.dense0.weight", 0)
@@ -259,7 +236,5 @@ def discriminator_node(weights: Weights, num_classes: int) -> dict[str, Any]:
 
 def widths(resolution: int, channels: list[int]) -> dict[str, Any]:
     """The arguments of the rule that gives these `channels` by stage; the list too if the rule gives others."""
-    channel_base, channel_max = channels[-1] * resolution // 2, max(channels)
-    rule: dict[str, Any] = {"channel_base": channel_base, "channel_max": channel_max}
-    is_rule = channels_by_stage(resolution, channel_base, channel_max) == channels
-    return rule if is_rule else rule | {"channels": channels}
+    rule: dict[str, Any] = {"channel_base": channels[-1] * resolution // 2, "channel_max": max(channels)}
+    return rule if channels_by_stage(resolution, **rule) == channels else rule | {"channels": channels}

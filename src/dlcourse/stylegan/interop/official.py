@@ -12,36 +12,34 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.networks import ForeignCheckpoint
-from dlcourse.stylegan.interop.renaming import Rule, Weights, single_number, with_flipped_kernels
+from dlcourse.stylegan.interop.renaming import Rule, single_number, with_flipped_kernels
 from dlcourse.stylegan.interop.unpickle import Array as StoredArray
-from dlcourse.stylegan.interop.unpickle import Network, Scalar
+from dlcourse.stylegan.interop.unpickle import Network
 
 ROLES = ("generator", "discriminator", "generator_ema")
-# options of the official networks that change the graph but no shape, with the values of the graph built here
+# options of the official networks that change the graph but no shape, with the values that are read here
 GRAPH_OPTIONS = {
-    "normalize_latents": True,
-    "nonlinearity": "lrelu",
-    "mapping_nonlinearity": "lrelu",
-    "use_wscale": True,
-    "use_styles": True,
-    "use_noise": True,
-    "use_pixel_norm": False,
-    "use_instance_norm": True,
-    "const_input_layer": True,
-    "blur_filter": [1, 2, 1],
-    "num_channels": 3,
-    "mbstd_num_features": 1,
+    "normalize_latents": (True,),
+    "nonlinearity": ("lrelu",),
+    "mapping_nonlinearity": ("lrelu",),
+    "use_wscale": (True,),
+    "use_styles": (True,),
+    "use_noise": (True,),
+    "use_pixel_norm": (False,),
+    "use_instance_norm": (True,),
+    "const_input_layer": (True,),
+    "blur_filter": ([1, 2, 1],),
+    "num_channels": (3,),
+    "fused_scale": ("auto", True, False),
+    "mbstd_num_features": (1,),
 }
 
 
-def recognises(content: Any) -> bool:
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of an official pickle's networks to ours; None for other content."""
     networks = content if isinstance(content, tuple | list) else [content]
-    return any(isinstance(network, Network) for network in networks)
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of an official pickle's networks to ours."""
-    networks = content if isinstance(content, tuple | list) else [content]
+    if not any(isinstance(network, Network) for network in networks):
+        return None
     if len(networks) not in (1, 3):
         raise UserError(f"a pickle of {len(networks)} networks; StyleGAN's have three")
     found = ForeignCheckpoint("official StyleGAN pickle")
@@ -56,8 +54,10 @@ def convert(content: Any, name: str) -> ForeignCheckpoint:
         alone = "generator_ema" if is_generator else "discriminator"
         role = ROLES[place] if len(networks) == 3 else alone
         weights, options = found.take(role, variables, RULES), options_of(network)
-        found.networks[role] = with_our_kernels(weights, options)
         read_options(found, is_generator, options)
+        fused_scale = options.get("fused_scale", "auto")
+        if fused_scale != "auto":
+            found.networks[role] = with_flipped_kernels(weights, are_flipped=bool(fused_scale))
     return found
 
 
@@ -70,7 +70,7 @@ def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
     for pair in pairs:
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)):
             raise UserError("a network pickle without variables")
-        variables[prefix + pair[0]] = number_of(pair[0], pair[1])
+        variables[prefix + pair[0]] = tensor_of(*pair)
     for component in components.values():
         if not isinstance(component, Network):
             raise UserError("a network pickle with a component that is no network")
@@ -78,9 +78,9 @@ def variables_of(network: Network, prefix: str) -> dict[str, Tensor]:
     return variables
 
 
-def number_of(name: str, value: Any) -> Tensor:
+def tensor_of(name: str, value: Any) -> Tensor:
     """The value of a variable, an array or a Python number, as a tensor."""
-    if isinstance(value, StoredArray | Scalar):
+    if isinstance(value, StoredArray):
         return torch.from_numpy(value.array)
     if isinstance(value, int | float):
         return torch.tensor(float(value))
@@ -96,18 +96,10 @@ def options_of(network: Network) -> dict[str, Any]:
     return options | (own if isinstance(own, dict) else {})
 
 
-def with_our_kernels(weights: Weights, options: dict[str, Any]) -> Weights:
-    """Weights whose kernels are flipped as with fused_scale="auto", like ours."""
-    fused_scale = options.get("fused_scale", "auto")
-    if fused_scale not in ("auto", True, False):
-        raise UserError(f"an official network with fused_scale={fused_scale!r}, which is not supported")
-    return weights if fused_scale == "auto" else with_flipped_kernels(weights, are_flipped=bool(fused_scale))
-
-
 def read_options(found: ForeignCheckpoint, is_generator: bool, options: dict[str, Any]) -> None:
     """Take the options that shapes do not tell; UserError for those that make another graph."""
-    for name, ours in GRAPH_OPTIONS.items():
-        if options.get(name, ours) != ours:
+    for name, values in GRAPH_OPTIONS.items():
+        if name in options and options[name] not in values:
             raise UserError(f"an official network with {name}={options[name]!r}, which is not supported")
     if is_generator and isinstance(options.get("mapping_lrmul"), float):
         found.generator_options["mapping_lr_multiplier"] = options["mapping_lrmul"]

@@ -12,6 +12,7 @@ from dlcourse.stylegan.interop.pickle_writer import dumps
 from dlcourse.stylegan.interop.unpickle import Network
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
+from dlcourse.stylegan.networks.layers import block_name
 
 # The official loader runs this to build its graph; it needs a copy of the official code beside it.
 BUILD_SOURCE = "from training.networks_stylegan import *\n"
@@ -72,16 +73,14 @@ def official_network(
 def whole_generator(name: str, generator: Generator, sizes: dict[str, Any]) -> Network:
     """G or Gs with its two components."""
     state = generator.state_dict()
-    mapping = [
-        f"G_mapping/Dense{index}/{leaf}" for index in range(generator.mapping.depth) for leaf in ("weight", "bias")
-    ]
-    if generator.num_classes:
-        mapping.insert(0, "G_mapping/LabelConcat/weight")
-    synthesis = [f"G_synthesis/{name}" for name in synthesis_names(generator)]
+    names = ["LabelConcat/weight"] if generator.num_classes else []
+    names += [f"Dense{index}/{leaf}" for index in range(generator.mapping.depth) for leaf in ("weight", "bias")]
+    mapping = named_arrays(names, state, "G_mapping/")
+    synthesis = [LOD, *named_arrays(synthesis_names(generator), state, "G_synthesis/")]
     broadcast = {"dlatent_broadcast": generator.num_layers}
     parts = {
-        "synthesis": official_network("G_synthesis", "G_synthesis", sizes, [LOD, *named_arrays(synthesis, state)], {}),
-        "mapping": official_network("G_mapping", "G_mapping", sizes | broadcast, named_arrays(mapping, state), {}),
+        "synthesis": official_network("G_synthesis", "G_synthesis", sizes, synthesis, {}),
+        "mapping": official_network("G_mapping", "G_mapping", sizes | broadcast, mapping, {}),
     }
     own = [LOD, ("dlatent_avg", to_tensorflow("dlatent_avg", state["w_avg"]))]
     return official_network(name, "G_style", sizes, own, parts)
@@ -94,7 +93,7 @@ def synthesis_names(generator: Generator) -> list[str]:
     for log2 in range(2, top + 1):
         for layer in ("Const", "Conv") if log2 == 2 else ("Conv0_up", "Conv1"):
             absent = "weight" if layer == "Const" else "const"
-            names += [f"{2**log2}x{2**log2}/{layer}/{leaf}" for leaf in LEAVES if leaf != absent]
+            names += [f"{block_name(log2)}/{layer}/{leaf}" for leaf in LEAVES if leaf != absent]
         names += [f"ToRGB_lod{top - log2}/{leaf}" for leaf in ("weight", "bias")]
     return names
 
@@ -105,22 +104,18 @@ def whole_discriminator(discriminator: Discriminator, sizes: dict[str, Any]) -> 
     layers = []
     for log2 in range(top, 1, -1):
         own = ("Conv0", "Conv1_down") if log2 > 2 else ("Conv", "Dense0", "Dense1")
-        layers += [f"FromRGB_lod{top - log2}", *(f"{2**log2}x{2**log2}/{layer}" for layer in own)]
+        layers += [f"FromRGB_lod{top - log2}", *(f"{block_name(log2)}/{layer}" for layer in own)]
     names = [f"{layer}/{leaf}" for layer in layers for leaf in ("weight", "bias")]
     return official_network("D", "D_basic", sizes, [LOD, *named_arrays(names, discriminator.state_dict())], {})
 
 
-def named_arrays(names: list[str], state: dict[str, Tensor]) -> list[tuple[str, np.ndarray]]:
-    """Full official names -> (local name, array)."""
-    local = [name.removeprefix("G_synthesis/").removeprefix("G_mapping/") for name in names]
-    return [(own, to_tensorflow(name, state[our_name(name)])) for own, name in zip(local, names, strict=True)]
+def named_arrays(names: list[str], state: dict[str, Tensor], prefix: str = "") -> list[tuple[str, np.ndarray]]:
+    """Official names without their prefix -> (name, array)."""
+    return [(name, to_tensorflow(name, state[our_name(prefix + name)])) for name in names]
 
 
 def to_tensorflow(name: str, value: Tensor) -> np.ndarray:
     """The inverse of `official.to_torch`; constants, noise and LabelConcat are stored alike in both."""
-    is_alike = name.endswith(("/const", "LabelConcat/weight")) or "/noise" in name
-    if value.ndim == 4 and not is_alike:
-        value = value.permute(2, 3, 1, 0)
-    elif value.ndim == 2 and not is_alike:
-        value = value.T
+    if not name.endswith(("/const", "LabelConcat/weight")) and not name.startswith("noise"):
+        value = value.permute(2, 3, 1, 0) if value.ndim == 4 else value.T if value.ndim == 2 else value
     return value.detach().cpu().float().contiguous().numpy()

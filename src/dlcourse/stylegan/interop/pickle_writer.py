@@ -22,68 +22,47 @@ def dumps(value: Any) -> bytes:
 
 def instructions(value: Any) -> bytes:
     """The instructions that put `value` on the unpickler's stack."""
-    if type(value) not in WRITERS:
-        raise TypeError(f"{type(value).__name__} does not belong into a network pickle")
-    return WRITERS[type(value)](value)
+    match value:
+        case None:
+            return b"N"
+        case bool():
+            return b"\x88" if value else b"\x89"
+        case int():
+            return b"J" + struct.pack("<i", value)
+        case float():
+            return b"G" + struct.pack(">d", value)
+        case str():
+            data = value.encode()
+            return b"X" + struct.pack("<I", len(data)) + data
+        case bytes():
+            return b"\x8e" + struct.pack("<Q", len(value)) + value
+        case tuple():
+            return MARK + b"".join(map(instructions, value)) + TUPLE
+        case list():
+            return EMPTY_LIST + MARK + b"".join(map(instructions, value)) + APPENDS
+        case dict():
+            pairs = (instructions(name) + instructions(item) for name, item in value.items())
+            return EMPTY_DICT + MARK + b"".join(pairs) + SET_ITEMS
+        case np.ndarray():
+            return array(value)
+        case Network():
+            made = named("dnnlib.tflib.network", "Network") + EMPTY_TUPLE + NEW_OBJECT
+            return made + instructions(value.state) + BUILD
+    raise TypeError(f"{type(value).__name__} does not belong into a network pickle")
 
 
 def named(module: str, name: str) -> bytes:
     """The instructions for a class or function, which pickles hold by name."""
-    return text(module) + text(name) + STACK_GLOBAL
-
-
-def text(value: str) -> bytes:
-    data = value.encode()
-    return b"X" + struct.pack("<I", len(data)) + data
-
-
-def raw(value: bytes) -> bytes:
-    return b"\x8e" + struct.pack("<Q", len(value)) + value
-
-
-def sequence(value: tuple) -> bytes:
-    return MARK + b"".join(map(instructions, value)) + TUPLE
-
-
-def items(value: list) -> bytes:
-    return EMPTY_LIST + MARK + b"".join(map(instructions, value)) + APPENDS
-
-
-def mapping(value: dict) -> bytes:
-    pairs = (instructions(name) + instructions(item) for name, item in value.items())
-    return EMPTY_DICT + MARK + b"".join(pairs) + SET_ITEMS
-
-
-def pickled_network(value: Network) -> bytes:
-    return named("dnnlib.tflib.network", "Network") + EMPTY_TUPLE + NEW_OBJECT + mapping(value.state) + BUILD
-
-
-def float32() -> bytes:
-    """NumPy's dtype of little-endian float32."""
-    state = (3, "<", None, None, None, -1, -1, 0)
-    return named("numpy", "dtype") + sequence(("f4", False, True)) + REDUCE + sequence(state) + BUILD
+    return instructions(module) + instructions(name) + STACK_GLOBAL
 
 
 def array(value: np.ndarray) -> bytes:
     """A float32 array, or a NumPy scalar if its shape is ()."""
-    data = raw(np.ascontiguousarray(value, "<f4").tobytes())
+    order = instructions((3, "<", None, None, None, -1, -1, 0))
+    dtype = named("numpy", "dtype") + instructions(("f4", False, True)) + REDUCE + order + BUILD
+    data = instructions(np.ascontiguousarray(value, "<f4").tobytes())
     if not value.shape:
-        return named("numpy.core.multiarray", "scalar") + MARK + float32() + data + TUPLE + REDUCE
-    empty = MARK + named("numpy", "ndarray") + sequence((0,)) + raw(b"b") + TUPLE
-    state = MARK + instructions(1) + sequence(value.shape) + float32() + instructions(False) + data + TUPLE
+        return named("numpy.core.multiarray", "scalar") + MARK + dtype + data + TUPLE + REDUCE
+    empty = MARK + named("numpy", "ndarray") + instructions((0,)) + instructions(b"b") + TUPLE
+    state = MARK + instructions(1) + instructions(value.shape) + dtype + instructions(False) + data + TUPLE
     return named("numpy.core.multiarray", "_reconstruct") + empty + REDUCE + state + BUILD
-
-
-WRITERS: dict[type, Any] = {
-    type(None): lambda value: b"N",
-    bool: lambda value: b"\x88" if value else b"\x89",
-    int: lambda value: b"J" + struct.pack("<i", value),
-    float: lambda value: b"G" + struct.pack(">d", value),
-    str: text,
-    bytes: raw,
-    tuple: sequence,
-    list: items,
-    dict: mapping,
-    np.ndarray: array,
-    Network: pickled_network,
-}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.errors import UserError
-from dlcourse.stylegan.networks.layers import GAIN
+from dlcourse.stylegan.networks.layers import GAIN, block_name
 from dlcourse.stylegan.networks.synthesis import FIRST_FLIPPED_RESOLUTION
 
 Weights = dict[str, Tensor]
@@ -20,17 +20,11 @@ def same(value: Tensor) -> Tensor:
 
 
 class Rule(NamedTuple):
-    """One line of a table.
+    """One line of a table."""
 
-    Attributes:
-        pattern: a regular expression for whole names.
-        name: the match -> our name; None drops the variable.
-        change: their value -> ours.
-    """
-
-    pattern: str
-    name: Callable[[re.Match[str]], str] | None
-    change: Change = same
+    pattern: str  # a regular expression for whole names
+    name: Callable[[re.Match[str]], str] | None  # the match -> our name; None drops the variable
+    change: Change = same  # their value -> ours
 
 
 def layer_rules(
@@ -53,26 +47,20 @@ def rename(variables: Mapping[str, Any], rules: Sequence[Rule]) -> tuple[Weights
     weights: Weights = {}
     unknown = []
     for theirs, value in variables.items():
-        rule, match = matching_rule(theirs, rules)
-        if rule is None or match is None:
+        found = [(rule, match) for rule in rules if (match := re.fullmatch(rule.pattern, theirs))]
+        if not found:
             unknown.append(theirs)
-        elif rule.name is not None:
-            if not isinstance(value, Tensor) or not value.is_floating_point():
-                raise UserError(f"its {theirs} holds no numbers")
-            try:
-                weights[rule.name(match)] = rule.change(value.detach().float()).contiguous().clone()
-            except (RuntimeError, IndexError, ValueError) as error:
-                raise UserError(f"its {theirs} has the shape {tuple(value.shape)}, which does not fit") from error
+            continue
+        (_, name, change), match = found[0]
+        if name is None:
+            continue
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            raise UserError(f"its {theirs} holds no numbers")
+        try:
+            weights[name(match)] = change(value.detach().float()).contiguous().clone()
+        except (RuntimeError, IndexError, ValueError) as error:
+            raise UserError(f"its {theirs} has the shape {tuple(value.shape)}, which does not fit") from error
     return weights, unknown
-
-
-def matching_rule(name: str, rules: Sequence[Rule]) -> tuple[Rule | None, re.Match[str] | None]:
-    """The first rule for a name, and how it matches."""
-    for rule in rules:
-        match = re.fullmatch(rule.pattern, name)
-        if match:
-            return rule, match
-    return None, None
 
 
 def single_number(value: Any) -> float | None:
@@ -105,9 +93,8 @@ def blocks_above(variables: Mapping[str, Any], pattern: str) -> int:
 
 def synthesis_layer(index: int) -> str:
     """Our name of layer 0, 1, ... of the synthesis network, two for each resolution from 4x4."""
-    resolution = 4 * 2 ** (index // 2)
-    kind = ("const", "conv")[index % 2] if index < 2 else ("conv0_up", "conv1")[index % 2]
-    return f"synthesis.{resolution}x{resolution}.{kind}"
+    kinds = ("const", "conv") if index < 2 else ("conv0_up", "conv1")
+    return f"synthesis.{block_name(index // 2 + 2)}.{kinds[index % 2]}"
 
 
 def styled_layer(block: str, index: str) -> str:

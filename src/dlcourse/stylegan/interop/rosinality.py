@@ -23,6 +23,7 @@ from dlcourse.stylegan.interop.renaming import (
     with_zero_const_bias,
     without_module,
 )
+from dlcourse.stylegan.networks.layers import block_name
 
 ROLES = {"generator": "generator", "discriminator": "discriminator", "g_running": "generator_ema"}
 CONST, SCORE = "generator.progression.0.conv1.input", "linear.linear.weight_orig"
@@ -38,13 +39,11 @@ def networks_of(content: Any) -> dict[str, dict[str, Any]]:
     return {role: own for role, own in named.items() if CONST in own or SCORE in own}
 
 
-def recognises(content: Any) -> bool:
-    return bool(networks_of(content))
-
-
-def convert(content: Any, name: str) -> ForeignCheckpoint:
-    """Rename the variables of rosinality's networks to ours."""
+def convert(content: Any, name: str) -> ForeignCheckpoint | None:
+    """Rename the variables of rosinality's networks to ours; None for other content."""
     networks = networks_of(content)
+    if not networks:
+        return None
     has_linear_rgb = any("from_rgb.0.conv.weight_orig" in variables for variables in networks.values())
     options = {"rgb_is_linear": True} if has_linear_rgb else {}
     found = ForeignCheckpoint(
@@ -73,10 +72,6 @@ def trained_resolution(networks: dict[str, dict[str, Any]], name: str) -> int | 
     return 4 * 2 ** max(trained) if trained else None
 
 
-def unscaled(value: Tensor) -> Tensor:
-    return value / LR_MULTIPLIER
-
-
 def noise_factors(value: Tensor) -> Tensor:
     """(1, C, 1, 1) with an equalized learning rate -> (C) without."""
     return value.flatten() * (2 / value.numel()) ** 0.5
@@ -87,12 +82,10 @@ def fused(value: Tensor) -> Tensor:
     return value.transpose(0, 1) / 4
 
 
-def up_weight(match: re.Match[str]) -> str:
-    return styled_layer(match[1], "1") + ".weight"
-
-
 BLOCK = r"generator\.progression\.(\d)\."
 COARSE, FINE = r"generator\.progression\.([1-4])\.", r"generator\.progression\.([5-8])\."  # fine: flipped kernels here
+unscaled = lambda value: value / LR_MULTIPLIER
+up_weight = lambda m: styled_layer(m[1], "1") + ".weight"
 GENERATOR_RULES = [
     *layer_rules(r"style\.(\d+)\.linear\.", lambda m: f"mapping.dense{int(m[1]) // 2}", unscaled, unscaled),
     Rule(BLOCK + r"conv1\.input", lambda m: styled_layer(m[1], "1") + ".const"),
@@ -112,21 +105,15 @@ GENERATOR_RULES = [
 def discriminator_rules(variables: Weights) -> list[Rule]:
     """Block i belongs to resolution 1024 / 2^i; the last one is that of 4x4."""
     top = blocks_above(variables, r"progression\.(\d+)\..*")
-
-    def block(index: str) -> str:
-        resolution = 4 * 2 ** (top - int(index))
-        return f"{resolution}x{resolution}"
-
-    last = rf"progression\.{top}\."
+    block = lambda index: block_name(top - int(index) + 2)
+    last, down = rf"progression\.{top}\.", r"progression\.(\d)\.conv2\.1\."
     return [
         *layer_rules(r"from_rgb\.(\d)\.(?:0\.)?conv\.", lambda m: f"from_rgb_lod{m[1]}"),
         *layer_rules(last + r"conv1\.0\.conv\.", lambda m: "4x4.conv"),
         *layer_rules(last + r"conv2\.0\.conv\.", lambda m: "4x4.dense0", as_rows),
         *layer_rules(r"linear\.linear\.", lambda m: "4x4.dense1", times_gain),
         *layer_rules(r"progression\.(\d)\.conv1\.0\.conv\.", lambda m: f"{block(m[1])}.conv0"),
-        Rule(
-            r"progression\.(\d)\.conv2\.1\.(?:conv\.weight_orig|weight)", lambda m: f"{block(m[1])}.conv1_down.weight"
-        ),
-        Rule(r"progression\.(\d)\.conv2\.1\.(?:conv\.)?bias", lambda m: f"{block(m[1])}.conv1_down.bias"),
+        Rule(down + r"(?:conv\.weight_orig|weight)", lambda m: f"{block(m[1])}.conv1_down.weight"),
+        Rule(down + r"(?:conv\.)?bias", lambda m: f"{block(m[1])}.conv1_down.bias"),
         Rule(r"progression\.\d\.conv2\.0\.weight(?:_flip)?", None),  # blurs
     ]

@@ -6,7 +6,7 @@ Letters: N images or paths, D dimensions, C classes, P pairs, A attributes, K sw
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -27,23 +27,16 @@ COLOR_LEVELS = 4  # of each channel
 
 
 def path_lengths(
-    first: Tensor,
+    first: Tensor,  # one end of each path, (N, D)
     second: Tensor,
-    t: Tensor,
-    between: Callable[[Tensor, Tensor, Tensor], Tensor],
-    images: Callable[[Tensor], Tensor],
-    features: Callable[[Tensor], Tensor],
+    t: Tensor,  # the position on each path, (N, 1)
+    between: Callable[[Tensor, Tensor, Tensor], Tensor],  # lerp or slerp
+    images: Callable[[Tensor], Tensor],  # of latents (N, D)
+    features: Callable[[Tensor], Tensor],  # of images, (N, F)
 ) -> Tensor:
     """d(G(a(t)), G(a(t + eps))) / eps^2 of each path, (N), with d = |f - f'|^2   (Karras et al. 2019, eq. 2-3).
 
     Networks should compute in float64: see `Fakes.in_double_precision`. The paper's d is LPIPS of VGG16.
-
-    Args:
-        first, second: the ends of the paths, (N, D).
-        t: the position on each path, (N, 1).
-        between: lerp or slerp.
-        images: latents (N, D) -> images.
-        features: images -> (N, F).
     """
     ends = torch.cat([between(first, second, t), between(first, second, t + EPSILON)])
     found = features(images(ends)).double()
@@ -56,35 +49,22 @@ def trimmed_mean(lengths: Tensor) -> float:
     return float(lengths.sort().values[count : len(lengths) - count].double().mean())
 
 
-class Separability(NamedTuple):
-    """How uncertain the attributes remain, given a linear model's guess from the latents.
+def separability(latents: Tensor, labels: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[float, float]:
+    """Linear separability of all attributes: the score exp(sum_i H(Y_i | X_i)), 1 at best, and the entropy left.
 
-    Attributes:
-        score: exp(sum_i H(Y_i | X_i)), 1 at best   (Karras et al. 2019, section 4.2).
-        entropy_left: sum_i H(Y_i | X_i) / sum_i H(Y_i), in about [0, 1]. If all images have the same attributes, as an
-            untrained generator's do, the score is low but this share is not.
-    """
+    Y_i is the attribute network's class of an image, X_i a linear model's guess of it from the latent   (Karras et al.
+    2019, section 4.2). For each attribute, only the half of the images with the higher confidence counts. The linear
+    model is a logistic regression, since the paper's SVM has only two classes. It is fitted on every other image and
+    tested on the rest, so that memorizing images does not help. The entropy left is sum_i H(Y_i | X_i) / sum_i H(Y_i),
+    in about [0, 1]. If all images have the same attributes, as an untrained generator's do, the score is low but this
+    share is not.
 
-    score: float
-    entropy_left: float
-
-
-def separability(latents: Tensor, labels: Mapping[str, tuple[Tensor, Tensor]]) -> Separability:
-    """Linear separability of all attributes at once.
-
-    Y_i is the attribute network's class of an image, X_i a linear model's guess of it from the latent. For each
-    attribute, only the half of the images with the higher confidence counts. The linear model is a logistic regression,
-    since the paper's SVM has only two classes. It is fitted on every other image and tested on the rest, so that
-    memorizing images does not help.
-
-    Args:
-        latents: z or w, (N, D), of at least 8 images.
-        labels: attribute -> (classes (N) int64, confidence (N)), at least one.
+    Latents are z or w, (N, D), of at least 8 images; labels are attribute -> (classes (N) int64, confidence (N)).
     """
     if len(latents) < 8:
         raise ValueError(f"separability needs at least 8 images, got {len(latents)}")
     left, whole = (sum(terms) for terms in zip(*(entropies(latents, *one) for one in labels.values()), strict=True))
-    return Separability(math.exp(left), left / whole if whole else 0.0)
+    return math.exp(left), left / whole if whole else 0.0
 
 
 def entropies(latents: Tensor, classes: Tensor, confidence: Tensor) -> tuple[float, float]:
@@ -137,39 +117,35 @@ def color_histograms(images: Tensor) -> Tensor:
     return F.one_hot(colors.flatten(1), COLOR_LEVELS**3).double().mean(1)
 
 
+Effects = dict[str, dict[str, float]]  # attribute -> swapped layers, the last of which are all -> number
+
+
 @dataclass(frozen=True)
 class StyleEffects:
     """Changes of the attributes when some layers take their style from another seed.
 
-    Attributes:
-        attributes: A names.
-        swaps: K names of the layers that were swapped; the last one is the whole style.
-        moved: (A, K), how often the attribute moved: to another class, or by more than MOVED of its range; the colour
-            scheme by more than half of the average distance of two seeds' images.
-        amount: (A, K), the mean change in units of the range; 0 or 1 for classes; for the colour scheme the share of
-            pixels whose colour would have to change.
+    An attribute has moved if it is of another class, or has changed by more than MOVED of its range; the colour scheme,
+    by more than half of the average distance of two seeds' images. The amount is the mean change in units of the range;
+    0 or 1 for classes; for the colour scheme the share of pixels whose colour would have to change.
     """
 
-    attributes: Sequence[str]
-    swaps: Sequence[str]
-    moved: Tensor
-    amount: Tensor
+    moved: Effects  # how often the attribute moved
+    amount: Effects
 
-    def rate(self, attribute: str, swap: str) -> float:
-        return float(self.moved[self.attributes.index(attribute), self.swaps.index(swap)])
-
-    def relative(self) -> Tensor:
-        """`moved` divided by that of the whole style, (A, K); 0 where that is 0."""
-        whole = self.moved[:, -1:]
-        return torch.where(whole > 0, self.moved / whole.clamp(min=1e-12), 0.0)
+    def relative(self) -> Effects:
+        """`moved` divided by that of the whole style; 0 where that is 0."""
+        found = {}
+        for name, rates in self.moved.items():
+            *_, whole = rates.values()
+            found[name] = {swap: rate / whole if whole else 0.0 for swap, rate in rates.items()}
+        return found
 
     def rows(self) -> list[list[str]]:
         """`moved` as a table of text, in per cent of the pairs."""
-        head = ["moves, % of pairs", *self.swaps]
-        return [head] + [
-            [name, *(f"{100 * value:.0f}" for value in row)]
-            for name, row in zip(self.attributes, self.moved.tolist(), strict=True)
-        ]
+        rows = [["moves, % of pairs", *next(iter(self.moved.values()))]]
+        for name, rates in self.moved.items():
+            rows.append([name, *(f"{100 * rate:.0f}" for rate in rates.values())])
+        return rows
 
 
 def changes(
@@ -194,31 +170,31 @@ def style_effects(
     """The effects of each swap in `after`, with the whole style last, on the attributes in this order."""
     *_, whole = after.values()
     color_step = float((whole.colors - before.colors).abs().sum(1).mean()) / 4
-    columns = [changes(network, before, look, color_step) for look in after.values()]
+    found = {swap: changes(network, before, look, color_step) for swap, look in after.items()}
     moved, amount = (
-        torch.stack([torch.stack([column[name][which].mean().cpu() for column in columns]) for name in order])
+        {name: {swap: float(change[name][which].mean()) for swap, change in found.items()} for name in order}
         for which in (0, 1)
     )
-    return StyleEffects(list(order), list(after), moved, amount)
+    return StyleEffects(moved, amount)
 
 
-def draw_effects(effects: StyleEffects, title: str) -> Tensor:
+def draw_effects(effects: StyleEffects) -> Tensor:
     """A heat map of `moved`, (1, 3, H, W) in [0, 1]: a row for each attribute, a column for each swap."""
-    figure = new_figure(2.6 + 0.52 * len(effects.swaps), 1.6 + 0.32 * len(effects.attributes))
+    values, swaps = [[*rates.values()] for rates in effects.moved.values()], [*next(iter(effects.moved.values()))]
+    figure = new_figure(2.6 + 0.52 * len(swaps), 1.6 + 0.32 * len(values))
     axes = figure.add_subplot()
-    axes.imshow(effects.moved.numpy(), cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(effects.swaps)), effects.swaps, rotation=45, ha="right", fontsize=8)
-    labels = [f"{name} ({SCALES[name]})" for name in effects.attributes]
-    axes.set_yticks(range(len(labels)), labels, fontsize=8)
-    for row, values in enumerate(effects.moved.tolist()):
-        for column, value in enumerate(values):
-            color = "black" if value > 0.6 else "white"
-            axes.text(column, row, f"{100 * value:.0f}", color=color, ha="center", va="center", fontsize=7)
-    groups = [SCALES[name] for name in effects.attributes]
-    for row in range(1, len(groups)):
-        if groups[row] != groups[row - 1]:
-            axes.axhline(row - 0.5, color="white", linewidth=2)
+    axes.imshow(values, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(swaps)), swaps, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(len(values)), [f"{name} ({SCALES[name]})" for name in effects.moved], fontsize=8)
+    for row, rates in enumerate(values):
+        for column, rate in enumerate(rates):
+            color = "black" if rate > 0.6 else "white"
+            axes.text(column, row, f"{100 * rate:.0f}", color=color, ha="center", va="center", fontsize=7)
+    groups = [SCALES[name] for name in effects.moved]
+    for row, (above, below) in enumerate(pairwise(groups)):
+        if above != below:
+            axes.axhline(row + 0.5, color="white", linewidth=2)
     axes.set_xlabel("whose style is swapped: a range, one layer, or all", fontsize=8)
-    axes.set_title(title, fontsize=9)
+    axes.set_title("How often an attribute moves when layers take another style, % of pairs", fontsize=9)
     figure.tight_layout()
     return to_image(figure)

@@ -65,15 +65,8 @@ def kernel(x: Tensor, products: Tensor) -> Tensor:
     return (products / x.shape[1] + 1) ** 3
 
 
-class PrecisionRecall(NamedTuple):
-    """Share of the fakes within the manifold of the reals, and share of the reals within that of the fakes."""
-
-    precision: float
-    recall: float
-
-
-def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> PrecisionRecall:
-    """Whether features lie in the other set's manifold   (Kynkaanniemi et al. 2019, eq. 1-2).
+def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> tuple[float, float]:
+    """Shares of the fakes in the reals' manifold, of the reals in the fakes'   (Kynkaanniemi et al. 2019, eq. 1-2).
 
     The manifold is the union of balls around the set's members, whose radius is the distance to the k-th nearest
     neighbour in the set. Shape: (N, F), (M, F), more than k images each.
@@ -81,7 +74,7 @@ def precision_recall(reals: Tensor, fakes: Tensor, k: int = 3) -> PrecisionRecal
     if min(len(reals), len(fakes)) <= k:
         raise ValueError(f"precision and recall need more than k={k} images, got {len(reals)} and {len(fakes)}")
     reals, fakes = reals.double(), fakes.double()
-    return PrecisionRecall(share_inside(fakes, reals, radii(reals, k)), share_inside(reals, fakes, radii(fakes, k)))
+    return share_inside(fakes, reals, radii(reals, k)), share_inside(reals, fakes, radii(fakes, k))
 
 
 def radii(members: Tensor, k: int) -> Tensor:

@@ -1,6 +1,7 @@
 """All metrics of one generator against one data set."""
 
 import math
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from torch import Tensor, lerp
 from torch.nn import functional as F
 
 from dlcourse.datasets.faces.dataset import Faces
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least
 from dlcourse.stylegan.metrics.disentanglement import (
     SCALES,
     StyleEffects,
@@ -34,68 +35,45 @@ OF_ATTRIBUTES = ("separability", "styles")
 METRICS = OF_DISTRIBUTIONS + OF_PATHS + OF_ATTRIBUTES
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """Tag -> measured number, and the effects of style layers on attributes if `styles` was asked for."""
-
-    values: Values
-    effects: StyleEffects | None = None
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Measures a generator; the same seeds and settings give the same numbers for any batch size.
 
-    Args:
-        extractor: gives the features that are compared; separability and styles need `FaceFeatures`.
-        metrics: some of fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in
-            Z and W, whole paths and ends), separability (in Z and W), styles (which style layers move which
-            attributes, and the colour scheme); None: all that the features and the data set allow.
-        num_images: number of fakes and of reals, >= 8; fewer if the data set has not twice as many images, since
-            baselines need two disjoint sets of reals.
-        num_paths: of the path lengths, >= 1.
-        num_pairs: of the style swaps, >= 1.
-        truncation_psi: for all but the path lengths; 1 is no truncation.
-        batch_size: images at a time, >= 1.
-        seed: of the first fake; the others have the next ones.
-        cache: folder for features of reals; None: do not keep them.
+    The metrics are fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in Z and
+    W, whole paths and ends), separability (in Z and W), styles (which style layers move which attributes, and the
+    colour scheme). Baselines need two disjoint sets of reals, so a data set without twice `num_images` gives fewer.
     """
 
-    extractor: Extractor
-    metrics: list[str] | None
-    num_images: int
-    num_paths: int
-    num_pairs: int
-    truncation_psi: float
-    batch_size: int
-    seed: int
-    cache: str | None
+    extractor: Extractor  # gives the features that are compared; separability and styles need `FaceFeatures`
+    metrics: list[str] | None  # None: all that the features and the data set allow
+    num_images: int  # number of fakes and of reals, >= 8
+    num_paths: int  # of the path lengths, >= 1
+    num_pairs: int  # of the style swaps, >= 1
+    truncation_psi: float  # for all but the path lengths; 1 is no truncation
+    batch_size: int  # images at a time, >= 1
+    seed: int  # of the first fake; the others have the next ones
+    cache: str | None  # folder for features of reals; None: do not keep them
 
     def __post_init__(self) -> None:
-        least = {"num_images": 8, "num_paths": 1, "num_pairs": 1, "batch_size": 1, "seed": 0}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        check_at_least(8, num_images=self.num_images)
+        check_at_least(1, num_paths=self.num_paths, num_pairs=self.num_pairs, batch_size=self.batch_size)
+        check_at_least(0, seed=self.seed)
         if self.metrics is not None and not (self.metrics and set(self.metrics) <= set(METRICS)):
             raise ValueError(f"metrics must be some of {', '.join(METRICS)}, got {self.metrics}")
         check_psi(self.truncation_psi)
 
     def __call__(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> Values:
-        """The values of `measure`, for TensorBoard during training."""
-        return self.measure(generator, dataset, lod).values
+        """The numbers of `measure`, for TensorBoard during training."""
+        return self.measure(generator, dataset, lod)[0]
 
     @torch.no_grad()
-    def measure(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> EvaluationResult:
-        """All metrics that were asked for, by tag, such as metrics/faces_fd.
+    def measure(
+        self, generator: Generator, dataset: ImageDataset, lod: float = 0.0
+    ) -> tuple[Values, StyleEffects | None]:
+        """All metrics that were asked for, by tag, such as metrics/faces_fd, and the effects if `styles` was asked for.
 
-        Args:
-            generator: the averaged one.
-            dataset: the reals.
-            lod: level of detail, while the generator grows; the reals always have full resolution.
-
-        Raises:
-            UserError: these features or this data set do not allow a metric, or the images or the measured values are
-                no finite numbers.
+        `lod` is the level of detail while the generator grows; the reals always have full resolution. UserError if the
+        features or the data set do not allow a metric, or if images or measured values are no finite numbers.
         """
         if dataset.resolution != generator.resolution:
             sizes = f"{dataset.resolution} pixels per side, the generator {generator.resolution}"
@@ -115,7 +93,7 @@ class Evaluation:
         if "ppl" in asked:
             values |= self.path_lengths(fakes)
         effects = self.effects(fakes) if "styles" in asked else None
-        return EvaluationResult(finite_metrics(values | ({} if effects is None else summary(effects))), effects)
+        return finite_metrics(values | ({} if effects is None else summary(effects))), effects
 
     @torch.no_grad()
     def between_reals(self, dataset: ImageDataset) -> Values:
@@ -149,7 +127,7 @@ class Evaluation:
         if "kid" in asked:
             found["kid"] = kid(reals, fakes)
         if "precision_recall" in asked:
-            found |= precision_recall(reals, fakes)._asdict()
+            found["precision"], found["recall"] = precision_recall(reals, fakes)
         return {f"metrics/{self.extractor.label(name)}": value for name, value in found.items()}
 
     def separabilities(self, features: Tensor, spaces: dict[str, Tensor]) -> Values:
@@ -165,41 +143,37 @@ class Evaluation:
             labels[name] = (distance > 0).long(), distance.abs()
         found: Values = {}
         for space, latents in spaces.items():
-            result = separability(latents, labels)
-            found[f"metrics/separability_{space}"] = result.score
-            found[f"metrics/entropy_left_{space}"] = result.entropy_left
+            score, entropy_left = separability(latents, labels)
+            found |= {f"metrics/separability_{space}": score, f"metrics/entropy_left_{space}": entropy_left}
         return found
 
     def path_lengths(self, fakes: Fakes) -> Values:
         """Path lengths in Z and W, of whole paths and of their ends, without truncation, with the stored noise."""
         fakes = fakes.in_double_precision()
-        generator, extractor = fakes.generator, fakes.extractor
+        generator = fakes.generator
 
         def images(w: Tensor) -> Tensor:
-            styles = w[:, None].expand(-1, generator.num_layers, -1)
-            drawn = generator.synthesis(styles, "const", fakes.lod)
+            drawn = generator.synthesis(generator.broadcast(w), "const", fakes.lod)
             check_images_finite(drawn)
             return (drawn + 1) / 2
 
-        found: dict[str, list[Tensor]] = {}
+        found = defaultdict(list)
         for seeds in fakes.batches(range(self.seed, self.seed + self.num_paths)):
             others = range(seeds.start + self.num_paths, seeds.stop + self.num_paths)
             labels = fakes.labels(seeds)
             both = None if labels is None else labels.repeat(2, 1)
             draws = [torch.rand(1, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
             z = fakes.z(seeds), fakes.z(others)
-            directions = [F.normalize(one) for one in z]
             t = torch.stack(draws).to(z[0])  # (N, 1)
-            w = [generator.mapping(one, labels) for one in z]
-
-            def of_z(z: Tensor, both: Tensor | None = both) -> Tensor:
-                return images(generator.mapping(z * z.shape[1] ** 0.5, both))
-
+            of_direction = lambda z, both=both: images(generator.mapping(z * z.shape[1] ** 0.5, both))
+            paths = {
+                "z": ([F.normalize(one) for one in z], slerp, of_direction),
+                "w": ([generator.mapping(one, labels) for one in z], lerp, images),
+            }
             for name, place in {"full": t, "ends": torch.zeros_like(t)}.items():
-                lengths = path_lengths(directions[0], directions[1], place, slerp, of_z, extractor)
-                found.setdefault(f"ppl_z_{name}", []).append(lengths)
-                lengths = path_lengths(w[0], w[1], place, lerp, images, extractor)
-                found.setdefault(f"ppl_w_{name}", []).append(lengths)
+                for space, (ends, between, draw) in paths.items():
+                    lengths = path_lengths(ends[0], ends[1], place, between, draw, fakes.extractor)
+                    found[f"ppl_{space}_{name}"].append(lengths)
         return {
             f"metrics/{self.extractor.label(name)}": trimmed_mean(torch.cat(lengths)) for name, lengths in found.items()
         }
@@ -232,6 +206,6 @@ def summary(effects: StyleEffects) -> Values:
     found: Values = {}
     for style_range in ("coarse", "middle", "fine"):
         for scale in dict.fromkeys(SCALES.values()):
-            rates = [effects.rate(name, style_range) for name in effects.attributes if SCALES[name] == scale]
+            rates = [moved[style_range] for name, moved in effects.moved.items() if SCALES[name] == scale]
             found[f"styles/{style_range}_moves_{scale}"] = sum(rates) / len(rates)
     return found

@@ -20,17 +20,11 @@ INCEPTION_URL = (
 
 
 class Extractor(nn.Module):
-    """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network.
+    """Images (N, 3, H, W) in [0, 1] -> features (N, F), by a frozen network."""
 
-    Attributes:
-        tag: prefix of the metrics' names.
-        knows_attributes: whether it predicts the attributes of procedural faces.
-        is_smooth: whether features follow changes far below one grey level, as path lengths need.
-    """
-
-    tag: str
-    knows_attributes = False
-    is_smooth = True
+    tag: str  # prefix of the metrics' names
+    knows_attributes = False  # whether it predicts the attributes of procedural faces
+    is_smooth = True  # whether features follow changes far below one grey level, as path lengths need
 
     def label(self, metric: str) -> str:
         """The name of a metric with these features, such as faces_fd."""
@@ -52,8 +46,7 @@ class Extractor(nn.Module):
 class FaceFeatures(Extractor):
     """The features below the heads of a network of experiment=face_attributes, for procedural faces; no FID.
 
-    Args:
-        weights: a run or a checkpoint of that experiment; None is the bundled one.
+    `weights` is a run or a checkpoint of that experiment; None is the bundled one.
     """
 
     tag = "faces"
@@ -73,11 +66,9 @@ class FaceFeatures(Extractor):
 
 
 class Vgg19Features(Extractor):
-    """The mean over positions of one layer of VGG19; images below 64 pixels are enlarged.
+    """The mean over positions of one layer of VGG19, such as relu5_1; images below 64 pixels are enlarged.
 
-    Args:
-        weights: see `VGG19`; ValueError if they are missing.
-        layer: its name, such as relu5_1.
+    For `weights` see `VGG19`; ValueError if they are missing.
     """
 
     tag = "vgg19"
@@ -104,8 +95,7 @@ class Vgg19Features(Extractor):
 class InceptionFeatures(Extractor):
     """The 2048 features of TensorFlow's Inception v3, which define FID and KID; they need torch-fidelity.
 
-    Args:
-        weights: torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded; ValueError if missing.
+    `weights` is torch-fidelity's file; None: the one in torch's cache. Nothing is downloaded; ValueError if missing.
     """
 
     tag = "inception"

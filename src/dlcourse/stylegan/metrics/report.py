@@ -20,19 +20,12 @@ from dlcourse.stylegan.networks.generator import Generator
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """The metrics of a generator and of its baselines.
+    """The metrics of a generator and of its baselines."""
 
-    Attributes:
-        value: of the generator.
-        reals: of reals against reals, for metrics of distributions only; no generator should beat them.
-        untrained: of a generator of the same configuration with new weights.
-        effects: of style layers on attributes, if asked for.
-    """
-
-    value: Values
-    reals: Values
-    untrained: Values
-    effects: StyleEffects | None
+    value: Values  # of the generator
+    reals: Values  # of reals against reals, for metrics of distributions only; no generator should beat them
+    untrained: Values  # of a generator of the same configuration with new weights
+    effects: StyleEffects | None  # of style layers on attributes, if asked for
 
     def table(self) -> list[str]:
         """The metrics, and the effects of the styles, as lines of text."""
@@ -51,7 +44,11 @@ class BaselineComparison:
             tag: {"value": value, "real_against_real": self.reals.get(tag), "untrained": self.untrained[tag]}
             for tag, value in self.value.items()
         }
-        return {**notes, "metrics": found} | ({} if self.effects is None else {"styles": effects_as_json(self.effects)})
+        whole = {**notes, "metrics": found}
+        if self.effects is not None:
+            moved, amount = self.effects.moved, self.effects.amount
+            whole["styles"] = {"moved": moved, "relative_to_all": self.effects.relative(), "amount": amount}
+        return whole
 
 
 def compare_with_baselines(
@@ -59,14 +56,12 @@ def compare_with_baselines(
 ) -> BaselineComparison:
     """Measure a generator and its baselines; `node` is the config that rebuilds it."""
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
-    result = evaluation.measure(generator, dataset)
+    values, effects = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
     untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
-    return BaselineComparison(
-        result.values, evaluation.between_reals(dataset), evaluation(untrained, dataset), result.effects
-    )
+    return BaselineComparison(values, evaluation.between_reals(dataset), evaluation(untrained, dataset), effects)
 
 
 def format_metric(value: float | None) -> str:
@@ -77,28 +72,14 @@ def claims(effects: StyleEffects) -> list[str]:
     """For each coarse or fine attribute, how often the styles of its scale and of the opposite one move it."""
     opposite = {"coarse": "fine", "fine": "coarse"}
     lines = []
-    for name in effects.attributes:
+    for name, moved in effects.moved.items():
         own = SCALES[name]
         if own in opposite:
-            rates = [effects.rate(name, swap) for swap in (own, opposite[own])]
+            rates = moved[own], moved[opposite[own]]
+            shares = f"{own} styles move it in {rates[0]:.0%} of the pairs, {opposite[own]} ones in {rates[1]:.0%}"
             factor = f"{rates[0] / rates[1]:.1f} times as often" if rates[1] else "while the other never does"
-            lines.append(
-                f"{name}: {own} styles move it in {rates[0]:.0%} of the pairs, {opposite[own]} ones in {rates[1]:.0%}, "
-                f"{factor}"
-            )
+            lines.append(f"{name}: {shares}, {factor}")
     return lines
-
-
-def effects_as_json(effects: StyleEffects) -> dict[str, Any]:
-    """The tables of the effects, each attribute -> swap -> value."""
-    tables = {"moved": effects.moved, "relative_to_all": effects.relative(), "amount": effects.amount}
-    return {
-        title: {
-            name: dict(zip(effects.swaps, row, strict=True))
-            for name, row in zip(effects.attributes, table.tolist(), strict=True)
-        }
-        for title, table in tables.items()
-    }
 
 
 def write_evaluation(comparison: BaselineComparison, notes: Mapping[str, Any], folder: Path, step: int) -> list[Path]:
@@ -113,9 +94,7 @@ def write_evaluation(comparison: BaselineComparison, notes: Mapping[str, Any], f
         for tag, value in comparison.value.items():
             writer.add_scalar(tag, value, step)
         if comparison.effects is not None:
-            image = draw_effects(
-                comparison.effects, "How often an attribute moves when layers take another style, % of pairs"
-            )
+            image = draw_effects(comparison.effects)
             written.append(folder / "styles.png")
             figures.save_figure(image, written[-1])
             writer.add_image("images/styles", image[0], step)

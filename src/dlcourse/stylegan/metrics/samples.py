@@ -20,7 +20,7 @@ from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import draw_z
-from dlcourse.stylegan.sampling.synthesizer import check_images_finite, seeded_noise, to_unit
+from dlcourse.stylegan.sampling.synthesizer import check_images_finite, joined, seeded_noise, to_unit
 
 LABEL_SEED = 2**20  # added to an image's seed to draw its class
 
@@ -68,8 +68,7 @@ class Fakes:
 
     def styles(self, w: Tensor) -> Tensor:
         """Truncated styles, (N, w_dim) -> (N, L, w_dim)."""
-        whole = w[:, None].expand(-1, self.generator.num_layers, -1)
-        return truncate(whole, self.generator.w_avg, self.truncation_psi, None)
+        return truncate(self.generator.broadcast(w), self.generator.w_avg, self.truncation_psi, None)
 
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
         """Images in [0, 1], rounded to 256 levels, (N, L, w_dim) -> (N, 3, R, R)."""
@@ -79,7 +78,7 @@ class Fakes:
 
     def noise(self, seeds: range) -> list[Tensor]:
         """The noise of each seed, L tensors (N, 1, r, r)."""
-        return [torch.cat(layer) for layer in zip(*(seeded_noise(self.generator, seed) for seed in seeds), strict=True)]
+        return joined(seeded_noise(self.generator, seed) for seed in seeds)
 
     def features(self, w: Tensor, seeds: range) -> Tensor:
         """Features of the images of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""
@@ -97,26 +96,24 @@ class Fakes:
 
 
 class Reals(NamedTuple):
-    """Features (N, F) of two disjoint sets of real images; fakes are compared with the first."""
+    """Features (N, F) of two disjoint sets of real images."""
 
-    reference: Tensor
+    reference: Tensor  # what fakes are compared with
     others: Tensor
 
 
 def real_features(
     dataset: ImageDataset, extractor: Extractor, count: int, seed: int, batch_size: int, cache: str | None
 ) -> Reals:
-    """Features of two sets of `count` images, chosen by the seed, or of two halves of a smaller data set.
+    """Features of two sets of `count` images, chosen by the seed, or of two halves of a smaller data set (>= 8).
 
-    Args:
-        dataset: at least 8 images.
-        extractor: gives the features.
-        count: images in each set.
-        seed: of the choice.
-        batch_size: images at a time.
-        cache: folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
+    `cache` is a folder of files named by the hash of the chosen images and of the extractor; None keeps nothing.
     """
-    chosen = choose(len(dataset.levels[0]), count, seed)
+    num_images = len(dataset.levels[0])
+    if num_images < 8:
+        raise ValueError(f"metrics need at least 8 real images, got {num_images}")
+    shuffled = torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))
+    chosen = shuffled[: 2 * min(count, num_images // 2)]
     path = None if cache is None else Path(cache, f"{extractor.tag}_{reals_key(dataset, extractor, chosen)}.pt")
     if path is not None and path.is_file():
         try:
@@ -142,14 +139,6 @@ def read_reals(path: Path) -> Reals:
     if not all(part.is_floating_point() and part.isfinite().all() for part in parts):
         raise ValueError("features that are no finite numbers")
     return Reals(*parts)
-
-
-def choose(num_images: int, count: int, seed: int) -> Tensor:
-    """The indices of twice `count` images, or of an even number if there are fewer; ValueError for fewer than 8."""
-    if num_images < 8:
-        raise ValueError(f"metrics need at least 8 real images, got {num_images}")
-    half = min(count, num_images // 2)
-    return torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))[: 2 * half]
 
 
 def reals_key(dataset: ImageDataset, extractor: Extractor, chosen: Tensor) -> str:

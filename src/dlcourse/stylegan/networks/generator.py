@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dlcourse.stylegan.networks.layers import Linear, check_labels, lrelu, widths_by_stage
+from dlcourse.errors import check_at_least, check_positive
+from dlcourse.stylegan.networks.layers import Linear, channels_by_stage, check_labels, lrelu
 from dlcourse.stylegan.networks.synthesis import GeneratorParts, Noise, Synthesis
 
 MAX_MAPPING_LAYERS = 64  # the paper has 8
@@ -19,52 +20,37 @@ class Generator(nn.Module):
     `synthesis.8x8.conv0_up.style_mod.bias`, `G_synthesis/ToRGB_lod0/bias` is `synthesis.to_rgb_lod0.bias`,
     `G_synthesis/noise3` is `synthesis.noise3`. From TensorFlow's order convolutions are permuted
     (3, 2, 0, 1), linear layers transposed, LabelConcat kept; nothing is flipped or rescaled.
-
-    Args:
-        resolution: R, a power of two from 8 to 1024.
-        z_dim, w_dim: sizes of z and w.
-        channel_base, channel_max: resolution r has min(2 channel_base / r, channel_max) channels.
-        num_classes: 0 makes it unconditional.
-        mapping_layers: depth of the mapping network.
-        mapping_width: its hidden units; None takes w_dim.
-        mapping_lr_multiplier: its learning rate as a factor on the others'.
-        channels: of the stages 0 (unused), 1 (4x4), 2 (8x8), ..., in place of that rule.
-        parts: the graph, see `variants`.
     """
 
     w_avg: Tensor
 
     def __init__(
         self,
-        resolution: int,
+        resolution: int,  # R, a power of two from 8 to 1024
         z_dim: int,
         w_dim: int,
-        channel_base: int,
+        channel_base: int,  # see `channels_by_stage`
         channel_max: int,
-        num_classes: int,
-        mapping_layers: int = 8,
-        mapping_width: int | None = None,
-        mapping_lr_multiplier: float = 0.01,
-        channels: list[int] | None = None,
-        parts: GeneratorParts | None = None,
+        num_classes: int,  # 0 makes it unconditional
+        mapping_layers: int = 8,  # depth of the mapping network
+        mapping_width: int | None = None,  # its hidden units; None takes w_dim
+        mapping_lr_multiplier: float = 0.01,  # its learning rate as a factor on the others'
+        channels: list[int] | None = None,  # of the stages 0 (unused), 1 (4x4), 2 (8x8), ...; None takes the rule
+        parts: GeneratorParts | None = None,  # the graph, see `variants`
     ):
         super().__init__()
         parts = GeneratorParts() if parts is None else parts
         width = w_dim if mapping_width is None else mapping_width
-        sizes = {"z_dim": z_dim, "w_dim": w_dim, "mapping_layers": mapping_layers, "mapping_width": width}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_at_least(1, z_dim=z_dim, w_dim=w_dim, mapping_layers=mapping_layers, mapping_width=width)
         if mapping_layers > MAX_MAPPING_LAYERS:
             raise ValueError(f"mapping_layers must be at most {MAX_MAPPING_LAYERS}, got {mapping_layers}")
         if num_classes < 0:
             raise ValueError(f"num_classes must be 0 (no labels) or the number of classes, got {num_classes}")
-        if mapping_lr_multiplier <= 0:
-            raise ValueError(f"mapping_lr_multiplier must be positive, got {mapping_lr_multiplier}")
+        check_positive(mapping_lr_multiplier=mapping_lr_multiplier)
         self.z_dim, self.w_dim, self.num_classes = z_dim, w_dim, num_classes
         widths = [width] * (mapping_layers - 1) + [w_dim]
         self.mapping = Mapping(z_dim, widths, num_classes, mapping_lr_multiplier, parts.normalize_latent)
-        stages = widths_by_stage(resolution, channel_base, channel_max, channels)
+        stages = channels_by_stage(resolution, channel_base, channel_max, channels)
         self.synthesis = Synthesis(resolution, w_dim, stages, parts)
         self.resolution, self.num_layers = resolution, self.synthesis.num_layers
         self.register_buffer("w_avg", torch.zeros(w_dim))
@@ -78,17 +64,17 @@ class Generator(nn.Module):
         noise: Noise = "const",
         lod: float = 0.0,
     ) -> Tensor:
-        """Images in about [-1, 1], (N, z_dim) -> (N, 3, R, R).
+        """Images in about [-1, 1], z ~ N(0, 1) of (N, z_dim) -> (N, 3, R, R).
 
-        Args:
-            z: latents ~ N(0, 1).
-            labels: one-hot rows (N, num_classes), if and only if num_classes > 0.
-            truncation_psi, truncation_cutoff: see `truncate`.
-            noise, lod: see `Synthesis`.
+        `labels` are one-hot rows (N, num_classes), if and only if num_classes > 0; for the others see `truncate` and
+        `Synthesis`.
         """
-        w = self.mapping(z, labels)
-        styles = w[:, None].expand(-1, self.num_layers, -1)  # (N, L, w_dim)
+        styles = self.broadcast(self.mapping(z, labels))
         return self.synthesis(truncate(styles, self.w_avg, truncation_psi, truncation_cutoff), noise, lod)
+
+    def broadcast(self, w: Tensor) -> Tensor:
+        """The same w for all layers, (N, w_dim) -> (N, L, w_dim)."""
+        return w[:, None].expand(-1, self.num_layers, -1)
 
 
 def truncate(styles: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlcourse.errors import check_at_least
 from dlcourse.nn.adain import at_least_float32
 from dlcourse.stylegan.networks.kernels import SymmetricFilter, conv_down
 
@@ -17,32 +18,29 @@ EPSILON = 1e-8
 RESOLUTIONS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
-def channels_by_stage(resolution: int, channel_base: int, channel_max: int) -> list[int]:
-    """Channels nf(stage) = min(channel_base / 2^stage, channel_max); resolution r has stage log2(r) - 1.
+def block_name(log2: int) -> str:
+    """The name of the block of a resolution, such as "8x8" for 3."""
+    return f"{2**log2}x{2**log2}"
 
-    As in ProGAN (Karras et al. 2018, arXiv:1710.10196, table 2), for stages 0 ... log2(resolution) - 1.
 
-    Raises:
-        ValueError: a resolution that is not a power of two from 8 to 1024, or widths that leave no channel.
+def channels_by_stage(
+    resolution: int, channel_base: int, channel_max: int, channels: Sequence[int] | None = None
+) -> Sequence[int]:
+    """nf(stage) = min(channel_base / 2^stage, channel_max)   (Karras et al. 2018, arXiv:1710.10196, table 2).
+
+    For stages 0 ... log2(resolution) - 1; resolution r has stage log2(r) - 1. `channels` replace them, if given.
+    ValueError for a resolution that is not a power of two from 8 to 1024, or widths that leave no channel.
     """
     if resolution not in RESOLUTIONS:
         raise ValueError(f"resolution must be one of {', '.join(map(str, RESOLUTIONS))}, got {resolution}")
     if channel_base < resolution // 2:
         raise ValueError(f"channel_base must be >= resolution / 2 = {resolution // 2}, got {channel_base}")
-    if channel_max < 1:
-        raise ValueError(f"channel_max must be at least 1, got {channel_max}")
-    return [min(channel_base // 2**stage, channel_max) for stage in range(resolution.bit_length() - 1)]
-
-
-def widths_by_stage(
-    resolution: int, channel_base: int, channel_max: int, channels: Sequence[int] | None
-) -> Sequence[int]:
-    """`channels`, checked, or those of `channels_by_stage` if None; of stages 0 ... log2(resolution) - 1."""
-    by_rule = channels_by_stage(resolution, channel_base, channel_max)
+    check_at_least(1, channel_max=channel_max)
+    stages = resolution.bit_length() - 1
     if channels is None:
-        return by_rule
-    if len(channels) != len(by_rule) or min(channels) < 1:
-        raise ValueError(f"channels must be {len(by_rule)} positive numbers, one per stage, got {list(channels)}")
+        return [min(channel_base // 2**stage, channel_max) for stage in range(stages)]
+    if len(channels) != stages or min(channels) < 1:
+        raise ValueError(f"channels must be {stages} positive numbers, one per stage, got {list(channels)}")
     return channels
 
 

@@ -20,6 +20,7 @@ from dlcourse.stylegan.networks.layers import (
     Conv2d,
     Linear,
     add_noise,
+    block_name,
     fade_in,
     lrelu,
     pixel_norm,
@@ -54,7 +55,7 @@ class Synthesis(nn.Module):
         self.add_module("4x4", ConstBlock(channels[1], w_dim, parts))
         for log2 in range(3, self.top + 1):
             block = UpBlock(channels[log2 - 2], channels[log2 - 1], w_dim, 2**log2, parts)
-            self.add_module(f"{2**log2}x{2**log2}", block)
+            self.add_module(block_name(log2), block)
         for log2 in range(2, self.top + 1):
             self.add_module(f"to_rgb_lod{self.top - log2}", Conv2d(channels[log2 - 1], 3, 1, gain=1))
         for layer in range(self.num_layers):
@@ -62,14 +63,10 @@ class Synthesis(nn.Module):
             self.register_buffer(f"noise{layer}", torch.randn(1, 1, size, size))
 
     def forward(self, styles: Tensor, noise: Noise = "const", lod: float = 0.0, is_upscaled: bool = True) -> Tensor:
-        """Images in about [-1, 1], (N, L, w_dim) -> (N, 3, R, R).
+        """Images in about [-1, 1], one w per layer of (N, L, w_dim) -> (N, 3, R, R).
 
-        Args:
-            styles: one w per layer.
-            noise: "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors
-                (N or 1, 1, r, r); those of blocks that are not computed may be left out.
-            lod: level of detail in [0, log2(R) - 2]; 0 is full resolution.
-            is_upscaled: False leaves the images at (N, 3, R / 2^k, R / 2^k).
+        Noise is "const" (the stored one), "random" (fresh), a torch.Generator that draws it, "none", or L tensors (N or
+        1, 1, r, r); those of blocks that are not computed may be left out. `is_upscaled` False leaves them at R / 2^k.
         """
         if styles.ndim != 3 or styles.shape[1:] != (self.num_layers, self.w_dim):
             wanted = f"(N, {self.num_layers}, {self.w_dim})"
@@ -79,7 +76,7 @@ class Synthesis(nn.Module):
         noises = self.layer_noises(noise, styles.shape[0], self.num_layers - 2 * skipped)
         x = coarse = self.get_submodule("4x4")(styles[:, :2], noises[:2])  # (N, C, 4, 4)
         for log2 in range(3, self.top - skipped + 1):
-            block, layers = self.get_submodule(f"{2**log2}x{2**log2}"), slice(2 * log2 - 4, 2 * log2 - 2)
+            block, layers = self.get_submodule(block_name(log2)), slice(2 * log2 - 4, 2 * log2 - 2)
             coarse, x = x, block(x, styles[:, layers], noises[layers])  # (N, C', 2H, 2W)
         image = self.get_submodule(f"to_rgb_lod{skipped}")(x)
         if is_fading:

@@ -8,10 +8,10 @@ removed when a checkpoint is imported; the others are here, as values of `parts`
 Letters: N images, C channels, H x W pixels.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from dlcourse.stylegan.networks.discriminator import DiscriminatorParts, DownBlock, ScoreBlock
-from dlcourse.stylegan.networks.layers import BlurDownConv2d, Conv2d, lrelu
+from dlcourse.stylegan.networks.discriminator import DiscriminatorParts
+from dlcourse.stylegan.networks.layers import lrelu
 from dlcourse.stylegan.networks.synthesis import GeneratorParts, UpConvLayer
 
 TORCH_EPSILON = 1e-5  # of PyTorch's instance norm; the official graph has 1e-8
@@ -34,7 +34,7 @@ def rosinality_generator() -> GeneratorParts:
 
 def rosinality_discriminator(rgb_is_linear: bool = False) -> DiscriminatorParts:
     """The first convolution of a block changes the channels; older ones have no rectifier after FromRGB."""
-    return DiscriminatorParts(activate_rgb=identity if rgb_is_linear else lrelu, down_block=EarlyDownBlock)
+    return DiscriminatorParts(activate_rgb=identity if rgb_is_linear else lrelu, is_early=True)
 
 
 def mmgen_generator() -> GeneratorParts:
@@ -44,7 +44,7 @@ def mmgen_generator() -> GeneratorParts:
 
 def mmgen_discriminator() -> DiscriminatorParts:
     """FromRGB is 3x3, the first convolution of a block changes the channels, the last layers are linear."""
-    return DiscriminatorParts(rgb_kernel_size=3, down_block=EarlyDownBlock, score_block=LinearScoreBlock)
+    return DiscriminatorParts(rgb_kernel_size=3, is_early=True, activate_hidden=identity)
 
 
 def identity(x: Tensor) -> Tensor:
@@ -73,18 +73,3 @@ class RectifierBlurUpLayer(UpConvLayer):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         return self.finish(self.blur(lrelu(self.upscaled(x, self.bias))), w, noise)
-
-
-class EarlyDownBlock(DownBlock):
-    """DownBlock whose first convolution changes the channels: (N, C, H, W) -> (N, C', H / 2, W / 2)."""
-
-    def __init__(self, inputs: int, outputs: int):
-        nn.Module.__init__(self)
-        self.conv0 = Conv2d(inputs, outputs, 3)
-        self.conv1_down = BlurDownConv2d(outputs, outputs)
-
-
-class LinearScoreBlock(ScoreBlock):
-    """ScoreBlock without a rectifier between its two linear layers: (N, C, 4, 4) -> (N, outputs)."""
-
-    activate_hidden = staticmethod(identity)

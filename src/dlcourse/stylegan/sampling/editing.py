@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from dlcourse.files.bounded import open_file
 from dlcourse.images.tables import Table, enlarged, headed_table
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, find_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
@@ -26,50 +27,39 @@ MAX_COLUMNS = 1000
 Attributes = dict[str, dict[int, float]]  # name -> seed -> value
 
 
+@dataclass(eq=False)
 class Edit(Sampler):
     """w + strength * direction, in the layers of a range, for several directions and strengths.
 
-    Args:
-        seeds: the images to edit, one row each for each direction.
-        components: how many principal components of W, from the first (Harkonen et al. 2020), >= 0.
-        component_seeds: more than one; the components are those of their w before truncation.
-        attributes: a CSV file with a column "seed" and one of numbers for each attribute, such as 1 for "has glasses"
-            and 0 for "has none"; the direction is from the mean w without to the mean w with the attribute. None: none.
-        strengths: one column each; the unit is a standard deviation of a component, or 1 of an attribute.
-        layers: all, coarse, middle, fine, or one of `ranges`.
-        ranges: as in `Mixing`.
+    Directions are principal components of W (Harkonen et al. 2020), and attributes from a file: from the mean w without
+    to the mean w with the attribute.
     """
 
+    seeds: Seeds  # the images to edit, one row each for each direction
+    components: int  # how many principal components, from the first, >= 0
+    component_seeds: Seeds  # more than one; the components are those of their w before truncation
+    attributes: str | None  # a file, see `read_attributes`
+    strengths: list[float]  # one column each; the unit is a standard deviation of a component, or 1 of an attribute
+    layers: str  # see `find_range`
+    ranges: Ranges
+    synthesizer: Synthesizer
     finds = True
 
-    def __init__(
-        self,
-        seeds: Seeds,
-        components: int,
-        component_seeds: Seeds,
-        attributes: str | None,
-        strengths: list[float],
-        layers: str,
-        ranges: Ranges,
-        synthesizer: Synthesizer,
-    ):
-        check_ranges(ranges)
-        self.latents, self.component_seeds = parse_seeds(seeds), parse_numbers(component_seeds)
-        if not 0 <= components < len(self.component_seeds):
-            raise ValueError(f"components must be in [0, {len(self.component_seeds)}), got {components}")
-        if not strengths:
+    def __post_init__(self) -> None:
+        check_ranges(self.ranges)
+        self.latents, self.sampled = parse_seeds(self.seeds), parse_numbers(self.component_seeds)
+        if not 0 <= self.components < len(self.sampled):
+            raise ValueError(f"components must be in [0, {len(self.sampled)}), got {self.components}")
+        if not self.strengths:
             raise ValueError("strengths must name at least one, such as [-2,0,2]")
-        if max(map(abs, strengths)) > MOST_STRENGTH:
-            raise ValueError(f"strengths must be in [{-MOST_STRENGTH:g}, {MOST_STRENGTH:g}], got {strengths}")
-        self.attributes = {} if attributes is None else read_attributes(attributes)
-        if not components and not self.attributes:
+        if max(map(abs, self.strengths)) > MOST_STRENGTH:
+            raise ValueError(f"strengths must be in [{-MOST_STRENGTH:g}, {MOST_STRENGTH:g}], got {self.strengths}")
+        self.values = {} if self.attributes is None else read_attributes(self.attributes)
+        if not self.components and not self.values:
             raise ValueError("components is 0 and there are no attributes: there is no direction to go")
-        self.components, self.strengths, self.layers, self.ranges = components, strengths, layers, ranges
-        self.synthesizer = synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        ranges = {"all": [0, generator.num_layers]} | resolve_ranges(self.ranges, generator.num_layers)
-        first, last = chosen_range(ranges, self.layers)
+        first, last = find_range(self.layers, self.ranges, generator.num_layers)
         styles = self.synthesizer.styles(generator, self.latents)
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
@@ -92,11 +82,11 @@ class Edit(Sampler):
         """Name -> direction, (w_dim)."""
         found: dict[str, Tensor] = {}
         if self.components:
-            w = self.synthesizer.w(generator, self.component_seeds)
+            w = self.synthesizer.w(generator, self.sampled)
             axes, shares = principal_components(w, self.components)
             for index, (axis, share) in enumerate(zip(axes, shares, strict=True)):
                 found[f"component {index}, {100 * share:.0f} % of the variance"] = axis
-        for name, values in self.attributes.items():
+        for name, values in self.values.items():
             w = self.synthesizer.w(generator, list(values))
             found[name] = slope(w, torch.tensor(list(values.values()), device=w.device))
         return found
@@ -133,10 +123,10 @@ def slope(w: Tensor, values: Tensor) -> Tensor:
 
 
 def read_attributes(path: str) -> Attributes:
-    """The attributes in a CSV file, with a column "seed" and others of numbers; empty cells are left out.
+    """The attributes in a CSV file: a column "seed", and one of numbers for each attribute, or of empty cells.
 
-    Raises:
-        ValueError: another kind of file, or an attribute that is the same for all seeds.
+    Such as 1 for "has glasses" and 0 for "has none". ValueError for another file, or an attribute that is the same for
+    all seeds.
     """
     try:
         with open_file(Path(path)) as file:

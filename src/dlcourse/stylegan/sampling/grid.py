@@ -1,30 +1,31 @@
 """Tables of images: a grid of seeds, uncurated images, style mixing, truncation and the mean image."""
 
+from dataclasses import dataclass
+
 import torch
 from PIL import Image
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least
 from dlcourse.images.tables import Table, enlarged, headed_table, labelled_grid, under
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, describe_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, find_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seed, Seeds, labels_of, parse_numbers, parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import MOST_PIXELS, Synthesizer, check_psi
 
 
+@dataclass(eq=False)
 class Grid(Sampler):
-    """A sheet of images, each labelled with its seed.
+    """A sheet of images, each labelled with its seed."""
 
-    Args:
-        seeds: as parse_seeds takes them.
-        columns: images per row, >= 1.
-    """
+    seeds: Seeds
+    columns: int  # images per row, >= 1
+    synthesizer: Synthesizer
 
-    def __init__(self, seeds: Seeds, columns: int, synthesizer: Synthesizer):
-        if columns < 1:
-            raise ValueError(f"columns must be at least 1, got {columns}")
-        self.latents, self.columns, self.synthesizer = parse_seeds(seeds), columns, synthesizer
+    def __post_init__(self) -> None:
+        check_at_least(1, columns=self.columns)
+        self.latents = parse_seeds(self.seeds)
 
     def __call__(self, generator: Generator) -> Result:
         images = self.synthesizer.images(generator, self.latents)
@@ -33,33 +34,30 @@ class Grid(Sampler):
         return Result(labelled_grid(images, labels, self.columns), singles=singles)
 
 
+@dataclass(eq=False)
 class Uncurated(Sampler):
-    """Uncurated images of several sizes   (Karras et al. 2019, figure 2).
+    """Uncurated images of several sizes   (Karras et al. 2019, figure 2)."""
 
-    Args:
-        seeds: the first seed; all others follow it.
-        rows: of images at full resolution, >= 1.
-        halvings: for each column, how often its images are halved, >= 0; it has 2^halvings times as many.
-    """
+    seeds: Seeds  # the first seed; all others follow it
+    rows: int  # of images at full resolution, >= 1
+    halvings: list[int]  # for each column, how often its images are halved, >= 0; it has 2^halvings times as many
+    synthesizer: Synthesizer
 
-    def __init__(self, seeds: Seeds, rows: int, halvings: list[int], synthesizer: Synthesizer):
-        numbers = parse_numbers(seeds)
-        if len(numbers) > 1:
-            raise ValueError(f"seeds must be the first one alone, the others follow it, got {seeds!r}")
-        if rows < 1:
-            raise ValueError(f"rows must be at least 1, got {rows}")
-        if not halvings or min(halvings) < 0:
-            raise ValueError(f"halvings must be one number >= 0 for each column, got {halvings}")
-        self.first, self.rows, self.halvings, self.synthesizer = numbers[0], rows, halvings, synthesizer
+    def __post_init__(self) -> None:
+        self.first, *others = parse_numbers(self.seeds)
+        if others:
+            raise ValueError(f"seeds must be the first one alone, the others follow it, got {self.seeds!r}")
+        check_at_least(1, rows=self.rows)
+        if not self.halvings or min(self.halvings) < 0:
+            raise ValueError(f"halvings must be one number >= 0 for each column, got {self.halvings}")
 
     def __call__(self, generator: Generator) -> Result:
         """Draw column by column, a batch at a time; UserError for a sheet that is too large."""
         size = generator.resolution
         sizes = [max(1, size >> times) for times in self.halvings]
         if sum(sizes) * size * self.rows > MOST_PIXELS:
-            raise UserError(
-                f"rows={self.rows}, halvings={self.halvings}: more than {MOST_PIXELS / 1e6:.0f} million pixels"
-            )
+            given = f"rows={self.rows}, halvings={self.halvings}"
+            raise UserError(f"{given}: more than {MOST_PIXELS / 1e6:.0f} million pixels")
         sheet = Image.new("RGB", (sum(sizes), size * self.rows), "white")
         seed, left, batch_size = self.first, 0, self.synthesizer.batch_size
         for side in sizes:
@@ -77,40 +75,39 @@ class Uncurated(Sampler):
         return Result(under(heading, shown, max(13, shown.width // 50)), singles={"sheet": sheet})
 
 
+@dataclass(eq=False)
 class Mixing(Sampler):
     """Style mixing: a range of layers from the source above, all others from the destination at the left.
 
     As in Karras et al. 2019, section 3.1 and figure 3.
-
-    Args:
-        seeds: the sources, in the top row.
-        destinations: name of a range -> the destinations whose layers in it are replaced; None leaves the range out.
-        ranges: name -> [first layer, layer behind the last]; None, or no entry: that of `default_ranges`.
     """
 
-    def __init__(self, seeds: Seeds, destinations: dict[str, Seeds | None], ranges: Ranges, synthesizer: Synthesizer):
-        check_ranges(ranges)
-        self.sources = parse_seeds(seeds)
-        self.destinations = {name: parse_seeds(given) for name, given in destinations.items() if given is not None}
-        if not self.destinations:
+    seeds: Seeds  # the sources, in the top row
+    destinations: dict[str, Seeds | None]  # name of a range -> whose layers in it are replaced; None: leave it out
+    ranges: Ranges
+    synthesizer: Synthesizer
+
+    def __post_init__(self) -> None:
+        check_ranges(self.ranges)
+        self.sources = parse_seeds(self.seeds)
+        self.latents = {name: parse_seeds(given) for name, given in self.destinations.items() if given is not None}
+        if not self.latents:
             raise ValueError("destinations must name at least one range, such as {coarse: 5-7}")
-        self.ranges, self.synthesizer = ranges, synthesizer
 
     def __call__(self, generator: Generator) -> Result:
-        synthesizer, ranges = self.synthesizer, resolve_ranges(self.ranges, generator.num_layers)
+        synthesizer = self.synthesizer
+        ranges = {name: find_range(name, self.ranges, generator.num_layers) for name in self.latents}
         sources, titles = synthesizer.styles(generator, self.sources), labels_of(self.sources)
         top = [enlarged(image) for image in synthesizer.images(generator, self.sources)]
         cells: Table[Image.Image] = {("", ""): Image.new("RGB", top[0].size, "white")}  # the corner
         cells |= {("", title): image for title, image in zip(titles, top, strict=True)}
         singles: dict[str, Image.Image] = {}
-        for name, latents in self.destinations.items():
-            first, last = chosen_range(ranges, name)
-            rows = [f"{label}\nwith {name} styles,\n{describe_range([first, last])}" for label in labels_of(latents)]
+        for name, latents in self.latents.items():
+            rows = [f"{label}\nwith {name} styles,\n{describe_range(ranges[name])}" for label in labels_of(latents)]
             for row, latent, own in zip(rows, latents, synthesizer.styles(generator, latents), strict=True):
-                mixed = mix_styles(own.expand_as(sources), sources, first, last)
+                mixed = mix_styles(own.expand_as(sources), sources, *ranges[name])
                 noise = latent.noise(generator)
-                (destination,) = synthesizer.synthesize(generator, own[None], noise)
-                cells[row, ""] = enlarged(destination)
+                cells[row, ""] = enlarged(synthesizer.synthesize(generator, own[None], noise)[0])
                 for title, image in zip(titles, synthesizer.synthesize(generator, mixed, noise), strict=True):
                     cells[row, title] = enlarged(image)
                     singles[f"{latent.label} {name} of {title}"] = to_pil_image(image)
@@ -121,22 +118,21 @@ class Mixing(Sampler):
         return Result(headed_table(heading, cells), singles=singles)
 
 
+@dataclass(eq=False)
 class Truncation(Sampler):
-    """w' = w_avg + psi (w - w_avg) for several psi   (Karras et al. 2019, appendix B and figure 8).
+    """w' = w_avg + psi (w - w_avg) for several psi   (Karras et al. 2019, appendix B and figure 8)."""
 
-    Args:
-        seeds: one row each.
-        truncation_psi: one column each; 1 is the image itself, 0 the mean image, below 0 its opposite.
-        synthesizer: its own psi is not used.
-    """
+    seeds: Seeds  # one row each
+    truncation_psi: float | list[float]  # one column each; 1 is the image itself, 0 the mean image, -1 its opposite
+    synthesizer: Synthesizer  # its own psi is not used
 
-    def __init__(self, seeds: Seeds, truncation_psi: float | list[float], synthesizer: Synthesizer):
-        self.truncation_psi = truncation_psi if isinstance(truncation_psi, list) else [truncation_psi]
-        if not self.truncation_psi:
+    def __post_init__(self) -> None:
+        self.psis = self.truncation_psi if isinstance(self.truncation_psi, list) else [self.truncation_psi]
+        if not self.psis:
             raise ValueError("truncation_psi must name at least one value, such as [1,0.7,0.5,0,-0.5,-1]")
-        for psi in self.truncation_psi:
+        for psi in self.psis:
             check_psi(psi)
-        self.latents, self.synthesizer = parse_seeds(seeds), synthesizer
+        self.latents = parse_seeds(self.seeds)
 
     def __call__(self, generator: Generator) -> Result:
         synthesizer = self.synthesizer
@@ -144,9 +140,9 @@ class Truncation(Sampler):
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         for label, latent, own in zip(labels_of(self.latents), self.latents, whole, strict=True):
-            styles = torch.cat([synthesizer.truncated(generator, own[None], psi) for psi in self.truncation_psi])
+            styles = torch.cat([synthesizer.truncated(generator, own[None], psi) for psi in self.psis])
             images = synthesizer.synthesize(generator, styles, latent.noise(generator))
-            for psi, image in zip(self.truncation_psi, images, strict=True):
+            for psi, image in zip(self.psis, images, strict=True):
                 cells[label, f"psi {psi:g}"] = enlarged(image)
                 singles[f"{label} psi {psi:g}"] = to_pil_image(image)
         heading = "Truncation, w' = w_avg + psi (w - w_avg): psi 1 is the image itself, psi 0 the mean image"
@@ -155,32 +151,28 @@ class Truncation(Sampler):
         return Result(headed_table(heading, cells), singles=singles)
 
 
+@dataclass(eq=False)
 class MeanImage(Sampler):
-    """The image of the mean w beside the mean of images   (Karras et al. 2019, appendix B).
+    """The image of the mean w beside the mean of images   (Karras et al. 2019, appendix B)."""
 
-    Args:
-        seeds: the mean is over their w before truncation.
-        pixel_samples: the mean of images is over so many of them, from the first, >= 1.
-        synthesizer: its psi is not used.
-    """
-
+    seeds: Seeds  # the mean is over their w before truncation
+    pixel_samples: int  # the mean of images is over so many of them, from the first, >= 1
+    synthesizer: Synthesizer  # its psi is not used
     finds = True
 
-    def __init__(self, seeds: Seeds, pixel_samples: int, synthesizer: Synthesizer):
-        if pixel_samples < 1:
-            raise ValueError(f"pixel_samples must be at least 1, got {pixel_samples}")
-        self.seeds, self.pixel_samples, self.synthesizer = parse_numbers(seeds), pixel_samples, synthesizer
+    def __post_init__(self) -> None:
+        check_at_least(1, pixel_samples=self.pixel_samples)
+        self.numbers = parse_numbers(self.seeds)
 
     def __call__(self, generator: Generator) -> Result:
         synthesizer = self.synthesizer
-        w = synthesizer.w(generator, self.seeds)  # (N, w_dim)
+        w = synthesizer.w(generator, self.numbers)  # (N, w_dim)
         mean, tracked = w.mean(0), generator.w_avg
-        in_all_layers = lambda rows: rows[:, None].expand(-1, generator.num_layers, -1)
-        of_mean, of_tracked = synthesizer.synthesize(generator, in_all_layers(torch.stack([mean, tracked])))
+        of_mean, of_tracked = synthesizer.synthesize(generator, generator.broadcast(torch.stack([mean, tracked])))
         total = torch.zeros_like(of_mean)
         sampled = w[: self.pixel_samples]
         for chunk in sampled.split(synthesizer.batch_size):
-            total += synthesizer.synthesize(generator, in_all_layers(chunk)).sum(0)
+            total += synthesizer.synthesize(generator, generator.broadcast(chunk)).sum(0)
         images = {
             f"mean of w, {len(w)} seeds": of_mean,
             "w_avg, tracked in training": of_tracked,
@@ -193,4 +185,4 @@ class MeanImage(Sampler):
         )
         singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_pil_image, images.values()), strict=True))
         table = headed_table(heading, {("", title): enlarged(image, 192) for title, image in images.items()})
-        return Result(table, singles=singles, found={"w": in_all_layers(mean[None])[0].cpu().clone()})
+        return Result(table, singles=singles, found={"w": generator.broadcast(mean[None])[0].cpu().clone()})

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from dlcourse.errors import check_at_least
 from dlcourse.images.tables import Table, captioned, enlarged, headed_table
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, chosen_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, find_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
@@ -32,32 +34,36 @@ def slerp(first: Tensor, last: Tensor, t: float | Tensor) -> Tensor:
     return torch.where(is_line, torch.lerp(first, last, t), between)
 
 
+SPACES: dict[str, tuple[str, Callable[..., Tensor] | None]] = {  # words for it, and how z are joined; None: w are
+    "w": ("W, w = (1 - t) w1 + t w2", None),
+    "z": ("Z, z = (1 - t) z1 + t z2", torch.lerp),
+    "slerp": ("Z along the great circle", slerp),
+}
+
+
+@dataclass(eq=False)
 class Interpolate(Sampler):
-    """Interpolate from each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or similarly in z.
+    """Interpolate from each image to the next one, and back to the first: w = (1 - t) w1 + t w2, or similarly in z."""
 
-    Args:
-        seeds: at least two.
-        space: "w", linear in the truncated w; "z", linear in z; "slerp", along the great circle between the z.
-        frames: per pair of images, >= 1; t = 0, 1 / frames, ...
-        stills: columns of the table, from t = 0 to t = 1, >= 2.
-        seconds: from one image to the next, > 0.
-        loop: whether the last image is followed by the first.
-    """
-
+    seeds: Seeds  # at least two
+    space: str  # "w", linear in the truncated w; "z", linear in z; "slerp", along the great circle between the z
+    frames: int  # per pair of images, >= 1; t = 0, 1 / frames, ...
+    stills: int  # columns of the table, from t = 0 to t = 1, >= 2
+    seconds: float  # from one image to the next, > 0
+    loop: bool  # whether the last image is followed by the first
+    synthesizer: Synthesizer
     is_animated = True
 
-    def __init__(
-        self, seeds: Seeds, space: str, frames: int, stills: int, seconds: float, loop: bool, synthesizer: Synthesizer
-    ):
-        self.latents = parse_seeds(seeds)
+    def __post_init__(self) -> None:
+        self.latents = parse_seeds(self.seeds)
         if len(self.latents) < 2:
-            raise ValueError(f"seeds must be at least two, got {seeds!r}")
-        if space not in PATHS:
-            raise ValueError(f"space must be one of {', '.join(PATHS)}, got {space!r}")
-        if frames < 1 or stills < 2:
-            raise ValueError(f"frames must be at least 1 and stills at least 2, got {frames} and {stills}")
-        self.seconds = seconds_per_frame(seconds, frames)
-        self.space, self.frames, self.stills, self.loop, self.synthesizer = space, frames, stills, loop, synthesizer
+            raise ValueError(f"seeds must be at least two, got {self.seeds!r}")
+        if self.space not in SPACES:
+            raise ValueError(f"space must be one of {', '.join(SPACES)}, got {self.space!r}")
+        if self.frames < 1 or self.stills < 2:
+            got = f"{self.frames} and {self.stills}"
+            raise ValueError(f"frames must be at least 1 and stills at least 2, got {got}")
+        self.frame_seconds = seconds_per_frame(self.seconds, self.frames)
 
     def __call__(self, generator: Generator) -> Result:
         labels = labels_of(self.latents)
@@ -75,82 +81,58 @@ class Interpolate(Sampler):
                 frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
-        heading = f"Interpolation in {PATHS[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
-        return Result(headed_table(heading, cells), frames, self.seconds)
+        heading = f"Interpolation in {SPACES[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
+        return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
         """(indices of two latents, t) -> the image (3, R, R); their noise is interpolated linearly."""
-        path = PATHS[self.space][1](self, generator)
+        styles = self.styles_between(generator)
         noises = [latent.noise(generator) for latent in self.latents]
 
         def draw_at(start: int, end: int, t: float) -> Tensor:
             noise = [torch.lerp(*pair, t) for pair in zip(noises[start], noises[end], strict=True)]
-            return self.synthesizer.synthesize(generator, path(start, end, t)[None], noise)[0]
+            return self.synthesizer.synthesize(generator, styles(start, end, t), noise)[0]
 
         return draw_at
 
+    def styles_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
+        """(indices of two latents, t) -> truncated styles (1, L, w_dim); classes are interpolated linearly."""
+        synthesizer, between = self.synthesizer, SPACES[self.space][1]
+        if between is None:
+            ends = synthesizer.styles(generator, self.latents)
+            return lambda start, end, t: torch.lerp(ends[start], ends[end], t)[None]
+        z = torch.cat([latent.z(generator) for latent in self.latents])
+        labels = synthesizer.labels(generator, self.latents)
 
-Route = Callable[[int, int, float], Tensor]  # (indices of two latents, t) -> styles (L, w_dim)
+        @torch.no_grad()
+        def styles(start: int, end: int, t: float) -> Tensor:
+            mixed = None if labels is None else torch.lerp(labels[start], labels[end], t)[None]
+            w = generator.mapping(between(z[start][None], z[end][None], t), mixed)
+            return synthesizer.truncated(generator, generator.broadcast(w))
 
-
-def path_in_w(sampler: Interpolate, generator: Generator) -> Route:
-    styles = sampler.synthesizer.styles(generator, sampler.latents)
-    return lambda start, end, t: torch.lerp(styles[start], styles[end], t)
-
-
-def path_in_z(sampler: Interpolate, generator: Generator, between: Callable = torch.lerp) -> Route:
-    """`between` of two z and lerp of their classes, then the mapping."""
-    z = torch.cat([latent.z(generator) for latent in sampler.latents])
-    labels = sampler.synthesizer.labels(generator, sampler.latents)
-
-    @torch.no_grad()
-    def styles(start: int, end: int, t: float) -> Tensor:
-        mixed = None if labels is None else torch.lerp(labels[start], labels[end], t)[None]
-        w = generator.mapping(between(z[start][None], z[end][None], t), mixed)
-        return sampler.synthesizer.truncated(generator, w.expand(1, generator.num_layers, -1))[0]
-
-    return styles
+        return styles
 
 
-PATHS: dict[str, tuple[str, Callable[[Interpolate, Generator], Route]]] = {
-    "w": ("W, w = (1 - t) w1 + t w2", path_in_w),
-    "z": ("Z, z = (1 - t) z1 + t z2", path_in_z),
-    "slerp": ("Z along the great circle", lambda sampler, generator: path_in_z(sampler, generator, slerp)),
-}
-
-
+@dataclass(eq=False)
 class NoiseWalk(Sampler):
-    """Images with noise on a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t.
+    """Images with noise on a circle: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2, which is N(0, 1) at every t."""
 
-    Args:
-        seeds: one image each, side by side.
-        noise_seeds: two, of n1 and n2.
-        layers: name of the range of layers whose noise moves: all, coarse, middle, fine, or one of `ranges`.
-        ranges: as in `Mixing`.
-        frames: per round, >= 2.
-        seconds: per round, > 0.
-    """
-
+    seeds: Seeds  # one image each, side by side
+    noise_seeds: Seeds  # two, of n1 and n2
+    layers: str  # whose noise moves, see `find_range`
+    ranges: Ranges
+    frames: int  # per round, >= 2
+    seconds: float  # per round, > 0
+    synthesizer: Synthesizer
     is_animated = True
 
-    def __init__(
-        self,
-        seeds: Seeds,
-        noise_seeds: Seeds,
-        layers: str,
-        ranges: Ranges,
-        frames: int,
-        seconds: float,
-        synthesizer: Synthesizer,
-    ):
-        check_ranges(ranges)
-        self.latents, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
-        if len(self.noise_seeds) != 2:
-            raise ValueError(f"noise_seeds must be two, got {noise_seeds!r}")
-        if frames < 2:
-            raise ValueError(f"frames must be at least 2, got {frames}")
-        self.seconds = seconds_per_frame(seconds, frames)
-        self.layers, self.ranges, self.frames, self.synthesizer = layers, ranges, frames, synthesizer
+    def __post_init__(self) -> None:
+        check_ranges(self.ranges)
+        self.latents, self.ends = parse_seeds(self.seeds), parse_numbers(self.noise_seeds)
+        if len(self.ends) != 2:
+            raise ValueError(f"noise_seeds must be two, got {self.noise_seeds!r}")
+        check_at_least(2, frames=self.frames)
+        self.frame_seconds = seconds_per_frame(self.seconds, self.frames)
 
     def __call__(self, generator: Generator) -> Result:
         """Draw the frames, and eight of them as a strip."""
@@ -167,21 +149,18 @@ class NoiseWalk(Sampler):
             if index in eighths:
                 cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
         heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
-        return Result(headed_table(heading, cells), frames, self.seconds)
+        return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:
         """t -> the noise of every layer, the stored one in layers that do not move."""
-        num_layers = generator.num_layers
-        ranges = {"all": [0, num_layers]} | resolve_ranges(self.ranges, num_layers)
-        first, last = chosen_range(ranges, self.layers)
-        n1, n2 = (seeded_noise(generator, number) for number in self.noise_seeds)
+        first, last = find_range(self.layers, self.ranges, generator.num_layers)
+        n1, n2 = (seeded_noise(generator, number)[first:last] for number in self.ends)
         stored = stored_noise(generator)
 
         def noise(t: float) -> list[Tensor]:
             x, y = math.cos(2 * math.pi * (t % 1)), math.sin(2 * math.pi * (t % 1))
-            return [
-                x * n1[layer] + y * n2[layer] if first <= layer < last else stored[layer] for layer in range(num_layers)
-            ]
+            moving = [x * one + y * other for one, other in zip(n1, n2, strict=True)]
+            return [*stored[:first], *moving, *stored[last:]]
 
         return noise
 

@@ -1,12 +1,13 @@
 """How much, and at which scale, the style of each layer changes the image."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_positive
 from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
@@ -23,21 +24,23 @@ HEADING = (
 )
 
 
+@dataclass(eq=False)
 class Layers(Sampler):
     """Replace the style of each layer in turn by the next image's and measure the change.
 
-    Args:
-        seeds: at least two; each gets the next one's styles, the last one the first one's. The images are the first
-            seed's, the chart is the mean over all.
-        gain: a change of 1 / gain is the brightest colour of the maps, > 0.
+    Each of `seeds` gets the next one's styles, the last one the first one's. The images are the first seed's, the chart
+    is the mean over all.
     """
 
-    def __init__(self, seeds: Seeds, gain: float, synthesizer: Synthesizer):
-        self.latents, self.gain, self.synthesizer = parse_seeds(seeds), gain, synthesizer
+    seeds: Seeds  # at least two
+    gain: float  # a change of 1 / gain is the brightest colour of the maps, > 0
+    synthesizer: Synthesizer
+
+    def __post_init__(self) -> None:
+        self.latents = parse_seeds(self.seeds)
         if len(self.latents) < 2:
-            raise ValueError(f"seeds must be at least two, got {seeds!r}")
-        if not gain > 0:
-            raise ValueError(f"gain must be positive, got {gain}")
+            raise ValueError(f"seeds must be at least two, got {self.seeds!r}")
+        check_positive(gain=self.gain)
 
     def __call__(self, generator: Generator) -> Result:
         styles = self.synthesizer.styles(generator, self.latents)

@@ -1,48 +1,41 @@
 """Noise: variations of one image, their standard deviation, and what each range of layers adds."""
 
+from dataclasses import dataclass
+
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from dlcourse.errors import check_positive
 from dlcourse.images.tables import Table, enlarged, headed_table, heat
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, resolve_ranges
+from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, find_range
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, labels_of, parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer, seeded_noise
 
 
+@dataclass(eq=False)
 class Noise(Sampler):
-    """A part of an image with several draws of noise, and how much each pixel varies   (Karras et al. 2019, figure 4).
+    """A part of an image with several draws of noise, and how much pixels vary   (Karras et al. 2019, figure 4)."""
 
-    Args:
-        seeds: one row each.
-        noise_seeds: the standard deviation is over all of them, >= 2.
-        variations: how many of them are shown, from the first, >= 0.
-        crop: the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it.
-        gain: a standard deviation of 1 / gain is the brightest colour of the map, > 0.
-    """
+    seeds: Seeds  # one row each
+    noise_seeds: Seeds  # the standard deviation is over all of them, >= 2
+    variations: int  # how many of them are shown, from the first, >= 0
+    crop: list[float]  # the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it
+    gain: float  # a standard deviation of 1 / gain is the brightest colour of the map, > 0
+    synthesizer: Synthesizer
 
-    def __init__(
-        self,
-        seeds: Seeds,
-        noise_seeds: Seeds,
-        variations: int,
-        crop: list[float],
-        gain: float,
-        synthesizer: Synthesizer,
-    ):
-        self.latents, self.noise_seeds = parse_seeds(seeds), parse_numbers(noise_seeds)
-        if len(self.noise_seeds) < 2:
-            raise ValueError(f"noise_seeds must be at least 2, got {noise_seeds!r}")
-        if not 0 <= variations <= len(self.noise_seeds):
-            raise ValueError(f"variations must be in [0, {len(self.noise_seeds)}], the noise_seeds, got {variations}")
+    def __post_init__(self) -> None:
+        self.latents, self.noises, crop = parse_seeds(self.seeds), parse_numbers(self.noise_seeds), self.crop
+        if len(self.noises) < 2:
+            raise ValueError(f"noise_seeds must be at least 2, got {self.noise_seeds!r}")
+        if not 0 <= self.variations <= len(self.noises):
+            raise ValueError(f"variations must be in [0, {len(self.noises)}], the noise_seeds, got {self.variations}")
         if not (len(crop) == 3 and min(crop) >= 0 and crop[2] > 0 and max(crop[0], crop[1]) + crop[2] <= 1):
             raise ValueError(f"crop must be [left, top, side], a square within [0, 1], got {crop}")
-        if not gain > 0:
-            raise ValueError(f"gain must be positive, got {gain}")
-        self.variations, self.crop, self.gain, self.synthesizer = variations, crop, gain, synthesizer
+        check_positive(gain=self.gain)
 
     def __call__(self, generator: Generator) -> Result:
         cells: Table[Image.Image] = {}
@@ -54,7 +47,7 @@ class Noise(Sampler):
             shown, deviation = self.vary(generator, own[None])
             (stored,) = self.synthesizer.synthesize(generator, own[None])
             cells[row, "stored noise"] = framed(enlarged(stored, size), self.crop)
-            for number, image in zip(self.noise_seeds, shown, strict=False):
+            for number, image in zip(self.noises, shown, strict=False):
                 cells[row, f"noise {number}"] = enlarged(cropped(image, self.crop), size)
                 singles[f"{row} noise {number}"] = to_pil_image(image)
             cells[row, f"deviation x {self.gain:g}"] = heat(deviation * self.gain, size)
@@ -62,7 +55,7 @@ class Noise(Sampler):
             spreads.append(float(deviation.mean()))
         heading = (
             f"Noise. Parts of one image under other draws of noise, and the standard deviation of each pixel over "
-            f"{len(self.noise_seeds)} draws (on average {100 * sum(spreads) / len(spreads):.2g} % of the range)."
+            f"{len(self.noises)} draws (on average {100 * sum(spreads) / len(spreads):.2g} % of the range)."
         )
         return Result(headed_table(heading, cells), singles=singles)
 
@@ -70,31 +63,31 @@ class Noise(Sampler):
         """The first variations, and the standard deviation of each pixel's mean colour over all of them, (R, R)."""
         shown: list[Tensor] = []
         mean = squares = torch.zeros(generator.resolution, generator.resolution, dtype=torch.float64)
-        for count, number in enumerate(self.noise_seeds, start=1):
+        for count, number in enumerate(self.noises, start=1):
             (image,) = self.synthesizer.synthesize(generator, styles, seeded_noise(generator, number))
             shown += [image] if count <= self.variations else []
             grey = image.double().mean(0)
             step = grey - mean
             mean = mean + step / count
             squares = squares + step * (grey - mean)
-        return shown, (squares / len(self.noise_seeds)).sqrt().float()
+        return shown, (squares / len(self.noises)).sqrt().float()
 
 
+@dataclass(eq=False)
 class NoiseComponents(Sampler):
-    """Noise in all layers, none, the fine or the coarse ones   (Karras et al. 2019, figure 5).
+    """Noise in all layers, none, the fine or the coarse ones   (Karras et al. 2019, figure 5)."""
 
-    Args:
-        seeds: one row each.
-        ranges: as in `Mixing`; coarse here is everything below the range `fine`.
-    """
+    seeds: Seeds  # one row each
+    ranges: Ranges  # coarse here is everything below the range `fine`
+    synthesizer: Synthesizer
 
-    def __init__(self, seeds: Seeds, ranges: Ranges, synthesizer: Synthesizer):
-        check_ranges(ranges)
-        self.latents, self.ranges, self.synthesizer = parse_seeds(seeds), ranges, synthesizer
+    def __post_init__(self) -> None:
+        check_ranges(self.ranges)
+        self.latents = parse_seeds(self.seeds)
 
     def __call__(self, generator: Generator) -> Result:
         num_layers = generator.num_layers
-        first, last = resolve_ranges(self.ranges, num_layers)["fine"]
+        first, last = find_range("fine", self.ranges, num_layers)
         kinds = {
             "all layers": [0, num_layers],
             "none": [0, 0],

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
@@ -24,64 +25,46 @@ from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 
 
+@dataclass(eq=False)
 class Project(Sampler):
     """Minimise a distance of G(w, noise) from an image x; the result is the w (and noise) with the lowest loss.
 
     L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
     + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
-
-    Args:
-        target: an image; its middle square is used, at the generator's resolution.
-        space: "w", one w for all layers, or "w+", one per layer.
-        noise: "fixed", the stored one, or "free", optimized too.
-        steps: updates, >= 1.
-        scales: number of copies that are compared, each half as large as the one before, >= 1.
-        features: makes VGG19, after all checks, since its weights may have to be downloaded; None: pixels only.
-        feature_layers: names of its layers.
-        feature_weight, noise_weight: >= 0.
-        optimizer, scheduler: of w and noise.
-        seeds: the start, one seed or file; None is w_avg.
-        synthesizer: gives the class of a start from a seed.
     """
 
+    target: str | None  # an image; its middle square is used, at the generator's resolution
+    space: str  # "w", one w for all layers, or "w+", one per layer
+    noise: str  # "fixed", the stored one, or "free", optimized too
+    steps: int  # updates, >= 1
+    scales: int  # number of copies that are compared, each half as large as the one before, >= 1
+    features: Callable[[], VGG19] | None  # called after all checks, since it may download weights; None: pixels only
+    feature_layers: list[str]
+    feature_weight: float  # >= 0
+    noise_weight: float  # >= 0
+    optimizer: MakeOptimizer  # of w and noise
+    scheduler: Schedule
+    seeds: Seeds | None  # the start, one seed or file; None is w_avg
+    synthesizer: Synthesizer  # gives the class of a start from a seed
     finds = True
 
-    def __init__(
-        self,
-        target: str | None,
-        space: str,
-        noise: str,
-        steps: int,
-        scales: int,
-        features: Callable[[], VGG19] | None,
-        feature_layers: list[str],
-        feature_weight: float,
-        noise_weight: float,
-        optimizer: MakeOptimizer,
-        scheduler: Schedule,
-        seeds: Seeds | None,
-        synthesizer: Synthesizer,
-    ):
-        if space not in ("w", "w+"):
-            raise ValueError(f"space must be w or w+, got {space!r}")
-        if noise not in ("fixed", "free"):
-            raise ValueError(f"noise must be fixed or free, got {noise!r}")
-        if steps < 1 or scales < 1:
-            raise ValueError(f"steps and scales must be at least 1, got {steps} and {scales}")
-        if feature_weight < 0 or noise_weight < 0:
-            raise ValueError(f"weights must not be negative, got {feature_weight} and {noise_weight}")
-        if unknown := [name for name in feature_layers if name not in LAYERS]:
+    def __post_init__(self) -> None:
+        if self.space not in ("w", "w+"):
+            raise ValueError(f"space must be w or w+, got {self.space!r}")
+        if self.noise not in ("fixed", "free"):
+            raise ValueError(f"noise must be fixed or free, got {self.noise!r}")
+        if self.steps < 1 or self.scales < 1:
+            raise ValueError(f"steps and scales must be at least 1, got {self.steps} and {self.scales}")
+        if self.feature_weight < 0 or self.noise_weight < 0:
+            raise ValueError(f"weights must not be negative, got {self.feature_weight} and {self.noise_weight}")
+        if unknown := [name for name in self.feature_layers if name not in LAYERS]:
             raise ValueError(f"feature_layers: VGG19 has no {', '.join(unknown)}; it has {', '.join(LAYERS)}")
-        self.start = [] if seeds is None else parse_seeds(seeds)
+        self.start = [] if self.seeds is None else parse_seeds(self.seeds)
         if len(self.start) > 1:
-            raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {seeds!r}")
-        if target is None:
+            raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {self.seeds!r}")
+        if self.target is None:
             raise ValueError("there is no target; give an image, target=PHOTO.jpg")
-        self.image = square(open_image(target))
-        self.space, self.noise, self.steps, self.scales = space, noise, steps, scales
-        self.make_features, self.feature_layers = features, feature_layers
-        self.feature_weight, self.noise_weight = feature_weight, noise_weight
-        self.make_optimizer, self.schedule, self.synthesizer = optimizer, scheduler, synthesizer
+        self.image = square(open_image(self.target))
 
     def __call__(self, generator: Generator) -> Result:
         size = generator.resolution
@@ -97,14 +80,12 @@ class Project(Sampler):
 
     def set_target(self, target: Tensor) -> None:
         """Set the target (3, R, R) in [0, 1], and compute its features."""
-        self.target = target[None]
-        self.features: VGG19 | None = None
-        self.target_features: dict[str, Tensor] = {}
-        if self.make_features is not None:
-            self.features = self.make_features().to(target.device)
+        self.wanted, self.wanted_features = target[None], {}
+        self.network = self.features and self.features().to(target.device)
+        if self.network is not None:
             try:
                 with torch.no_grad():
-                    self.target_features = self.features(self.target, self.feature_layers)
+                    self.wanted_features = self.network(self.wanted, self.feature_layers)
             except ValueError as error:
                 raise UserError(f"feature_layers={self.feature_layers}: {error}") from error
 
@@ -122,7 +103,7 @@ class Project(Sampler):
         free = [w, *noise] if self.noise == "free" else [w]
         for leaf in free:
             leaf.requires_grad_()
-        descent = Descent(free, self.make_optimizer, self.schedule)
+        descent = Descent(free, self.optimizer, self.scheduler)
         losses: list[float] = []
         best: list[Tensor] = []
         least = math.inf
@@ -140,11 +121,11 @@ class Project(Sampler):
     def losses(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> Metrics:
         """The loss of w and noise, and its terms."""
         image = generator.synthesis(w.expand(1, generator.num_layers, -1), noise).float()
-        pixels = multiscale_distance((image + 1) / 2, self.target, self.scales)
+        pixels = multiscale_distance((image + 1) / 2, self.wanted, self.scales)
         terms: Metrics = {"pixels": pixels, "loss": pixels}
-        if self.features is not None:
-            found = self.features((image + 1) / 2, self.feature_layers)
-            distances = [F.mse_loss(found[name], wanted) for name, wanted in self.target_features.items()]
+        if self.network is not None:
+            found = self.network((image + 1) / 2, self.feature_layers)
+            distances = [F.mse_loss(found[name], wanted) for name, wanted in self.wanted_features.items()]
             terms["features"] = torch.stack(distances).sum()
             terms["loss"] = terms["loss"] + self.feature_weight * terms["features"]
         if self.noise == "free":

@@ -1,14 +1,11 @@
 """Ranges of layers: coarse, middle and fine."""
 
-from collections.abc import Mapping
-
 from dlcourse.errors import UserError
 
-Limits = dict[str, list[int]]  # name -> [first, behind the last]
-Ranges = dict[str, list[int] | None]  # a user's; None is the default of that name
+Ranges = dict[str, list[int] | None]  # a user's: name -> [first, behind the last]; None is the default of that name
 
 
-def default_ranges(num_layers: int) -> Limits:
+def default_ranges(num_layers: int) -> dict[str, list[int]]:
     """Coarse is 4x4 and 8x8, middle 16x16 and 32x32, fine the rest   (Karras et al. 2019, section 3.1).
 
     Of 18 layers these are 0-3, 4-7 and 8-17. Generators below 64x64 have no such fine layers: there the finest
@@ -21,29 +18,24 @@ def default_ranges(num_layers: int) -> Limits:
 
 def check_ranges(ranges: Ranges) -> None:
     """Raise ValueError for ranges that fit no generator."""
-    for name, limits in given(ranges).items():
-        if len(limits) != 2 or not 0 <= limits[0] <= limits[1]:
+    for name, limits in ranges.items():
+        if limits is not None and (len(limits) != 2 or not 0 <= limits[0] <= limits[1]):
             raise ValueError(f"ranges.{name} must be [first layer, layer behind the last], such as [0,4], got {limits}")
 
 
-def given(ranges: Ranges) -> Limits:
-    return {name: limits for name, limits in ranges.items() if limits is not None}
+def find_range(name: str, ranges: Ranges, num_layers: int) -> list[int]:
+    """The limits of "all" layers, of one of the user's ranges, or of one of `default_ranges`.
 
-
-def resolve_ranges(ranges: Ranges, num_layers: int) -> Limits:
-    """The default ranges, replaced and extended by the user's; UserError for one beyond the generator's layers."""
-    own = given(ranges)
-    for name, (first, last) in own.items():
+    UserError for another name, or if one of the user's ranges ends beyond the generator's layers.
+    """
+    own = {title: limits for title, limits in ranges.items() if limits is not None}
+    for title, (first, last) in own.items():
         if last > num_layers:
-            raise UserError(f"ranges.{name}=[{first},{last}]: this generator has layers 0 to {num_layers - 1}")
-    return default_ranges(num_layers) | own
-
-
-def chosen_range(ranges: Mapping[str, list[int]], name: str) -> list[int]:
-    """One of the ranges by its name, or UserError."""
-    if name not in ranges:
-        raise UserError(f"there is no range {name!r}; there are {', '.join(ranges)}")
-    return ranges[name]
+            raise UserError(f"ranges.{title}=[{first},{last}]: this generator has layers 0 to {num_layers - 1}")
+    found = {"all": [0, num_layers]} | default_ranges(num_layers) | own
+    if name not in found:
+        raise UserError(f"there is no range {name!r}; there are {', '.join(found)}")
+    return found[name]
 
 
 def describe_range(limits: list[int]) -> str:

@@ -18,28 +18,20 @@ from dlcourse.stylegan.networks.generator import Generator
 
 @dataclass(frozen=True)
 class Result:
-    """What a sampler draws.
+    """What a sampler draws."""
 
-    Args:
-        image: the sheet, with titles or a heading.
-        frames: of a repeating animation; RGB, of equal size.
-        seconds: how long each frame is shown.
-        singles: name -> a single image without labels; in its file name spaces become "_".
-        found: {"w": (L, w_dim), "noise": L tensors} for other samplers to start from, or other tensors.
-    """
-
-    image: Image.Image
-    frames: list[Image.Image] = field(default_factory=list)
-    seconds: float = 0.1
-    singles: Mapping[str, Image.Image] = field(default_factory=dict)
-    found: dict[str, Any] = field(default_factory=dict)
+    image: Image.Image  # the sheet, with titles or a heading
+    frames: list[Image.Image] = field(default_factory=list)  # of a repeating animation; RGB, of equal size
+    seconds: float = 0.1  # how long each frame is shown
+    singles: Mapping[str, Image.Image] = field(default_factory=dict)  # name -> a single image without labels
+    found: dict[str, Any] = field(default_factory=dict)  # tensors, such as a w for other samplers to start from
 
 
 class Sampler(ABC):
     """Draws a labelled image with a generator.
 
-    Samplers take `seeds`, see `parse_seeds`, and a `synthesizer`, which draws the images. Their constructors raise
-    ValueError for senseless values.
+    Samplers take `seeds`, see `parse_seeds`, a `synthesizer`, which draws the images, and some `ranges`, see
+    `find_range`. Their constructors raise ValueError for senseless values.
     """
 
     is_animated = False  # whether its result has frames
@@ -76,19 +68,10 @@ def names_of(output: Path, is_animated: bool) -> tuple[Path, Path]:
 
 
 def save_result(result: Result, output: Path, singles: bool) -> list[Path]:
-    """Write a result: the image to `output`, everything else beside it under the same name.
+    """Write the image or the animation to `output`, everything else beside it under the same name.
 
-    Args:
-        result: what to write.
-        output: an image's name, or for a result with frames an animation's (.gif, .webp, .mp4); then the image is a
-            .png beside it.
-        singles: whether to write the single images too, into a folder of the same name.
-
-    Returns:
-        The files, `output` first, and the folder of the single images.
-
-    Raises:
-        UserError: a name of another kind, or a file that cannot be written.
+    `singles` tells whether to write the single images, too, into a folder; spaces in their names become "_". Returns
+    the files, `output` first, and that folder. UserError for a file that cannot be written.
     """
     still, animation = names_of(output, bool(result.frames))
     try:

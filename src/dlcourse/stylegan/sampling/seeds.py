@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,53 +18,35 @@ MAX_SEED, MAX_SEEDS = 2**63, 10**6
 SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
-class Latent(Protocol):
-    """The input for one image: its z or w, and its noise."""
+@dataclass(frozen=True)
+class Seed:
+    """The input for an image: z ~ N(0, 1) drawn from a seed, and the stored noise."""
+
+    number: int
+    class_number: int | None = None  # None: the synthesizer decides
 
     @property
     def label(self) -> str:
         """The caption of its image."""
-
-    @property
-    def class_number(self) -> int | None:
-        """Its class; None: the synthesizer decides."""
-
-    def z(self, generator: Generator) -> Tensor:
-        """z, (1, z_dim)."""
-
-    def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        """One w per layer, (L, w_dim), of the class in `labels`, (1, num_classes) or None."""
-
-    def noise(self, generator: Generator) -> list[Tensor]:
-        """L tensors (1, 1, r, r)."""
-
-
-@dataclass(frozen=True)
-class Seed:
-    """z ~ N(0, 1) drawn from a seed."""
-
-    number: int
-    class_number: int | None = None
-
-    @property
-    def label(self) -> str:
         return f"seed {self.number}" + ("" if self.class_number is None else f" of class {self.class_number}")
 
     def z(self, generator: Generator) -> Tensor:
-        """Drawn on the CPU, so that it is the same on every device."""
+        """(1, z_dim), drawn on the CPU, so that it is the same on every device."""
         return draw_z([self.number], generator.z_dim).to(generator.w_avg.device)
 
     @torch.no_grad()
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
+        """One w per layer, (L, w_dim), of the class in `labels`, (1, num_classes) or None."""
         return generator.mapping(self.z(generator), labels).expand(generator.num_layers, -1)
 
     def noise(self, generator: Generator) -> list[Tensor]:
+        """L tensors (1, 1, r, r)."""
         return stored_noise(generator)
 
 
 @dataclass(frozen=True)
 class SavedLatent:
-    """A file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}, such as a projection; "noise" may be missing."""
+    """As `Seed`, from a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}; "noise" may be missing."""
 
     path: str
     class_number = None
@@ -78,12 +59,12 @@ class SavedLatent:
         raise UserError(f"{self.path}: holds a w, which has no z; take seeds, or walk in w (sampler.space=w)")
 
     def styles(self, generator: Generator, labels: Tensor | None) -> Tensor:
-        return self.read(generator)["w"]
+        return self.read(generator)[0]
 
     def noise(self, generator: Generator) -> list[Tensor]:
-        return self.read(generator)["noise"]
+        return self.read(generator)[1]
 
-    def read(self, generator: Generator) -> dict[str, Any]:
+    def read(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
         """The w and the noise of the file; UserError if it is not one for this generator."""
         try:
             saved, device = torch_file.load(self.path), generator.w_avg.device
@@ -98,7 +79,10 @@ class SavedLatent:
             raise UserError(f"{self.path}: its w is {tuple(w.shape)}, this generator takes {wanted}")
         if [one.shape for one in noise] != [own.shape for own in stored_noise(generator)]:
             raise UserError(f"{self.path}: its noise has other shapes than this generator's")
-        return {"w": w, "noise": noise}
+        return w, noise
+
+
+Latent = Seed | SavedLatent
 
 
 def stored_noise(generator: Generator) -> list[Tensor]:
@@ -120,12 +104,10 @@ def labels_of(latents: Iterable[Latent]) -> list[str]:
 def parse_seeds(seeds: Seeds) -> list[Latent]:
     """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
 
-    Raises:
-        ValueError: anything else, or no seed.
+    ValueError for anything else, or no seed.
     """
-    parts = [str(seed) for seed in seeds] if isinstance(seeds, list) else str(seeds).split(",")
     latents: list[Latent] = []
-    for part in map(str.strip, parts):
+    for part in [str(part).strip() for part in (seeds if isinstance(seeds, list) else str(seeds).split(","))]:
         if part.endswith(".pt"):
             latents.append(SavedLatent(part))
             continue

@@ -1,12 +1,12 @@
 """From latents to images, in batches. Letters: N images, L layers, R resolution."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least
 from dlcourse.stylegan.networks.generator import Generator, truncate
 from dlcourse.stylegan.networks.synthesis import Noise
 from dlcourse.stylegan.sampling.seeds import Latent, Seed, draw_z, stored_noise
@@ -20,23 +20,17 @@ MOST_PIXELS = 2**27  # of all images that are drawn at once: 128 of 1024 x 1024,
 class Synthesizer:
     """How every sampler turns latents into styles and styles into images.
 
-    Args:
-        classes: for generators with labels: one class for all images, or one for each; seeds such as 7@2 have their
-            own.
-        truncation_psi: 1 is no truncation, 0 the mean image; see check_psi.
-        truncation_cutoff: how many layers, from the coarsest, are truncated; None is all.
-        batch_size: images per forward pass, >= 1. With 1 an image is the same to the last bit whatever else is drawn;
-            larger batches are faster on a GPU, need more memory and may round differently.
+    With a batch_size of 1 an image is the same to the last bit whatever else is drawn; larger batches are faster on a
+    GPU, need more memory and may round differently.
     """
 
-    classes: int | list[int] | None
-    truncation_psi: float
-    truncation_cutoff: int | None
-    batch_size: int
+    classes: int | list[int] | None  # of a generator with labels: one for all images or for each; seeds may have theirs
+    truncation_psi: float  # 1 is no truncation, 0 the mean image; see check_psi
+    truncation_cutoff: int | None  # how many layers, from the coarsest, are truncated; None is all
+    batch_size: int  # images per forward pass, >= 1
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        check_at_least(1, batch_size=self.batch_size)
         cutoff = self.truncation_cutoff
         if cutoff is not None and cutoff < 0:
             raise ValueError(f"truncation_cutoff must be a number of layers, or null for all, got {cutoff}")
@@ -85,25 +79,21 @@ class Synthesizer:
 
     def images(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
         """The truncated image of each latent with its noise, (N, 3, R, R) in [0, 1] on the CPU."""
-        styles = self.styles(generator, latents)
-        batches = [slice(start, start + self.batch_size) for start in range(0, len(latents), self.batch_size)]
-        return torch.cat(
-            [self.synthesize(generator, styles[rows], noise_of(generator, latents[rows])) for rows in batches]
-        )
+        styles, chunks = self.styles(generator, latents), []
+        for start in range(0, len(latents), self.batch_size):
+            rows = slice(start, start + self.batch_size)
+            noise = joined(latent.noise(generator) for latent in latents[rows])
+            chunks.append(self.synthesize(generator, styles[rows], noise))
+        return torch.cat(chunks)
 
     @torch.no_grad()
     def synthesize(self, generator: Generator, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """synthesis(styles) in batches, (N, L, w_dim) -> (N, 3, R, R) in [0, 1] on the CPU.
+        """synthesis(styles) in batches, (N, L, w_dim) on any device -> (N, 3, R, R) in [0, 1] on the CPU.
 
-        Args:
-            generator: the network.
-            styles: on any device.
-            noise: "const" (the stored one), "none", or L tensors (1, 1, r, r) for all images; (N, 1, r, r) too if
-                there is only one batch.
+        `noise` as in `Synthesis`; if it is tensors and there are several batches, (1, 1, r, r) for all images.
         """
-        device = generator.w_avg.device
-        chunks = [generator.synthesis(chunk.to(device), noise).float().cpu() for chunk in styles.split(self.batch_size)]
-        images = torch.cat(chunks)
+        chunks = styles.to(generator.w_avg.device).split(self.batch_size)
+        images = torch.cat([generator.synthesis(chunk, noise).float().cpu() for chunk in chunks])
         check_images_finite(images)
         return to_unit(images)
 
@@ -140,9 +130,9 @@ def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | Non
     return torch.eye(size, device=generator.w_avg.device)[list(classes)] if size else None
 
 
-def noise_of(generator: Generator, latents: Sequence[Latent]) -> list[Tensor]:
-    """The noise of each latent, L tensors (N, 1, r, r)."""
-    return [torch.cat(layer) for layer in zip(*(latent.noise(generator) for latent in latents), strict=True)]
+def joined(noises: Iterable[list[Tensor]]) -> list[Tensor]:
+    """The noise of several images, L tensors (1, 1, r, r) each, as L tensors (N, 1, r, r)."""
+    return [torch.cat(layer) for layer in zip(*noises, strict=True)]
 
 
 def seeded_noise(generator: Generator, seed: int) -> list[Tensor]:
