@@ -1,6 +1,7 @@
 """The terms of neural style transfer: statistics of features, distances between them, and penalties on pixels.
 
-Shapes: N images, C channels, H x W positions, M = H*W. A mask is (1, 1, H, W) with values >= 0, not all 0.
+Shapes: N images, C channels, H x W positions, M = H*W. A mask is (1, 1, H', W'), at least as large as the features,
+with values >= 0, not all 0.
 """
 
 from typing import Any
@@ -15,13 +16,14 @@ ROUNDING = 1e-12  # features are about 1, so a mean square below this is roundin
 
 
 def weighted(features: Tensor, mask: Tensor | None) -> Tensor:
-    """sqrt(m) F with the mask m scaled to mean 1: (N, C, H, W).
+    """sqrt(m) F with the mask m, averaged down to the size of F and scaled to mean 1: (N, C, H, W).
 
     Means of products are then weighted by the mask, as in the guided Gram matrices of Gatys et al. 2017, eq. 3:
     sum_k m_k F_ik F_jk / sum_k m_k, which does not depend on the mask's area.
     """
     if mask is None:
         return features
+    mask = F.adaptive_avg_pool2d(mask, features.shape[-2:])  # type: ignore[arg-type]
     return features * (mask / mask.mean()).sqrt()
 
 
