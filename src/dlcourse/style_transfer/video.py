@@ -34,9 +34,6 @@ class FrameSequence:
     Each frame after the first starts from the image painted before, so parts that do not move do not flicker, and few
     steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialization without optical flow).
 
-    Raises:
-        ValueError: no such folder, no images in it, two frames of one name, an `output` that is a file or the folder
-            of the frames, or a value out of range.
     """
 
     frames: str  # a folder of images, used in natural order of their names
@@ -67,11 +64,7 @@ class FrameSequence:
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """The images in a folder, 2.png before 10.png, without hidden files, system files and links that leave the folder.
-
-    Raises:
-        ValueError: no such folder, or no images in it.
-    """
+    """The images in a folder, 2.png before 10.png; no hidden files, system files or links that leave the folder."""
     if folder.is_file():
         film = shlex.quote(str(folder))
         raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
@@ -99,10 +92,9 @@ def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, *
 
 
 def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator[Tensor]:
-    """Read images as (3, H, W) in [0, 1], one at a time, resized as by `resize`; None leaves them as they are.
+    """Read images as (3, H, W) in [0, 1], one at a time, resized as by `resize` unless `size` is None.
 
-    Raises:
-        UserError: a broken file, or one that has another size than the first.
+    UserError for a broken file, or one that has another size than the first.
     """
     first: tuple[Path, tuple[int, int]] | None = None
     for path in paths:
@@ -131,11 +123,6 @@ def flicker(images: Iterable[Tensor]) -> float:
     """
     changes = [float((after - before).abs().mean()) for before, after in pairwise(images)]
     return sum(changes) / len(changes) if changes else 0.0
-
-
-def flicker_report(frames: float, images: float) -> dict[str, float | None]:
-    """The flicker of the frames and of their images, and their ratio (None if the frames do not change)."""
-    return {"frames": frames, "images": images, "ratio": images / frames if frames else None}
 
 
 def settings_of(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[str, dict[str, Any]]:
@@ -170,21 +157,17 @@ def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Pa
     then = read_settings(output / SETTINGS)
     if then is None:
         raise UserError(f"{first}: is there already, and no {SETTINGS} says how it was painted; choose another output")
+    before, after = (record["keys"] | record["files"] for record in (then, now))  # of a file, its digest counts
     changed = [
         f"{key}={then['keys'].get(key)} (now {now['keys'].get(key)})"
-        for key in sorted({*then["keys"], *now["keys"]})
-        if recorded_value(then, key) != recorded_value(now, key)
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
     ]
     if changed:
         raise UserError(f"{first}: is there already, painted with {', '.join(changed)}; choose another output")
     for name, image in there.items():
         if then["frames"].get(name) != now["frames"][name]:
             raise UserError(f"{image}: is there already, painted from another {name}; choose another output")
-
-
-def recorded_value(record: dict[str, dict[str, Any]], key: str) -> Any:
-    """The digests of the files that a key names; without files, the key's value."""
-    return record["files"].get(key, record["keys"].get(key))
 
 
 def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:
