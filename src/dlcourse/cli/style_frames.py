@@ -42,12 +42,12 @@ def style_frames(cfg: DictConfig) -> None:
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     images = sequence.images()
     of_frames = flicker(of_one_size(images, size))  # reads every frame before any is painted
-    skipped, settings = len(check_painted(images, size)), video.settings_of(config, images)
-    video.check_same_settings(settings, images, Path(sequence.output))
-    if skipped:
-        say(f"skipped {skipped} of {len(images)} frames, whose images are there already", file=sys.stderr)
+    painted, settings = check_painted(images, size), video.settings_of(config, images)
+    if painted:
+        video.check_same_settings(settings, painted, Path(sequence.output))
+        say(f"skipped {len(painted)} of {len(images)} frames, whose images are there already", file=sys.stderr)
     try:
-        if skipped < len(images):
+        if len(painted) < len(images):
             paint_missing(config, sequence, settings)
         of_images = flicker(of_one_size(images.values(), None))
         report = {"frames": of_frames, "images": of_images, "ratio": of_images / of_frames if of_frames else None}

@@ -59,13 +59,14 @@ class ContentAndStyles:
         paths = style if isinstance(style, list) else [style]
         if not paths:
             raise ValueError("style must be an image or a list of at least one, got []")
-        self.style_weights = style_weights or [1.0] * len(paths)
-        lists = {"style_weights": self.style_weights, "style_regions": style_regions, "style_masks": style_masks}
+        weights = style_weights or [1.0] * len(paths)
+        lists = {"style_weights": weights, "style_regions": style_regions, "style_masks": style_masks}
         for key, values in lists.items():
             if values and len(values) != len(paths):
                 raise ValueError(f"{key} must be one for each of {len(paths)} styles, got {len(values)}")
-        if not all(weight > 0 for weight in self.style_weights):
-            raise ValueError(f"style_weights must be positive, got {self.style_weights}")
+        if not all(weight > 0 for weight in weights):
+            raise ValueError(f"style_weights must be positive, got {weights}")
+        self.shares = [weight / sum(weights) for weight in weights]
         original = read_image("content", content, self.background, keep_alpha)
         self.original, self.content = original, resize(original, content_size)
         self.longest_side = max(self.content.size)  # of the content and of the result, pixels
@@ -86,7 +87,7 @@ class ContentAndStyles:
         images = StyleInputs(
             content,
             styles,
-            self.style_weights,
+            self.shares,
             mask_tensor(self.content_mask, content) if self.content_mask else None,
             [mask_tensor(mask, content) for mask in self.style_regions],
             [mask_tensor(mask, style) if mask else None for mask, style in zip(self.style_masks, styles, strict=True)],

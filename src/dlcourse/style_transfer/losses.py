@@ -30,15 +30,9 @@ def weighted(features: Tensor, mask: Tensor | None) -> Tensor:
 def gram(features: Tensor, mask: Tensor | None, normalization: str) -> Tensor:
     """G_ij = sum_k F_ik F_jk (Gatys et al. 2016, eq. 3), per image: (N, C, H, W) -> (N, C, C).
 
-    Args:
-        features: of any precision; the result is float32 or float64.
-        mask: where positions count; None: everywhere.
-        normalization: what G is divided by: "chw" C*H*W (the PyTorch tutorial), "hw" H*W (a mean over positions),
-            "none" 1 (the paper). A mean squared distance with "hw" is C^2 times that with "chw"; a quarter of it is
-            the paper's E_l = sum (G - A)^2 / (4 C^2 M^2) (eq. 4).
-
-    Raises:
-        ValueError: another normalization.
+    `normalization` is what G is divided by: "chw" C*H*W (the PyTorch tutorial), "hw" H*W (a mean over positions),
+    "none" 1 (the paper). A mean squared distance with "hw" is C^2 times that with "chw"; a quarter of it is the paper's
+    E_l = sum (G - A)^2 / (4 C^2 M^2) (eq. 4). Half precision becomes float32.
     """
     _, c, h, w = features.shape
     divisors = {"chw": c * h * w, "hw": h * w, "none": 1}
@@ -87,12 +81,8 @@ def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
     With S2 = R R^T, the trace of the root is the sum of the square roots of the eigenvalues of R^T S1 R. Its gradient,
     1/2 R (R^T S1 R)^-1/2 R^T, is exact and needs no matrix square root.
 
-    Args:
-        statistics, target: (N, C + 1, C + 1), from `moments`.
-        eps: added to the diagonal of both covariances, > 0.
-
-    Returns:
-        A scalar >= 0; NaN if a statistic is not finite, because eigenvalues cannot be computed then.
+    `eps` > 0 is added to the diagonal of both covariances. The result is a scalar >= 0; NaN if a statistic is not
+    finite, because eigenvalues cannot be computed then.
     """
     if not (statistics.isfinite().all() and target.isfinite().all()):
         return (statistics * torch.nan).sum()

@@ -40,8 +40,7 @@ class StyleTransfer(Task):
 
     The coarser scales have 1/sqrt 2, 1/2, ... of the content's size and take `steps_per_scale` steps each; the full
     size takes the remaining steps. Each scale starts with a new optimizer from the result of the one before. Scales at
-    which an image is too small for the objective's layers are left out.
-
+    which an image is too small for the objective's layers are left out; ValueError if the full size is.
     """
 
     objective: StyleObjective  # the loss to minimize

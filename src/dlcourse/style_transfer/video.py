@@ -106,11 +106,11 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
         yield to_tensor(image)
 
 
-def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The images that exist already; UserError for a broken one, or another size than that of the resized frames."""
-    found = [image for image in images.values() if image.exists()]
+def check_painted(images: dict[Path, Path], size: int | list[int]) -> dict[Path, Path]:
+    """Those that exist of the frames' images; UserError for a broken one, or one not of the resized frames' size."""
+    found = {frame: image for frame, image in images.items() if image.exists()}
     width, height = resize(load_image(next(iter(images))), size).size
-    for image in found:
+    for image in found.values():
         if load_image(image).size != (width, height):
             raise UserError(f"{image}: is there already, but not of {width} x {height} pixels; choose another output")
     return found
@@ -148,12 +148,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
-def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Path], output: Path) -> None:
-    """Raise UserError if an image in `output` was painted with other settings, or from another frame, than now."""
-    there = {frame.name: image for frame, image in frames.items() if image.exists()}
-    if not there:
-        return
-    first = next(iter(there.values()))
+def check_same_settings(now: dict[str, dict[str, Any]], painted: Mapping[Path, Path], output: Path) -> None:
+    """Raise UserError if one of the `painted` images is of other settings, or of another frame, than now."""
+    first = next(iter(painted.values()))
     then = read_settings(output / SETTINGS)
     if then is None:
         raise UserError(f"{first}: is there already, and no {SETTINGS} says how it was painted; choose another output")
@@ -165,9 +162,9 @@ def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Pa
     ]
     if changed:
         raise UserError(f"{first}: is there already, painted with {', '.join(changed)}; choose another output")
-    for name, image in there.items():
-        if then["frames"].get(name) != now["frames"][name]:
-            raise UserError(f"{image}: is there already, painted from another {name}; choose another output")
+    for frame, image in painted.items():
+        if then["frames"].get(frame.name) != now["frames"][frame.name]:
+            raise UserError(f"{image}: is there already, painted from another {frame.name}; choose another output")
 
 
 def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:
