@@ -21,10 +21,7 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
     Args:
         frames: RGB, of equal size, at least one; taken one at a time.
         durations: of each, in milliseconds, >= 1; in a video whole multiples of the first one's.
-        path: its suffix chooses the format, one of WRITERS; its folder is created if needed.
-
-    Raises:
-        UserError: as `writer_for`; more frames than fit into memory, or a file that cannot be written.
+        path: its folder is created if needed; UserError as `writer_for`, or if the file cannot be written.
     """
     write = writer_for(path)
     others = iter(frames)

@@ -43,9 +43,8 @@ def open_image(
 
     Transparent pixels are laid on `background`; or, with keep_alpha, the image is RGBA if any pixel is not opaque.
 
-    Raises:
-        ValueError: "PATH: reason", for no file, no image of these kinds, a damaged one, one of more than MAX_PIXELS or
-            with a side above MAX_SIDE, integers beyond 16 bit or floating-point values outside [0, 1].
+    ValueError, "PATH: reason", for no file, no image of these kinds, a damaged one, one of more than MAX_PIXELS or with
+    a side above MAX_SIDE, integers beyond 16 bit or floating-point values outside [0, 1].
     """
     try:
         with open_file(Path(path)) as file:
@@ -116,7 +115,7 @@ def check_pixels(image: Image.Image, piece: int) -> None:
 
 def memory_of(image: Image.Image) -> int:
     """The most bytes that decoding and converting an image within the limits takes."""
-    most = {"WEBP": MAX_WEBP_PIXELS}.get(image.format or "", MAX_PIXELS)
+    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
     return image.width * image.height * MAX_MEMORY // most + (MAX_PIECE if image.format == "TIFF" else 0)
 
 
@@ -134,12 +133,8 @@ def why_unidentified(file: BinaryIO) -> str:
 def save_image(image: Image.Image, path: str | Path) -> None:
     """Write an image in sRGB, with an ICC profile, as a whole file or not at all.
 
-    The suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4, on white), .webp (lossless),
-    .tif or .tiff. The folder is created if needed.
-
-    Raises:
-        ValueError: another suffix.
-        OSError: "PATH: cannot be written (reason)".
+    The suffix chooses one of the WRITERS; JPEGs are on white. The folder is created if needed. ValueError for another
+    suffix; OSError, "PATH: cannot be written (reason)".
     """
     path = Path(path)
     if path.suffix.lower() not in WRITERS:

@@ -93,13 +93,11 @@ def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
     font = font_for(heading, font_size)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
     lines = wrap(heading, font, image.width - 2 * margin)
-    height = line * len(lines) + 2 * margin
-    sheet = Image.new("RGB", (image.width, image.height + height), "white")
-    draw = ImageDraw.Draw(sheet)
+    strip = Image.new("RGB", (image.width, line * len(lines) + 2 * margin), "white")
+    draw = ImageDraw.Draw(strip)
     for index, text in enumerate(lines):
         draw.text((margin, margin + index * line), text, "black", font)
-    sheet.paste(image, (0, height))
-    return sheet
+    return stacked([strip, image])
 
 
 def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Image.Image:
