@@ -37,21 +37,17 @@ class VGG19(nn.Module):
     Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers; "pixels" is the input.
 
     Args:
-        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialization, from the
-            global generator), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a
-            state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
+        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialization), "orthogonal"
+            (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a state dict with torchvision's
+            names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
         preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None: "caffe" for a file
             with Gatys' names, else "torchvision".
         pooling: "max" as trained, or "average" (smoother images; Gatys et al. 2016, section 2).
         pooling_gain: factor on the output of the pooling, > 0; 2 makes average pooling about as strong as max pooling.
         padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
-        channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
-            differs, so max pooling may choose another one of (nearly) equal neighbours.
+        channels_last: memory layout. Faster on CPUs and tensor cores; rounding differs.
 
     Shape: images (N, 3, H, W) in [0, 1]; features (N, C, H / 2^k, W / 2^k).
-
-    Raises:
-        ValueError: an unknown option, or weights that cannot be read or downloaded.
     """
 
     mean: Tensor
@@ -97,8 +93,7 @@ class VGG19(nn.Module):
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Name -> feature map for each of the `wanted` layers; nothing deeper is computed.
 
-        Raises:
-            ValueError: images so small that fewer than two positions would be left on a side.
+        ValueError for images so small that fewer than two positions would be left on a side.
         """
         height, width = images.shape[-2:]
         if min(height, width) < smallest_side(wanted):
