@@ -33,7 +33,6 @@ class FrameSequence:
 
     Each frame after the first starts from the image painted before, so parts that do not move do not flicker, and few
     steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialization without optical flow).
-
     """
 
     frames: str  # a folder of images, used in natural order of their names
