@@ -10,6 +10,7 @@ from PIL import EpsImagePlugin, Image
 from dlcourse.images.files import open_image, save_image
 from dlcourse.images.srgb import SRGB_PROFILE
 from image_bytes import png, tiff
+from large_images import tiff as tiled_tiff
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
@@ -47,6 +48,12 @@ def message_for(path) -> str:
 def test_what_is_no_image_is_told_in_a_line(tmp_path, content, expected, name):
     (tmp_path / name).write_bytes(content)
     assert message_for(tmp_path / name).startswith(expected)
+
+
+@pytest.mark.parametrize("head", [b"II*\0", b"II\0*"])  # Pillow reads the second, which is invalid, too
+def test_a_tiff_of_too_many_numbers_is_refused(tmp_path, head):
+    (tmp_path / "a.tif").write_bytes(head + tiled_tiff(16, 16, (50_000, 6, 2**28, 8))[4:])
+    assert message_for(tmp_path / "a.tif").startswith("refused as too large (more than 4096 tags, or more than 1048576")
 
 
 def test_postscript_is_never_run(tmp_path, monkeypatch):

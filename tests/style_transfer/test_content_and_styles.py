@@ -152,5 +152,5 @@ def test_calibration_and_colours_look_at_the_masked_part_of_a_style(tmp_path):
         tasks.append(make_task("style_transfer_offline", *words))
     one, other = (task.dataset.at(48).content for task in tasks)
     assert torch.equal(one, other)
-    weights = [task.objective.model.layers.conv1_1.weight for task in tasks]
+    weights = [task.objective.network.layers.conv1_1.weight for task in tasks]
     assert torch.allclose(*weights, rtol=0.1, atol=0.02)  # but for the pixels beside the border

@@ -89,7 +89,7 @@ def test_the_content_itself_has_no_content_loss_and_the_style_no_style_loss():
     assert terms["content"] == 0 and terms["range"] == 0 and terms["style"] > 0
     style = task.dataset.at(48).styles[0]
     assert style.shape[-2:] == (40, 40) and task.canvas.image.shape[-2:] == (36, 48)
-    features = task.objective.model(style, task.objective.style_layers)
+    features = task.objective.network(style, task.objective.style_layers)
     for name, target in task.objective.style_targets[0].items():
         assert torch.equal(task.objective.style_statistic(features[name], None), target)
 

@@ -31,7 +31,7 @@ def style_frames(cfg: DictConfig) -> None:
     from dlcourse.files import outputs
     from dlcourse.files.atomic import atomic_write
     from dlcourse.style_transfer import video
-    from dlcourse.style_transfer.video import check_painted, content_size, flicker, flicker_report, of_one_size
+    from dlcourse.style_transfer.video import check_painted, content_size, flicker, of_one_size
 
     for key in ("content", "resume", "run_dir"):
         if cfg[key] is not None:
@@ -42,14 +42,15 @@ def style_frames(cfg: DictConfig) -> None:
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     images = sequence.images()
     of_frames = flicker(of_one_size(images, size))  # reads every frame before any is painted
-    skipped, settings = len(check_painted(images, size)), video.settings_of(config, images)
-    video.check_same_settings(settings, images, Path(sequence.output))
-    if skipped:
-        say(f"skipped {skipped} of {len(images)} frames, whose images are there already", file=sys.stderr)
+    painted, settings = check_painted(images, size), video.settings_of(config, images)
+    if painted:
+        video.check_same_settings(settings, painted, Path(sequence.output))
+        say(f"skipped {len(painted)} of {len(images)} frames, whose images are there already", file=sys.stderr)
     try:
-        if skipped < len(images):
+        if len(painted) < len(images):
             paint_missing(config, sequence, settings)
-        report = flicker_report(of_frames, flicker(of_one_size(images.values(), None)))
+        of_images = flicker(of_one_size(images.values(), None))
+        report = {"frames": of_frames, "images": of_images, "ratio": of_images / of_frames if of_frames else None}
         with atomic_write(Path(sequence.output, "flicker.json")) as temporary:
             temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
     except OSError as error:
@@ -57,8 +58,8 @@ def style_frames(cfg: DictConfig) -> None:
     except KeyboardInterrupt as end:
         say("interrupted; the same command goes on", file=sys.stderr)
         sys.exit(status_of(end))
-    ratio = "" if report["ratio"] is None else f", {report['ratio']:.2f} times as much"
-    say(f"flicker: {report['images']:.4f}; of the frames themselves {report['frames']:.4f}{ratio}")
+    ratio = f", {of_images / of_frames:.2f} times as much" if of_frames else ""
+    say(f"flicker: {of_images:.4f}; of the frames themselves {of_frames:.4f}{ratio}")
     say(sequence.output)
 
 

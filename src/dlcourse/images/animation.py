@@ -21,15 +21,12 @@ def save_animation(frames: Iterable[Image.Image], durations: Sequence[int], path
     Args:
         frames: RGB, of equal size, at least one; taken one at a time.
         durations: of each, in milliseconds, >= 1; in a video whole multiples of the first one's.
-        path: its suffix chooses the format, one of WRITERS; its folder is created if needed.
-
-    Raises:
-        UserError: as `writer_for`; more frames than fit into memory, or a file that cannot be written.
+        path: its folder is created if needed; UserError as `writer_for`, or if the file cannot be written.
     """
     write = writer_for(path)
     others = iter(frames)
     first = next(others)
-    if path.suffix.lower() in HOLDING and first.width * first.height * len(durations) > MAX_HELD:
+    if write is not write_mp4 and first.width * first.height * len(durations) > MAX_HELD:
         raise UserError(
             f"{path}: {len(durations)} frames of {first.width} x {first.height} pixels are more than fit into memory; "
             "write an .mp4, or fewer or smaller ones"
@@ -95,4 +92,3 @@ def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Pat
 # suffix -> function of (RGB frames of equal size, their durations in ms, path of any name)
 Writer = Callable[[Iterator[Image.Image], Sequence[int], Path], None]
 WRITERS: dict[str, Writer] = {".gif": write_gif, ".webp": write_webp, ".mp4": write_mp4}
-HOLDING = {".gif", ".webp"}  # formats whose writers hold all frames in memory

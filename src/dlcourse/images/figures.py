@@ -34,32 +34,23 @@ def verbatim(text: object) -> str:
 
 
 def to_image(figure: "Figure") -> Tensor:
-    """A figure as an image, (1, 3, H, W) in [0, 1]."""
+    """A figure as an image, (1, 3, H, W) in [0, 1]; a second font draws the letters that its own font lacks."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.font_manager import fontManager, get_font
+    from matplotlib.text import Text
 
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # missing letters are drawn below
         canvas.draw()
-    if draw_all_letters(figure):
+    texts: list[Any] = figure.findobj(Text)
+    if fallback := fallback_for(text.get_text() for text in texts):
+        fontManager.addfont(fallback)
+        for text in texts:
+            text.set_fontfamily([*text.get_fontfamily(), get_font(fallback).family_name])
         canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255.0
-
-
-def draw_all_letters(figure: "Figure") -> bool:
-    """If their font lacks letters, give the texts of a figure a second font; whether one was added."""
-    from matplotlib.font_manager import fontManager, get_font
-    from matplotlib.text import Text
-
-    texts: list[Any] = figure.findobj(Text)
-    fallback = fallback_for(text.get_text() for text in texts)
-    if fallback is None:
-        return False
-    fontManager.addfont(fallback)
-    for text in texts:
-        text.set_fontfamily([*text.get_fontfamily(), get_font(fallback).family_name])
-    return True
 
 
 def save_figure(image: Tensor, path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
@@ -22,15 +22,6 @@ MAX_PIXELS = MAX_MEMORY // 12  # 134 million, more than cameras have; a progress
 MAX_WEBP_PIXELS = MAX_MEMORY // 32  # 50 million: its decoder holds several copies
 MAX_PIECE = 2**26  # bytes of a TIFF's strip or tile, or 8 bytes for each pixel of the image if that is more
 MAX_SIDE = 2**16  # no JPEG is longer
-TURNS = {  # EXIF's orientation -> transposition that makes the image upright (CIPA DC-008, 4.6.4)
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its options
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),  # 4:4:4: colours as sharp as brightness
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -52,9 +43,8 @@ def open_image(
 
     Transparent pixels are laid on `background`; or, with keep_alpha, the image is RGBA if any pixel is not opaque.
 
-    Raises:
-        ValueError: "PATH: reason", for no file, no image of these kinds, a damaged one, one of more than MAX_PIXELS or
-            with a side above MAX_SIDE, integers beyond 16 bit or floating-point values outside [0, 1].
+    ValueError, "PATH: reason", for no file, no image of these kinds, a damaged one, one of more than MAX_PIXELS or with
+    a side above MAX_SIDE, integers beyond 16 bit or floating-point values outside [0, 1].
     """
     try:
         with open_file(Path(path)) as file:
@@ -93,7 +83,9 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image
                 check_pixels(image, piece)
                 examine(image)
                 image.load()
-                return upright(image)
+                with suppress(Exception):  # a damaged EXIF block is ignored
+                    ImageOps.exif_transpose(image, in_place=True)
+                return image
     except UnidentifiedImageError:
         raise ValueError(why_unidentified(file)) from None
     except Image.DecompressionBombError as error:
@@ -123,17 +115,8 @@ def check_pixels(image: Image.Image, piece: int) -> None:
 
 def memory_of(image: Image.Image) -> int:
     """The most bytes that decoding and converting an image within the limits takes."""
-    most = {"WEBP": MAX_WEBP_PIXELS}.get(image.format or "", MAX_PIXELS)
+    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
     return image.width * image.height * MAX_MEMORY // most + (MAX_PIECE if image.format == "TIFF" else 0)
-
-
-def upright(image: Image.Image) -> Image.Image:
-    """A decoded image, turned upright by its EXIF tag."""
-    orientation = None
-    with suppress(Exception):  # a damaged EXIF block is ignored
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
 
 
 def why_unidentified(file: BinaryIO) -> str:
@@ -150,12 +133,8 @@ def why_unidentified(file: BinaryIO) -> str:
 def save_image(image: Image.Image, path: str | Path) -> None:
     """Write an image in sRGB, with an ICC profile, as a whole file or not at all.
 
-    The suffix chooses the format: .png, .jpg or .jpeg (quality 95, 4:4:4, on white), .webp (lossless),
-    .tif or .tiff. The folder is created if needed.
-
-    Raises:
-        ValueError: another suffix.
-        OSError: "PATH: cannot be written (reason)".
+    The suffix chooses one of the WRITERS; JPEGs are on white. The folder is created if needed. ValueError for another
+    suffix; OSError, "PATH: cannot be written (reason)".
     """
     path = Path(path)
     if path.suffix.lower() not in WRITERS:

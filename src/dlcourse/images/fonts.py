@@ -25,16 +25,16 @@ FILES = (  # fonts with Chinese, Japanese and Korean letters, for computers with
 )
 
 
-def font_for(texts: str | Iterable[str], size: float) -> ImageFont.FreeTypeFont:
+def font_for(texts: Iterable[str], size: float) -> ImageFont.FreeTypeFont:
     """The first font that has all letters of the texts, or else the one that has the most."""
     letters = letters_of(texts)
-    if all(letter.isascii() for letter in letters):
-        return default_font(size)
-    candidates = [default_font(size), ImageFont.truetype(dejavu(), size)]
-    for font in candidates:
-        if not missing(letters, font):
-            return font
-    if found := system_font(missing(letters, candidates[-1])):
+    default = ImageFont.load_default(size)
+    assert isinstance(default, ImageFont.FreeTypeFont)
+    if not missing(letters, default):
+        return default
+    candidates = [default, ImageFont.truetype(dejavu(), size)]
+    absent = missing(letters, candidates[-1])
+    if absent and (found := system_font(absent)):
         candidates.append(ImageFont.truetype(found, size))
     return min(candidates, key=lambda font: len(missing(letters, font)))
 
@@ -45,14 +45,14 @@ def legible(text: str, font: ImageFont.FreeTypeFont) -> str:
     return "".join(ascii(letter)[1:-1] if letter in absent else letter for letter in text)
 
 
-def fallback_for(texts: str | Iterable[str]) -> Path | None:
+def fallback_for(texts: Iterable[str]) -> Path | None:
     """A font of this computer for letters that Matplotlib's DejaVu Sans lacks; None without such letters or fonts."""
     absent = missing(letters_of(texts), ImageFont.truetype(dejavu(), 20))
     return system_font(absent) if absent else None
 
 
-def letters_of(texts: str | Iterable[str]) -> frozenset[str]:
-    return frozenset("".join([texts] if isinstance(texts, str) else texts)) - {" ", "\n"}
+def letters_of(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset("".join(texts)) - {" ", "\n"}
 
 
 def missing(letters: frozenset[str], font: ImageFont.FreeTypeFont) -> frozenset[str]:
@@ -64,12 +64,6 @@ def has(font: ImageFont.FreeTypeFont, letter: str) -> bool:
     """Whether a font draws a letter differently from one that no font has."""
     drawn, absent = font.getmask(letter), font.getmask(NO_LETTER)
     return drawn.size != absent.size or bytes(drawn) != bytes(absent)
-
-
-def default_font(size: float) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
 
 
 def dejavu() -> Path:

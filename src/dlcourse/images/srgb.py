@@ -1,7 +1,6 @@
 """Converts images of any mode and colour space to 8-bit sRGB, strip by strip, to save memory."""
 
 import io
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -31,7 +30,9 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, ke
     keep_alpha = keep_alpha and image.has_transparency_data
     converted = Image.new("RGBA" if keep_alpha else "RGB", image.size)
     is_opaque = True
-    for top, strip in strips(image):
+    rows = max(1, STRIP // max(1, image.width))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         colors, alpha = deep.separate(strip) if deep else separate(strip)
         transform = transform_to_srgb(image.info.get("icc_profile"), colors.mode)
         rgb = transform.apply(colors) if transform else colors.convert("RGB")
@@ -48,13 +49,6 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = BACKGROUND, ke
         del converted  # frees its memory before another image is made
         return to_rgb(image)
     return converted
-
-
-def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Cut an image into strips, from the top: (index of its first row, strip)."""
-    rows = max(1, STRIP // max(1, image.width))
-    for top in range(0, image.height, rows):
-        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def separate(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

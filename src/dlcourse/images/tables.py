@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -24,25 +23,27 @@ class Cell(Protocol):
     """A Pillow image, or an object that reads one when it is copied."""
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
+    def size(self) -> tuple[int, int]: ...
 
-    def copy(self) -> Image.Image:
-        """The image itself."""
+    def copy(self) -> Image.Image: ...
 
 
 Table = dict[tuple[str, str], T]  # (row title, column title) -> cell; "" is no title
 
 
-@dataclass(frozen=True)
 class Measures:
-    """Sizes in pixels: cells of width x height, the gap between them, the left edge of the first column."""
+    """Sizes in pixels of a sheet with cells of `height`: their width, the gap between them, where they begin."""
 
-    width: int
-    height: int
-    gap: int
-    left: int
-    font: ImageFont.FreeTypeFont
+    def __init__(self, tables: Sequence[Mapping[tuple[str, str], Cell]], height: int):
+        titles = [title for table in tables for cell in table for title in cell]
+        rows = [row for table in tables for row in rows_of(table)]
+        shapes = [image.size for table in tables for image in table.values()]
+        self.width, self.height = max(1, *(round(height * w / h) for w, h in shapes)), height
+        self.gap = max(6, height // 24)
+        self.font = font_for(titles, max(12, height // 14))
+        self.line_height = math.ceil(1.3 * self.font.size)
+        longest = math.ceil(max(self.font.getlength(line) for row in rows for line in self.fit(row).split("\n")))
+        self.left = self.gap + (longest + self.gap if longest else 0)  # of the first column
 
     def fit(self, title: str) -> str:
         return "\n".join(wrap(title, self.font, self.width))
@@ -50,10 +51,7 @@ class Measures:
     def title_height(self, columns: Sequence[str]) -> int:
         """Height of the highest column title and a margin; 0 if there are no titles."""
         lines = max(self.fit(title).count("\n") + 1 for title in columns)
-        return lines * self.line_height() + self.gap // 2 if any(columns) else 0
-
-    def line_height(self) -> int:
-        return math.ceil(1.3 * self.font.size)
+        return lines * self.line_height + self.gap // 2 if any(columns) else 0
 
 
 def draw_tables(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Image.Image:
@@ -63,7 +61,9 @@ def draw_tables(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -
     aspect ratios are kept. Rows and columns come in the order of their first mention. UserError for another height, or
     one at which the sheet is too large.
     """
-    measures = sheet_measures(tables, height)
+    if not 16 <= height <= 4096:
+        raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
+    measures = Measures(tables, height)
     step = measures.width + measures.gap
     axes = [(rows_of(table), columns_of(table)) for table in tables]
     width = measures.left + step * max(len(columns) for _, columns in axes)
@@ -93,13 +93,11 @@ def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
     font = font_for(heading, font_size)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
     lines = wrap(heading, font, image.width - 2 * margin)
-    height = line * len(lines) + 2 * margin
-    sheet = Image.new("RGB", (image.width, image.height + height), "white")
-    draw = ImageDraw.Draw(sheet)
+    strip = Image.new("RGB", (image.width, line * len(lines) + 2 * margin), "white")
+    draw = ImageDraw.Draw(strip)
     for index, text in enumerate(lines):
         draw.text((margin, margin + index * line), text, "black", font)
-    sheet.paste(image, (0, height))
-    return sheet
+    return stacked([strip, image])
 
 
 def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Image.Image:
@@ -171,26 +169,12 @@ def unique(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def sheet_measures(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -> Measures:
-    """The measures of a sheet with cells of this height; UserError if it is out of range."""
-    if not 16 <= height <= 4096:
-        raise UserError(f"--height must be from 16 to 4096 pixels, got {height}")
-    shapes = [image.size for table in tables for image in table.values()]
-    width = max(max(1, round(height * w / h)) for w, h in shapes)
-    titles = [title for table in tables for cell in table for title in cell]
-    font = font_for(titles, max(12, height // 14))
-    gap = max(6, height // 24)
-    lines = [line for table in tables for row in rows_of(table) for line in wrap(row, font, width)]
-    longest = math.ceil(max(font.getlength(line) for line in lines))
-    return Measures(width, height, gap, left=gap + (longest + gap if longest else 0), font=font)
-
-
 def draw_table(sheet: Image.Image, table: Mapping[tuple[str, str], Cell], measures: Measures, top: int) -> None:
     """Paste one table with its titles, from `top` down."""
     canvas = ImageDraw.Draw(sheet)
     rows, columns = rows_of(table), columns_of(table)
     width, height, gap = measures.width, measures.height, measures.gap
-    spacing = measures.line_height() - measures.font.getbbox("A")[3]  # Pillow adds it to the height of an A
+    spacing = measures.line_height - measures.font.getbbox("A")[3]  # Pillow adds it to the height of an A
     top += measures.title_height(columns)
     lefts = {column: measures.left + index * (width + gap) for index, column in enumerate(columns)}
     tops = {row: top + index * (height + gap) for index, row in enumerate(rows)}

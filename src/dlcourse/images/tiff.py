@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from PIL.Image import DecompressionBombError
 
+HEADS = (b"II*\0", b"II\0*", b"II+\0", b"MM\0*", b"MM*\0", b"MM\0+")  # those that Pillow reads; two are invalid
 MAX_NUMBERS = 2**20  # in all lists together: the offsets and lengths of half a million tiles
 MAX_TAGS = 2**12  # in all directories together
 BYTES = {1, 2, 7}  # types whose values stay bytes: BYTE, ASCII, UNDEFINED
@@ -25,13 +26,9 @@ def piece_bytes(file: BinaryIO) -> int:
     """
     file.seek(0)
     head = file.read(16)
-    order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or len(head) < 16:
+    if head[:4] not in HEADS or len(head) < 16:
         return 0
-    version = struct.unpack_from(f"{order}H", head, 2)[0]
-    if version not in (42, 43):
-        return 0
-    found = first_directory(file, order, is_big=version == 43)
+    found = first_directory(file, {b"II": "<", b"MM": ">"}[head[:2]], is_big=head[2] == 43)  # as Pillow reads it
     width, rows = found.get(WIDTH, 0), min(found.get(LENGTH, 0), found.get(ROWS_PER_STRIP, 2**32))
     if TILE_WIDTH in found:
         width, rows = found[TILE_WIDTH], found.get(TILE_LENGTH, 0)

@@ -39,7 +39,13 @@ def fast_adain(
     mean, variance = mean_and_variance(x, pieces)
     if is_small(x) or not is_eager_on_cpu(x):
         return normalized(x, scale, bias, mean, variance, epsilon, out=x if is_eager_on_cpu(x) else None)
-    return scale_and_shift_(x, *slope_and_intercept(scale, bias, mean, variance, epsilon))
+    lanes = lanes_of(x)
+    wide = in_lanes(x, lanes)
+    slope, intercept = (
+        one.to(x.dtype).repeat(1, lanes, 1, 1) for one in slope_and_intercept(scale, bias, mean, variance, epsilon)
+    )
+    torch.addcmul(intercept, wide, slope, out=wide)
+    return x
 
 
 class InstanceNorm(torch.autograd.Function):
@@ -92,15 +98,6 @@ def slope_and_intercept(
     is_constant = variance <= (ROUNDING * torch.finfo(mean.dtype).eps * mean).square()
     slope = (scale * (variance + epsilon).rsqrt()).masked_fill(is_constant, 0)
     return slope, bias - slope * mean
-
-
-def scale_and_shift_(x: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
-    """slope x + intercept in place of x, (N, C, H, W) and (N, C, 1, 1) twice."""
-    lanes = lanes_of(x)
-    wide = in_lanes(x, lanes)
-    slope, intercept = (one.to(x.dtype).repeat(1, lanes, 1, 1) for one in (slope, intercept))
-    torch.addcmul(intercept, wide, slope, out=wide)
-    return x
 
 
 def mean_and_variance(x: Tensor, pieces: Iterable[Tensor] = ()) -> tuple[Tensor, Tensor]:

@@ -37,21 +37,17 @@ class VGG19(nn.Module):
     Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers; "pixels" is the input.
 
     Args:
-        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialization, from the
-            global generator), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a
-            state dict with torchvision's names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
+        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialization), "orthogonal"
+            (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a state dict with torchvision's
+            names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
         preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None: "caffe" for a file
             with Gatys' names, else "torchvision".
         pooling: "max" as trained, or "average" (smoother images; Gatys et al. 2016, section 2).
         pooling_gain: factor on the output of the pooling, > 0; 2 makes average pooling about as strong as max pooling.
         padding: of the convolutions: "zeros" as trained, "reflect" or "replicate" (no dark borders).
-        channels_last: memory layout of the weights, and so of the features. Faster on CPUs and tensor cores; rounding
-            differs, so max pooling may choose another one of (nearly) equal neighbours.
+        channels_last: memory layout. Faster on CPUs and tensor cores; rounding differs.
 
     Shape: images (N, 3, H, W) in [0, 1]; features (N, C, H / 2^k, W / 2^k).
-
-    Raises:
-        ValueError: an unknown option, or weights that cannot be read or downloaded.
     """
 
     mean: Tensor
@@ -81,12 +77,13 @@ class VGG19(nn.Module):
             self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
         self.pooling_gain = pooling_gain
         self.uncalibrated: dict[str, tuple[Tensor, Tensor]] = {}
-        convolutions = {name: layer for name, layer in self.layers.named_children() if isinstance(layer, nn.Conv2d)}
-        state = orthogonal_weights(convolutions) if weights == "orthogonal" else read_weights(weights)
-        load_convolutions(convolutions, state, weights)
-        chosen = preprocessing or ("caffe" if "conv1_1.weight" in state else "torchvision")
+        own = self.layers.state_dict()  # conv1_1.weight, conv1_1.bias, ... as in Gatys' file
+        given = orthogonal_weights(own) if weights == "orthogonal" else read_weights(weights)
+        state = converted(given, own, weights)
+        chosen = preprocessing or ("caffe" if "conv1_1.weight" in given else "torchvision")
         if chosen == "caffe":
-            convolutions["conv1_1"].weight.data = convolutions["conv1_1"].weight.data.flip(1)  # BGR to RGB
+            state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)  # BGR to RGB
+        self.layers.load_state_dict(state, assign=True)
         mean, std = PREPROCESSING[chosen]
         self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1))
@@ -96,8 +93,7 @@ class VGG19(nn.Module):
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Name -> feature map for each of the `wanted` layers; nothing deeper is computed.
 
-        Raises:
-            ValueError: images so small that fewer than two positions would be left on a side.
+        ValueError for images so small that fewer than two positions would be left on a side.
         """
         height, width = images.shape[-2:]
         if min(height, width) < smallest_side(wanted):
@@ -223,13 +219,11 @@ class Pad(torch.autograd.Function):
         return of_x, None
 
 
-def orthogonal_weights(convolutions: dict[str, nn.Conv2d]) -> dict[str, Tensor]:
+def orthogonal_weights(own: dict[str, Tensor]) -> dict[str, Tensor]:
     """Random weights with orthogonal rows of length sqrt 2, and biases of 0, under torchvision's names."""
-    state: dict[str, Tensor] = {}
-    for index, layer in zip(torchvision_indices(), convolutions.values(), strict=True):
-        state[f"features.{index}.weight"] = nn.init.orthogonal_(torch.empty(layer.weight.shape), gain=2**0.5)
-        state[f"features.{index}.bias"] = torch.zeros(layer.out_channels)
-    return state
+    shapes = [tensor.shape for tensor in own.values()]
+    drawn = [torch.zeros(size) if len(size) == 1 else nn.init.orthogonal_(torch.empty(size), 2**0.5) for size in shapes]
+    return dict(zip(torchvision_names(), drawn, strict=True))
 
 
 def read_weights(weights: str) -> dict[str, Tensor]:
@@ -261,25 +255,19 @@ def read_weights(weights: str) -> dict[str, Tensor]:
         raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error
 
 
-def load_convolutions(convolutions: dict[str, nn.Conv2d], state: dict[str, Tensor], origin: str) -> None:
-    """Set the convolutions' weights, in float32, from Gatys' or torchvision's names; ValueError for other tensors."""
-    layouts = (
-        [f"{name}.{kind}" for name in convolutions for kind in ("weight", "bias")],
-        [f"features.{index}.{kind}" for index in torchvision_indices() for kind in ("weight", "bias")],
-    )
-    own = [tensor for layer in convolutions.values() for tensor in (layer.weight, layer.bias)]
-    for names in layouts:
+def converted(state: dict[str, Tensor], own: dict[str, Tensor], origin: str) -> dict[str, Tensor]:
+    """VGG19's own state dict, in float32, from Gatys' or torchvision's names; ValueError for other tensors."""
+    for names in (own, torchvision_names()):
         found = [state.get(name) for name in names] if isinstance(state, dict) else []
-        if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own]:  # type: ignore[union-attr]
-            for layer, weight, bias in zip(convolutions.values(), found[::2], found[1::2], strict=True):
-                layer.weight, layer.bias = (nn.Parameter(tensor.detach().float()) for tensor in (weight, bias))  # type: ignore[union-attr]
-            return
+        if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own.values()]:
+            return {name: tensor.detach().float() for name, tensor in zip(own, found, strict=True)}  # type: ignore[union-attr]
     raise ValueError(
         f"weights={origin}: not VGG19's weights (features.0.weight, ... as torchvision has them, or conv1_1.weight, "
         "... as Gatys has them, in VGG19's shapes)"
     )
 
 
-def torchvision_indices() -> list[int]:
-    """The convolutions' indices in torchvision's `features`, which counts every layer."""
-    return [index for index, name in enumerate(LAYERS) if name.startswith("conv")]
+def torchvision_names() -> list[str]:
+    """The names of the convolutions' weights in torchvision's `features`, which counts every layer."""
+    convolutions = [index for index, name in enumerate(LAYERS) if name.startswith("conv")]
+    return [f"features.{index}.{kind}" for index in convolutions for kind in ("weight", "bias")]

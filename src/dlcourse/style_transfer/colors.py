@@ -28,13 +28,8 @@ def match_statistics(
 ) -> Tensor:
     """The source with the target's mean colour and covariance, by `match_moments`; not clamped to [0, 1].
 
-    Args:
-        source: (..., 3, H, W).
-        target: (..., 3, H', W'); leading dimensions must broadcast with the source's.
-        source_mask, target_mask: where colours are measured, (1, 1, H, W) and (1, 1, H', W'); None: everywhere.
-
-    Returns:
-        Shape, type and device of the source; computed in float64 on the CPU, because not every device has float64.
+    Shape: source (..., 3, H, W) and its mask (1, 1, H, W), target (..., 3, H', W') and its mask (1, 1, H', W'). Colours
+    are measured inside the masks; None: everywhere. Computed in float64 on the CPU: not every device has float64.
     """
     return match_moments(source, color_moments(source, source_mask), color_moments(target, target_mask))
 

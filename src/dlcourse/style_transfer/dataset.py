@@ -1,7 +1,7 @@
 """The content and style images of neural style transfer, and their masks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import torch
 from PIL import Image
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from dlcourse.images.files import open_image
 from dlcourse.images.srgb import BACKGROUND, rgb_of, to_rgb
 from dlcourse.images.tensors import resize, resized, to_tensor
+from dlcourse.nn.vgg import down_to_deepest, smallest_side
 from dlcourse.style_transfer.colors import keep_chroma
 from dlcourse.style_transfer.demo_images import IMAGES, MASKS
 from dlcourse.style_transfer.inputs import COLORS, StyleInputs
@@ -20,15 +21,12 @@ class ContentAndStyles:
     """A content image and one or more style images, each at its own size and aspect ratio.
 
     Args:
-        content: path of an image, or the name of a built-in one: seascape, painting, mosaic.
-        style: the same, or several paths.
-        content_size: pixels on the longer side, or [width, height]; at least 16.
-        style_size: the same for each style; smaller than the content's makes finer strokes.
+        content, style: path of an image, or the name of a built-in one; style: also several of them.
+        content_size, style_size: pixels on the longer side, or [width, height]; at least 16.
         style_weights: how much each style counts, > 0; None: all the same.
-        content_mask: path of a grey image, white where the content counts, or left, right, top or bottom; None:
+        content_mask: path of a grey image, white where the content counts, or the name of a built-in one; None:
             everywhere.
-        style_regions: a mask of the content for each style: where the style is painted; empty: every style
-            everywhere.
+        style_regions: a mask of the content for each style: where it is painted; empty: every style everywhere.
         style_masks: a mask of each style image: the part to imitate; empty: all of it.
         colors: "free" transfers the style's colours too; "style_to_content" first gives the style images the mean and
             covariance of the content's colours; "content_to_style" gives the content those of the styles;
@@ -37,10 +35,6 @@ class ContentAndStyles:
         background: RGB in [0, 255] that shows through transparent pixels.
         keep_alpha: whether the result has the content's transparency; the style is transferred to the content on the
             background.
-
-    Raises:
-        ValueError: a file that is missing or not an image, another number of masks than of styles, or a value out of
-            range.
     """
 
     def __init__(
@@ -65,14 +59,17 @@ class ContentAndStyles:
         paths = style if isinstance(style, list) else [style]
         if not paths:
             raise ValueError("style must be an image or a list of at least one, got []")
-        self.style_weights = style_weights or [1.0] * len(paths)
-        check_count("style_weights", self.style_weights, len(paths))
-        if not all(weight > 0 for weight in self.style_weights):
-            raise ValueError(f"style_weights must be positive, got {self.style_weights}")
-        check_count("style_regions", style_regions, len(paths))
-        check_count("style_masks", style_masks, len(paths))
+        weights = style_weights or [1.0] * len(paths)
+        lists = {"style_weights": weights, "style_regions": style_regions, "style_masks": style_masks}
+        for key, values in lists.items():
+            if values and len(values) != len(paths):
+                raise ValueError(f"{key} must be one for each of {len(paths)} styles, got {len(values)}")
+        if not all(weight > 0 for weight in weights):
+            raise ValueError(f"style_weights must be positive, got {weights}")
+        self.shares = [weight / sum(weights) for weight in weights]
         original = read_image("content", content, self.background, keep_alpha)
         self.original, self.content = original, resize(original, content_size)
+        self.longest_side = max(self.content.size)  # of the content and of the result, pixels
         self.styles = [read_image("style", path, self.background) for path in paths]
         self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
@@ -80,11 +77,6 @@ class ContentAndStyles:
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         masks: list[str | None] = [*style_masks] or [None] * len(paths)
         self.style_masks = [read_mask("style_masks", path) if path else None for path in masks]
-
-    @property
-    def longest_side(self) -> int:
-        """Pixels on the longer side of the content, and of the result."""
-        return max(self.content.size)
 
     def at(self, longest_side: int) -> StyleInputs:
         """All images and masks, scaled so that the content has `longest_side` pixels on its longer side."""
@@ -95,7 +87,7 @@ class ContentAndStyles:
         images = StyleInputs(
             content,
             styles,
-            self.style_weights,
+            self.shares,
             mask_tensor(self.content_mask, content) if self.content_mask else None,
             [mask_tensor(mask, content) for mask in self.style_regions],
             [mask_tensor(mask, style) if mask else None for mask, style in zip(self.style_masks, styles, strict=True)],
@@ -103,23 +95,19 @@ class ContentAndStyles:
         return COLORS[self.colors](images)
 
     def too_small(
-        self, longest_side: int, content_needs: tuple[int, str], style_needs: tuple[int, str]
+        self, longest_side: int, content_layers: Collection[str], style_layers: Collection[str]
     ) -> tuple[str, str] | None:
-        """The first image that would be too small at this size: what is wrong with it, and the setting that helps.
-
-        `content_needs` and `style_needs` are the pixels needed on each side, and the layer that needs them.
-        """
+        """The first image too small for its layers of VGG19 at this size: what is wrong, and the setting that helps."""
         factor = longest_side / self.longest_side
-        of_content = ("content_size", self.content_size, self.original, scaled(list(self.content.size), factor))
-        of_styles = [("style_size", self.style_size, style, scaled(self.style_size, factor)) for style in self.styles]
-        needs = [content_needs, *[style_needs] * len(of_styles)]
-        rows = zip(self.labels, [of_content, *of_styles], needs, strict=True)
-        for label, (key, asked, image, size), (needed, layer) in rows:
-            width, height = resized(image.size, size)
+        content_row = ("content_size", self.content_size, self.original, scaled([*self.content.size], factor))
+        style_rows = [("style_size", self.style_size, style, scaled(self.style_size, factor)) for style in self.styles]
+        for label, (key, asked, image, size) in zip(self.labels, [content_row, *style_rows], strict=True):
+            layers = content_layers if key == "content_size" else style_layers
+            needed, (width, height) = smallest_side(layers), resized(image.size, size)
             if min(width, height) < needed:
                 enough = math.ceil(needed * max(image.size) / min(image.size))
                 wanted = enough if isinstance(asked, int) else [max(side, needed) for side in asked]
-                what = f"{label}: an image of {width} x {height} pixels is too small for {layer}"
+                what = f"{label}: an image of {width} x {height} pixels is too small for {down_to_deepest(layers)[-1]}"
                 return f"{what}, which needs {needed} on each side", f"dataset.{key}={wanted}".replace(" ", "")
         return None
 
@@ -139,12 +127,6 @@ def check_size(key: str, size: int | list[int]) -> None:
     sides = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or min(sides) < 16:
         raise ValueError(f"{key} must be at least 16 pixels, or [width, height] of that, got {size}")
-
-
-def check_count(key: str, values: Sequence[object], count: int) -> None:
-    """Raise ValueError for a list that is neither empty nor one value for each style."""
-    if values and len(values) != count:
-        raise ValueError(f"{key} must be one for each of {count} styles, got {len(values)}")
 
 
 def read_image(

@@ -22,15 +22,10 @@ class StyleInputs:
 
     content: Tensor  # (1, 3, H, W)
     styles: list[Tensor]  # one or more of any sizes, (1, 3, h, w)
-    style_weights: list[float]  # how much each style counts
+    shares: list[float]  # how much each style counts; their sum is 1
     content_mask: Tensor | None  # where the content counts, (1, 1, H, W); None: everywhere
     regions: list[Tensor]  # where each style is painted, (1, 1, H, W); empty: all styles everywhere
     style_masks: list[Tensor | None]  # which part of each style is imitated, (1, 1, h, w); None: all of it
-
-    @property
-    def shares(self) -> list[float]:
-        """The styles' weights, scaled to a sum of 1."""
-        return [weight / sum(self.style_weights) for weight in self.style_weights]
 
     def compose(self, images: list[Tensor]) -> Tensor:
         """Combine one image per style, all of the content's size, into one.
@@ -49,7 +44,7 @@ class StyleInputs:
         return StyleInputs(
             self.content.to(device),
             [style.to(device) for style in self.styles],
-            self.style_weights,
+            self.shares,
             None if self.content_mask is None else self.content_mask.to(device),
             [region.to(device) for region in self.regions],
             [None if mask is None else mask.to(device) for mask in self.style_masks],

@@ -1,6 +1,7 @@
 """The terms of neural style transfer: statistics of features, distances between them, and penalties on pixels.
 
-Shapes: N images, C channels, H x W positions, M = H*W. A mask is (1, 1, H, W) with values >= 0, not all 0.
+Shapes: N images, C channels, H x W positions, M = H*W. A mask is (1, 1, H', W'), at least as large as the features,
+with values >= 0, not all 0.
 """
 
 from typing import Any
@@ -15,28 +16,23 @@ ROUNDING = 1e-12  # features are about 1, so a mean square below this is roundin
 
 
 def weighted(features: Tensor, mask: Tensor | None) -> Tensor:
-    """sqrt(m) F with the mask m scaled to mean 1: (N, C, H, W).
+    """sqrt(m) F with the mask m, averaged down to the size of F and scaled to mean 1: (N, C, H, W).
 
     Means of products are then weighted by the mask, as in the guided Gram matrices of Gatys et al. 2017, eq. 3:
     sum_k m_k F_ik F_jk / sum_k m_k, which does not depend on the mask's area.
     """
     if mask is None:
         return features
+    mask = F.adaptive_avg_pool2d(mask, features.shape[-2:])  # type: ignore[arg-type]
     return features * (mask / mask.mean()).sqrt()
 
 
 def gram(features: Tensor, mask: Tensor | None, normalization: str) -> Tensor:
     """G_ij = sum_k F_ik F_jk (Gatys et al. 2016, eq. 3), per image: (N, C, H, W) -> (N, C, C).
 
-    Args:
-        features: of any precision; the result is float32 or float64.
-        mask: where positions count; None: everywhere.
-        normalization: what G is divided by: "chw" C*H*W (the PyTorch tutorial), "hw" H*W (a mean over positions),
-            "none" 1 (the paper). A mean squared distance with "hw" is C^2 times that with "chw"; a quarter of it is
-            the paper's E_l = sum (G - A)^2 / (4 C^2 M^2) (eq. 4).
-
-    Raises:
-        ValueError: another normalization.
+    `normalization` is what G is divided by: "chw" C*H*W (the PyTorch tutorial), "hw" H*W (a mean over positions),
+    "none" 1 (the paper). A mean squared distance with "hw" is C^2 times that with "chw"; a quarter of it is the paper's
+    E_l = sum (G - A)^2 / (4 C^2 M^2) (eq. 4). Half precision becomes float32.
     """
     _, c, h, w = features.shape
     divisors = {"chw": c * h * w, "hw": h * w, "none": 1}
@@ -85,12 +81,8 @@ def wasserstein2(statistics: Tensor, target: Tensor, eps: float) -> Tensor:
     With S2 = R R^T, the trace of the root is the sum of the square roots of the eigenvalues of R^T S1 R. Its gradient,
     1/2 R (R^T S1 R)^-1/2 R^T, is exact and needs no matrix square root.
 
-    Args:
-        statistics, target: (N, C + 1, C + 1), from `moments`.
-        eps: added to the diagonal of both covariances, > 0.
-
-    Returns:
-        A scalar >= 0; NaN if a statistic is not finite, because eigenvalues cannot be computed then.
+    `eps` > 0 is added to the diagonal of both covariances. The result is a scalar >= 0; NaN if a statistic is not
+    finite, because eigenvalues cannot be computed then.
     """
     if not (statistics.isfinite().all() and target.isfinite().all()):
         return (statistics * torch.nan).sum()

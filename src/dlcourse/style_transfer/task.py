@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,71 +26,59 @@ INITS = {
     ),
     "noise": lambda images: torch.rand_like(images.content),
 }
-# Clamp pixels to [0, 1] (in each evaluation of the loss, after each update)
-CLAMPS = {"never": (False, False), "update": (False, True), "evaluation": (True, False)}
+# Whether pixels are clamped to [0, 1] in each evaluation of the loss, and after each update
+CLAMPS = {
+    "never": (False, False),  # leaves the range to the objective's penalty
+    "update": (False, True),  # for Adam
+    "evaluation": (True, False),  # as in the PyTorch tutorial; L-BFGS, which does not know of it, then diverges
+}
 
 
+@dataclass(eq=False, repr=False)
 class StyleTransfer(Task):
     """Minimise an objective over the pixels, from coarse to fine; the best image is the result.
 
     The coarser scales have 1/sqrt 2, 1/2, ... of the content's size and take `steps_per_scale` steps each; the full
     size takes the remaining steps. Each scale starts with a new optimizer from the result of the one before. Scales at
-    which an image is too small for the objective's layers are left out.
-
-    Args:
-        objective: the loss to minimize.
-        dataset: content and styles.
-        optimizer, scheduler: of the pixels.
-        init: the first image: "content", "style", "noise", or the path of an image.
-        clamp: "never" leaves the range to the objective's penalty; "update" clamps to [0, 1] after each update (for
-            Adam); "evaluation" clamps in each evaluation of the loss, as the PyTorch tutorial does; L-BFGS, which is
-            not aware of it, then diverges (for comparison).
-        smallest_size: of the coarsest scale, pixels on the longer side, >= 16; None is one scale.
-        steps_per_scale: >= 1.
-        iterate_ema_decay: beta in [0, 1) of the images' moving average, a further candidate for the result; 0: none.
-        divergence_factor, max_restarts: as in `DivergenceGuard`.
-
-    Raises:
-        ValueError: a value out of range, or an image too small for the objective's layers at its full size.
+    which an image is too small for the objective's layers are left out; ValueError if the full size is.
     """
 
-    def __init__(
-        self,
-        objective: StyleObjective,
-        dataset: ContentAndStyles,
-        optimizer: MakeOptimizer,
-        scheduler: Schedule,
-        init: str,
-        clamp: str,
-        smallest_size: int | None,
-        steps_per_scale: int,
-        iterate_ema_decay: float,
-        divergence_factor: float,
-        max_restarts: int,
-    ):
-        if clamp not in CLAMPS:
-            raise ValueError(f"clamp must be one of {', '.join(CLAMPS)}, got {clamp!r}")
-        if smallest_size is not None and smallest_size < 16:
-            raise ValueError(f"smallest_size must be at least 16 pixels, or null, got {smallest_size}")
-        if steps_per_scale < 1:
-            raise ValueError(f"steps_per_scale must be at least 1, got {steps_per_scale}")
-        if not 0 <= iterate_ema_decay < 1:
-            raise ValueError(f"iterate_ema_decay must be in [0, 1), got {iterate_ema_decay}")
-        self.objective, self.dataset, self.init = objective, dataset, init
-        self.make_optimizer, self.schedule = optimizer, scheduler
-        self.clamps_evaluations, self.clamps_updates = CLAMPS[clamp]
-        longest_side = dataset.longest_side
-        self.sizes = large_enough(scale_sizes(smallest_size or longest_side, longest_side), dataset, objective)
-        self.steps_per_scale = steps_per_scale
-        self.canvas = Canvas(iterate_ema_decay)
-        self.guard = DivergenceGuard(divergence_factor, max_restarts)
+    objective: StyleObjective  # the loss to minimize
+    dataset: ContentAndStyles
+    optimizer: MakeOptimizer
+    scheduler: Schedule
+    init: str  # the first image: one of INITS, or the path of an image
+    clamp: str  # one of CLAMPS
+    smallest_size: int | None  # of the coarsest scale, pixels on the longer side, >= 16; None: one scale
+    steps_per_scale: int  # >= 1
+    iterate_ema_decay: (
+        float  # beta in [0, 1) of the images' moving average, a further candidate for the result; 0: none
+    )
+    divergence_factor: float  # as in `DivergenceGuard`, like `max_restarts`
+    max_restarts: int
+
+    def __post_init__(self) -> None:
+        if self.clamp not in CLAMPS:
+            raise ValueError(f"clamp must be one of {', '.join(CLAMPS)}, got {self.clamp!r}")
+        if self.smallest_size is not None and self.smallest_size < 16:
+            raise ValueError(f"smallest_size must be at least 16 pixels, or null, got {self.smallest_size}")
+        if self.steps_per_scale < 1:
+            raise ValueError(f"steps_per_scale must be at least 1, got {self.steps_per_scale}")
+        if not 0 <= self.iterate_ema_decay < 1:
+            raise ValueError(f"iterate_ema_decay must be in [0, 1), got {self.iterate_ema_decay}")
+        self.clamps_evaluations, self.clamps_updates = CLAMPS[self.clamp]
+        longest_side = self.dataset.longest_side
+        sizes = scale_sizes(self.smallest_size or longest_side, longest_side)
+        self.sizes = large_enough(sizes, self.dataset, self.objective)
+        self.canvas = Canvas(self.iterate_ema_decay)
+        self.guard = DivergenceGuard(self.divergence_factor, self.max_restarts)
         self.result: Tensor | None = None
 
     def setup(self, device: torch.device) -> None:
         """Move to `device` and set the initial image."""
         self.device = device
         self.objective.to(device)
-        self.descent = Descent(self.canvas.parameters(), self.make_optimizer, self.schedule)
+        self.descent = Descent(self.canvas.parameters(), self.optimizer, self.scheduler)
         self.begin(self.first_image(self.set_scale(0)).to(device))
 
     def set_scale(self, scale: int) -> StyleInputs:
@@ -114,7 +103,7 @@ class StyleTransfer(Task):
         self.descent.restart(self.canvas.parameters(), 1 / slope if slope > 0 and math.isfinite(slope) else 1.0)
 
     def networks(self) -> list[nn.Module]:
-        return [self.objective.model]
+        return [self.objective.network]
 
     def step(self) -> Metrics:
         """One update of the image; if the loss diverges, return to the best image."""
@@ -200,13 +189,11 @@ def scale_sizes(smallest: int, largest: int) -> list[int]:
 
 def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleObjective) -> list[int]:
     """Those of the rising `sizes` at which no image is too small for the objective's layers; ValueError if none."""
-    needs, fitting, objection = objective.needs(), list(sizes), None
-    while found := dataset.too_small(fitting[0], *needs):
-        objection, cure = found
-        if len(fitting) == 1:
-            raise ValueError(f"{objection}; set {cure} or more")
-        del fitting[0]
-    if objection:
-        left_out = ", ".join(str(size) for size in sizes[: -len(fitting)])
-        logging.getLogger(__name__).warning(f"{objection}: no scale of {left_out} pixels")
-    return fitting
+    of_styles = objective.layers if objective.calibrate else objective.style_layers
+    objections = [found for size in sizes if (found := dataset.too_small(size, objective.layers, of_styles))]
+    if len(objections) == len(sizes):
+        raise ValueError("{}; set {} or more".format(*objections[-1]))
+    if objections:
+        left_out = ", ".join(map(str, sizes[: len(objections)]))
+        logging.getLogger(__name__).warning(f"{objections[-1][0]}: no scale of {left_out} pixels")
+    return sizes[len(objections) :]

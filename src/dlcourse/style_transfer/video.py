@@ -33,10 +33,6 @@ class FrameSequence:
 
     Each frame after the first starts from the image painted before, so parts that do not move do not flicker, and few
     steps are enough (Ruder, Dosovitskiy, Brox 2016, section 4.1, the initialization without optical flow).
-
-    Raises:
-        ValueError: no such folder, no images in it, two frames of one name, an `output` that is a file or the folder
-            of the frames, or a value out of range.
     """
 
     frames: str  # a folder of images, used in natural order of their names
@@ -67,11 +63,7 @@ class FrameSequence:
 
 
 def frames_in(folder: Path) -> list[Path]:
-    """The images in a folder, 2.png before 10.png, without hidden files, system files and links that leave the folder.
-
-    Raises:
-        ValueError: no such folder, or no images in it.
-    """
+    """The images in a folder, 2.png before 10.png; no hidden files, system files or links that leave the folder."""
     if folder.is_file():
         film = shlex.quote(str(folder))
         raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
@@ -99,10 +91,9 @@ def transfer(config: dict[str, Any], objective: StyleObjective, content: Path, *
 
 
 def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator[Tensor]:
-    """Read images as (3, H, W) in [0, 1], one at a time, resized as by `resize`; None leaves them as they are.
+    """Read images as (3, H, W) in [0, 1], one at a time, resized as by `resize` unless `size` is None.
 
-    Raises:
-        UserError: a broken file, or one that has another size than the first.
+    UserError for a broken file, or one that has another size than the first.
     """
     first: tuple[Path, tuple[int, int]] | None = None
     for path in paths:
@@ -114,11 +105,11 @@ def of_one_size(paths: Iterable[Path], size: int | list[int] | None) -> Iterator
         yield to_tensor(image)
 
 
-def check_painted(images: dict[Path, Path], size: int | list[int]) -> list[Path]:
-    """The images that exist already; UserError for a broken one, or another size than that of the resized frames."""
-    found = [image for image in images.values() if image.exists()]
+def check_painted(images: dict[Path, Path], size: int | list[int]) -> dict[Path, Path]:
+    """Those that exist of the frames' images; UserError for a broken one, or one not of the resized frames' size."""
+    found = {frame: image for frame, image in images.items() if image.exists()}
     width, height = resize(load_image(next(iter(images))), size).size
-    for image in found:
+    for image in found.values():
         if load_image(image).size != (width, height):
             raise UserError(f"{image}: is there already, but not of {width} x {height} pixels; choose another output")
     return found
@@ -131,11 +122,6 @@ def flicker(images: Iterable[Tensor]) -> float:
     """
     changes = [float((after - before).abs().mean()) for before, after in pairwise(images)]
     return sum(changes) / len(changes) if changes else 0.0
-
-
-def flicker_report(frames: float, images: float) -> dict[str, float | None]:
-    """The flicker of the frames and of their images, and their ratio (None if the frames do not change)."""
-    return {"frames": frames, "images": images, "ratio": images / frames if frames else None}
 
 
 def settings_of(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[str, dict[str, Any]]:
@@ -161,30 +147,23 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:20]
 
 
-def check_same_settings(now: dict[str, dict[str, Any]], frames: Mapping[Path, Path], output: Path) -> None:
-    """Raise UserError if an image in `output` was painted with other settings, or from another frame, than now."""
-    there = {frame.name: image for frame, image in frames.items() if image.exists()}
-    if not there:
-        return
-    first = next(iter(there.values()))
+def check_same_settings(now: dict[str, dict[str, Any]], painted: Mapping[Path, Path], output: Path) -> None:
+    """Raise UserError if one of the `painted` images is of other settings, or of another frame, than now."""
+    first = next(iter(painted.values()))
     then = read_settings(output / SETTINGS)
     if then is None:
         raise UserError(f"{first}: is there already, and no {SETTINGS} says how it was painted; choose another output")
+    before, after = (record["keys"] | record["files"] for record in (then, now))  # of a file, its digest counts
     changed = [
         f"{key}={then['keys'].get(key)} (now {now['keys'].get(key)})"
-        for key in sorted({*then["keys"], *now["keys"]})
-        if recorded_value(then, key) != recorded_value(now, key)
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
     ]
     if changed:
         raise UserError(f"{first}: is there already, painted with {', '.join(changed)}; choose another output")
-    for name, image in there.items():
-        if then["frames"].get(name) != now["frames"][name]:
-            raise UserError(f"{image}: is there already, painted from another {name}; choose another output")
-
-
-def recorded_value(record: dict[str, dict[str, Any]], key: str) -> Any:
-    """The digests of the files that a key names; without files, the key's value."""
-    return record["files"].get(key, record["keys"].get(key))
+    for frame, image in painted.items():
+        if then["frames"].get(frame.name) != now["frames"][frame.name]:
+            raise UserError(f"{image}: is there already, painted from another {frame.name}; choose another output")
 
 
 def read_settings(path: Path) -> dict[str, dict[str, Any]] | None:

@@ -4,7 +4,6 @@ They are drawn by code: nothing to download, no licence to respect, and always t
 """
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -14,23 +13,18 @@ from dlcourse.style_transfer.demo_images.mosaic import mosaic
 from dlcourse.style_transfer.demo_images.seascape import seascape
 
 # Drawing takes about a second each: a process draws an image once, and all callers share it, so never change it.
-IMAGES: dict[str, Callable[[], Image.Image]] = {
+IMAGES = {
     "seascape": functools.cache(seascape),  # a lighthouse, a village and a sailing boat by the sea: 384 x 288
     "painting": functools.cache(painting),  # suns over fields in thick, swirling brush strokes: 320 x 320
     "mosaic": functools.cache(mosaic),  # warm broken tiles, set in rings: 320 x 320
 }
 
 
-def half(axis: int, is_flipped: bool) -> Image.Image:
-    """A mask that is white on one half, with a soft edge: L, 256 x 256."""
+def half(quarter_turns: int) -> Image.Image:
+    """A mask that is white on the right half, with a soft edge, turned against the clock: L, 256 x 256."""
     ramp = np.clip((np.arange(256) - 95.5) / 64, 0, 1)
-    values = np.broadcast_to(ramp[::-1] if is_flipped else ramp, (256, 256))
-    return Image.fromarray((255 * (values.T if axis else values)).round().astype(np.uint8))
+    values = np.rot90(np.broadcast_to(ramp, (256, 256)), quarter_turns)
+    return Image.fromarray((255 * values).round().astype(np.uint8))
 
 
-MASKS: dict[str, Callable[[], Image.Image]] = {
-    "left": lambda: half(0, True),
-    "right": lambda: half(0, False),
-    "top": lambda: half(1, True),
-    "bottom": lambda: half(1, False),
-}
+MASKS = {side: functools.partial(half, turns) for turns, side in enumerate(("right", "top", "left", "bottom"))}

@@ -6,7 +6,7 @@ Lengths are in pixels of the returned image; x to the right, y down. The sun is 
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from dlcourse.style_transfer.demo_images.brushwork import OVERSAMPLING, Pen, shade
 
@@ -53,12 +53,11 @@ def _clouds(image: Image.Image) -> None:
     for cloud_x, cloud_y, size in ((60, 40, 0.9), (212, 28, 1.15), (330, 62, 0.8), (178, 78, 0.5)):
         for color, shift in (((196, 190, 210), -2.0), ((255, 244, 228), 0.0), ((255, 255, 250), 3.0)):
             mask = Image.new("L", image.size)
-            pen = ImageDraw.Draw(mask)
+            pen = Pen(mask)
             for x, y, radius in puffs:
                 middle_x, middle_y = cloud_x + size * x - 0.6 * shift, cloud_y + size * (y + shift)
                 wide, high = size * (radius - abs(shift)), size * (radius - abs(shift)) * 0.62
-                box = (middle_x - wide, middle_y - high, middle_x + wide, middle_y + high)
-                pen.ellipse([side * OVERSAMPLING for side in box], fill=215)
+                pen.disc(middle_x, middle_y, wide, high, (215,))
             left, top = int((cloud_x - 60) * OVERSAMPLING), int((cloud_y - 40) * OVERSAMPLING)
             near = (left, top, left + 120 * OVERSAMPLING, top + 80 * OVERSAMPLING)
             soft = mask.crop(near).filter(ImageFilter.GaussianBlur(1.4 * OVERSAMPLING))
