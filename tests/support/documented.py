@@ -163,7 +163,7 @@ def quick(command: str) -> list[str]:
         more = QUICK.get(name, [])
     if name == "find_lr.py" and chosen.get("experiment") == "optimizers":
         more = [*more, "dataset.faces.num_images=200"]
-    if name == "evaluate.py" and "/stylegan_faces.pt" in chosen["checkpoint"]:  # does not say how few faces will do, nor that FD will
+    if name == "evaluate.py" and "/stylegan_faces.pt" in chosen.get("checkpoint", ""):  # fewer faces, and only FD
         more = [*more, "dataset=faces", "dataset.num_images=40", "metrics=[fd]"]
     if "-h" in words or "--help" in words or "--cfg" in words:
         more = []
