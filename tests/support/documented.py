@@ -97,7 +97,7 @@ STAND_INS = [
     (r"(bundle|import)_checkpoint.py", r"\bTARGET\b", "new.pt"),
     (r"export_checkpoint.py", r"\bTARGET\b", "new"),
     (r"(sample|evaluate|train).py", r"checkpoints/ffhq.pt", "{things}/imported.pt"),
-    (r"(evaluate|train).py", r"=checkpoints/stylegan_faces.pt", "={root}/checkpoints/stylegan_faces.pt"),
+    (r"(sample|evaluate|train).py", r"=checkpoints/stylegan_faces.pt", "={root}/checkpoints/stylegan_faces.pt"),
     (r"sample.py", r"photo.pt", "{things}/found.pt"),
     (r"sheet.py", r"SWEEP|runs/\w+|\bRUNS\b", "{things}/paintings"),
     (r"", r"runs/optimizers", "{things}/optimizers"),
