@@ -166,15 +166,21 @@ def test_the_demo_runs(tmp_path):
 def test_something_was_found():
     places = set(COMMANDS.values())
     assert len(COMMANDS) > 150 and len(RUN) > 130
-    assert {"README.md", "docs/course.md", "checkpoints/README.md", "configs/search.yaml", "scripts/sheet.py"} <= places
+    assert {"README.md", "docs/classifier.md", "configs/search.yaml", "scripts/sheet.py"} <= places
     for pattern in (*NOT_RUN, *LEAVES):
         assert any(re.search(pattern, filled(command)) for command in COMMANDS), f"{pattern} is of no command"
 
 
+def test_programs_that_are_named_are_there():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "checkpoints" / "README.md"]
+    named = set(re.findall(r"(?:`|^)dlcourse (\w+)", "\n".join(path.read_text() for path in pages), re.MULTILINE))
+    programs = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert len(named) > 15 and named <= programs, named - programs
+
+
 def test_documented_targets_of_make_are_there():
-    named = set(
-        re.findall(r"make (\w[\w-]*)", "".join(re.findall(r"`[^`]*`|^make .*", (ROOT / "README.md").read_text(), re.M)))
-    )
+    pages = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    named = set(re.findall(r"make (\w[\w-]*)", "\n".join(re.findall(r"`make [^`]*`|^make .*", pages, re.M))))
     assert {"demo", "test", "test-all", "setup", "check", "test-slow"} <= named
     for target in named:
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target

@@ -83,4 +83,4 @@ def test_training_begins_with_what_is_prepared(tmp_path, monkeypatch):
 def test_the_default_cache_is_in_the_home_folder(monkeypatch):
     monkeypatch.delenv("DLCOURSE_CACHE")
     assert compose("dataset=image_folder", "dataset.root=x")["dataset"]["cache"] == "~/.cache/dlcourse"
-    assert "~/.cache/dlcourse" in (ROOT / "README.md").read_text()
+    assert "~/.cache/dlcourse" in (ROOT / "docs" / "your_data.md").read_text()

@@ -13,8 +13,9 @@ from limits import LIMITS, OUR_OWN, SAME, Measured
 from readers import READERS
 
 PAGE = (ROOT / "docs" / "untrusted_files.md").read_text()
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]
-READER, WORST, PEAK, LIMIT = 0, 3, 4, 5  # columns
+MEMORY = PAGE.partition("## Memory")[2]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in MEMORY.splitlines() if line.startswith("| ")]
+READER, WORST, PEAK, LIMIT = 0, 1, 2, 3  # columns
 STATED = {row[READER]: row for row in ROWS if row[READER] in LIMITS}
 
 

@@ -9,7 +9,8 @@ import torch
 
 from conftest import ROOT, SMALL, SMALL_FACES, small_overrides
 
-PROGRAM = r"(?:python )?(?:scripts|benchmarks)/\w+\.py"
+NAMES = "|".join(sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
+PROGRAM = rf"(?:python (?:scripts|benchmarks)/\w+\.py|\bdlcourse (?:{NAMES})\b)"
 OTHER_PROGRAMS = ("torchrun", "tensorboard")
 # What stands for itself nowhere: usage as --help and docstrings have it, and its plainest example.
 USAGE = {
@@ -48,27 +49,29 @@ def of_page(text: str) -> list[str]:
     blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     sentences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     codes = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", sentences)]
-    codes = [code for code in codes if not re.fullmatch(r"(scripts|benchmarks)/\w+\.py", code)]  # names of files
+    codes = [code for code in codes if not re.fullmatch(r"(scripts|benchmarks)/\w+\.py|dlcourse \w+", code)]  # names
     return [code for code in [line for block in blocks for line in block.splitlines()] + codes if is_command(code)]
 
 
 def of_config(text: str) -> list[str]:
     """The commands in a config's comments and in its text for --help."""
-    return re.findall(rf"^(?:#.*?|\s+)\b(python {PROGRAM[11:]}.*)$", text, re.MULTILINE)
+    return re.findall(rf"^(?:#.*?|\s+)({PROGRAM}.*)$", text, re.MULTILINE)
 
 
 def of_program(path: Path) -> list[str]:
     """The commands in a program's docstring."""
-    return re.findall(r"python (?:scripts|benchmarks)/\w+\.py.*", ast.get_docstring(ast.parse(path.read_text())) or "")
+    return re.findall(rf"{PROGRAM}.*", ast.get_docstring(ast.parse(path.read_text())) or "")
 
 
 def is_command(code: str) -> bool:
-    return bool(re.match(rf"{PROGRAM}(?! *--+>)", code)) or code.partition(" ")[0] in OTHER_PROGRAMS and " " in code
+    begins = re.match(rf"(?:{PROGRAM}|(?:scripts|benchmarks)/\w+\.py)(?! *--+>)", code)  # but for README's diagram
+    return bool(begins) or code.partition(" ")[0] in OTHER_PROGRAMS and " " in code
 
 
 def plain(command: str) -> str:
-    """Without `python`, comment, full stop and brackets of usage."""
+    """The script with its words: no `python` or `dlcourse`, comment, full stop or brackets of usage."""
     command = re.sub(r"\s+# .*", "", command).removeprefix("python ")
+    command = re.sub(r"^dlcourse (\w+)", r"scripts/\1.py", command)
     for pattern, example in USAGE.items():
         command = re.sub(pattern, example, command)
     return " ".join(command.split()).removesuffix(".")
@@ -94,7 +97,7 @@ STAND_INS = [
     (r"(bundle|import)_checkpoint.py", r"\bTARGET\b", "new.pt"),
     (r"export_checkpoint.py", r"\bTARGET\b", "new"),
     (r"(sample|evaluate|train).py", r"checkpoints/ffhq.pt", "{things}/imported.pt"),
-    (r"(evaluate|train).py", r"=checkpoints/stylegan_faces.pt", "={root}/checkpoints/stylegan_faces.pt"),
+    (r"(sample|evaluate|train).py", r"=checkpoints/stylegan_faces.pt", "={root}/checkpoints/stylegan_faces.pt"),
     (r"sample.py", r"photo.pt", "{things}/found.pt"),
     (r"sheet.py", r"SWEEP|runs/\w+|\bRUNS\b", "{things}/paintings"),
     (r"", r"runs/optimizers", "{things}/optimizers"),
@@ -160,7 +163,7 @@ def quick(command: str) -> list[str]:
         more = QUICK.get(name, [])
     if name == "find_lr.py" and chosen.get("experiment") == "optimizers":
         more = [*more, "dataset.faces.num_images=200"]
-    if "/stylegan_faces.pt" in chosen.get("checkpoint", ""):  # does not say how few faces will do, nor that FD will
+    if name == "evaluate.py" and "/stylegan_faces.pt" in chosen.get("checkpoint", ""):  # fewer faces, and only FD
         more = [*more, "dataset=faces", "dataset.num_images=40", "metrics=[fd]"]
     if "-h" in words or "--help" in words or "--cfg" in words:
         more = []
