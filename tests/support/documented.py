@@ -12,6 +12,11 @@ from conftest import ROOT, SMALL, SMALL_FACES, small_overrides
 NAMES = "|".join(sorted(path.stem for path in (ROOT / "scripts").glob("*.py")))
 PROGRAM = rf"(?:python (?:scripts|benchmarks)/\w+\.py|\bdlcourse (?:{NAMES})\b)"
 OTHER_PROGRAMS = ("torchrun", "tensorboard")
+PAGES = [*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "checkpoints" / "README.md"]
+TRANSLATED = {  # page -> the same in Chinese
+    ROOT / "README.md": ROOT / "README.zh-CN.md",
+    **{path.parent.parent / path.name: path for path in (ROOT / "docs" / "zh").glob("*.md")},
+}
 # What stands for itself nowhere: usage as --help and docstrings have it, and its plainest example.
 USAGE = {
     r"\[(group=choice|key=value) \.\.\.\]": "",
@@ -33,8 +38,7 @@ USAGE = {
 def everywhere() -> dict[str, str]:
     """Each command, and the first place where it stands."""
     found: dict[str, str] = {}
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "checkpoints" / "README.md"]
-    sources = [(path, of_page(path.read_text())) for path in pages]
+    sources = [(path, of_page(path.read_text())) for path in sorted(PAGES)]
     sources += [(path, of_config(path.read_text())) for path in sorted((ROOT / "configs").rglob("*.yaml"))]
     for folder in ("scripts", "benchmarks"):
         sources += [(path, of_program(path)) for path in sorted((ROOT / folder).glob("*.py"))]
