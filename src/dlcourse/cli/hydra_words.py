@@ -11,9 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import path_overrides
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CONFIGS
 
-PROJECT = Path(__file__).resolve().parents[3]
-CONFIGS = PROJECT / "configs"
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 

@@ -8,9 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
-from dlcourse.cli.command_line import CONFIGS, explain_key, names_in
+from dlcourse.cli.command_line import explain_key, names_in
 from dlcourse.cli.run_folders import check_is_run
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CONFIGS
 
 NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of every run's config
 
