@@ -53,7 +53,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
             fail_or_let_others_go_on(as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
-        sys.argv[1:] = hydra_words.prepared(sys.argv[1:])
+        sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
         with exceptions_come_through():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
     except (HydraException, OmegaConfBaseException, UserError) as error:
