@@ -50,7 +50,7 @@ def main() -> None:
 
 def summary(name: str) -> str:
     """The first line of a command's docstring, read from its file: importing it would take longer."""
-    return Path(__file__).with_name(f"{name}.py").read_text().partition("\n")[0].strip('"')
+    return Path(__file__).with_name(f"{name}.py").read_text("utf-8").partition("\n")[0].strip('"')
 
 
 def unknown(word: str) -> str:
