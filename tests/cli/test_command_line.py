@@ -64,6 +64,36 @@ def test_words_that_make_no_command_line_are_refused_with_the_cure(words, said):
         hydra_words.prepared(words)
 
 
+@pytest.mark.parametrize("command", ["sample", "evaluate"])
+def test_a_run_may_be_the_first_word_of_commands_that_take_one(command, tmp_path):
+    (tmp_path / "runs" / "0_seed=1, (b)").mkdir(parents=True)
+    for typed, given in {
+        "RUN": "checkpoint=RUN",
+        "~/RUN": f"checkpoint={Path.home()}/RUN",
+        "runs/0_seed=1, (b)": 'checkpoint="runs/0_seed=1, (b)"',
+    }.items():
+        words = [typed, "seeds=0-3", "--cfg", "job"]
+        assert hydra_words.prepared(words, command) == [given, *words[1:]]
+    assert hydra_words.prepared(["seeds=0-3"], command) == ["seeds=0-3"]
+    assert hydra_words.prepared([], command) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        ("sample", ["A", "checkpoint=B"], "A: checkpoint=B names another checkpoint; give one of them"),
+        ("sample", ["seeds=0-3", "RUN"], "RUN: neither an option nor key=value; around the = belong no spaces"),
+        ("evaluate", [""], "checkpoint=: no path is given; for none, checkpoint=null"),
+        ("train", ["RUN"], "RUN: neither an option nor key=value; to go on with a run, resume=RUN; to choose an exp"),
+        ("train", ["RUN", "seed=1"], "to choose an experiment, experiment=RUN"),
+        ("search", ["RUN"], "RUN: neither an option nor key=value; around the = belong no spaces"),
+    ],
+)
+def test_a_word_without_key_is_refused_where_it_could_mean_several_things(command, words, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        hydra_words.prepared(words, command)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "said"),

@@ -39,7 +39,7 @@ def test_a_preempted_job_goes_on_where_it_was(tmp_path):
     record = run_dir / "metrics.jsonl"
     wait_for(lambda: record.exists() and record.stat().st_size)
     os.kill(process_of(f"submitit.core._submit {jobs}"), signal.SIGUSR2)  # what SLURM sends through submitit
-    again = wait_for(lambda: process_of(f"train.py resume={run_dir}"))
+    again = wait_for(lambda: process_of(f"train resume={run_dir}"))
     (saved,) = checkpoint.all_of(run_dir)
     size = record.stat().st_size
     wait_for(lambda: record.stat().st_size > size)

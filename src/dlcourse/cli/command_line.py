@@ -21,11 +21,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
-from dlcourse.cli.hydra_words import CONFIGS, PROJECT
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CHECKPOINTS, CONFIGS
 from dlcourse.files.terminal import say
 
-BUNDLED = PROJECT / "checkpoints" / "stylegan_faces.pt"
+BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
@@ -53,7 +53,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
             fail_or_let_others_go_on(as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
-        sys.argv[1:] = hydra_words.prepared(sys.argv[1:])
+        sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
         with exceptions_come_through():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
     except (HydraException, OmegaConfBaseException, UserError) as error:

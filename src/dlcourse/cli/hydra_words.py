@@ -11,14 +11,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import path_overrides
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CONFIGS
 
-PROJECT = Path(__file__).resolve().parents[3]
-CONFIGS = PROJECT / "configs"
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
-def prepared(words: list[str]) -> list[str]:
-    """The words to pass to Hydra for those that were typed.
+def prepared(words: list[str], config_name: str = "train") -> list[str]:
+    """The words to pass to Hydra for those that were typed after the command of `config_name`.
 
     Raises:
         UserError: an unknown option, options that exclude each other, or a word that is neither option nor key=value.
@@ -31,19 +30,36 @@ def prepared(words: list[str]) -> list[str]:
         raise UserError(f"{' and '.join(f'--{name}' for name in commands)} exclude each other")
     if options.resolve and not options.cfg:
         raise UserError("--resolve belongs to --cfg job")
-    for word in options.overrides:
-        if "=" not in word and not word.startswith("~"):
-            raise UserError(
-                f"{word}: neither an option nor key=value; "
-                "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
-            )
+    overrides = with_key_for_run(options.overrides, config_name)
     others = list(words)
     for word in options.overrides:
         others.remove(word)
-    quoted = [of_group(path_overrides.take_path(word, options.multirun)) for word in options.overrides]
+    quoted = [of_group(path_overrides.take_path(word, options.multirun)) for word in overrides]
     if options.multirun:
         check_own_outputs(quoted)
     return with_prefixes_for_resume(quoted) + others
+
+
+def with_key_for_run(words: list[str], config_name: str) -> list[str]:
+    """Put checkpoint= before a run that is the first word of sample or evaluate; UserError for other bare words."""
+    if words and config_name in ("sample", "evaluate") and not has_key(words[0]):
+        if given := [word for word in words if word.startswith("checkpoint=")]:
+            raise UserError(f"{words[0]}: {given[0]} names another checkpoint; give one of them")
+        words = [f"checkpoint={words[0]}", *words[1:]]
+    for word in words:
+        if not has_key(word):
+            cure = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
+            if config_name == "train" and words[0] == word and not any(other.startswith("=") for other in words):
+                cure = f"to go on with a run, resume={word}; to choose an experiment, experiment={word}"
+            raise UserError(f"{word}: neither an option nor key=value; {cure}")
+    return words
+
+
+def has_key(word: str) -> bool:
+    """Whether a word is key=value or ~key, and not the path of a run such as runs/points/TIME/0_seed=1."""
+    if word.startswith("~/") or "/" in word.partition("=")[0] and path_overrides.exists(word):
+        return False
+    return "=" in word or word.startswith("~")
 
 
 def of_group(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Train on a cluster with SLURM: python scripts/submit.py --partition gpu --gpus 4 experiment=NAME key=value ...
+"""Train on a cluster with SLURM.
 
 When the job is preempted or out of time, it finishes the step, writes a checkpoint, and is queued again to go on there.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.cli import command_line
-from dlcourse.cli.hydra_words import PROJECT
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
-TRAIN = PROJECT / "scripts" / "train.py"
+# -P: Python code in the current folder is not imported
+TRAIN = [sys.executable, "-P", "-m", "dlcourse.cli.main", "train"]
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Job:
         """Train in a child process, which ends after a step when it gets a signal."""
         has_begun = (self.run_dir / "composed.yaml").exists()
         words = [f"resume={self.run_dir}"] if has_begun else [f"run_dir={self.run_dir}", *self.overrides]
-        self.process = subprocess.Popen([sys.executable, str(TRAIN), *words])
+        self.process = subprocess.Popen([*TRAIN, *words])
         status = self.process.wait()
         if status:
             raise RuntimeError(f"train.py ended with status {status}; its own words are above")

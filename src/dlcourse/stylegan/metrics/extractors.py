@@ -10,10 +10,11 @@ from torch.nn import functional as F
 from dlcourse.engine.checkpoint import Checkpoint, newest
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
+from dlcourse.files.locations import CHECKPOINTS
 from dlcourse.nn.attribute_network import AttributeNetwork
 from dlcourse.nn.vgg import LAYERS, VGG19
 
-BUNDLED = Path(__file__).resolve().parents[4] / "checkpoints" / "face_attributes.pt"
+BUNDLED = CHECKPOINTS / "face_attributes.pt"
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )

@@ -1,0 +1,65 @@
+"""`dlcourse NAME ...`: all commands as one, also as `python -P -m dlcourse.cli.main NAME ...`."""
+
+import difflib
+import importlib
+import sys
+from pathlib import Path
+
+from dlcourse.cli.start import begin
+from dlcourse.files.terminal import say
+
+begin()  # on import, as in scripts/*.py: the processes of `devices=N` import their main module
+
+COMMANDS = (  # modules of this folder, in the order of --help
+    "train",
+    "sample",
+    "evaluate",
+    "prepare_dataset",
+    "style_frames",
+    "compare",
+    "report",
+    "sheet",
+    "animate",
+    "demonstrate",
+    "find_lr",
+    "check_gradients",
+    "search",
+    "submit",
+    "import_checkpoint",
+    "export_checkpoint",
+    "doctor",
+)
+UNLISTED = ("bundle_checkpoint",)  # made the checkpoints that come with the project
+
+
+def main() -> None:
+    """Run the command that the first word names, with the words after it."""
+    word = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    name = word.replace("-", "_")
+    if word in ("-h", "--help"):
+        say("usage: dlcourse COMMAND ...", "")
+        say(*(f"  {name:<19}{summary(name)}" for name in COMMANDS))
+        say("", "dlcourse COMMAND --help tells more.")
+    elif name in (*COMMANDS, *UNLISTED):
+        sys.argv = [f"dlcourse {name}", *sys.argv[2:]]
+        importlib.import_module(f"dlcourse.cli.{name}").main()
+    else:
+        say(f"error: {unknown(word)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def summary(name: str) -> str:
+    """The first line of a command's docstring, read from its file: importing it would take longer."""
+    return Path(__file__).with_name(f"{name}.py").read_text("utf-8").partition("\n")[0].strip('"')
+
+
+def unknown(word: str) -> str:
+    """The error message for a first word that is not a command."""
+    if "=" in word or word.startswith("-"):
+        return f"{word}: the command comes first, as in dlcourse train seed=1; dlcourse --help lists the commands"
+    close = difflib.get_close_matches(word.replace("-", "_"), COMMANDS, n=1)
+    return f"{word}: no such command; {f'did you mean {close[0]}? ' if close else ''}dlcourse --help lists them"
+
+
+if __name__ == "__main__":
+    main()
