@@ -1,4 +1,4 @@
-"""A run's images in motion: python scripts/animate.py RUN [NAME] [--output PATH.gif|.webp|.mp4] [--seconds 5]"""
+"""A run's images in motion: dlcourse animate RUN [NAME] [--output PATH.gif|.webp|.mp4] [--seconds 5]"""
 
 from dlcourse.cli.start import run
 

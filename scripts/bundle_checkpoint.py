@@ -1,4 +1,4 @@
-"""A small checkpoint to hand on: python scripts/bundle_checkpoint.py RUN_OR_FILE TARGET [--keep model]."""
+"""A small checkpoint to hand on: dlcourse bundle_checkpoint RUN_OR_FILE TARGET [--keep model]."""
 
 from dlcourse.cli.start import run
 

@@ -1,4 +1,4 @@
-"""Are a classifier's gradients right? python scripts/check_gradients.py experiment=NAME key=value ..."""
+"""Are a classifier's gradients right? dlcourse check_gradients experiment=NAME key=value ..."""
 
 from dlcourse.cli.start import run
 

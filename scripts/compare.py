@@ -1,4 +1,4 @@
-"""Compare runs: python scripts/compare.py RUNS... [--metrics dev/loss ...] [--output FOLDER]."""
+"""Compare runs: dlcourse compare RUNS... [--metrics dev/loss ...] [--output FOLDER]."""
 
 from dlcourse.cli.start import run
 

@@ -1,4 +1,4 @@
-"""Draw what the course explains, each idea in one image: python scripts/demonstrate.py [NAME ...]."""
+"""Draw what the course explains, each idea in one image: dlcourse demonstrate [NAME ...]."""
 
 from dlcourse.cli.start import run
 

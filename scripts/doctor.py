@@ -1,4 +1,4 @@
-"""What does this machine offer, and does it compute? python scripts/doctor.py [--json]"""
+"""What does this machine offer, and does it compute? dlcourse doctor [--json]"""
 
 from dlcourse.cli.start import run
 

@@ -1,4 +1,4 @@
-"""Measure a StyleGAN: python scripts/evaluate.py checkpoint=RUN_OR_FILE metrics=[fd,kid,ppl]"""
+"""Measure a StyleGAN: dlcourse evaluate checkpoint=RUN_OR_FILE metrics=[fd,kid,ppl]"""
 
 from dlcourse.cli.start import run
 

@@ -1,4 +1,4 @@
-"""A StyleGAN for other programs: python scripts/export_checkpoint.py CHECKPOINT TARGET.pkl or TARGET.onnx."""
+"""A StyleGAN for other programs: dlcourse export_checkpoint CHECKPOINT TARGET.pkl or TARGET.onnx."""
 
 from dlcourse.cli.start import run
 

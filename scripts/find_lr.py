@@ -1,4 +1,4 @@
-"""Which learning rate? python scripts/find_lr.py experiment=NAME key=value ..."""
+"""Which learning rate? dlcourse find_lr experiment=NAME key=value ..."""
 
 from dlcourse.cli.start import run
 

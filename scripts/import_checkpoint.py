@@ -1,4 +1,4 @@
-"""A StyleGAN v1 of any implementation as a checkpoint of ours: python scripts/import_checkpoint.py SOURCE... TARGET."""
+"""A StyleGAN v1 of any implementation as a checkpoint of ours: dlcourse import_checkpoint SOURCE... TARGET."""
 
 from dlcourse.cli.start import run
 

@@ -1,4 +1,4 @@
-"""Decode your images for StyleGAN, and look at them: python scripts/prepare_dataset.py dataset.root=FOLDER_OR_ZIP"""
+"""Decode your images for StyleGAN, and look at them: dlcourse prepare_dataset dataset.root=FOLDER_OR_ZIP"""
 
 from dlcourse.cli.start import run
 

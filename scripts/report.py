@@ -1,4 +1,4 @@
-"""What a trained classifier is worth and what ails it: python scripts/report.py RUN [--bayes-error 0.15]."""
+"""What a trained classifier is worth and what ails it: dlcourse report RUN [--bayes-error 0.15]."""
 
 from dlcourse.cli.start import run
 

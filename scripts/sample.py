@@ -1,4 +1,4 @@
-"""Draw images from a trained StyleGAN: python scripts/sample.py checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
+"""Draw images from a trained StyleGAN: dlcourse sample checkpoint=RUN_OR_FILE sampler=grid seeds=0-15"""
 
 from dlcourse.cli.start import run
 

@@ -1,4 +1,4 @@
-"""Search for hyper-parameters: python scripts/search.py KEY=SPACE ... search.trials=N key=value ..."""
+"""Search for hyper-parameters: dlcourse search KEY=SPACE ... search.trials=N key=value ..."""
 
 from dlcourse.cli.start import run
 

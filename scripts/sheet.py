@@ -1,4 +1,4 @@
-"""The final images of several runs in one: python scripts/sheet.py RUNS... [--rows KEY] [--columns KEY] [--inputs]"""
+"""The final images of several runs in one: dlcourse sheet RUNS... [--rows KEY] [--columns KEY] [--inputs]"""
 
 from dlcourse.cli.start import run
 

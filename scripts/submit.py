@@ -1,4 +1,4 @@
-"""Train on a cluster with SLURM: python scripts/submit.py --partition gpu --gpus 4 experiment=NAME key=value ..."""
+"""Train on a cluster with SLURM: dlcourse submit --partition gpu --gpus 4 experiment=NAME key=value ..."""
 
 from dlcourse.cli.start import run
 

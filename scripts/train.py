@@ -1,4 +1,4 @@
-"""Train a classifier, transfer a style, or train StyleGAN: python scripts/train.py experiment=NAME key=value ..."""
+"""Train a classifier, transfer a style, or train StyleGAN: dlcourse train experiment=NAME key=value ..."""
 
 from dlcourse.cli.start import run
 

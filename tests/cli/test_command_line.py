@@ -251,7 +251,7 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
     with pytest.raises(UserError, match=r"^\.: a folder of runs \(2\); give one of them, such as "):
         checkpoint.newest(Path())
     Path("empty").mkdir()
-    assert "not a run of scripts/train.py (it has no composed.yaml)" in said("resume=empty")
+    assert "not a run of dlcourse train (it has no composed.yaml)" in said("resume=empty")
 
 
 def test_a_key_of_another_task_reaches_its_resumed_run():

@@ -62,7 +62,7 @@ def test_a_checkpoint_of_another_system_is_told_what_serves_it(task, tmp_path):
     serves = checkpoint.COMMANDS[task]
     if task != "Classification":
         with pytest.raises(
-            UserError, match=f"^{file}: scripts/report.py needs a checkpoint of a classifier; this one is {serves}$"
+            UserError, match=f"^{file}: dlcourse report needs a checkpoint of a classifier; this one is {serves}$"
         ):
             report.load_task(file, "cpu")
     if task != "StyleGAN":

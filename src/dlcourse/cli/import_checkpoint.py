@@ -45,6 +45,6 @@ def main() -> None:
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
     )
     parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
-    parser.add_argument("target", type=Path, help="the checkpoint to write, for scripts/sample.py checkpoint=TARGET")
+    parser.add_argument("target", type=Path, help="the checkpoint to write, for dlcourse sample checkpoint=TARGET")
     parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
     command_line.run(import_checkpoint, parser.parse_args())

@@ -57,7 +57,7 @@ def load_task(path: Path, device: str) -> Any:
 
     saved = Checkpoint.load(path)
     if saved.kind() != COMMANDS["Classification"]:
-        raise UserError(f"{path}: scripts/report.py needs a checkpoint of a classifier; this one is {saved.kind()}")
+        raise UserError(f"{path}: dlcourse report needs a checkpoint of a classifier; this one is {saved.kind()}")
     imposed = {"cache": None, "download": False}  # an untrusted file must not write or download anything
     task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):

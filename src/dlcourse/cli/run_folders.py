@@ -81,7 +81,7 @@ def check_unused(cfg: DictConfig) -> None:
 
 
 def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
-    """The runner and the prepared classifier that scripts/train.py would train, before the first step.
+    """The runner and the prepared classifier that dlcourse train would train, before the first step.
 
     Raises:
         UserError: the task is not a classifier, or `resume` is given.
@@ -99,7 +99,7 @@ def build_classifier(cfg: DictConfig) -> "tuple[Runner, Classification]":
     if not (isinstance(target, type) and issubclass(target, Classification)):
         raise UserError(f"task: {target.__name__} does not train one classifier, which this command needs")
     runner: Runner = build(config["runner"], "runner")
-    torch.manual_seed(config["seed"])  # as scripts/train.py does
+    torch.manual_seed(config["seed"])  # as dlcourse train does
     task: Classification = build(config["task"], "task")
     runner.prepare(task)
     return runner, task
@@ -130,7 +130,7 @@ def check_is_run(run_dir: Path) -> None:
         raise UserError(f"{given}: lies in a run; give its folder, {resume_word(above)}")
     if below := checkpoint.runs_below(run_dir):
         raise UserError(f"{given}: a folder of runs ({len(below)}); give one of them, such as {resume_word(below[-1])}")
-    raise UserError(f"{given}: not a run of scripts/train.py (it has no composed.yaml)")
+    raise UserError(f"{given}: not a run of dlcourse train (it has no composed.yaml)")
 
 
 def with_networks_of(
@@ -166,7 +166,7 @@ def check_same_data(init_from: Path, path: Path, theirs: dict[str, Any], ours: D
     """Raise UserError if a network of a checkpoint has another resolution or number of classes than the data."""
     resolution, classes = theirs["resolution"], theirs["num_classes"]
     if resolution != ours.resolution:
-        command = f"scripts/import_checkpoint.py {shlex.quote(str(path))} NEW.pt --resolution {ours.resolution}"
+        command = f"dlcourse import_checkpoint {shlex.quote(str(path))} NEW.pt --resolution {ours.resolution}"
         cut = f", or cut them down: {command}"
         cure = f"set dataset.resolution={resolution}{cut if resolution > ours.resolution else ''}"
         raise UserError(f"init_from={init_from}: networks of {resolution} pixels; {cure}")

@@ -146,7 +146,7 @@ def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], l
 
 
 def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
-    """The config of a trial, as scripts/train.py would compose it; UserError for an unknown key or choice."""
+    """The config of a trial, as dlcourse train would compose it; UserError for an unknown key or choice."""
     overrides = [*fixed, *(f"{name}={value}" for name, value in values.items())]
     try:
         cfg = command_line.compose_config("train", overrides)

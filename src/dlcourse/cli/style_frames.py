@@ -75,7 +75,7 @@ def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: d
 
     images = sequence.images()
     runner: Runner = build(config["runner"], "runner")
-    torch.manual_seed(config["seed"])  # as scripts/train.py does
+    torch.manual_seed(config["seed"])  # as dlcourse train does
     objective = build(config["objective"], "objective")
     runner.prepare(transfer(config, objective, next(iter(images)), smallest_size=None))
     write_settings(settings, Path(sequence.output))

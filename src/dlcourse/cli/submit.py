@@ -23,7 +23,7 @@ TRAIN = [sys.executable, "-P", "-m", "dlcourse.cli.main", "train"]
 
 @dataclass
 class Job:
-    """Runs scripts/train.py in a run folder, or resumes the run there."""
+    """Runs dlcourse train in a run folder, or resumes the run there."""
 
     run_dir: Path
     overrides: list[str]
@@ -35,7 +35,7 @@ class Job:
         self.process = subprocess.Popen([*TRAIN, *words])
         status = self.process.wait()
         if status:
-            raise RuntimeError(f"train.py ended with status {status}; its own words are above")
+            raise RuntimeError(f"dlcourse train ended with status {status}; its own words are above")
 
     def checkpoint(self) -> Any:
         """submitit calls this when the job is preempted or out of time: end the training, and requeue the job."""
@@ -54,7 +54,7 @@ def submit(arguments: argparse.Namespace) -> None:
         raise UserError('submitit is missing: pip install "dlcourse[slurm]"') from None
     for word in arguments.overrides:
         if "=" not in word or word.startswith(("run_dir=", "resume=", "-")):
-            raise UserError(f"{word}: give key=value as for scripts/train.py; the folder is --run-dir")
+            raise UserError(f"{word}: give key=value as for dlcourse train; the folder is --run-dir")
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
     run_dir = (arguments.run_dir or Path("runs", "submitted", now)).resolve()
     overrides = [*arguments.overrides, f"devices={max(1, arguments.gpus)}"]
@@ -74,7 +74,7 @@ def submit(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Read the command line and submit the job."""
     parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("overrides", nargs="*", help="as for scripts/train.py")
+    parser.add_argument("overrides", nargs="*", help="as for dlcourse train")
     parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: here, for a try")
     parser.add_argument("--partition", help="of SLURM")
     parser.add_argument("--gpus", type=int, default=0, help="of one machine; each has a process")

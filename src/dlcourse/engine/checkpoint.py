@@ -22,10 +22,10 @@ from dlcourse.files.terminal import printable
 STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 KEYS = {"step", "config", "state"}
 COMMANDS = {  # task -> what its checkpoint is, and which command reads it
-    "Classification": "of a classifier: scripts/report.py reads it",
-    "StyleGAN": "of a StyleGAN: scripts/sample.py and scripts/evaluate.py read it",
-    "StyleTransfer": "of a style transfer: scripts/sheet.py and scripts/animate.py show the images of its run",
-    "Attributes": "of a reader of attributes: scripts/evaluate.py evaluation=faces measures by one",
+    "Classification": "of a classifier: dlcourse report reads it",
+    "StyleGAN": "of a StyleGAN: dlcourse sample and dlcourse evaluate read it",
+    "StyleTransfer": "of a style transfer: dlcourse sheet and dlcourse animate show the images of its run",
+    "Attributes": "of a reader of attributes: dlcourse evaluate evaluation=faces measures by one",
 }
 
 

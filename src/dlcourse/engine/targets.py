@@ -22,7 +22,7 @@ NETWORKS = CLASSIFIERS | names(
         " mmgen_generator rosinality_discriminator rosinality_generator",
     }
 )
-# Data sets and their augmentation: evaluate.py may build them from a checkpoint's config.
+# Data sets and their augmentation: dlcourse evaluate may build them from a checkpoint's config.
 DATASETS = names(
     {
         "dlcourse.classifier.data.augmentation": "Degrade FlipRotateCrop",
@@ -41,7 +41,7 @@ OPTIMIZERS = names(
         "torch.optim": "ASGD Adadelta Adagrad Adam AdamW Adamax LBFGS NAdam RAdam RMSprop Rprop SGD",
     }
 )
-# Everything that report.py may build from a classifier's checkpoint.
+# Everything that dlcourse report may build from a classifier's checkpoint.
 CLASSIFICATION = DATASETS | OPTIMIZERS | CLASSIFIERS | {"dlcourse.classifier.task.Classification"}
 TARGETS = (
     NETWORKS

@@ -136,7 +136,7 @@ def combine(parts: Sequence[Pretrained]) -> Pretrained:
 
 
 def save_pretrained(pretrained: Pretrained, path: Path, source: str) -> list[str]:
-    """Write a checkpoint for scripts/sample.py, with `source` recorded in it; return the notes of `states_of`."""
+    """Write a checkpoint for dlcourse sample, with `source` recorded in it; return the notes of `states_of`."""
     check_new_file(path)
     state, notes = states_of(pretrained)
     origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
