@@ -66,7 +66,7 @@ def space_of(sweeps: list[Override]) -> "Space":
             part = distribution_of(sweep)
         except ValueError as error:
             raise UserError(f"{sweep.input_line}: {error}") from error
-        is_one_minus = isinstance(part, FloatDistribution) and "one_minus_log" in sweep.value().tags
+        is_one_minus = isinstance(part, FloatDistribution) and "one_minus_log" in getattr(sweep.value(), "tags", ())
         space[ONE_MINUS + name if is_one_minus else name] = part
     return space
 
@@ -81,8 +81,10 @@ def distribution_of(sweep: Override) -> "BaseDistribution":
     if isinstance(value, ChoiceSweep):
         return CategoricalDistribution(tuple(sweep.sweep_string_iterator()))
     if isinstance(value, IntervalSweep):
-        is_whole = isinstance(value.start, int)  # int(interval(1,5))
-        return numbers(value.start, value.end, 1 if is_whole else None, value.tags)
+        low: Any = value.start
+        high: Any = value.end
+        step = 1 if isinstance(low, int) else None  # int(interval(1,5))
+        return numbers(low, high, step, value.tags)
     if isinstance(value, RangeSweep):
         found = sorted(value.range())  # without the end, as in Hydra's own sweeps
         if not found:
