@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, lerp
@@ -166,7 +167,7 @@ class Evaluation:
             z = fakes.z(seeds), fakes.z(others)
             t = torch.stack(draws).to(z[0])  # (N, 1)
             of_direction = lambda z, both=both: images(generator.mapping(z * z.shape[1] ** 0.5, both))
-            paths = {
+            paths: dict[str, tuple[list[Tensor], Any, Any]] = {
                 "z": ([F.normalize(one) for one in z], slerp, of_direction),
                 "w": ([generator.mapping(one, labels) for one in z], lerp, images),
             }
