@@ -1,7 +1,7 @@
 """The content and style images of neural style transfer, and their masks."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 
 import torch
 from PIL import Image
@@ -60,7 +60,7 @@ class ContentAndStyles:
         if not paths:
             raise ValueError("style must be an image or a list of at least one, got []")
         weights = style_weights or [1.0] * len(paths)
-        lists = {"style_weights": weights, "style_regions": style_regions, "style_masks": style_masks}
+        lists: dict[str, Sized] = {"style_weights": weights, "style_regions": style_regions, "style_masks": style_masks}
         for key, values in lists.items():
             if values and len(values) != len(paths):
                 raise ValueError(f"{key} must be one for each of {len(paths)} styles, got {len(values)}")
