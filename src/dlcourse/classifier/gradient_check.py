@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dlcourse.classifier.task import Classification, scratch_copy
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, require_at_least, require_positive
 
 Objective = Callable[[], Tensor]  # J at the current parameters; deterministic
 
@@ -58,11 +58,9 @@ class GradientCheck:
     seed: int  # of the training, the noise, the augmentation, the dropout and the choice of entries
 
     def __post_init__(self) -> None:
-        if not self.epsilon > 0:
-            raise ValueError(f"epsilon must be positive, got {self.epsilon}")
-        for name, least in {"after_updates": 0, "max_entries": 1, "jitter": 0}.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        require_positive(epsilon=self.epsilon)
+        require_at_least(0, after_updates=self.after_updates, jitter=self.jitter)
+        require_at_least(1, max_entries=self.max_entries)
 
     def __call__(self, task: Classification) -> list[GradientComparison]:
         """Check a copy of a task that is set up; UserError if its device has no float64, or J is not finite."""

@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from dlcourse.errors import require_at_least
+
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
@@ -65,8 +67,7 @@ class MLP(nn.Module):
         for name, value, known in choices:
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-        if init_std < 0:
-            raise ValueError(f"init_std must be at least 0, got {init_std}")
+        require_at_least(0, init_std=init_std)
         layers: list[nn.Module] = []
         widths = [math.prod(input_shape), *hidden]
         for (fan_in, fan_out), share in zip(pairwise(widths), per_layer(dropout, len(hidden)), strict=True):

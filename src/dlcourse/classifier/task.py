@@ -18,6 +18,7 @@ from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Histograms, Images, Stateful, Task
+from dlcourse.errors import require_at_least
 from dlcourse.images.tensors import table_of_counts, to_tensor
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
@@ -56,9 +57,7 @@ class Classification(Task):
         patience: int | None,
         seed: int,
     ):
-        for name, value in {"l2": l2, "l1": l1}.items():
-            if value < 0:
-                raise ValueError(f"{name} must be at least 0, got {value}")
+        require_at_least(0, l2=l2, l1=l1)
         if max_epochs is not None and max_epochs < 1:
             raise ValueError(f"max_epochs must be at least 1, or null, got {max_epochs}")
         self.dataset, self.max_epochs = dataset, max_epochs

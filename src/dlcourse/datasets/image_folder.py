@@ -13,6 +13,7 @@ from dlcourse.datasets.cache import Decoded
 from dlcourse.datasets.decoding import FITS, Square
 from dlcourse.datasets.labels import class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.errors import require_at_least
 from dlcourse.files.terminal import printable
 from dlcourse.images.srgb import rgb_of
 
@@ -48,15 +49,13 @@ class ImageFolder:
         num_classes: int,
         cache: str | None,
     ):
-        if num_classes < 0:
-            raise ValueError(f"num_classes must be at least 0, got {num_classes}")
+        require_at_least(0, num_classes=num_classes)
         color = rgb_of(background)
         if resolution not in {2**power for power in range(3, 11)}:
             raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
         if fit not in FITS:
             raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
-        if min_size < 1:
-            raise ValueError(f"min_size must be at least 1, got {min_size}")
+        require_at_least(1, min_size=min_size)
         self.square = Square(resolution, fit, min_size, color, coarse_jpegs=True)
         self.root, self.resolution, self.num_classes = root, resolution, num_classes
         self.source = open_source(root)

@@ -9,19 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-
-def require_positive(**values: float) -> None:
-    """Raise ValueError naming the first value that is not positive."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
-
-
-def require_below_1(**values: float) -> None:
-    """Raise ValueError naming the first value outside [0, 1)."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be in [0, 1), got {value}")
+from dlcourse.errors import require_at_least, require_below_1, require_positive
 
 
 class Schedule(ABC):
@@ -152,8 +140,7 @@ class Plateau(Schedule):
     def __init__(self, factor: float, patience: int, threshold: float):
         if not 0 < factor < 1:
             raise ValueError(f"factor must be in (0, 1), got {factor}")
-        if patience < 0:
-            raise ValueError(f"patience must be at least 0, got {patience}")
+        require_at_least(0, patience=patience)
         require_below_1(threshold=threshold)
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.best, self.misses, self.reductions = math.inf, 0, 0

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.classifier.networks import as_float
+from dlcourse.errors import require_at_least
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ class Degrade:
     def __post_init__(self) -> None:
         if not 0 <= self.soft <= 1:
             raise ValueError(f"soft must be in [0, 1], got {self.soft}")
-        if self.noise < 0:
-            raise ValueError(f"noise must be at least 0, got {self.noise}")
+        require_at_least(0, noise=self.noise)
 
     def __call__(self, images: Tensor) -> Tensor:
         images = as_float(images)

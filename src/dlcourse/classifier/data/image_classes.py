@@ -13,6 +13,7 @@ from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, sh
 from dlcourse.datasets.decoding import Square, check_memory
 from dlcourse.datasets.labels import class_name
 from dlcourse.datasets.sources import Source, report_files, source_at
+from dlcourse.errors import require_at_least
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES
 
@@ -51,8 +52,7 @@ class ImageClasses(LabelledImages):
         augment: FlipRotateCrop,
         seed: int,
     ):
-        if resolution < 2:
-            raise ValueError(f"resolution must be at least 2, got {resolution}")
+        require_at_least(2, resolution=resolution)
         if max_per_class is not None and max_per_class < 2:
             raise ValueError(f"max_per_class must be at least 2, or null, got {max_per_class}")
         source = source_at(root)
