@@ -70,7 +70,7 @@ def _uniform(seed: int, name: str, indices: Tensor) -> Tensor:
 
 
 def sample_attributes(seed: int, indices: Tensor) -> dict[str, Tensor]:
-    """Attributes of faces `indices` (N,) int64 of `seed`, on their device: name -> (N,).
+    """Attributes of faces `indices` (N,) int64 of `seed`: name -> (N,).
 
     The names are those of ATTRIBUTE_SCALE; the ranges are in CONTINUOUS (float32) and CATEGORICAL (int64).
     """
