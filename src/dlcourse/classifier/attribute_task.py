@@ -26,11 +26,8 @@ class Attributes(Task):
     Half of the training images are mirrored, as StyleGAN's are, and their yaw negated.
 
     Args:
-        model: the network; ValueError if it has attributes that the faces do not have.
         dataset, dev_dataset: faces to learn from, and others to measure on.
         augment: further augmentation of the training images.
-        optimizer, scheduler: of the network's parameters.
-        batch_size: images per update.
         seed: of the order of the images.
     """
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.errors import UserError, require_at_least, require_positive
@@ -70,7 +70,10 @@ class GradientCheck:
             for _ in range(self.after_updates):
                 copy.step()
             copy.model.double()
-            add_parameter_noise(copy.model, self.jitter)
+            with torch.no_grad():
+                for parameter in copy.model.parameters():
+                    if parameter.ndim < 2:
+                        parameter.add_(self.jitter * torch.randn_like(parameter))
             inputs, labels = next(copy.batches)
             inputs = copy.dataset.augment(inputs)
 
@@ -80,14 +83,6 @@ class GradientCheck:
 
             parameters = {name: value for name, value in copy.model.named_parameters() if value.requires_grad}
             return compare_gradients(objective, parameters, self.epsilon, self.max_entries, self.seed)
-
-
-@torch.no_grad()
-def add_parameter_noise(model: nn.Module, std: float) -> None:
-    """Add Gaussian noise to the parameters with fewer than two dimensions."""
-    for parameter in model.parameters():
-        if parameter.ndim < 2:
-            parameter.add_(std * torch.randn_like(parameter))
 
 
 def compare_gradients(

@@ -33,8 +33,6 @@ class Classification(Task):
 
     Args:
         model: (shape of one input, number of classes) -> network, inputs (N, ...) -> logits (N, C).
-        dataset: train, dev and test arrays, and the images to draw of them.
-        optimizer, scheduler: of the network's parameters.
         batch_size: samples per update, reshuffled every epoch; None is the full batch.
         max_epochs: passes through the training set after which training ends, >= 1; None trains to the last step.
         normalize: standard, minmax or none, with the training set's statistics; see `Normalize`.
@@ -99,9 +97,7 @@ class Classification(Task):
 
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
         """The objective J of a batch, or of a part of a batch, whose cross-entropy is then multiplied by `weight`."""
-        loss = cross_entropy(self.model(inputs), labels)
-        if weight != 1:
-            loss = loss * weight
+        loss = cross_entropy(self.model(inputs), labels) * weight
         if self.l2:
             loss = loss + self.l2 * l2_penalty(self.weights)
         if self.l1:

@@ -34,9 +34,6 @@ class ImageFolder:
         background: RGB in [0, 255] around a padded image and behind transparent pixels.
         num_classes: number of classes, by dataset.json or one folder for each; 0 is without labels.
         cache: folder for the decoded images; None decodes into memory at every start.
-
-    Raises:
-        ValueError: no folder, zip or image at `root`, another number of classes, or a value out of range.
     """
 
     def __init__(
@@ -83,11 +80,11 @@ class ImageFolder:
 
     @cached_property
     def decoded(self) -> Decoded:
-        """The images, from the cache or decoded now.
-
-        ValueError: no usable image, or none of a class; too little memory; or the cache cannot be written.
-        """
-        decoded = self.load() or self.decode()
+        """The images, from the cache or decoded now; ValueError if that is impossible, or a class has no image."""
+        if self.cache_path is None:
+            decoded = cache.decode_in_memory(self.source, self.square)
+        else:
+            decoded = cache.load_cache(self.cache_path, self.source, self.square) or self.fill_cache(self.cache_path)
         others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
         report_files(self.root, f"skipped {len(decoded.skipped)} files", decoded.skipped, others)
         usable = {self.label_of[name] for name in decoded.names if self.num_classes}
@@ -101,21 +98,15 @@ class ImageFolder:
         """Path of the cached files without .levels or .json; None without a cache."""
         return self.cache and self.cache / cache.cache_key(self.source, self.square)
 
-    def load(self) -> Decoded | None:
-        return cache.load_cache(self.cache_path, self.source, self.square) if self.cache_path else None
-
-    def decode(self) -> Decoded:
-        """Decode all images, into the cache if there is one."""
-        if self.cache_path is None:
-            return cache.decode_in_memory(self.source, self.square)
+    def fill_cache(self, path: Path) -> Decoded:
+        """Decode all images into the cache, and open it."""
         try:
-            cache.write_cache(self.cache_path, self.source, self.square)
+            cache.write_cache(path, self.source, self.square)
         except OSError as error:
             raise ValueError(
                 f"cache={self.cache}: cannot be written ({error.strerror or error}); "
                 "choose another folder, or cache=null to decode into memory"
             ) from error
-        decoded = self.load()
-        if decoded is None:
-            raise ValueError(f"cache={self.cache}: the file just written is gone or damaged; choose another folder")
-        return decoded
+        if decoded := cache.load_cache(path, self.source, self.square):
+            return decoded
+        raise ValueError(f"cache={self.cache}: the file just written is gone or damaged; choose another folder")

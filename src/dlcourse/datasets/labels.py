@@ -13,15 +13,15 @@ MAX_LABELS = 200_000  # in dataset.json, beyond one for each image
 BYTES_PER_LABEL = 100
 LONGEST = 40  # letters of a class's name
 
-WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used, or ""
 
-
-def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
+def find_classes(
+    source: Source, num_classes: int, why_unusable: Callable[[str], str]
+) -> tuple[list[str], dict[str, int]]:
     """The names of the classes, and image -> number of its class; both empty if num_classes is 0.
 
     By dataset.json if there is one (its paths are relative to its own folder), else by folders in alphabetical order
-    (see `find_class_folders`), the images of all splits together. ValueError if a usable image has no class, or there
-    are not `num_classes` classes.
+    (see `find_class_folders`), the images of all splits together. ValueError if a usable image (`why_unusable` of its
+    name is "") has no class, or there are not `num_classes` classes.
     """
     if num_classes == 0:
         return [], {}
@@ -61,7 +61,7 @@ def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     return {name: number[label] for name, label in label_of.items()}, names
 
 
-def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnusable) -> None:
+def check_labelled(source: Source, numbers: dict[str, int], why_unusable: Callable[[str], str]) -> None:
     """Raise ValueError if a usable image has no label, or no image has one."""
     without = [name for name in source.stamps if name not in numbers]
     whole = next((name for name in without if not why_unusable(name)), None)

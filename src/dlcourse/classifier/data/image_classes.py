@@ -21,25 +21,19 @@ from dlcourse.images.files import SUFFIXES
 class ImageClasses(LabelledImages):
     """Images in one folder per class, cropped to their central square, scaled to one resolution, decoded into memory.
 
-    `root` holds the folders of the classes, or folders of splits (train, val, test, seg_train and the like; see
-    `datasets.class_folders`), each with the same classes. Dev and test sets without a folder are split off. Files that
-    are no image, damaged, or in no class's folder are skipped and listed on the console.
-
     Images that are equal after decoding are never in two sets: copies within a folder are split together, and images
-    of the dev and test folders are left out of training. Both are listed on the console.
+    of the dev and test folders are left out of training. These, and files that cannot be used, are listed on the
+    console.
 
     Args:
-        root: a folder or a .zip.
+        root: a folder or a .zip with the folders of the classes, or folders of splits (train, val, test, seg_train and
+            the like; see `datasets.class_folders`), each with the same classes.
         resolution: pixels per side, >= 2.
         max_per_class: use only this many images of each class in each split, the first by path; null is all.
         dev_fraction: of the training images, in (0, 1), if there is no dev folder.
         test_fraction: of all images, in (0, 1), if there is no test folder.
         augment: variation of the training batches.
         seed: of the splits.
-
-    Raises:
-        ValueError: nothing at `root`, fewer than two classes, a class without images, other classes in one split than
-            in another, ambiguous folders, a value out of range, or too little memory.
     """
 
     def __init__(

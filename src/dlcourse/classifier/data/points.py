@@ -37,14 +37,7 @@ class PlanePoints(Labelled):
 
 
 class Points(PlanePoints):
-    """Three sets of points from one pattern and one seed.
-
-    Args:
-        pattern: draws the points; one of the classes below.
-        num_train, num_dev, num_test: points per set, >= 1.
-        input_noise_std: as in `PlanePoints`.
-        seed: of the points.
-    """
+    """Three sets of points from one pattern, one of the classes below, and one seed."""
 
     def __init__(
         self, pattern: "Pattern", num_train: int, num_dev: int, num_test: int, input_noise_std: float, seed: int
