@@ -81,10 +81,20 @@ def check_labelled(source: Source, numbers: dict[str, int], why_unusable: Callab
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
     """Image -> class by NVIDIA's dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}; None for null.
 
-    ValueError if it has another form, or is much larger than labels of the images can be.
+    ValueError if it has another form, or its bytes or its JSON values are too many for labels of the images. The values
+    are counted because memory depends on them: `[],`, three bytes, becomes an object of seventy.
     """
+    count = len(source.stamps)
+    entries = MAX_LABELS + count  # more labels than images: the images may be a part of a larger set
+    most = entries * BYTES_PER_LABEL
     try:
-        labels: Any = json.loads(read_text(source, file_name))["labels"]
+        if source.label_files[file_name] > most:
+            raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {count} images")
+        with source.open(file_name) as file:
+            text = file.read(most + 1)
+        if len(text) > most or sum(text.count(letter) for letter in b"[{,") > 4 * entries:
+            raise ValueError(f"lists more than {entries} labels; there are {count} images")
+        labels: Any = json.loads(text)["labels"]
         if labels is None:
             return None
         folder = file_name.removesuffix(LABELS)
@@ -98,22 +108,6 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
     if wrong:
         raise ValueError(f"root={source.root}: a class in {LABELS} must be a whole number >= 0, got {wrong[0]!r}")
     return found
-
-
-def read_text(source: Source, file_name: str) -> bytes:
-    """The content of a dataset.json; ValueError if its bytes or its JSON values are too many for labels of the images.
-
-    The values are counted because memory depends on them: `[],`, three bytes, becomes an object of seventy.
-    """
-    entries = MAX_LABELS + len(source.stamps)  # more labels than images: the images may be a part of a larger set
-    most = entries * BYTES_PER_LABEL
-    if source.label_files[file_name] > most:
-        raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {len(source.stamps)} images")
-    with source.open(file_name) as file:
-        text = file.read(most + 1)
-    if len(text) > most or sum(text.count(letter) for letter in b"[{,") > 4 * entries:
-        raise ValueError(f"lists more than {entries} labels; there are {len(source.stamps)} images")
-    return text
 
 
 def class_name(text: object) -> str:
