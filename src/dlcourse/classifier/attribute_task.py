@@ -97,11 +97,11 @@ class Attributes(Task):
         """Predict the attributes of uint8 images, in evaluation mode."""
         with eval_mode(self.model):
             predictions = [self.model(chunk.to(self.device).float() / 255) for chunk in images.split(CHUNK)]
-        first = predictions[0]
-        return AttributePrediction(
-            {name: torch.cat([one.values[name] for one in predictions]) for name in first.values},
-            {name: torch.cat([one.logits[name] for one in predictions]) for name in first.logits},
+        values, logits = (
+            {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            for parts in zip(*predictions, strict=True)
         )
+        return AttributePrediction(values, logits)
 
     def visualize(self) -> Images:
         """Dev images, each with its wrongly predicted categorical attributes beneath."""

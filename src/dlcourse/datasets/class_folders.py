@@ -96,7 +96,7 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
     paths = tree.filled_folders(top)
     named = {path: WORDS[match[1].lower()] for path in paths if (match := SPLIT_NAME.fullmatch(last(path)))}
     others = [path for path in paths if path not in named]
-    longer = {path: split for path in others if (split := split_within(tree, path)) not in {None, *named.values()}}
+    longer = {path: split for path in others if (split := split_within(tree, path)) and split not in named.values()}
     splits: dict[str, str] = {}
     for path, split in (named | longer).items():
         if split in splits:

@@ -45,8 +45,7 @@ class ImageFolder:
         require_at_least(1, min_size=self.min_size)
         self.square = Square(self.resolution, self.fit, self.min_size, color, coarse_jpegs=True)
         self.source = open_source(self.root)
-        why_unusable = lambda name: self.square.read(self.source, name)[2]
-        names, self.label_of = find_classes(self.source, self.num_classes, why_unusable)
+        names, self.label_of = find_classes(self.source, self.num_classes, self.square)
         self.class_names = [class_name(name) for name in names]  # num_classes names
 
     @property

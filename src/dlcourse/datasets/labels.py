@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from dlcourse.datasets.class_folders import find_class_folders, shown_names
+from dlcourse.datasets.decoding import Square
 from dlcourse.datasets.sources import LABELS, Source, slashes
 from dlcourse.files.terminal import printable, say
 
@@ -14,19 +14,17 @@ BYTES_PER_LABEL = 100
 LONGEST = 40  # letters of a class's name
 
 
-def find_classes(
-    source: Source, num_classes: int, why_unusable: Callable[[str], str]
-) -> tuple[list[str], dict[str, int]]:
+def find_classes(source: Source, num_classes: int, square: Square) -> tuple[list[str], dict[str, int]]:
     """The names of the classes, and image -> number of its class; both empty if num_classes is 0.
 
     By dataset.json if there is one (its paths are relative to its own folder), else by folders in alphabetical order
-    (see `find_class_folders`), the images of all splits together. ValueError if a usable image (`why_unusable` of its
-    name is "") has no class, or there are not `num_classes` classes.
+    (see `find_class_folders`), the images of all splits together. ValueError if an image that `square` can use has
+    no class, or there are not `num_classes` classes.
     """
     if num_classes == 0:
         return [], {}
     numbers, names = listed_labels(source) if source.label_files else folder_labels(source)
-    check_labelled(source, numbers, why_unusable)
+    check_labelled(source, numbers, square)
     count = len(names) or max(numbers.values()) + 1  # dataset.json may name any number
     if count != num_classes:
         raise ValueError(
@@ -61,10 +59,10 @@ def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     return {name: number[label] for name, label in label_of.items()}, names
 
 
-def check_labelled(source: Source, numbers: dict[str, int], why_unusable: Callable[[str], str]) -> None:
+def check_labelled(source: Source, numbers: dict[str, int], square: Square) -> None:
     """Raise ValueError if a usable image has no label, or no image has one."""
     without = [name for name in source.stamps if name not in numbers]
-    whole = next((name for name in without if not why_unusable(name)), None)
+    whole = next((name for name in without if not square.read(source, name)[2]), None)
     if whole is None and numbers:
         return
     example = printable(whole or without[0])

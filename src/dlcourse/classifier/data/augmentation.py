@@ -31,12 +31,7 @@ class FlipRotateCrop:
     def __call__(self, images: Tensor) -> Tensor:
         if not self.flip and self.rotate == 0 and self.crop == 1:
             return images
-        images = as_float(images)
-        grid = F.affine_grid(self.transforms(len(images), images.device), list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-
-    def transforms(self, count: int, device: torch.device) -> Tensor:
-        """Affine maps (N, 2, 3) from positions in the new image to those in the old one, in units of half a side."""
+        count, device = len(images), images.device
         uniform = torch.rand(5, count).to(device)  # from the CPU's generator: the same on every device
         mirror = torch.where(uniform[0] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count, device=device)
         angle = math.radians(self.rotate) * (2 * uniform[1] - 1)
@@ -44,7 +39,11 @@ class FlipRotateCrop:
         offset = (1 - window) * (2 * uniform[3:] - 1)  # (2, N); the window stays inside the image
         cos, sin = window * angle.cos(), window * angle.sin()
         rows = [mirror * cos, -sin, offset[0], mirror * sin, cos, offset[1]]
-        return torch.stack(rows, 1).reshape(count, 2, 3)
+        # affine maps from positions in the new image to those in the old one, in units of half a side
+        maps = torch.stack(rows, 1).reshape(count, 2, 3)
+        images = as_float(images)
+        grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,8 @@ class ImageClasses(LabelledImages):
         arrays: dict[str, Arrays] = {split: (found.images, found.labels) for split, found in sets.items()}
         train = arrays.get("train") or arrays["all"]
         test, dev = arrays.get("test", test_fraction), arrays.get("dev", dev_fraction)
-        super().__init__(train, test, [class_name(name) for name in classes], dev, augment, seed)
+        super().__init__(train, test, [class_name(name) for name in classes], dev, augment, seed, True)
         self.report_splits(root, folders.splits)
-
-    def equals(self, inputs: Tensor) -> Tensor:
-        """For each image the first one that equals it, so that copies are split together."""
-        return first_equals(inputs)
 
     def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
         """Print the folder and size of each set, unless all come from the root."""
