@@ -25,8 +25,13 @@ class Labelled:
     test: Arrays  # for the measurement at the end; without the label noise that a data set may add to the others
     classes: Sequence[str]  # a name for each label
 
-    augment: Callable[[Tensor], Tensor]  # varies a training batch at random
-    visualize: Callable[[Probabilities], dict[str, Tensor]]  # images of predictions: name -> (N, 3, H, W) in [0, 1]
+    def augment(self, inputs: Tensor) -> Tensor:
+        """Vary a training batch at random; by default not at all."""
+        return inputs
+
+    def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
+        """Images of a classifier's predictions: name -> (N, 3, H, W) in [0, 1]."""
+        return {}
 
 
 class LabelledImages(Labelled):
@@ -52,7 +57,7 @@ class LabelledImages(Labelled):
         seed: int,
         copies_together: bool = False,
     ):
-        self.classes, self.augment, self.copies_together = classes, augment, copies_together
+        self.classes, self.vary, self.copies_together = classes, augment, copies_together
         if isinstance(test, float):
             train, test = self.split(train, test, seed)
         if isinstance(dev, float):
@@ -65,6 +70,9 @@ class LabelledImages(Labelled):
         equals = first_equals(inputs) if self.copies_together else None
         rest, chosen = stratified_split(labels, share, seed, self.classes, equals)
         return (inputs[rest], labels[rest]), (inputs[chosen], labels[chosen])
+
+    def augment(self, inputs: Tensor) -> Tensor:
+        return self.vary(inputs)
 
     def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
         """The dev images whose true class has the lowest probability, with the true and the predicted class."""

@@ -33,6 +33,7 @@ class Landscape:
 
 
 def optimizers(sgd_lr: float, rmsprop_lr: float) -> dict[str, MakeOptimizer]:
+    """The four optimizers, two of their learning rates given."""
     return {
         "gradient descent": partial(SGD, lr=sgd_lr),
         "momentum": partial(SGD, lr=sgd_lr, momentum=0.9),
