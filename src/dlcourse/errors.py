@@ -1,4 +1,4 @@
-"""Exceptions for mistakes of the user rather than of the program."""
+"""Exceptions for mistakes of the user rather than of the program, and checks of a value's range."""
 
 
 class UserError(Exception):
@@ -13,14 +13,21 @@ class MissingFileError(ValueError):
 
 
 def check_at_least(least: float, **values: float) -> None:
-    """Raise ValueError for the first of the values, by name, that is smaller."""
+    """Raise ValueError naming the first value that is smaller than `least`."""
     for name, value in values.items():
         if not value >= least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def check_positive(**values: float) -> None:
-    """Raise ValueError for the first of the values, by name, that is not above 0."""
+    """Raise ValueError naming the first value that is not positive."""
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
+
+
+def check_below_1(**values: float) -> None:
+    """Raise ValueError naming the first value outside [0, 1)."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {value}")

@@ -69,8 +69,7 @@ def test_bias_correction_mends_the_first_days(beta):
 def steps_of(landscape) -> dict[str, float]:
     paths = {name: optimizer_paths.path(landscape, make) for name, make in landscape.optimizers.items()}
     return {
-        name: len(visited) - 1 if optimizer_paths.has_arrived(landscape, visited[-1]) else math.inf
-        for name, visited in paths.items()
+        name: len(visited) - 1 if landscape.has_arrived(visited[-1]) else math.inf for name, visited in paths.items()
     }
 
 

@@ -1,5 +1,7 @@
 """Training of a network that predicts all attributes of the procedural faces."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,37 +22,26 @@ SHOWN = 8
 MIRRORED = "yaw"  # the one attribute whose sign a mirror image changes
 
 
+@dataclass(eq=False, repr=False)
 class Attributes(Task):
     """Minimise the mean over attributes: cross-entropy of the categorical, 1 - R^2 of the continuous ones.
 
     Half of the training images are mirrored, as StyleGAN's are, and their yaw negated.
-
-    Args:
-        model: the network; ValueError if it has attributes that the faces do not have.
-        dataset, dev_dataset: faces to learn from, and others to measure on.
-        augment: further augmentation of the training images.
-        optimizer, scheduler: of the network's parameters.
-        batch_size: images per update.
-        seed: of the order of the images.
     """
 
-    def __init__(
-        self,
-        model: AttributeNetwork,
-        dataset: Faces,
-        dev_dataset: Faces,
-        augment: Degrade,
-        optimizer: MakeOptimizer,
-        scheduler: Schedule,
-        batch_size: int,
-        seed: int,
-    ):
-        names = {*model.continuous, *model.categorical}
+    model: AttributeNetwork
+    dataset: Faces  # to learn from
+    dev_dataset: Faces  # to measure on
+    augment: Degrade  # further augmentation of the training images
+    optimizer: MakeOptimizer
+    scheduler: Schedule
+    batch_size: int
+    seed: int  # of the order of the images
+
+    def __post_init__(self) -> None:
+        names = {*self.model.continuous, *self.model.categorical}
         if not names <= ATTRIBUTE_SCALE.keys():
             raise ValueError(f"faces have no {', '.join(sorted(names - ATTRIBUTE_SCALE.keys()))}")
-        self.model, self.dataset, self.dev_dataset, self.augment = model, dataset, dev_dataset, augment
-        self.make_optimizer, self.schedule = optimizer, scheduler
-        self.batch_size, self.seed = batch_size, seed
 
     def setup(self, device: torch.device) -> None:
         """Move network and data to `device`, then build the optimizer."""
@@ -60,7 +51,7 @@ class Attributes(Task):
         self.batches = BatchStream(tuple(array.to(device) for array in arrays), self.batch_size, self.seed)
         self.batches.check_shards()
         self.truth = {name: values.to(device) for name, values in self.dataset.attributes.items()}
-        self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
+        self.descent = Descent(self.model.parameters(), self.optimizer, self.scheduler)
 
     def networks(self) -> list[nn.Module]:
         return [self.model]
@@ -106,11 +97,11 @@ class Attributes(Task):
         """Predict the attributes of uint8 images, in evaluation mode."""
         with eval_mode(self.model):
             predictions = [self.model(chunk.to(self.device).float() / 255) for chunk in images.split(CHUNK)]
-        first = predictions[0]
-        return AttributePrediction(
-            {name: torch.cat([one.values[name] for one in predictions]) for name in first.values},
-            {name: torch.cat([one.logits[name] for one in predictions]) for name in first.logits},
+        values, logits = (
+            {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            for parts in zip(*predictions, strict=True)
         )
+        return AttributePrediction(values, logits)
 
     def visualize(self) -> Images:
         """Dev images, each with its wrongly predicted categorical attributes beneath."""

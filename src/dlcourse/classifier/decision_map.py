@@ -22,28 +22,19 @@ def decision_map(
 ) -> Tensor:
     """The classes' colours, mixed by their probabilities on a 100 x 100 grid, and the points: (1, 3, H, W) in [0, 1].
 
+    Drawn without Matplotlib, in a tenth of the time, because a sweep draws many maps.
+
     Shape: `probabilities` maps inputs (N, 2) to (N, C); inputs (N, 2), labels (N,); C names of classes.
     """
     low, high = inputs.amin(0), inputs.amax(0)
     margin = 0.05 * (high - low).clamp(min=1e-3)
-    (x_low, y_low), (x_high, y_high) = (low - margin).tolist(), (high + margin).tolist()
-    grid = torch.cartesian_prod(torch.linspace(y_low, y_high, GRID), torch.linspace(x_low, x_high, GRID)).flip(1)
+    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
+    grid = torch.cartesian_prod(torch.linspace(bottom, top, GRID), torch.linspace(left, right, GRID)).flip(1)
     colors = [ImageColor.getrgb(COLORS[index % len(COLORS)]) for index in range(len(classes))]
     palette = torch.tensor([[value / 255 for value in color] for color in colors])
     mixture = (probabilities(grid).float().cpu() @ palette).reshape(GRID, GRID, 3)
-    return draw_regions(mixture, (x_low, x_high, y_low, y_high), inputs, labels, classes)
-
-
-def draw_regions(
-    regions: Tensor, extent: tuple[float, float, float, float], inputs: Tensor, labels: Tensor, classes: Sequence[str]
-) -> Tensor:
-    """The map, (1, 3, H, W), of colours (H, W, 3), rows upwards, that span `extent` (left, right, bottom, top).
-
-    Drawn without Matplotlib, in a tenth of the time, because a sweep draws many maps.
-    """
-    left, right, bottom, top = extent
     image = Image.new("RGB", SIZE, "white")
-    pale = 1 - 0.4 * (1 - regions.flip(0).permute(2, 0, 1))
+    pale = 1 - 0.4 * (1 - mixture.flip(0).permute(2, 0, 1))
     image.paste(to_pil_image(pale).resize((BOX[2] - BOX[0], BOX[3] - BOX[1]), Image.Resampling.BILINEAR), BOX[:2])
     x = BOX[0] + (inputs[:, 0] - left) / (right - left) * (BOX[2] - BOX[0])
     y = BOX[3] - (inputs[:, 1] - bottom) / (top - bottom) * (BOX[3] - BOX[1])
@@ -52,14 +43,13 @@ def draw_regions(
         point = disc(COLORS[index % len(COLORS)])
         for corner in corners[labels == index].tolist():
             image.paste(point, (corner[0], corner[1]), point)
-    draw_axes(image, extent)
+    draw_axes(image, left, right, bottom, top)
     draw_legend(image, classes)
     return to_tensor(image)[None]
 
 
-def draw_axes(image: Image.Image, extent: tuple[float, float, float, float]) -> None:
+def draw_axes(image: Image.Image, left: float, right: float, bottom: float, top: float) -> None:
     """A frame around the map, with round values of x1 below and of x2 beside it."""
-    left, right, bottom, top = extent
     pen, font = ImageDraw.Draw(image), font_for("x1 x2", 13)
     pen.rectangle(BOX, outline="black")
     for value in ticks(left, right):

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dlcourse.classifier.task import Classification, scratch_copy
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least, check_positive
 
 Objective = Callable[[], Tensor]  # J at the current parameters; deterministic
 
@@ -58,11 +58,9 @@ class GradientCheck:
     seed: int  # of the training, the noise, the augmentation, the dropout and the choice of entries
 
     def __post_init__(self) -> None:
-        if not self.epsilon > 0:
-            raise ValueError(f"epsilon must be positive, got {self.epsilon}")
-        for name, least in {"after_updates": 0, "max_entries": 1, "jitter": 0}.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_positive(epsilon=self.epsilon)
+        check_at_least(0, after_updates=self.after_updates, jitter=self.jitter)
+        check_at_least(1, max_entries=self.max_entries)
 
     def __call__(self, task: Classification) -> list[GradientComparison]:
         """Check a copy of a task that is set up; UserError if its device has no float64, or J is not finite."""
@@ -72,7 +70,10 @@ class GradientCheck:
             for _ in range(self.after_updates):
                 copy.step()
             copy.model.double()
-            add_parameter_noise(copy.model, self.jitter)
+            with torch.no_grad():
+                for parameter in copy.model.parameters():
+                    if parameter.ndim < 2:
+                        parameter.add_(self.jitter * torch.randn_like(parameter))
             inputs, labels = next(copy.batches)
             inputs = copy.dataset.augment(inputs)
 
@@ -82,14 +83,6 @@ class GradientCheck:
 
             parameters = {name: value for name, value in copy.model.named_parameters() if value.requires_grad}
             return compare_gradients(objective, parameters, self.epsilon, self.max_entries, self.seed)
-
-
-@torch.no_grad()
-def add_parameter_noise(model: nn.Module, std: float) -> None:
-    """Add Gaussian noise to the parameters with fewer than two dimensions."""
-    for parameter in model.parameters():
-        if parameter.ndim < 2:
-            parameter.add_(std * torch.randn_like(parameter))
 
 
 def compare_gradients(

@@ -1,20 +1,8 @@
-"""The loss functions of a classifier: cross-entropy and the penalties on its weights.
-
-Letters: m samples, C classes, W the weight matrices and kernels (not biases, nor the parameters of norms).
-"""
+"""The penalties on a classifier's weights W: the matrices and kernels (not biases, nor the parameters of norms)."""
 
 from collections.abc import Sequence
 
 from torch import Tensor
-from torch.nn import functional as F
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """J = -1/m sum_i log softmax(z_i)_{y_i}, the negative log-likelihood   (Bishop 2006, eq. 4.108).
-
-    Shape: logits z (m, C), labels y int64 (m,) -> scalar.
-    """
-    return F.cross_entropy(logits, labels)
 
 
 def l2_penalty(weights: Sequence[Tensor]) -> Tensor:

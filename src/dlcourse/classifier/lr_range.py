@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dlcourse.classifier.task import Classification, scratch_copy
 from dlcourse.engine.schedules import Exponential
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 BETA = 0.9  # of the moving average of the losses
@@ -69,8 +69,7 @@ class RangeTest:
     def __post_init__(self) -> None:
         if not 0 < self.low < self.high:
             raise ValueError(f"low must be positive and below high, got low={self.low} and high={self.high}")
-        if self.steps < LEAST_STEPS:
-            raise ValueError(f"steps must be at least {LEAST_STEPS}, got {self.steps}")
+        check_at_least(LEAST_STEPS, steps=self.steps)
 
     def __call__(self, task: Classification) -> RangeCurve:
         """Test a copy of a task that is set up, from its current state; UserError if its first loss is not finite."""

@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from dlcourse.errors import check_at_least
+
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
@@ -39,7 +41,7 @@ class MLP(nn.Module):
         num_classes: logits.
         hidden: units per hidden layer.
         activation: sigmoid, tanh, relu or leaky_relu.
-        init: of the weights: zeros, normal, xavier, he, orthogonal or default (torch's own).
+        init: of the weights: zeros, normal, xavier, he, orthogonal or default.
         init_std: standard deviation of init=normal, >= 0.
         dropout: probability in [0, 1) of dropping a hidden unit, for all hidden layers or one for each.
         norm: none, batch or layer.
@@ -65,8 +67,7 @@ class MLP(nn.Module):
         for name, value, known in choices:
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-        if init_std < 0:
-            raise ValueError(f"init_std must be at least 0, got {init_std}")
+        check_at_least(0, init_std=init_std)
         layers: list[nn.Module] = []
         widths = [math.prod(input_shape), *hidden]
         for (fan_in, fan_out), share in zip(pairwise(widths), per_layer(dropout, len(hidden)), strict=True):
@@ -76,9 +77,11 @@ class MLP(nn.Module):
             layers += [nn.Dropout(share)] if share else []
         layers.append(nn.Linear(widths[-1], num_classes))
         self.layers = nn.Sequential(*layers)
-        for layer in layers:
+        for layer in layers if init != "default" else ():
             if isinstance(layer, nn.Linear):
-                initialize(layer, init, init_std)
+                INITS[init](layer.weight, init_std)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.layers(inputs.flatten(1))
@@ -90,16 +93,6 @@ def per_layer(dropout: float | list[float], num_layers: int) -> list[float]:
     if len(shares) != num_layers or not all(0 <= share < 1 for share in shares):
         raise ValueError(f"dropout must be in [0, 1), one value or one for each of {num_layers} layers, got {dropout}")
     return shares
-
-
-@torch.no_grad()
-def initialize(layer: nn.Linear, init: str, init_std: float) -> None:
-    """Draw the weight by one of INITS and zero the bias; "default" keeps torch's initialization of both."""
-    if init == "default":
-        return
-    INITS[init](layer.weight, init_std)
-    if layer.bias is not None:
-        layer.bias.zero_()
 
 
 CHUNK = 512  # samples that are converted to floats at a time for the statistics: images are stored as bytes

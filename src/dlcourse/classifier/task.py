@@ -8,16 +8,18 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dlcourse.classifier.data.labelled import Labelled
 from dlcourse.classifier.early_stopping import EarlyStopping
-from dlcourse.classifier.losses import cross_entropy, l1_penalty, l2_penalty
+from dlcourse.classifier.losses import l1_penalty, l2_penalty
 from dlcourse.classifier.networks import Normalize
 from dlcourse.datasets.batches import BatchStream
 from dlcourse.engine import distributed
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Histograms, Images, Stateful, Task
+from dlcourse.errors import check_at_least
 from dlcourse.images.tensors import table_of_counts, to_tensor
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
@@ -27,13 +29,12 @@ CHUNK = 1024  # samples per forward pass of a measurement
 class Classification(Task):
     """Minimise J = -1/m sum log softmax(z)_y + l2/2 sum W^2 + l1 sum |W| for a network's logits z.
 
-    W are the weights; biases and the parameters of norms are not penalized (see `classifier.losses`). Each of several
-    processes takes a part of every batch; batch norm then sees the statistics of that part.
+    The first term is the cross-entropy (Bishop 2006, eq. 4.108). W are the weights; biases and the parameters of norms
+    are not penalized. Each of several processes takes a part of every batch; batch norm then sees the statistics of
+    that part.
 
     Args:
         model: (shape of one input, number of classes) -> network, inputs (N, ...) -> logits (N, C).
-        dataset: train, dev and test arrays, and the images to draw of them.
-        optimizer, scheduler: of the network's parameters.
         batch_size: samples per update, reshuffled every epoch; None is the full batch.
         max_epochs: passes through the training set after which training ends, >= 1; None trains to the last step.
         normalize: standard, minmax or none, with the training set's statistics; see `Normalize`.
@@ -56,9 +57,7 @@ class Classification(Task):
         patience: int | None,
         seed: int,
     ):
-        for name, value in {"l2": l2, "l1": l1}.items():
-            if value < 0:
-                raise ValueError(f"{name} must be at least 0, got {value}")
+        check_at_least(0, l2=l2, l1=l1)
         if max_epochs is not None and max_epochs < 1:
             raise ValueError(f"max_epochs must be at least 1, or null, got {max_epochs}")
         self.dataset, self.max_epochs = dataset, max_epochs
@@ -88,21 +87,16 @@ class Classification(Task):
 
     def step(self) -> Metrics:
         """One update on a mini-batch."""
-        (inputs, labels), weight = self.batches.next_shard(self.augment)
+        (inputs, labels), weight = self.batches.next_shard(lambda x, y: (self.dataset.augment(x), y))
         with distributed.per_rank_rng():  # for dropout
             terms = self.descent.step(lambda: self.losses(inputs, labels, weight))
         distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # batch norm's
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
-    def augment(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return self.dataset.augment(inputs), labels
-
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
         """The objective J of a batch, or of a part of a batch, whose cross-entropy is then multiplied by `weight`."""
-        loss = cross_entropy(self.model(inputs), labels)
-        if weight != 1:
-            loss = loss * weight
+        loss = F.cross_entropy(self.model(inputs), labels) * weight
         if self.l2:
             loss = loss + self.l2 * l2_penalty(self.weights)
         if self.l1:
@@ -136,7 +130,7 @@ class Classification(Task):
     def measure(self, inputs: Tensor, labels: Tensor) -> Metrics:
         """Mean cross-entropy, and share of right answers, in evaluation mode."""
         logits = self.logits(inputs)
-        return {"loss": cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
+        return {"loss": F.cross_entropy(logits, labels), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
     def logits(self, inputs: Tensor) -> Tensor:
         """The network's output in evaluation mode, (N, ...) -> (N, C)."""

@@ -40,10 +40,8 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         if self.batch_size == self.num_samples:
             self.samples_seen += self.num_samples
             return self.tensors
-        epoch, position = divmod(self.samples_seen, self.num_samples)
-        chosen = self.permutation(epoch)[position : position + self.batch_size]
-        self.samples_seen += len(chosen)
-        return tuple(tensor[chosen] for tensor in self.tensors)
+        left = self.num_samples - self.samples_seen % self.num_samples  # in this epoch
+        return self.take(min(self.batch_size, left))
 
     def check_shards(self) -> None:
         """Raise ValueError if some batch has fewer samples than there are processes to share it."""

@@ -6,7 +6,6 @@ the settings and of the names and stamps of the images, so that any change gives
 any time.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from dlcourse.datasets.decoding import Square, check_memory
 from dlcourse.datasets.pyramid import PIXELS_PER_CHUNK, pyramid, sizes
 from dlcourse.datasets.sources import Source
 from dlcourse.errors import UserError
+from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import printable, say
 
 VERSION = 2  # of the file format and of the decoding; files of other versions are ignored
@@ -84,17 +84,16 @@ def write_cache(path: Path, source: Source, square: Square) -> None:
 
     OSError if the folder cannot be written to, or is full; ValueError if no image can be used.
     """
-    resolution = square.resolution
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(path.parent)
-    needed, free = len(source.stamps) * bytes_per_image(resolution), shutil.disk_usage(path.parent).free
+    needed, free = len(source.stamps) * bytes_per_image(square.resolution), shutil.disk_usage(path.parent).free
     if needed > free:
         raise OSError(f"the images take up to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} are free")
     names, skipped = list[str](), dict(source.refused)
-    with durable_write(path.with_suffix(".levels")) as file:
+    with atomic_write(path.with_suffix(".levels"), durable=True) as temporary, temporary.open("w+b") as file:
         for pixels in usable_images(source, square, names, skipped):
             file.write(pixels.tobytes())
-        checksum = append_levels(file, len(names), resolution)
+        checksum = append_levels(file, len(names), square.resolution)
     record = {
         "version": VERSION,
         "root": source.root,
@@ -104,8 +103,8 @@ def write_cache(path: Path, source: Source, square: Square) -> None:
         "names": names,
         "skipped": skipped,
     }
-    with durable_write(path.with_suffix(".json")) as file:  # last: levels without it are ignored
-        file.write(json.dumps(record, indent=1).encode())
+    with atomic_write(path.with_suffix(".json"), durable=True) as temporary:  # last: levels without it are ignored
+        temporary.write_bytes(json.dumps(record, indent=1).encode())
 
 
 def append_levels(file: BinaryIO, count: int, resolution: int) -> int:
@@ -140,8 +139,7 @@ def load_cache(path: Path, source: Source, square: Square) -> Decoded | None:
         record = json.loads(path.with_suffix(".json").read_bytes())
         names, skipped, count = record["names"], record["skipped"], record["count"]
         is_of_source = len(names) == count and set(names) <= source.stamps.keys() <= {*names, *skipped}
-        has_settings = record["settings"] == json.loads(json.dumps(square.settings()))
-        if record["version"] != VERSION or not has_settings or not is_of_source:
+        if not is_of_source:  # version and settings are part of the files' name
             raise ValueError("of other images")
         failed = {name: str(reason) for name, reason in skipped.items() if name in source.stamps}
         levels = open_levels(path.with_suffix(".levels"), count, square.resolution, record["checksum"])
@@ -204,20 +202,6 @@ def open_levels(path: Path, count: int, resolution: int, checksum: int) -> list[
         rows = np.frombuffer(table, np.uint32).reshape(len(shapes), count)
         levels = zip(starts[:-1], shapes, rows, strict=True)
         return [Level(path, descriptor, start, shape[2], row) for start, shape, row in levels]
-
-
-@contextlib.contextmanager
-def durable_write(path: Path) -> Iterator[BinaryIO]:
-    """Write a temporary file that replaces `path` once it is complete and on disk; of several writers the last wins."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}.tmp")
-    try:
-        with temporary.open("w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def remove_stale(folder: Path) -> None:

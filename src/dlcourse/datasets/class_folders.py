@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dlcourse.datasets.sources import Source
@@ -93,14 +93,17 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
     If no folder named as a split has subfolders, they are classes: a vehicle called train, controls called test.
     ValueError for two folders of one split, or a single split beside other folders.
     """
+    paths = tree.filled_folders(top)
+    named = {path: WORDS[match[1].lower()] for path in paths if (match := SPLIT_NAME.fullmatch(last(path)))}
+    others = [path for path in paths if path not in named]
+    longer = {path: split for path in others if (split := split_within(tree, path)) and split not in named.values()}
     splits: dict[str, str] = {}
-    others = []
-    for path in tree.filled_folders(top):
-        if match := SPLIT_NAME.fullmatch(last(path)):
-            add_split(splits, WORDS[match[1].lower()], path, root)
-        else:
-            others.append(path)
-    splits |= longer_named_splits(tree, root, others, splits)
+    for path, split in (named | longer).items():
+        if split in splits:
+            raise ValueError(
+                f"root={root}: {shown_names([splits[split], path])} are both for {split}; keep one of them"
+            )
+        splits[split] = path
     beside = [path for path in others if path not in splits.values()]
     divided = [path for path in splits.values() if tree.filled_folders(path)]
     if not divided:
@@ -114,27 +117,15 @@ def find_splits(tree: Tree, root: str, top: str) -> dict[str, str]:
     return splits
 
 
-def add_split(splits: dict[str, str], split: str, path: str, root: str) -> None:
-    """Add the folder of a split; ValueError if the split has one already."""
-    if split in splits:
-        raise ValueError(f"root={root}: {shown_names([splits[split], path])} are both for {split}; keep one of them")
-    splits[split] = path
+def split_within(tree: Tree, path: str) -> str | None:
+    """The split whose word begins or ends the name of a folder, such as seg_train; None if there is none.
 
-
-def longer_named_splits(tree: Tree, root: str, paths: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Split that is not yet `known` -> folder whose name begins or ends with its word, such as seg_train.
-
-    Only folders with several subfolders count; others are more likely classes (crash_test, train station). ValueError
-    for two folders of one split.
+    Only folders with several subfolders count; others are more likely classes (crash_test, train station).
     """
-    found: dict[str, str] = {}
-    for path in paths:
-        words = BETWEEN.split(last(path).lower())
-        meant = {WORDS[word] for word in (words[0], words[-1]) if word in WORDS}
-        is_divided = len(tree.filled_folders(tree.below_single_folders(path))) > 1
-        if len(meant) == 1 and is_divided and not meant & known.keys():
-            add_split(found, meant.pop(), path, root)
-    return found
+    words = BETWEEN.split(last(path).lower())
+    meant = {WORDS[word] for word in (words[0], words[-1]) if word in WORDS}
+    is_divided = len(tree.filled_folders(tree.below_single_folders(path))) > 1
+    return meant.pop() if len(meant) == 1 and is_divided else None
 
 
 def check_class_folders(tree: Tree, root: str, folder: str) -> None:

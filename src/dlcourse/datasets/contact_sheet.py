@@ -5,6 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.datasets.image_folder import ImageFolder
+from dlcourse.errors import check_at_least
 from dlcourse.images.tables import labelled_grid, under
 
 LARGEST = 128  # pixels per side on the sheet
@@ -17,8 +18,7 @@ class ContactSheet:
     """A grid of at most `num_shown` >= 1 images, evenly spaced through the set, each with its class or file name."""
 
     def __init__(self, dataset: ImageFolder, num_shown: int):
-        if num_shown < 1:
-            raise ValueError(f"num_shown must be at least 1, got {num_shown}")
+        check_at_least(1, num_shown=num_shown)
         self.dataset, self.num_shown = dataset, num_shown
 
     def summary(self) -> list[str]:

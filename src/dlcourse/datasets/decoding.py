@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,12 +26,7 @@ LANCZOS = Image.Resampling.LANCZOS
 
 ReadResult = tuple[str, np.ndarray | None, str]  # an image's name; uint8 (3, R, R), or None and the reason
 
-# fit -> function of (image, side, background) that returns the square; and which of the image's sides sets the scale
-FITS: dict[str, Callable[[Image.Image, int, tuple[int, int, int]], Image.Image]] = {
-    "crop": lambda image, side, background: ImageOps.fit(image, (side, side), LANCZOS),
-    "pad": lambda image, side, background: ImageOps.pad(image, (side, side), LANCZOS, background),
-}
-SCALED_SIDE: dict[str, Callable[[tuple[int, int]], int]] = {"crop": min, "pad": max}
+FITS = {"crop": ("shorter", min), "pad": ("longer", max)}  # fit -> which of the image's sides sets the scale
 
 
 class MemoryBudget:
@@ -116,14 +111,15 @@ class Square:
 
         with source.open(name) as file:
             image = to_rgb(decode(file, examine), self.background)
-        square = FITS[self.fit](image, self.resolution, self.background)
+        size = self.resolution, self.resolution
+        pad = self.fit == "pad"
+        square = ImageOps.pad(image, size, LANCZOS, self.background) if pad else ImageOps.fit(image, size, LANCZOS)
         return np.ascontiguousarray(np.asarray(square).transpose(2, 0, 1))
 
     def check_size(self, image: Image.Image) -> None:
         """Raise UnwantedImageError for an image smaller than `min_size`."""
-        size = SCALED_SIDE[self.fit](image.size)
-        if size < self.min_size:
-            which = {"crop": "shorter", "pad": "longer"}[self.fit]
+        which, scaled_side = FITS[self.fit]
+        if scaled_side(image.size) < self.min_size:
             raise UnwantedImageError(
                 f"too small ({image.width} x {image.height} pixels; "
                 f"min_size={self.min_size} is wanted of the {which} side)"

@@ -2,68 +2,51 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from dlcourse.datasets import cache
-from dlcourse.datasets.cache import Decoded
+from dlcourse.datasets.cache import Decoded, Level, cache_key, decode_in_memory, load_cache, write_cache
 from dlcourse.datasets.decoding import FITS, Square
 from dlcourse.datasets.labels import class_name, find_classes
 from dlcourse.datasets.sources import open_source, report_files
+from dlcourse.errors import check_at_least
 from dlcourse.files.terminal import printable
 from dlcourse.images.srgb import rgb_of
 
 
+@dataclass(eq=False, repr=False)
 class ImageFolder:
     """Every image in a folder or a zip archive as a square of one resolution, at every level of detail.
 
     Sorted by name. The images are decoded when they are first used; later runs read the result from a file in `cache`
     (see `datasets.cache`). Files that are no image, broken, too small or outside of the folder (links, "..") are
     skipped and listed on the console.
-
-    Args:
-        root: a folder, searched at all depths, or a .zip; either may hold labels in NVIDIA's dataset.json.
-        resolution: pixels per side, a power of two from 8 to 1024.
-        fit: crop (the central square) or pad (the whole image, on `background`).
-        min_size: pixels of the shorter side (with pad: the longer) below which an image is skipped; images smaller
-            than `resolution` are enlarged.
-        background: RGB in [0, 255] around a padded image and behind transparent pixels.
-        num_classes: number of classes, by dataset.json or one folder for each; 0 is without labels.
-        cache: folder for the decoded images; None decodes into memory at every start.
-
-    Raises:
-        ValueError: no folder, zip or image at `root`, another number of classes, or a value out of range.
     """
 
-    def __init__(
-        self,
-        root: str,
-        resolution: int,
-        fit: str,
-        min_size: int,
-        background: list[int],
-        num_classes: int,
-        cache: str | None,
-    ):
-        if num_classes < 0:
-            raise ValueError(f"num_classes must be at least 0, got {num_classes}")
-        color = rgb_of(background)
-        if resolution not in {2**power for power in range(3, 11)}:
-            raise ValueError(f"resolution must be a power of two from 8 to 1024, got {resolution}")
-        if fit not in FITS:
-            raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
-        if min_size < 1:
-            raise ValueError(f"min_size must be at least 1, got {min_size}")
-        self.square = Square(resolution, fit, min_size, color, coarse_jpegs=True)
-        self.root, self.resolution, self.num_classes = root, resolution, num_classes
-        self.source = open_source(root)
-        why_unusable = lambda name: self.square.read(self.source, name)[2]
-        names, self.label_of = find_classes(self.source, num_classes, why_unusable)
+    root: str  # a folder, searched at all depths, or a .zip; either may hold labels in NVIDIA's dataset.json
+    resolution: int  # pixels per side, a power of two from 8 to 1024
+    fit: str  # crop (the central square) or pad (the whole image, on `background`)
+    min_size: int  # images whose shorter side (with pad: the longer) is smaller are skipped, others enlarged
+    background: list[int]  # RGB in [0, 255] around a padded image and behind transparent pixels
+    num_classes: int  # by dataset.json or one folder for each; 0 is without labels
+    cache: str | None  # folder for the decoded images; None decodes into memory at every start
+
+    def __post_init__(self) -> None:
+        check_at_least(0, num_classes=self.num_classes)
+        color = rgb_of(self.background)
+        if self.resolution not in {2**power for power in range(3, 11)}:
+            raise ValueError(f"resolution must be a power of two from 8 to 1024, got {self.resolution}")
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, got {self.fit!r}")
+        check_at_least(1, min_size=self.min_size)
+        self.square = Square(self.resolution, self.fit, self.min_size, color, coarse_jpegs=True)
+        self.source = open_source(self.root)
+        names, self.label_of = find_classes(self.source, self.num_classes, self.square)
         self.class_names = [class_name(name) for name in names]  # num_classes names
-        self.cache = None if cache is None else Path(os.path.expanduser(cache))  # noqa: PTH111
 
     @property
     def images(self) -> Tensor:
@@ -71,7 +54,7 @@ class ImageFolder:
         return self.levels[0][:]
 
     @property
-    def levels(self) -> Sequence[Tensor | cache.Level]:
+    def levels(self) -> Sequence[Tensor | Level]:
         """The levels of `pyramid`; those in a cache are read when they are indexed. For errors see `decoded`."""
         return self.decoded.levels
 
@@ -84,11 +67,11 @@ class ImageFolder:
 
     @cached_property
     def decoded(self) -> Decoded:
-        """The images, from the cache or decoded now.
-
-        ValueError: no usable image, or none of a class; too little memory; or the cache cannot be written.
-        """
-        decoded = self.load() or self.decode()
+        """The images, from the cache or decoded now; ValueError if that is impossible, or a class has no image."""
+        if self.cache_path is None:
+            decoded = decode_in_memory(self.source, self.square)
+        else:
+            decoded = load_cache(self.cache_path, self.source, self.square) or self.fill_cache(self.cache_path)
         others = f", all of them in {self.cache_path}.json" if self.cache_path else ""
         report_files(self.root, f"skipped {len(decoded.skipped)} files", decoded.skipped, others)
         usable = {self.label_of[name] for name in decoded.names if self.num_classes}
@@ -100,23 +83,19 @@ class ImageFolder:
     @cached_property
     def cache_path(self) -> Path | None:
         """Path of the cached files without .levels or .json; None without a cache."""
-        return self.cache and self.cache / cache.cache_key(self.source, self.square)
+        if self.cache is None:
+            return None
+        return Path(os.path.expanduser(self.cache), cache_key(self.source, self.square))  # noqa: PTH111
 
-    def load(self) -> Decoded | None:
-        return cache.load_cache(self.cache_path, self.source, self.square) if self.cache_path else None
-
-    def decode(self) -> Decoded:
-        """Decode all images, into the cache if there is one."""
-        if self.cache_path is None:
-            return cache.decode_in_memory(self.source, self.square)
+    def fill_cache(self, path: Path) -> Decoded:
+        """Decode all images into the cache, and open it."""
         try:
-            cache.write_cache(self.cache_path, self.source, self.square)
+            write_cache(path, self.source, self.square)
         except OSError as error:
             raise ValueError(
-                f"cache={self.cache}: cannot be written ({error.strerror or error}); "
+                f"cache={path.parent}: cannot be written ({error.strerror or error}); "
                 "choose another folder, or cache=null to decode into memory"
             ) from error
-        decoded = self.load()
-        if decoded is None:
-            raise ValueError(f"cache={self.cache}: the file just written is gone or damaged; choose another folder")
-        return decoded
+        if decoded := load_cache(path, self.source, self.square):
+            return decoded
+        raise ValueError(f"cache={path.parent}: the file just written is gone or damaged; choose another folder")

@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from dlcourse.datasets.class_folders import find_class_folders, shown_names
+from dlcourse.datasets.decoding import Square
 from dlcourse.datasets.sources import LABELS, Source, slashes
 from dlcourse.files.terminal import printable, say
 
@@ -13,20 +13,18 @@ MAX_LABELS = 200_000  # in dataset.json, beyond one for each image
 BYTES_PER_LABEL = 100
 LONGEST = 40  # letters of a class's name
 
-WhyUnusable = Callable[[str], str]  # name of an image -> why it cannot be used, or ""
 
-
-def find_classes(source: Source, num_classes: int, why_unusable: WhyUnusable) -> tuple[list[str], dict[str, int]]:
+def find_classes(source: Source, num_classes: int, square: Square) -> tuple[list[str], dict[str, int]]:
     """The names of the classes, and image -> number of its class; both empty if num_classes is 0.
 
     By dataset.json if there is one (its paths are relative to its own folder), else by folders in alphabetical order
-    (see `find_class_folders`), the images of all splits together. ValueError if a usable image has no class, or there
-    are not `num_classes` classes.
+    (see `find_class_folders`), the images of all splits together. ValueError if an image that `square` can use has
+    no class, or there are not `num_classes` classes.
     """
     if num_classes == 0:
         return [], {}
     numbers, names = listed_labels(source) if source.label_files else folder_labels(source)
-    check_labelled(source, numbers, why_unusable)
+    check_labelled(source, numbers, square)
     count = len(names) or max(numbers.values()) + 1  # dataset.json may name any number
     if count != num_classes:
         raise ValueError(
@@ -61,10 +59,10 @@ def folder_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     return {name: number[label] for name, label in label_of.items()}, names
 
 
-def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnusable) -> None:
+def check_labelled(source: Source, numbers: dict[str, int], square: Square) -> None:
     """Raise ValueError if a usable image has no label, or no image has one."""
     without = [name for name in source.stamps if name not in numbers]
-    whole = next((name for name in without if not why_unusable(name)), None)
+    whole = next((name for name in without if not square.read(source, name)[2]), None)
     if whole is None and numbers:
         return
     example = printable(whole or without[0])
@@ -81,10 +79,20 @@ def check_labelled(source: Source, numbers: dict[str, int], why_unusable: WhyUnu
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
     """Image -> class by NVIDIA's dataset.json, {"labels": [["00000/img00000000.png", 6], ...]}; None for null.
 
-    ValueError if it has another form, or is much larger than labels of the images can be.
+    ValueError if it has another form, or its bytes or its JSON values are too many for labels of the images. The values
+    are counted because memory depends on them: `[],`, three bytes, becomes an object of seventy.
     """
+    count = len(source.stamps)
+    entries = MAX_LABELS + count  # more labels than images: the images may be a part of a larger set
+    most = entries * BYTES_PER_LABEL
     try:
-        labels: Any = json.loads(read_text(source, file_name))["labels"]
+        if source.label_files[file_name] > most:
+            raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {count} images")
+        with source.open(file_name) as file:
+            text = file.read(most + 1)
+        if len(text) > most or sum(text.count(letter) for letter in b"[{,") > 4 * entries:
+            raise ValueError(f"lists more than {entries} labels; there are {count} images")
+        labels: Any = json.loads(text)["labels"]
         if labels is None:
             return None
         folder = file_name.removesuffix(LABELS)
@@ -98,22 +106,6 @@ def read_labels(source: Source, file_name: str) -> dict[str, int] | None:
     if wrong:
         raise ValueError(f"root={source.root}: a class in {LABELS} must be a whole number >= 0, got {wrong[0]!r}")
     return found
-
-
-def read_text(source: Source, file_name: str) -> bytes:
-    """The content of a dataset.json; ValueError if its bytes or its JSON values are too many for labels of the images.
-
-    The values are counted because memory depends on them: `[],`, three bytes, becomes an object of seventy.
-    """
-    entries = MAX_LABELS + len(source.stamps)  # more labels than images: the images may be a part of a larger set
-    most = entries * BYTES_PER_LABEL
-    if source.label_files[file_name] > most:
-        raise ValueError(f"has {source.label_files[file_name]} bytes; at most {most} for {len(source.stamps)} images")
-    with source.open(file_name) as file:
-        text = file.read(most + 1)
-    if len(text) > most or sum(text.count(letter) for letter in b"[{,") > 4 * entries:
-        raise ValueError(f"lists more than {entries} labels; there are {len(source.stamps)} images")
-    return text
 
 
 def class_name(text: object) -> str:

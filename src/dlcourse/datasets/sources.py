@@ -149,22 +149,20 @@ class Archive(Source):
             name = slashes(info.filename)
             if leaves(name):
                 self.refused[name] = "a path that leaves the archive"
-            elif not is_system_file(name.rstrip("/")):
-                self.folders.add(name.rpartition("/")[0])
-                self.add(name, info)
-
-    def add(self, name: str, info: zipfile.ZipInfo) -> None:
-        """Add an entry to the images, to the files of labels, or to the refused files."""
-        if name.endswith("/"):
-            return
-        if name in self.entries:
-            self.refused[f"{name} (again)"] = "another file has this name"
-        elif is_label_file(name):
-            self.entries[name], self.label_files[name] = info, info.file_size
-        elif reason := why_unsafe(info) or why_no_image(name):
-            self.refused[name] = reason
-        else:
-            self.entries[name], self.stamps[name] = info, (info.file_size, info.CRC)
+                continue
+            if is_system_file(name.rstrip("/")):
+                continue
+            self.folders.add(name.rpartition("/")[0])
+            if name.endswith("/"):
+                continue
+            if name in self.entries:
+                self.refused[f"{name} (again)"] = "another file has this name"
+            elif is_label_file(name):
+                self.entries[name], self.label_files[name] = info, info.file_size
+            elif reason := why_unsafe(info) or why_no_image(name):
+                self.refused[name] = reason
+            else:
+                self.entries[name], self.stamps[name] = info, (info.file_size, info.CRC)
 
     def open(self, name: str) -> BinaryIO:
         """The unpacked content, in memory, its CRC-32 checked."""

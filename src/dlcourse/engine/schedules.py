@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+from dlcourse.errors import check_at_least, check_below_1, check_positive
+
 FRACTIONS = {"floor", "warmup", "start", "end"}  # arguments in [0, 1); the others are > 0
 
 
@@ -131,10 +133,8 @@ class Plateau(Schedule):
     def __init__(self, factor: float, patience: int, threshold: float):
         if not 0 < factor < 1:
             raise ValueError(f"factor must be in (0, 1), got {factor}")
-        if patience < 0:
-            raise ValueError(f"patience must be at least 0, got {patience}")
-        if not 0 <= threshold < 1:
-            raise ValueError(f"threshold must be in [0, 1), got {threshold}")
+        check_at_least(0, patience=patience)
+        check_below_1(threshold=threshold)
         self.factor, self.patience, self.threshold = factor, patience, threshold
         self.best, self.misses, self.reductions = math.inf, 0, 0
 

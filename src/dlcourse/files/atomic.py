@@ -1,6 +1,7 @@
 """Atomic writing: readers see the old file or the complete new one."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
 
     The folder must exist. `durable`: wait until file and name are on the disk, for the case of a power failure.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}.tmp")
     try:
         yield temporary
         if durable:

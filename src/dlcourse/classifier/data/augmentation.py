@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dlcourse.classifier.networks import as_float
+from dlcourse.errors import check_at_least
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,7 @@ class FlipRotateCrop:
     def __call__(self, images: Tensor) -> Tensor:
         if not self.flip and self.rotate == 0 and self.crop == 1:
             return images
-        images = as_float(images)
-        grid = F.affine_grid(self.transforms(len(images), images.device), list(images.shape), align_corners=False)
-        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-
-    def transforms(self, count: int, device: torch.device) -> Tensor:
-        """Affine maps (N, 2, 3) from positions in the new image to those in the old one, in units of half a side."""
+        count, device = len(images), images.device
         uniform = torch.rand(5, count).to(device)  # from the CPU's generator: the same on every device
         mirror = torch.where(uniform[0] < 0.5, -1.0, 1.0) if self.flip else torch.ones(count, device=device)
         angle = math.radians(self.rotate) * (2 * uniform[1] - 1)
@@ -43,7 +39,11 @@ class FlipRotateCrop:
         offset = (1 - window) * (2 * uniform[3:] - 1)  # (2, N); the window stays inside the image
         cos, sin = window * angle.cos(), window * angle.sin()
         rows = [mirror * cos, -sin, offset[0], mirror * sin, cos, offset[1]]
-        return torch.stack(rows, 1).reshape(count, 2, 3)
+        # affine maps from positions in the new image to those in the old one, in units of half a side
+        maps = torch.stack(rows, 1).reshape(count, 2, 3)
+        images = as_float(images)
+        grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class Degrade:
     def __post_init__(self) -> None:
         if not 0 <= self.soft <= 1:
             raise ValueError(f"soft must be in [0, 1], got {self.soft}")
-        if self.noise < 0:
-            raise ValueError(f"noise must be at least 0, got {self.noise}")
+        check_at_least(0, noise=self.noise)
 
     def __call__(self, images: Tensor) -> Tensor:
         images = as_float(images)

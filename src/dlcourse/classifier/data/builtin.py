@@ -52,16 +52,9 @@ class FaceAttributes(LabelledImages):
 
 
 class Torchvision(LabelledImages):
-    """A data set of torchvision with its own test set; the dev set is split off the training set.
+    """MNIST, FashionMNIST or CIFAR10, with its own test set; see `LabelledImages`.
 
-    Args:
-        name: MNIST, FashionMNIST or CIFAR10.
-        root: folder of the downloaded files.
-        dev_fraction, augment, seed: see `LabelledImages`.
-        download: whether to download the files if they are not in `root`.
-
-    Raises:
-        ValueError: another name, or the files are not in `root` and cannot be downloaded.
+    ValueError if the files are not in the folder `root` and are not to be downloaded, or cannot be.
     """
 
     def __init__(

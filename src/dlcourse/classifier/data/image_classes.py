@@ -13,6 +13,7 @@ from dlcourse.datasets.class_folders import ClassFolders, find_class_folders, sh
 from dlcourse.datasets.decoding import Square, check_memory
 from dlcourse.datasets.labels import class_name
 from dlcourse.datasets.sources import Source, report_files, source_at
+from dlcourse.errors import check_at_least
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES
 
@@ -20,25 +21,19 @@ from dlcourse.images.files import SUFFIXES
 class ImageClasses(LabelledImages):
     """Images in one folder per class, cropped to their central square, scaled to one resolution, decoded into memory.
 
-    `root` holds the folders of the classes, or folders of splits (train, val, test, seg_train and the like; see
-    `datasets.class_folders`), each with the same classes. Dev and test sets without a folder are split off. Files that
-    are no image, damaged, or in no class's folder are skipped and listed on the console.
-
     Images that are equal after decoding are never in two sets: copies within a folder are split together, and images
-    of the dev and test folders are left out of training. Both are listed on the console.
+    of the dev and test folders are left out of training. These, and files that cannot be used, are listed on the
+    console.
 
     Args:
-        root: a folder or a .zip.
+        root: a folder or a .zip with the folders of the classes, or folders of splits (train, val, test, seg_train and
+            the like; see `datasets.class_folders`), each with the same classes.
         resolution: pixels per side, >= 2.
         max_per_class: use only this many images of each class in each split, the first by path; null is all.
         dev_fraction: of the training images, in (0, 1), if there is no dev folder.
         test_fraction: of all images, in (0, 1), if there is no test folder.
         augment: variation of the training batches.
         seed: of the splits.
-
-    Raises:
-        ValueError: nothing at `root`, fewer than two classes, a class without images, other classes in one split than
-            in another, ambiguous folders, a value out of range, or too little memory.
     """
 
     def __init__(
@@ -51,8 +46,7 @@ class ImageClasses(LabelledImages):
         augment: FlipRotateCrop,
         seed: int,
     ):
-        if resolution < 2:
-            raise ValueError(f"resolution must be at least 2, got {resolution}")
+        check_at_least(2, resolution=resolution)
         if max_per_class is not None and max_per_class < 2:
             raise ValueError(f"max_per_class must be at least 2, or null, got {max_per_class}")
         source = source_at(root)
@@ -66,12 +60,8 @@ class ImageClasses(LabelledImages):
         arrays: dict[str, Arrays] = {split: (found.images, found.labels) for split, found in sets.items()}
         train = arrays.get("train") or arrays["all"]
         test, dev = arrays.get("test", test_fraction), arrays.get("dev", dev_fraction)
-        super().__init__(train, test, [class_name(name) for name in classes], dev, augment, seed)
+        super().__init__(train, test, [class_name(name) for name in classes], dev, augment, seed, True)
         self.report_splits(root, folders.splits)
-
-    def equals(self, inputs: Tensor) -> Tensor:
-        """For each image the first one that equals it, so that copies are split together."""
-        return first_equals(inputs)
 
     def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
         """Print the folder and size of each set, unless all come from the root."""

@@ -44,6 +44,7 @@ class LabelledImages(Labelled):
         dev: the same, or a share in (0, 1) of what is left of `train` without the test set.
         augment: variation of the training batches.
         seed: of the splits.
+        copies_together: whether equal images are split off together.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class LabelledImages(Labelled):
         dev: Arrays | float,
         augment: FlipRotateCrop,
         seed: int,
+        copies_together: bool = False,
     ):
-        self.classes, self.vary = classes, augment
+        self.classes, self.vary, self.copies_together = classes, augment, copies_together
         if isinstance(test, float):
             train, test = self.split(train, test, seed)
         if isinstance(dev, float):
@@ -65,12 +67,9 @@ class LabelledImages(Labelled):
     def split(self, arrays: Arrays, share: float, seed: int) -> tuple[Arrays, Arrays]:
         """Divide the samples into the rest and `share` of them."""
         inputs, labels = arrays
-        rest, chosen = stratified_split(labels, share, seed, self.classes, self.equals(inputs))
+        equals = first_equals(inputs) if self.copies_together else None
+        rest, chosen = stratified_split(labels, share, seed, self.classes, equals)
         return (inputs[rest], labels[rest]), (inputs[chosen], labels[chosen])
-
-    def equals(self, inputs: Tensor) -> Tensor | None:
-        """For each sample the first one that it must stay with, int64 (N,); None if all are split independently."""
-        return None
 
     def augment(self, inputs: Tensor) -> Tensor:
         return self.vary(inputs)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from dlcourse.classifier.data.labelled import Labelled, Probabilities
 from dlcourse.classifier.decision_map import decision_map
+from dlcourse.errors import check_at_least, check_below_1
 
 Draw = tuple[Tensor, Tensor, Tensor]  # points, labels, labels without noise
 
@@ -21,8 +22,7 @@ class PlanePoints(Labelled):
     """
 
     def __init__(self, input_noise_std: float):
-        if input_noise_std < 0:
-            raise ValueError(f"input_noise_std must be at least 0, got {input_noise_std}")
+        check_at_least(0, input_noise_std=input_noise_std)
         self.input_noise_std = input_noise_std
 
     def augment(self, inputs: Tensor) -> Tensor:
@@ -37,22 +37,13 @@ class PlanePoints(Labelled):
 
 
 class Points(PlanePoints):
-    """Three sets of points from one pattern and one seed.
-
-    Args:
-        pattern: draws the points; one of the classes below.
-        num_train, num_dev, num_test: points per set, >= 1.
-        input_noise_std: as in `PlanePoints`.
-        seed: of the points.
-    """
+    """Three sets of points from one pattern, one of the classes below, and one seed."""
 
     def __init__(
         self, pattern: "Pattern", num_train: int, num_dev: int, num_test: int, input_noise_std: float, seed: int
     ):
         super().__init__(input_noise_std)
-        for name, count in {"num_train": num_train, "num_dev": num_dev, "num_test": num_test}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+        check_at_least(1, num_train=num_train, num_dev=num_dev, num_test=num_test)
         self.classes = pattern.classes
         generator = Generator().manual_seed(seed)
         self.train = pattern(num_train, generator)[:2]
@@ -70,7 +61,6 @@ class Pattern(Protocol):
         """Draw points (N, 2), labels with noise, and labels without, both int64 (N,)."""
 
 
-@dataclass(frozen=True)
 class ThreeColors:
     """The unit square: 0 above sqrt(x), 1 between x^2 and sqrt(x), 2 below x^2. Each class has a third of the area."""
 
@@ -83,7 +73,6 @@ class ThreeColors:
         return points, labels, labels
 
 
-@dataclass(frozen=True)
 class Rings:
     """Two rings about the origin that touch, half of the points each: class 0 in radii [5, 6], class 1 in [6, 7]."""
 
@@ -109,7 +98,7 @@ class NoisyLine:
     classes: ClassVar[tuple[str, ...]] = ("x1 ≤ x2", "x1 > x2")
 
     def __post_init__(self) -> None:
-        check_noise(self.noise)
+        check_below_1(noise=self.noise)
 
     def __call__(self, count: int, generator: Generator) -> Draw:
         num_noise = round(self.noise * count)
@@ -133,7 +122,7 @@ class Flower:
     classes: ClassVar[tuple[str, ...]] = ("petals 2, 4, 5", "petals 0, 1, 3")
 
     def __post_init__(self) -> None:
-        check_noise(self.noise)
+        check_below_1(noise=self.noise)
 
     def __call__(self, count: int, generator: Generator) -> Draw:
         petal = torch.arange(count) % 6
@@ -146,9 +135,3 @@ class Flower:
         labels = clean.clone()
         labels[flipped] = 1 - labels[flipped]
         return points, labels, clean
-
-
-def check_noise(noise: float) -> None:
-    """Raise ValueError for a share of wrong labels outside [0, 1)."""
-    if not 0 <= noise < 1:
-        raise ValueError(f"noise must be in [0, 1), got {noise}")

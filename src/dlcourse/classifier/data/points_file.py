@@ -27,10 +27,6 @@ class PointsFile(PlanePoints):
         dev_fraction, test_fraction: of all points, in (0, 1).
         input_noise_std: as in `PlanePoints`.
         seed: of the division.
-
-    Raises:
-        ValueError: no such file, a missing column or label, unequal lengths, values that are not finite or that are
-            equal in float32, fewer than two classes or more than a thousand, a class of fewer than three points.
     """
 
     def __init__(self, path: str, dev_fraction: float, test_fraction: float, input_noise_std: float, seed: int):
@@ -53,7 +49,7 @@ class PointsFile(PlanePoints):
 
 
 def read_columns(path: Path, named: str) -> Columns:
-    """The columns of a table or .npz, which messages call `named`; ValueError as for `PointsFile`."""
+    """The columns of a table or .npz, which messages call `named`."""
     readers = {".csv": read_table, ".tsv": read_table, ".npz": read_npz}
     if path.suffix.lower() not in readers:
         raise ValueError(f"path={named}: must end in .csv, .tsv or .npz")

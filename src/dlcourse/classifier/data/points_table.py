@@ -4,10 +4,10 @@ import codecs
 import csv
 import io
 import math
-from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from array import array
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,14 +21,8 @@ MAX_ROWS = 1_000_000
 MAX_LINES = 2 * MAX_ROWS
 MAX_LINE = 2**22  # letters
 MAX_HEADER = 2**16
-CHUNK = 1000  # rows
 LARGEST = 1e18  # absolute value of a coordinate: its square fits into float32
 SEPARATORS = (",", ";", "\t", "|", " ")
-ENCODINGS = {  # first bytes of a file -> its encoding
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 class Columns(NamedTuple):
@@ -46,16 +40,14 @@ def read_table(path: Path) -> Columns:
     may have decimal commas unless commas are the separator. ValueError with the line for a table of another form.
     """
     with open_file(path) as file:
-        size = file.seek(0, io.SEEK_END)
-        if size > MAX_BYTES:
+        if file.seek(0, io.SEEK_END) > MAX_BYTES:
             raise ValueError(f"has more than {MAX_BYTES} bytes")
         file.seek(0)
-        start = file.read(3)
+        encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
         file.seek(0)
-        encoding = next((name for mark, name in ENCODINGS.items() if start.startswith(mark)), "utf-8")
         try:
             with io.TextIOWrapper(file, encoding, newline="") as text:
-                return read_row_chunks(bounded_lines(text))
+                return read_rows(bounded_lines(text))
         except UnicodeDecodeError as error:
             raise ValueError(f"is no text in UTF-8 or UTF-16 ({error.reason}); save it as CSV UTF-8") from error
 
@@ -70,46 +62,44 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def read_row_chunks(lines: Iterator[str]) -> Columns:
-    """The columns of a table, read CHUNK rows at a time."""
+def read_rows(lines: Iterator[str]) -> Columns:
+    """The columns of a table.
+
+    Numbers that are not finite or too large, and two decimal marks in one table (one of them may divide thousands), are
+    errors. Cells missing at the end of a row are empty.
+    """
     before, header = next(((count, line) for count, line in enumerate(lines, 1) if not is_empty(line)), (0, ""))
     separator, names = read_header(header)
-    x, labels, texts = [np.empty((0, 2))], list[int](), dict[str, int]()
-    marks = list[str]()  # the decimal mark, once one was found
+    places, width = [names.index(name) for name in COLUMNS], len(names)
+    x, labels, texts, mark = array("d"), array("q"), dict[str, int](), ""
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    rows = chosen_cells(reader, before, names)
-    while chunk := list(islice(rows, CHUNK)):
-        line_numbers, x1, x2, words = zip(*chunk, strict=True)
-        places = list(enumerate(line_numbers, len(labels) + 1))
-        columns = [read_numbers(cells, name, places, separator, marks) for name, cells in (("x1", x1), ("x2", x2))]
-        x.append(np.stack(columns, 1))
-        for word, (sample, line) in zip(map(str.strip, words), places, strict=True):
-            if word.lower() in ("", "nan"):
-                raise ValueError(f"sample {sample} has no label (line {line})")
-            labels.append(texts.setdefault(word, len(texts)))
+    for cells in reader:
+        if not any(map(str.strip, cells)):
+            continue
+        sample, line = len(labels) + 1, before + reader.line_num
+        if any(map(str.strip, cells[width:])):
+            raise ValueError(f"line {line} has {len(cells)} cells, and the header {width}")
+        cells += [""] * (width - len(cells))
+        *numbers, label = (cells[place] for place in places)
+        for name, text in zip(COLUMNS, numbers, strict=False):
+            value = number_or_nan(text, separator)
+            if not abs(value) <= LARGEST:
+                wrong = f"{name} of sample {sample} is {printable(text)[:60]!r}"
+                raise ValueError(f"{wrong}, not a finite number of at most {LARGEST:g} (line {line})")
+            own_mark = "," if "," in text else "." if "." in text else mark
+            if mark and own_mark != mark:
+                raise ValueError(f"{name} of sample {sample} is {text!r}, but {mark!r} was used before (line {line})")
+            mark = own_mark
+            x.append(value)
+        label = label.strip()
+        if label.lower() in ("", "nan"):
+            raise ValueError(f"sample {sample} has no label (line {line})")
+        labels.append(texts.setdefault(label, len(texts)))
         if len(texts) > MAX_CLASSES:
             raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
         if len(labels) > MAX_ROWS:
             raise ValueError(f"more than {MAX_ROWS} samples")
-    return Columns(np.concatenate(x), np.array(labels, dtype=np.int64), list(texts))
-
-
-def chosen_cells(reader: Any, before: int, names: list[str]) -> Iterator[tuple[int, str, str, str]]:
-    """The line number and the cells x1, x2, label of each row of a csv.reader that is not empty.
-
-    Cells missing at the end of a row are "". `before` is the number of lines before the reader's first; `names` are
-    those of all columns.
-    """
-    places = [names.index(name) for name in COLUMNS]
-    width = len(names)
-    for cells in reader:
-        if not any(map(str.strip, cells)):
-            continue
-        if any(map(str.strip, cells[width:])):
-            raise ValueError(f"line {before + reader.line_num} has {len(cells)} cells, and the header {width}")
-        cells += [""] * (width - len(cells))
-        x1, x2, label = (cells[place] for place in places)
-        yield before + reader.line_num, x1, x2, label
+    return Columns(np.array(x).reshape(-1, 2), np.array(labels), list(texts))
 
 
 def is_empty(line: str) -> bool:
@@ -140,37 +130,9 @@ def why_missing(names: Collection[str]) -> str:
     return f"has no {', '.join(missing)} (it has {listed})" if missing else ""
 
 
-def read_numbers(
-    texts: Sequence[str], name: str, places: Sequence[tuple[int, int]], separator: str, marks: list[str]
-) -> np.ndarray:
-    """The cells of the column `name` as float64 (N,); `places` are the sample and the line of each.
-
-    ValueError for a number that is not finite or too large, or has another decimal mark than an earlier one. `marks`
-    holds the mark of earlier cells, if any, and is updated; decimal commas are allowed unless they separate columns.
-    """
-    has_commas = separator != ","
-    values = np.array([number_or_nan(text.replace(",", ".") if has_commas else text) for text in texts])
-    wrong = ~(np.abs(values) <= LARGEST)
-    if wrong.any():
-        index = int(wrong.argmax())
-        sample, line = places[index]
-        text = printable(texts[index])[:60]
-        raise ValueError(
-            f"{name} of sample {sample} is {text!r}, not a finite number of at most {LARGEST:g} (line {line})"
-        )
-    for text, (sample, line) in zip(texts, places, strict=True) if has_commas else ():
-        for mark in ",.":
-            if mark in text:
-                if marks and mark not in marks:  # one of the two may divide thousands
-                    place = f"{name} of sample {sample}"
-                    raise ValueError(f"{place} is {text!r}, but {marks[0]!r} was used before (line {line})")
-                marks[:] = [mark]
-    return values
-
-
-def number_or_nan(text: str) -> float:
-    """A text as a number, or NaN."""
+def number_or_nan(text: str, separator: str) -> float:
+    """A text as a number, or NaN; it may have a decimal comma unless commas separate the columns."""
     try:
-        return math.nan if "_" in text else float(text)  # only Python allows underscores in numbers
-    except ValueError:
+        return math.nan if "_" in text else float(text if separator == "," else text.replace(",", "."))
+    except ValueError:  # only Python allows underscores in numbers
         return math.nan

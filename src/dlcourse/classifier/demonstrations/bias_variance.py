@@ -17,17 +17,13 @@ FITS: dict[str, list[int]] = {"underfitted": [], "well fitted": [10], "overfitte
 TITLE_HEIGHT = 60  # pixels
 
 
-def points(seed: int) -> Points:
-    return Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, input_noise_std=0.0, seed=seed)
-
-
 def fit(hidden: list[int], seed: int) -> Classification:
     """A classifier with these hidden layers, trained with full batches."""
     with torch.random.fork_rng(devices=[]):  # an MLP draws its weights from the global generator
         torch.manual_seed(seed)
         task = Classification(
             partial(MLP, hidden=hidden, activation="relu", init="he", init_std=0.0, dropout=0.0, norm="none"),
-            points(seed),
+            Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, input_noise_std=0.0, seed=seed),
             optimizer=partial(torch.optim.Adam, lr=0.01),
             scheduler=Constant(),
             batch_size=None,

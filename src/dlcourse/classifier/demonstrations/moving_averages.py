@@ -4,13 +4,13 @@ import math
 from itertools import accumulate
 
 import torch
-from matplotlib.axes import Axes
 from torch import Generator, Tensor
 
 from dlcourse.classifier.demonstrations import Demonstration
 from dlcourse.images.figures import COLORS, new_figure, to_image
 
 BETAS = (0.5, 0.9, 0.98)
+SHOWN_BETA = 0.9  # compared with equal weights
 NUM_FIRST = 10  # first days, for a separate error: here the bias is largest
 NUM_CLOSE_UP = 40  # days
 
@@ -82,30 +82,22 @@ def draw_averages(season: Tensor, measured: Tensor) -> Tensor:
     year = figure.add_subplot(2, 1, 1, title="bias-corrected exponentially weighted averages")
     window = figure.add_subplot(2, 2, 3, title="exponential and equal weights")
     start = figure.add_subplot(2, 2, 4, title="the first days: dashed without bias correction")
-    for axes in (year, window, start):
-        draw_series(axes, season, measured)
     days = torch.arange(1, len(season) + 1)
+    for axes in (year, window, start):
+        axes.scatter(days, measured, s=5, color="0.7", label="measured")
+        axes.plot(days, season, color="black", linestyle=":", label="season")
+        axes.set(xlabel="day", ylabel="°C")
+        axes.grid(alpha=0.3)
     for beta, color in zip(BETAS, COLORS, strict=False):
         raw = exponential_average(measured, beta)
         corrected = bias_corrected(raw, beta)
-        year.plot(days, corrected, color=color, label=f"β = {beta}")
-        start.plot(days, corrected, color=color)
+        for axes in (year, start, *([window] if beta == SHOWN_BETA else [])):
+            axes.plot(days, corrected, color=color, label=f"β = {beta}")
         start.plot(days, raw, color=color, linestyle="--")
-    beta = BETAS[1]
-    window.plot(days, bias_corrected(exponential_average(measured, beta), beta), color=COLORS[1], label=f"β = {beta}")
-    mean = windowed_mean(measured, window_of(beta))
-    window.plot(days, mean, color=COLORS[4], label=f"mean of {window_of(beta)} days")
+    mean = windowed_mean(measured, window_of(SHOWN_BETA))
+    window.plot(days, mean, color=COLORS[4], label=f"mean of {window_of(SHOWN_BETA)} days")
     start.set(xlim=(0, NUM_CLOSE_UP), ylim=(-1, 25))
     for axes in (year, window):
         axes.legend(loc="upper right")
     figure.tight_layout()
     return to_image(figure)
-
-
-def draw_series(axes: Axes, season: Tensor, measured: Tensor) -> None:
-    """Days as dots, the season as a line."""
-    days = torch.arange(1, len(season) + 1)
-    axes.scatter(days, measured, s=5, color="0.7", label="measured")
-    axes.plot(days, season, color="black", linestyle=":", label="season")
-    axes.set(xlabel="day", ylabel="°C")
-    axes.grid(alpha=0.3)

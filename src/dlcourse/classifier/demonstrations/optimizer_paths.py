@@ -27,9 +27,19 @@ class Landscape:
     max_steps: int  # updates after which an optimizer gives up
     progress: Callable[[Tensor], Tensor]  # points (..., 2) -> (...), how far an optimizer has come
     progress_label: str
-    is_reached: Callable[[Tensor], Tensor]  # values of `progress` -> whether they meet the goal
+    has_arrived: Callable[[Tensor], Tensor]  # a point -> whether it meets the goal
     goal: str  # in words
     view: tuple[float, float, float, float]  # left, right, bottom, top of the maps
+
+
+def optimizers(sgd_lr: float, rmsprop_lr: float) -> dict[str, MakeOptimizer]:
+    """The four optimizers, two of their learning rates given."""
+    return {
+        "gradient descent": partial(SGD, lr=sgd_lr),
+        "momentum": partial(SGD, lr=sgd_lr, momentum=0.9),
+        "RMSprop": partial(RMSprop, lr=rmsprop_lr, alpha=0.9),
+        "Adam": partial(Adam, lr=0.1),
+    }
 
 
 def bowl(points: Tensor) -> Tensor:
@@ -48,16 +58,11 @@ BOWL = Landscape(
     title=f"f = (x² + {KAPPA:g} y²) / 2",
     f=bowl,
     start=(10.0, 1.0),
-    optimizers={
-        "gradient descent": partial(SGD, lr=0.018),
-        "momentum": partial(SGD, lr=0.018, momentum=0.9),
-        "RMSprop": partial(RMSprop, lr=0.05, alpha=0.9),  # circles the minimum, as its steps stay as long as lr
-        "Adam": partial(Adam, lr=0.1),
-    },
+    optimizers=optimizers(0.018, 0.05),  # RMSprop circles the minimum, as its steps stay as long as lr
     max_steps=400,
     progress=bowl,
     progress_label="f",
-    is_reached=lambda f: f < 1e-3,
+    has_arrived=lambda point: bowl(point) < 1e-3,
     goal="f < 0.001",
     view=(-5.5, 11.0, -1.3, 1.3),
 )
@@ -65,16 +70,11 @@ SADDLE = Landscape(
     title="f = x² - y²",
     f=saddle,
     start=(1.0, 1e-6),
-    optimizers={
-        "gradient descent": partial(SGD, lr=0.1),
-        "momentum": partial(SGD, lr=0.1, momentum=0.9),
-        "RMSprop": partial(RMSprop, lr=0.1, alpha=0.9),
-        "Adam": partial(Adam, lr=0.1),
-    },
+    optimizers=optimizers(0.1, 0.1),
     max_steps=100,
     progress=lambda points: points[..., 1].abs(),
     progress_label="|y|",
-    is_reached=lambda distance: distance > 1,
+    has_arrived=lambda point: point[1].abs() > 1,
     goal="|y| > 1",
     view=(-1.1, 1.3, -0.2, 1.6),
 )
@@ -85,21 +85,12 @@ def path(landscape: Landscape, make_optimizer: MakeOptimizer) -> Tensor:
     point = torch.tensor(landscape.start, dtype=torch.float64, requires_grad=True)
     optimizer = make_optimizer([point])
     visited = [point.detach().clone()]
-    while not has_arrived(landscape, visited[-1]) and len(visited) <= landscape.max_steps:
+    while not landscape.has_arrived(visited[-1]) and len(visited) <= landscape.max_steps:
         optimizer.zero_grad()
         landscape.f(point).backward()
         optimizer.step()
         visited.append(point.detach().clone())
     return torch.stack(visited)
-
-
-def has_arrived(landscape: Landscape, point: Tensor) -> bool:
-    return bool(landscape.is_reached(landscape.progress(point)))
-
-
-def duration(landscape: Landscape, visited: Tensor) -> str:
-    """The number of steps to the goal, in words."""
-    return f"{len(visited) - 1} steps" if has_arrived(landscape, visited[-1]) else f"never in {landscape.max_steps}"
 
 
 def demonstrate() -> Demonstration:
@@ -108,13 +99,21 @@ def demonstrate() -> Demonstration:
     lines = []
     for row, landscape in enumerate((BOWL, SADDLE)):
         paths = {name: path(landscape, make) for name, make in landscape.optimizers.items()}
-        steps = {name: duration(landscape, visited) for name, visited in paths.items()}
+        steps = {
+            name: f"{len(visited) - 1} steps"
+            if landscape.has_arrived(visited[-1])
+            else f"never in {landscape.max_steps}"
+            for name, visited in paths.items()
+        }
         columns = len(paths) + 1
         for column, ((name, visited), color) in enumerate(zip(paths.items(), COLORS, strict=False)):
             axes = figure.add_subplot(2, columns, row * columns + column + 1, title=f"{name}: {steps[name]}")
             draw_map(axes, landscape, visited, color)
         axes = figure.add_subplot(2, columns, (row + 1) * columns, title=landscape.title)
-        draw_progress(axes, landscape, paths)
+        for (name, visited), color in zip(paths.items(), COLORS, strict=False):
+            axes.semilogy(landscape.progress(visited), color=color, label=name)
+        axes.set(xlabel="step", ylabel=landscape.progress_label)
+        axes.grid(alpha=0.3)
         listed = ", ".join(f"{name} {count}" for name, count in steps.items())
         lines.append(f"{landscape.title}, until {landscape.goal}: {listed}")
     figure.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=columns, frameon=False)
@@ -130,11 +129,3 @@ def draw_map(axes: Axes, landscape: Landscape, visited: Tensor, color: str) -> N
     axes.plot(*visited.T, color=color, marker=".", markersize=4, linewidth=1)
     axes.scatter(*landscape.start, color="black", zorder=3)
     axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="x", ylabel="y")
-
-
-def draw_progress(axes: Axes, landscape: Landscape, paths: dict[str, Tensor]) -> None:
-    """The progress of each optimizer over the steps."""
-    for (name, visited), color in zip(paths.items(), COLORS, strict=False):
-        axes.semilogy(landscape.progress(visited), color=color, label=name)
-    axes.set(xlabel="step", ylabel=landscape.progress_label)
-    axes.grid(alpha=0.3)

@@ -53,8 +53,7 @@ def demonstrate() -> Demonstration:
     lines = []
     for column, activation in enumerate(ACTIVATIONS):
         measured = {name: propagate(activation, init, std, seed=0) for name, (init, std) in INITS.items()}
-        forward = {name: spreads for name, (spreads, _) in measured.items()}
-        backward = {name: gradients for name, (_, gradients) in measured.items()}
+        forward, backward = ({name: pair[part] for name, pair in measured.items()} for part in (0, 1))
         draw_layers(figure.add_subplot(2, 2, 1 + column), forward, f"{activation}: activations")
         draw_layers(figure.add_subplot(2, 2, 3 + column), backward, f"{activation}: gradients of the weights")
         lines.append(f"{activation:4} activations, layer {DEPTH}: {listed(forward, DEPTH)}")

@@ -12,7 +12,6 @@ on x only, so turning costs one row of numbers per face, and both eyes are one s
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -117,22 +116,21 @@ class Portrait:
     """The images, and the measures of the faces that several shapes share."""
 
     def __init__(self, attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int):
-        device = attributes["yaw"].device
         self.attribute = {name: value.float()[:, None, None] for name, value in attributes.items()}
         self.detail = {name: value[:, None, None] for name, value in detail.items()}
         self.pixel = 2 * FRAME / resolution
-        self.axis = (torch.arange(resolution, device=device) + 0.5) * self.pixel - FRAME
-        self.image = torch.empty(len(attributes["yaw"]), 3, resolution, resolution, device=device)
+        self.axis = (torch.arange(resolution) + 0.5) * self.pixel - FRAME
+        self.image = torch.empty(len(attributes["yaw"]), 3, resolution, resolution)
 
-        self.hair_color = HAIR_COLORS.to(device)[attributes["hair_color"]]  # (N, 3), as all colours
-        self.eye_color = EYE_COLORS.to(device)[attributes["eye_color"]]
-        self.background_color = BACKGROUND_COLORS.to(device)[attributes["background_color"]]
-        self.clothes_color = CLOTHES_COLORS.to(device)[attributes["clothes_color"]]
-        self.frame_color = FRAME_COLORS.to(device)[(detail["frame"] * len(FRAME_COLORS)).long()]
-        self.skin = _ramp(SKIN_RAMP.to(device), attributes["skin"])
-        self.hair_shade = self.hair_color * torch.tensor([0.79, 0.73, 0.71], device=device)
-        self.skin_shade = self.skin * torch.tensor([0.86, 0.77, 0.75], device=device)
-        styles = torch.tensor(list(HAIR_STYLES.values()), device=device)[attributes["hair_style"]]
+        self.hair_color = HAIR_COLORS[attributes["hair_color"]]  # (N, 3), as all colours
+        self.eye_color = EYE_COLORS[attributes["eye_color"]]
+        self.background_color = BACKGROUND_COLORS[attributes["background_color"]]
+        self.clothes_color = CLOTHES_COLORS[attributes["clothes_color"]]
+        self.frame_color = FRAME_COLORS[(detail["frame"] * len(FRAME_COLORS)).long()]
+        self.skin = _ramp(SKIN_RAMP, attributes["skin"])
+        self.hair_shade = self.hair_color * torch.tensor([0.79, 0.73, 0.71])
+        self.skin_shade = self.skin * torch.tensor([0.86, 0.77, 0.75])
+        styles = torch.tensor(list(HAIR_STYLES.values()))[attributes["hair_style"]]
         self.hair = dict(zip(HairStyle._fields, styles.T[..., None, None], strict=True))
 
         yaw, width = self.attribute["yaw"], self.attribute["face_width"]
@@ -142,29 +140,18 @@ class Portrait:
         self.head_width = 0.37 + 0.09 * width  # half the width, as all sizes here
         self.head_height = 0.55 - 0.03 * width
         self.eye_y = self.head_y + 0.03
+        across = (self.axis - self.head_x) / self.head_width  # (N, 1, R), -1 and 1 at the sides of the head
+        self.face_u = across - self.turn * (1 - across**2).clamp(min=0)  # (N, 1, R), the face coordinate
+        self.everywhere = self.window(-FRAME, FRAME, -FRAME, FRAME)
 
     def window(self, left: float, right: float, top: float, bottom: float) -> Window:
         """The pixels that touch a rectangle in image units."""
-        rows, columns = self._pixels(top, bottom), self._pixels(left, right)
+        rows, columns = (
+            slice(max(0, int((low + FRAME) / self.pixel) - 1), int((high + FRAME) / self.pixel) + 2)
+            for low, high in ((top, bottom), (left, right))
+        )
         x, y, u = self.axis[columns] - self.head_x, self.axis[None, rows, None], self.face_u[:, :, columns]
         return Window(self.image[:, :, rows, columns], x, y, u, self.pixel)
-
-    def _pixels(self, low: float, high: float) -> slice:
-        first, last = int((low + FRAME) / self.pixel) - 1, int((high + FRAME) / self.pixel) + 2
-        return slice(max(0, first), last)
-
-    @cached_property
-    def everywhere(self) -> Window:
-        return self.window(-FRAME, FRAME, -FRAME, FRAME)
-
-    @cached_property
-    def _across(self) -> Tensor:
-        return (self.axis - self.head_x) / self.head_width  # (N, 1, R), -1 and 1 at the sides of the head
-
-    @cached_property
-    def face_u(self) -> Tensor:
-        """The face coordinate of every column: (N, 1, R)."""
-        return self._across - self.turn * (1 - self._across**2).clamp(min=0)
 
     def head(self, window: Window, lower: float = 0.0) -> Tensor:
         """Distance to the head, an egg whose jaw is pointed or square, or to the same shape moved down by `lower`."""

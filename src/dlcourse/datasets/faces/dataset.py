@@ -14,6 +14,7 @@ from torch import Tensor
 from dlcourse.datasets.faces.canvas import BACKGROUND_COLORS, CLOTHES_COLORS, EYE_COLORS, HAIR_COLORS, HAIR_STYLES
 from dlcourse.datasets.faces.drawing import render
 from dlcourse.datasets.pyramid import pyramid
+from dlcourse.errors import check_at_least
 
 # name -> (low, high): uniform in [low, high], float32
 CONTINUOUS = {
@@ -69,7 +70,7 @@ def _uniform(seed: int, name: str, indices: Tensor) -> Tensor:
 
 
 def sample_attributes(seed: int, indices: Tensor) -> dict[str, Tensor]:
-    """Attributes of faces `indices` (N,) int64 of `seed`, on their device: name -> (N,).
+    """Attributes of faces `indices` (N,) int64 of `seed`: name -> (N,).
 
     The names are those of ATTRIBUTE_SCALE; the ranges are in CONTINUOUS (float32) and CATEGORICAL (int64).
     """
@@ -93,8 +94,7 @@ class Faces:
     def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int):
         if resolution not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
-        if num_images < 1:
-            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        check_at_least(1, num_images=num_images)
         if label not in CATEGORICAL:
             raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, got {label!r}")
         if num_classes not in (0, CATEGORICAL[label]):

@@ -27,7 +27,7 @@ AROUND = 0.42  # image units per unit of u on a face of middling width, seen fro
 
 
 def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int) -> Tensor:
-    """Images (N, 3, resolution, resolution), RGB in [0, 1], on the device of the attributes.
+    """Images (N, 3, resolution, resolution), RGB in [0, 1].
 
     `attributes` and `detail` come from `sample_attributes` and `sample_detail`; `resolution` is a power of two >= 8.
     """
@@ -49,7 +49,7 @@ def background(p: Portrait) -> None:
     canvas.image.copy_(p.background_color[..., None, None])
     x, y = p.axis, p.axis[:, None]
     glow = 0.45 * smoothstep(1.25, 0.2, (x * x + (y + 0.05) ** 2).sqrt())
-    canvas.paint(glow[None], WHITE.to(x.device))
+    canvas.paint(glow[None], WHITE)
 
 
 def clothes(p: Portrait) -> None:
@@ -61,7 +61,7 @@ def clothes(p: Portrait) -> None:
     striped = (p.detail["stripes"] < 0.35).float()
     stripes = smoothstep(-0.2, 0.2, torch.sin(48 * (w.y - 0.12 * x * x)))
     w.paint(shirt * stripes * (0.3 * striped), 1 - 0.5 * p.clothes_color)
-    w.paint(shirt * smoothstep(0.25, 0.95, x.abs()) * 0.22, INK.to(x.device))
+    w.paint(shirt * smoothstep(0.25, 0.95, x.abs()) * 0.22, INK)
     w.paint(w.cover(ellipse(x, w.y - 0.68, 0.285, 0.19)), 0.8 * p.clothes_color)
 
 
@@ -100,7 +100,7 @@ def cheeks(p: Portrait) -> None:
     spot = (w.u.abs() - 0.52) / 0.36
     blush = (1 - spot**2 - (y / 0.14) ** 2).clamp(min=0)
     inside = w.cover(p.head(w))
-    w.paint(blush * inside * 0.4, torch.lerp(p.skin, ROSE.to(y.device), 0.75))
+    w.paint(blush * inside * 0.4, torch.lerp(p.skin, ROSE, 0.75))
     phase = 6.2832 * p.detail["freckle_phase"]
     dots = torch.sin(27 * w.u + 1.6 * torch.sin(23 * y + phase)) * torch.sin(58 * y + 1.6 * torch.sin(11 * w.u - phase))
     near = (1.15 - (w.u / 0.72) ** 2 - ((y + 0.04) / 0.13) ** 2).clamp_(0, 0.3) / 0.3
@@ -116,7 +116,7 @@ def nose(p: Portrait) -> None:
     bridge = w.cover(ellipse(x + 0.02 * p.attribute["yaw"], y + 0.08, 0.035, 0.12))
     w.paint(w.cover(ellipse(x - 0.006, y - 0.012, 0.072, 0.05)), p.skin_shade * 0.93)
     w.paint(torch.maximum(w.cover(ellipse(x, y, 0.066, 0.046)), bridge), p.skin)
-    w.paint(w.cover(ellipse(x + 0.015, y + 0.012, 0.022, 0.014)) * 0.4, WHITE.to(x.device))
+    w.paint(w.cover(ellipse(x + 0.015, y + 0.012, 0.022, 0.014)) * 0.4, WHITE)
 
 
 def mouth(p: Portrait) -> None:
@@ -134,11 +134,11 @@ def mouth(p: Portrait) -> None:
     side = (q.abs() - half).expand(-1, w.y.shape[1], -1)
     between = torch.maximum(w.under(lower), -w.under(upper))
     lips = (between.clamp(min=0) ** 2 + side.clamp(min=0) ** 2).sqrt() - 0.019  # round corners
-    w.paint(w.cover(lips), torch.lerp(p.skin_shade * 0.72, ROSE.to(q.device), 0.42))
+    w.paint(w.cover(lips), torch.lerp(p.skin_shade * 0.72, ROSE, 0.42))
     inside = w.cover(torch.maximum(between + 0.004, side + 0.012))
-    w.paint(inside, MOUTH_INSIDE.to(q.device))
-    w.paint(inside * w.cover(w.under(upper + 0.024 + 0.022 * smile)), WHITE.to(q.device))
-    w.paint(inside * w.cover(ellipse(q, w.y - lower - 0.005, 0.075, 0.04)), TONGUE.to(q.device))
+    w.paint(inside, MOUTH_INSIDE)
+    w.paint(inside * w.cover(w.under(upper + 0.024 + 0.022 * smile)), WHITE)
+    w.paint(inside * w.cover(ellipse(q, w.y - lower - 0.005, 0.075, 0.04)), TONGUE)
 
 
 def eyes(p: Portrait) -> None:
@@ -149,17 +149,16 @@ def eyes(p: Portrait) -> None:
     wide, high = 0.105 + 0.028 * size, 0.052 + 0.062 * size
     y = w.y - p.eye_y
     tilted = y + 0.42 * slant * q
-    ink = INK.to(q.device)
-    w.paint(w.cover(ellipse(q, tilted + 0.018, wide + 0.012, high + 0.006)), ink)  # the lid
+    w.paint(w.cover(ellipse(q, tilted + 0.018, wide + 0.012, high + 0.006)), INK)  # the lid
     seen = w.cover(ellipse(q, tilted, wide, high))
-    w.paint(seen, WHITE.to(q.device))
+    w.paint(seen, WHITE)
     gaze = q - 0.012 * p.attribute["yaw"] * w.u.sign()  # the eyes look where the head turns
     iris = 0.066 + 0.018 * size
     w.paint(seen * w.cover(ellipse(gaze, y, iris, iris)), p.eye_color * 0.62)
     w.paint(seen * w.cover(ellipse(gaze, y - 0.006, iris - 0.014, iris - 0.014)), p.eye_color)
-    w.paint(seen * w.cover(ellipse(gaze, y, 0.5 * iris, 0.5 * iris)), ink)
+    w.paint(seen * w.cover(ellipse(gaze, y, 0.5 * iris, 0.5 * iris)), INK)
     glint = ellipse(gaze * w.u.sign() + 0.026, y + 0.03, 0.024, 0.024)
-    w.paint(seen * w.cover(glint), WHITE.to(q.device))
+    w.paint(seen * w.cover(glint), WHITE)
 
 
 def brows(p: Portrait) -> None:
@@ -172,7 +171,7 @@ def brows(p: Portrait) -> None:
     end = (q.abs() - 0.105).clamp(min=0)
     slope = 0.42 * p.attribute["brow_angle"] + 3.2 * q
     off = (w.y - middle) / (1 + slope * slope).sqrt()
-    w.paint(w.cover((off * off + end * end).sqrt() - thick), torch.lerp(p.hair_color, BROW.to(q.device), 0.45))
+    w.paint(w.cover((off * off + end * end).sqrt() - thick), torch.lerp(p.hair_color, BROW, 0.45))
 
 
 def hair_outline(p: Portrait) -> Tensor:
@@ -220,7 +219,7 @@ def front_hair(p: Portrait, outline: Tensor) -> None:
     w.paint(cap, p.hair_color)
     arc = (w.x / p.head_width) ** 2 * 0.12 + w.y - p.head_y + 0.56
     sheen = (1 - (arc / 0.13) ** 2).clamp(min=0)
-    w.paint(cap * (sheen * (0.10 + 0.16 * strands)), WHITE.to(line.device))
+    w.paint(cap * (sheen * (0.10 + 0.16 * strands)), WHITE)
     w.paint(cap * (strands * 0.28), p.hair_shade * 0.9)
 
 
@@ -231,7 +230,7 @@ def glasses(p: Portrait) -> None:
     q = (w.u.abs() - EYE_U) * AROUND
     y = w.y - p.eye_y - 0.015
     lens = rounded_box(q, y, 0.16, 0.145, 0.065 + 0.08 * p.detail["lens"])
-    w.paint(w.cover(lens) * (0.16 * worn), WHITE.to(y.device))
+    w.paint(w.cover(lens) * (0.16 * worn), WHITE)
     rim = lens.abs() - 0.017
     bar = torch.maximum((y + 0.03).abs() - 0.014, -lens)
     bar = torch.maximum(bar, (w.u.abs() - 1.0) * p.head_width)
