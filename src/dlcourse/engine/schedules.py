@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.errors import check_at_least, check_below_1, check_positive
+from dlcourse.errors import check_at_least, check_below_1
 
 FRACTIONS = {"floor", "warmup", "start", "end"}  # arguments in [0, 1); the others are > 0
 
@@ -20,10 +20,8 @@ class Schedule(ABC):
     def __post_init__(self) -> None:
         """Raise ValueError that names the first argument outside its range."""
         for name, value in vars(self).items():
-            if name in FRACTIONS and not 0 <= value < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {value}")
-            if name not in FRACTIONS and not value > 0:
-                raise ValueError(f"{name} must be positive, got {value}")
+            check = check_below_1 if name in FRACTIONS else check_positive
+            check(**{name: value})
 
     @abstractmethod
     def __call__(self, updates: int) -> float:
