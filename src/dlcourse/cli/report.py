@@ -79,18 +79,24 @@ def load_task(path: Path, device: str) -> Any:
 def set_up(task: Any, device: str, path: Path) -> None:
     """Set a task up on a device; UserError if there is no such device, or the task's settings do not fit its data."""
     from dlcourse.engine.build import objection
-    from dlcourse.engine.runner import find_device
 
-    try:
-        place = find_device(device)
-    except ValueError as error:
-        raise UserError(str(error).replace("device=", "--device ")) from error
+    place = device_of(device)
     try:
         task.setup(place)
     except ValueError as error:
         raise UserError(f"{path}: its {objection('task', error, ('batch_size',))}") from error
     except UserError as error:
         raise UserError(f"{path}: its {error}") from error
+
+
+def device_of(name: str) -> Any:
+    """The torch.device of --device; UserError if there is none."""
+    from dlcourse.engine.runner import find_device
+
+    try:
+        return find_device(name)
+    except ValueError as error:
+        raise UserError(str(error).replace("device=", "--device ")) from error
 
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:

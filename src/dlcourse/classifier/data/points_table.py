@@ -32,15 +32,17 @@ ENCODINGS = {  # first bytes of a file -> its encoding
 
 
 class Columns(NamedTuple):
-    """The points of a file."""
+    """The points of a file; where it has no label and need not have one, the text is ""."""
 
     x: np.ndarray  # float64 (N, 2)
     labels: np.ndarray  # int64 (N,), indices into `texts`
     texts: list[str]  # the different labels
 
 
-def read_table(path: Path) -> Columns:
+def read_table(path: Path, needed: Sequence[str] = COLUMNS) -> Columns:
     """The columns x1, x2, label of a table with a header line; other columns and empty lines are ignored.
+
+    `needed` are those that must be there: COLUMNS, or without the label.
 
     The separator is the first of SEPARATORS that splits the header into these columns; case does not matter. Numbers
     may have decimal commas unless commas are the separator. ValueError with the line for a table of another form.
@@ -55,7 +57,7 @@ def read_table(path: Path) -> Columns:
         encoding = next((name for mark, name in ENCODINGS.items() if start.startswith(mark)), "utf-8")
         try:
             with io.TextIOWrapper(file, encoding, newline="") as text:
-                return read_row_chunks(bounded_lines(text))
+                return read_row_chunks(bounded_lines(text), needed)
         except UnicodeDecodeError as error:
             raise ValueError(f"is no text in UTF-8 or UTF-16 ({error.reason}); save it as CSV UTF-8") from error
 
@@ -70,10 +72,10 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def read_row_chunks(lines: Iterator[str]) -> Columns:
+def read_row_chunks(lines: Iterator[str], needed: Sequence[str]) -> Columns:
     """The columns of a table, read CHUNK rows at a time."""
     before, header = next(((count, line) for count, line in enumerate(lines, 1) if not is_empty(line)), (0, ""))
-    separator, names = read_header(header)
+    separator, names = read_header(header, needed)
     x, labels, texts = [np.empty((0, 2))], list[int](), dict[str, int]()
     marks = list[str]()  # the decimal mark, once one was found
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
@@ -84,7 +86,7 @@ def read_row_chunks(lines: Iterator[str]) -> Columns:
         columns = [read_numbers(cells, name, places, separator, marks) for name, cells in (("x1", x1), ("x2", x2))]
         x.append(np.stack(columns, 1))
         for word, (sample, line) in zip(map(str.strip, words), places, strict=True):
-            if word.lower() in ("", "nan"):
+            if word.lower() in ("", "nan") and "label" in needed:
                 raise ValueError(f"sample {sample} has no label (line {line})")
             labels.append(texts.setdefault(word, len(texts)))
         if len(texts) > MAX_CLASSES:
@@ -97,17 +99,17 @@ def read_row_chunks(lines: Iterator[str]) -> Columns:
 def chosen_cells(reader: Any, before: int, names: list[str]) -> Iterator[tuple[int, str, str, str]]:
     """The line number and the cells x1, x2, label of each row of a csv.reader that is not empty.
 
-    Cells missing at the end of a row are "". `before` is the number of lines before the reader's first; `names` are
-    those of all columns.
+    Cells missing at the end of a row, and those of a missing column, are "". `before` is the number of lines before the
+    reader's first; `names` are those of all columns.
     """
-    places = [names.index(name) for name in COLUMNS]
     width = len(names)
+    places = [names.index(name) if name in names else width for name in COLUMNS]
     for cells in reader:
         if not any(map(str.strip, cells)):
             continue
         if any(map(str.strip, cells[width:])):
             raise ValueError(f"line {before + reader.line_num} has {len(cells)} cells, and the header {width}")
-        cells += [""] * (width - len(cells))
+        cells += [""] * (width + 1 - len(cells))
         x1, x2, label = (cells[place] for place in places)
         yield before + reader.line_num, x1, x2, label
 
@@ -117,25 +119,25 @@ def is_empty(line: str) -> bool:
     return not line.strip() or line.lower().startswith("sep=")
 
 
-def read_header(header: str) -> tuple[str, list[str]]:
+def read_header(header: str, needed: Sequence[str]) -> tuple[str, list[str]]:
     """The separator, and the columns' names in lower case; ValueError if a column is missing or there twice."""
     if len(header) > MAX_HEADER:
-        raise ValueError(f"has no {', '.join(COLUMNS)} in a header of at most {MAX_HEADER} letters")
+        raise ValueError(f"has no {', '.join(needed)} in a header of at most {MAX_HEADER} letters")
     found: dict[str, list[str]] = {}
     for separator in SEPARATORS:
         text = header.strip().removeprefix("#")  # NumPy writes a number sign
         (cells,) = csv.reader([text], delimiter=separator, skipinitialspace=True)
         names = found[separator] = [cell.strip().lower() for cell in cells]
-        if set(COLUMNS) <= set(names):
+        if set(needed) <= set(names):
             if twice := [name for name in COLUMNS if names.count(name) > 1]:
                 raise ValueError(f"has two columns {twice[0]}")
             return separator, names
-    raise ValueError(why_missing(max(found.values(), key=lambda names: len(set(names)))))
+    raise ValueError(why_missing(max(found.values(), key=lambda names: len(set(names))), needed))
 
 
-def why_missing(names: Collection[str]) -> str:
-    """The message that some of COLUMNS are not among the names, or ""."""
-    missing = [name for name in COLUMNS if name not in names]
+def why_missing(names: Collection[str], needed: Sequence[str]) -> str:
+    """The message that some of the `needed` are not among the names, or ""."""
+    missing = [name for name in needed if name not in names]
     listed = printable(", ".join(filter(None, names))[:100]) or "nothing"
     return f"has no {', '.join(missing)} (it has {listed})" if missing else ""
 
