@@ -86,6 +86,7 @@ COMMANDS = {
     "sheet.py": lambda folder: [*runs(folder), "--rows", "nothing"],
     "animate.py": lambda folder: runs(folder)[:1],
     "report.py": lambda folder: [no_network(folder)],
+    "predict.py": lambda folder: [no_network(folder), FORGED],
     "bundle_checkpoint.py": lambda folder: [no_network(folder), str(folder / "b.pt")],
     "import_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pt")],
     "export_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pkl")],

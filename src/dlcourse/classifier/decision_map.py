@@ -15,19 +15,25 @@ GRID = 100
 SIZE = (600, 500)  # of the image, pixels
 BOX = (56, 44, 584, 462)  # of the map in it: left, top, right, bottom
 DISC = 8  # diameter of a point
+NOWHERE = torch.empty(0, 2)
 
 
 def decision_map(
-    probabilities: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor, classes: Sequence[str]
+    probabilities: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    labels: Tensor,
+    classes: Sequence[str],
+    region: Tensor = NOWHERE,
 ) -> Tensor:
     """The classes' colours, mixed by their probabilities on a 100 x 100 grid, and the points: (1, 3, H, W) in [0, 1].
 
     Drawn without Matplotlib, in a tenth of the time, because a sweep draws many maps.
 
-    Shape: `probabilities` maps inputs (N, 2) to (N, C); inputs (N, 2), labels (N,); C names of classes.
+    Shape: `probabilities` maps inputs (N, 2) to (N, C); inputs (N, 2), labels (N,); C names of classes;
+    region (M, 2), further points that the map reaches to.
     """
-    low, high = inputs.amin(0), inputs.amax(0)
-    margin = 0.05 * (high - low).clamp(min=1e-3)
+    low, high = torch.cat([inputs, region]).aminmax(dim=0)
+    margin = (0.05 * (high - low).clamp(min=1e-3)).maximum(1e-6 * high.abs())  # more than float32's digits resolve
     (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
     grid = torch.cartesian_prod(torch.linspace(bottom, top, GRID), torch.linspace(left, right, GRID)).flip(1)
     colors = [ImageColor.getrgb(COLORS[index % len(COLORS)]) for index in range(len(classes))]

@@ -5,6 +5,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -155,6 +156,11 @@ class Classification(Task):
 
     def state(self) -> dict[str, Stateful]:
         return {"model": self.model, "descent": self.descent, "batches": self.batches, "stopping": self.stopping}
+
+    def metadata(self) -> dict[str, Any]:
+        """What `classifier.trained` needs of the data set: the names of the classes, and the shape of one input."""
+        inputs, _ = self.dataset.train
+        return {"samples": {"classes": list(self.dataset.classes), "shape": list(inputs.shape[1:])}}
 
 
 def confusion_matrix(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:

@@ -18,6 +18,7 @@ COMMANDS = (  # modules of this folder, in the order of --help
     "style_frames",
     "compare",
     "report",
+    "predict",
     "sheet",
     "animate",
     "demonstrate",

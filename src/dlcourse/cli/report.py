@@ -52,7 +52,6 @@ def load_task(path: Path, device: str) -> Any:
     from dlcourse.engine.build import objection
     from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
     from dlcourse.engine.rebuild import build_of_file
-    from dlcourse.engine.runner import find_device
     from dlcourse.engine.targets import CLASSIFICATION
 
     saved = Checkpoint.load(path)
@@ -62,10 +61,7 @@ def load_task(path: Path, device: str) -> Any:
     task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
     if not isinstance(task, Classification):
         raise UserError(f"{path}: a checkpoint of {type(task).__name__}; this report is about classifiers")
-    try:
-        place = find_device(device)
-    except ValueError as error:
-        raise UserError(str(error).replace("device=", "--device ")) from error
+    place = device_of(device)
     try:
         task.setup(place)
     except ValueError as error:
@@ -75,6 +71,16 @@ def load_task(path: Path, device: str) -> Any:
     saved.restore(task.state())
     check_weights_finite(task.model.state_dict(), f"{path}: its classifier")
     return task
+
+
+def device_of(name: str) -> Any:
+    """The torch.device of --device; UserError if there is none."""
+    from dlcourse.engine.runner import find_device
+
+    try:
+        return find_device(name)
+    except ValueError as error:
+        raise UserError(str(error).replace("device=", "--device ")) from error
 
 
 def print_errors(task: Any, arguments: argparse.Namespace) -> None:

@@ -71,13 +71,13 @@ class Square:
         """The settings that a cache of decoded images depends on."""
         return {key: getattr(self, key) for key in ("resolution", "fit", "min_size", "background")}
 
-    def read_all(self, source: Source, names: Iterable[str], count: int) -> Iterator[ReadResult]:
-        """Decode images in the order of `names`, with a progress bar to `count`; few at a time are in memory."""
+    def read_all(self, source: Source, names: Iterable[str], count: int, quiet: bool = False) -> Iterator[ReadResult]:
+        """Decode images in the order of `names`, with a bar to `count` unless `quiet`; few at a time are in memory."""
         waiting: deque[Future[ReadResult]] = deque()
         with (
             warnings.catch_warnings(),  # `decode` changes the filters in several threads, which may not restore them
             ThreadPoolExecutor(THREADS) as pool,
-            tqdm(total=count, desc=printable(f"reading {source.root}"), unit=" images", disable=None) as bar,
+            tqdm(total=count, desc=printable(f"reading {source.root}"), unit=" images", disable=quiet or None) as bar,
         ):
             try:
                 for name in names:

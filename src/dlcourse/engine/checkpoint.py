@@ -22,7 +22,7 @@ from dlcourse.files.terminal import printable
 STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 KEYS = {"step", "config", "state"}
 COMMANDS = {  # task -> what its checkpoint is, and which command reads it
-    "Classification": "of a classifier: dlcourse report reads it",
+    "Classification": "of a classifier: dlcourse report and dlcourse predict read it",
     "StyleGAN": "of a StyleGAN: dlcourse sample and dlcourse evaluate read it",
     "StyleTransfer": "of a style transfer: dlcourse sheet and dlcourse animate show the images of its run",
     "Attributes": "of a reader of attributes: dlcourse evaluate evaluation=faces measures by one",
@@ -48,7 +48,8 @@ class Checkpoint:
         path: the file.
         step: updates done.
         config: the resolved config of the run.
-        state: name -> state_dict of a part of the task, such as "model", "descent", "generator_ema".
+        state: name -> state_dict of a part of the task, such as "model", "descent", "generator_ema"; and the task's
+            metadata.
     """
 
     path: Path

@@ -177,7 +177,7 @@ class Runner:
 
         Process 0 writes; the others wait for a newest checkpoint, but not for a best one.
         """
-        state = state_dicts_of(task)
+        state = state_dicts_of(task) | task.metadata()
         check_metrics_finite(step, {}, state)
         if distributed.rank() == 0:
             if is_best:

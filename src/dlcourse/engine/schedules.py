@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.errors import check_at_least, check_below_1
+from dlcourse.errors import check_at_least, check_below_1, check_positive
 
 FRACTIONS = {"floor", "warmup", "start", "end"}  # arguments in [0, 1); the others are > 0
 

@@ -45,6 +45,10 @@ class Task(ABC):
     def state(self) -> dict[str, Stateful]:
         """Everything that a checkpoint must hold: name -> object with a state_dict."""
 
+    def metadata(self) -> dict[str, Any]:
+        """Plain data that a checkpoint holds beside the state, for those who use the networks without the data set."""
+        return {}
+
     def evaluate(self) -> Metrics:
         """Metrics on data that is not trained on."""
         return {}

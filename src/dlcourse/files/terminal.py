@@ -23,12 +23,22 @@ def say(*lines: object, file: TextIO | None = None) -> None:
         print(printable(line), file=file, flush=True)  # noqa: T201
 
 
+def width(text: str) -> int:
+    """Columns that a line takes on a terminal: two for each Chinese, Japanese or Korean letter."""
+    return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text if not letter.isascii())
+
+
+def padded(text: str, columns: int) -> str:
+    return text + " " * (columns - width(text))
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """The rows of a table as lines of text: the first column aligned left, the others right."""
     rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *rest in rows:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+        right = (" " * (columns - width(cell)) + cell for cell, columns in zip(rest, widths[1:], strict=True))
+        cells = [padded(first, widths[0]), *right]
         lines.append("  ".join(cells).rstrip())
     return lines

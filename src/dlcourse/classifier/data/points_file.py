@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from dlcourse.classifier.data.labelled import stratified_split
 from dlcourse.classifier.data.points import PlanePoints
 from dlcourse.classifier.data.points_npz import read_npz
-from dlcourse.classifier.data.points_table import Columns, read_table
+from dlcourse.classifier.data.points_table import COLUMNS, Columns, read_table
 from dlcourse.datasets.labels import class_name
 from dlcourse.files.terminal import printable, say
 
@@ -48,20 +49,23 @@ class PointsFile(PlanePoints):
         self.train, self.dev, self.test = parts
 
 
-def read_columns(path: Path, named: str) -> Columns:
-    """The columns of a table or .npz, which messages call `named`."""
+def read_columns(path: Path, named: str, needed: Sequence[str] = COLUMNS) -> Columns:
+    """The columns of a table or .npz, which messages call `named`.
+
+    `needed` are the columns that must be there: COLUMNS, or without the label.
+    """
     readers = {".csv": read_table, ".tsv": read_table, ".npz": read_npz}
     if path.suffix.lower() not in readers:
         raise ValueError(f"path={named}: must end in .csv, .tsv or .npz")
     try:
-        columns = readers[path.suffix.lower()](path)
+        columns = readers[path.suffix.lower()](path, needed)
     except ValueError as error:
         raise ValueError(f"path={named}: {error}") from error
     except Exception as error:  # a broken zip, a pickle inside, text that is no table
         reason = printable(str(error).partition("\n")[0][:200])
         raise ValueError(f"path={named}: cannot be read ({reason})") from error
     if not len(columns.labels):
-        raise ValueError(f"path={named}: has no points; x1, x2 and label must have one shape (N,)")
+        raise ValueError(f"path={named}: has no points; {', '.join(needed)} must have one shape (N,)")
     return columns
 
 

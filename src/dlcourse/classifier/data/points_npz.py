@@ -3,6 +3,7 @@
 import io
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ MAX_LIST = 2**20  # bytes, of the list of files in an .npz
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_npz(path: Path) -> Columns:
-    """The arrays x1, x2 and label, without unpickling; other arrays are not read."""
+def read_npz(path: Path, needed: Sequence[str] = COLUMNS) -> Columns:
+    """The arrays x1, x2 and label, without unpickling; other arrays are not read. `needed` as in `read_table`."""
     with open_file(path) as file, open_archive(file, MAX_LIST) as archive:
         found = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        if reason := why_missing(found):
+        if reason := why_missing(found, needed):
             raise ValueError(reason)
-        x1, x2, label = (read_array(archive, found[name], name) for name in COLUMNS)
+        x1, x2 = (read_array(archive, found[name], name) for name in COLUMNS[:2])
+        label = read_array(archive, found["label"], "label") if "label" in found else np.full(len(x1), "")
     if not x1.shape == x2.shape == label.shape:
         shapes = dict(zip(COLUMNS, (x1.shape, x2.shape, label.shape), strict=True))
         raise ValueError(f"x1, x2 and label must have one shape (N,), got {shapes}")
@@ -36,7 +38,7 @@ def read_npz(path: Path) -> Columns:
     if len(texts) > MAX_CLASSES:
         raise ValueError(f"more than {MAX_CLASSES} different labels; they must be classes")
     for number, text in enumerate(texts):
-        if text.lower() in ("", "nan"):
+        if text.lower() in ("", "nan") and "label" in needed:
             raise ValueError(f"sample {int((labels == number).argmax()) + 1} has no label")
     return Columns(x, labels.astype(np.int64), texts)
 

@@ -5,7 +5,7 @@ import csv
 import io
 import math
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,15 +26,17 @@ SEPARATORS = (",", ";", "\t", "|", " ")
 
 
 class Columns(NamedTuple):
-    """The points of a file."""
+    """The points of a file; where it has no label and need not have one, the text is ""."""
 
     x: np.ndarray  # float64 (N, 2)
     labels: np.ndarray  # int64 (N,), indices into `texts`
     texts: list[str]  # the different labels
 
 
-def read_table(path: Path) -> Columns:
+def read_table(path: Path, needed: Sequence[str] = COLUMNS) -> Columns:
     """The columns x1, x2, label of a table with a header line; other columns and empty lines are ignored.
+
+    `needed` are those that must be there: COLUMNS, or without the label.
 
     The separator is the first of SEPARATORS that splits the header into these columns; case does not matter. Numbers
     may have decimal commas unless commas are the separator. ValueError with the line for a table of another form.
@@ -47,7 +49,7 @@ def read_table(path: Path) -> Columns:
         file.seek(0)
         try:
             with io.TextIOWrapper(file, encoding, newline="") as text:
-                return read_rows(bounded_lines(text))
+                return read_rows(bounded_lines(text), needed)
         except UnicodeDecodeError as error:
             raise ValueError(f"is no text in UTF-8 or UTF-16 ({error.reason}); save it as CSV UTF-8") from error
 
@@ -62,15 +64,16 @@ def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def read_rows(lines: Iterator[str]) -> Columns:
+def read_rows(lines: Iterator[str], needed: Sequence[str]) -> Columns:
     """The columns of a table.
 
     Numbers that are not finite or too large, and two decimal marks in one table (one of them may divide thousands), are
-    errors. Cells missing at the end of a row are empty.
+    errors. Cells missing at the end of a row, and those of a missing column, are empty.
     """
     before, header = next(((count, line) for count, line in enumerate(lines, 1) if not is_empty(line)), (0, ""))
-    separator, names = read_header(header)
-    places, width = [names.index(name) for name in COLUMNS], len(names)
+    separator, names = read_header(header, needed)
+    width = len(names)
+    places = [names.index(name) if name in names else width for name in COLUMNS]
     x, labels, texts, mark = array("d"), array("q"), dict[str, int](), ""
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     for cells in reader:
@@ -79,7 +82,7 @@ def read_rows(lines: Iterator[str]) -> Columns:
         sample, line = len(labels) + 1, before + reader.line_num
         if any(map(str.strip, cells[width:])):
             raise ValueError(f"line {line} has {len(cells)} cells, and the header {width}")
-        cells += [""] * (width - len(cells))
+        cells += [""] * (width + 1 - len(cells))
         *numbers, label = (cells[place] for place in places)
         for name, text in zip(COLUMNS, numbers, strict=False):
             value = number_or_nan(text, separator)
@@ -92,7 +95,7 @@ def read_rows(lines: Iterator[str]) -> Columns:
             mark = own_mark
             x.append(value)
         label = label.strip()
-        if label.lower() in ("", "nan"):
+        if label.lower() in ("", "nan") and "label" in needed:
             raise ValueError(f"sample {sample} has no label (line {line})")
         labels.append(texts.setdefault(label, len(texts)))
         if len(texts) > MAX_CLASSES:
@@ -107,25 +110,25 @@ def is_empty(line: str) -> bool:
     return not line.strip() or line.lower().startswith("sep=")
 
 
-def read_header(header: str) -> tuple[str, list[str]]:
+def read_header(header: str, needed: Sequence[str]) -> tuple[str, list[str]]:
     """The separator, and the columns' names in lower case; ValueError if a column is missing or there twice."""
     if len(header) > MAX_HEADER:
-        raise ValueError(f"has no {', '.join(COLUMNS)} in a header of at most {MAX_HEADER} letters")
+        raise ValueError(f"has no {', '.join(needed)} in a header of at most {MAX_HEADER} letters")
     found: dict[str, list[str]] = {}
     for separator in SEPARATORS:
         text = header.strip().removeprefix("#")  # NumPy writes a number sign
         (cells,) = csv.reader([text], delimiter=separator, skipinitialspace=True)
         names = found[separator] = [cell.strip().lower() for cell in cells]
-        if set(COLUMNS) <= set(names):
+        if set(needed) <= set(names):
             if twice := [name for name in COLUMNS if names.count(name) > 1]:
                 raise ValueError(f"has two columns {twice[0]}")
             return separator, names
-    raise ValueError(why_missing(max(found.values(), key=lambda names: len(set(names)))))
+    raise ValueError(why_missing(max(found.values(), key=lambda names: len(set(names))), needed))
 
 
-def why_missing(names: Collection[str]) -> str:
-    """The message that some of COLUMNS are not among the names, or ""."""
-    missing = [name for name in COLUMNS if name not in names]
+def why_missing(names: Collection[str], needed: Sequence[str]) -> str:
+    """The message that some of the `needed` are not among the names, or ""."""
+    missing = [name for name in needed if name not in names]
     listed = printable(", ".join(filter(None, names))[:100]) or "nothing"
     return f"has no {', '.join(missing)} (it has {listed})" if missing else ""
 

@@ -1,0 +1,167 @@
+"""Classify images or points with a trained network."""
+
+import argparse
+import csv
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from dlcourse.cli import command_line
+from dlcourse.cli.memory_told import memory_told
+from dlcourse.cli.report import device_of, share
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import aligned, padded, printable, say, width
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from dlcourse.classifier.predict import Prediction
+    from dlcourse.classifier.trained import TrainedClassifier
+
+WIDEST_NAME = 60  # columns of the terminal; longer names push the others of their line to the right
+
+
+@memory_told("another --device, or on a machine with more")
+def predict(arguments: argparse.Namespace) -> None:
+    """Rebuild the network from its checkpoint, classify, print and write the predictions."""
+    from dlcourse.classifier.data.unlabelled import samples_of
+    from dlcourse.classifier.predict import MAX_SHOWN, predictions
+    from dlcourse.classifier.trained import TrainedClassifier
+    from dlcourse.datasets.sources import report_files
+    from dlcourse.files import outputs
+    from dlcourse.files.atomic import atomic_write
+    from dlcourse.images.files import save_image
+    from dlcourse.reports.runs import results_folder
+
+    path = best_or_newest(arguments.run)
+    folder = arguments.output or results_folder(path, "predictions")
+    outputs.check_folder(folder, f"--output {folder}", "predictions.csv")
+    classifier = TrainedClassifier.load(path, device_of(arguments.device))
+    samples = samples_of(list(map(str, arguments.inputs)), classifier.shape)
+    say(f"{path}: step {classifier.step}, {described(classifier)}", "")
+    batches = predictions(classifier, samples, samples.batch_size)
+    if (first := next(batches, None)) is None:
+        raise UserError(samples.why_none())
+    table = outputs.unused(folder / "predictions.csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    results = Results(classifier, arguments.uncertain, MAX_SHOWN[len(classifier.shape)])
+    with atomic_write(table) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
+        results.take(chain([first], batches), file)
+    report_files("skipped", f"{len(samples.skipped)} files", samples.skipped)
+    results.say_summary(samples.plural)
+    save_image(results.figure(samples), table.with_suffix(".png"))
+    say("", table, table.with_suffix(".png"))
+
+
+def best_or_newest(run: Path) -> Path:
+    """The checkpoint with the lowest dev loss of a run folder, if it kept one, else as `checkpoint.newest`."""
+    from dlcourse.engine import checkpoint
+
+    best = run / "checkpoints" / "best.pt"
+    return best if best.is_file() else checkpoint.newest(run)
+
+
+def described(classifier: "TrainedClassifier") -> str:
+    """The classes and the inputs of a classifier, for the first line."""
+    names = ", ".join(classifier.classes[:10]) + (", ..." if len(classifier.classes) > 10 else "")
+    of_images = " x ".join(map(str, classifier.shape[1:]))
+    inputs = f"images of {of_images} pixels" if of_images else "points"
+    return f"{inputs} in {len(classifier.classes)} classes ({names})"
+
+
+class Results:
+    """Prints and writes predictions as they come, counts them, and keeps the first ones for a figure."""
+
+    def __init__(self, classifier: "TrainedClassifier", threshold: float, most_shown: int):
+        self.classifier, self.threshold, self.most_shown = classifier, threshold, most_shown
+        self.classes = classifier.classes
+        self.counts, self.uncertain = Counter[int](), Counter[int]()  # by class
+        self.right, self.labelled, self.unknown = 0, 0, Counter[str]()  # of the labels in tables
+        self.shown: list[Prediction] = []
+        self.name_width, self.class_width = 0, max(map(width, self.classes))
+
+    def take(self, batches: Iterable[Sequence["Prediction"]], file: TextIO) -> None:
+        """Print and count predictions, and write them into a CSV file."""
+        from dlcourse.images.tables import unique
+
+        columns = ["file", "class", "probability"]
+        writer = csv.writer(file)
+        writer.writerow([*columns, *unique([*columns, *self.classes])[len(columns) :]])
+        for batch in batches:
+            self.say_lines(batch)
+            self.count_right(batch)
+            self.shown += batch[: self.most_shown - len(self.shown)]
+            for one in batch:
+                self.counts[one.label] += 1
+                self.uncertain[one.label] += one.is_uncertain(self.threshold)
+                numbers = [f"{value:.6g}" for value in (one.probability(), *one.probabilities.tolist())]
+                name = printable(one.sample.name)
+                writer.writerow([name, self.classes[one.label], *numbers])
+
+    def say_lines(self, batch: Sequence["Prediction"]) -> None:
+        """Print a line for each prediction, in columns."""
+        names = [printable(one.sample.name) for one in batch]
+        self.name_width = max([self.name_width, *(min(width(name), WIDEST_NAME) for name in names)])
+        for name, one in zip(names, batch, strict=True):
+            label = padded(self.classes[one.label], self.class_width)
+            other = f"  uncertain: {self.classes[one.second]} {one.probabilities[one.second]:.3f}"
+            end = other if one.is_uncertain(self.threshold) else ""
+            say(f"{padded(name, self.name_width)}  {label}  {one.probability():.3f}{end}")
+
+    def count_right(self, batch: Sequence["Prediction"]) -> None:
+        """Compare the predictions with the labels, where there are any."""
+        from dlcourse.classifier.predict import classes_of
+
+        known = classes_of({one.sample.truth for one in batch} - {""}, self.classes)
+        self.unknown.update(one.sample.truth for one in batch if one.sample.truth and one.sample.truth not in known)
+        labelled = [one for one in batch if one.sample.truth in known]
+        self.labelled += len(labelled)
+        self.right += sum(known[one.sample.truth] == one.label for one in labelled)
+
+    def say_summary(self, plural: str) -> None:
+        """Print how many inputs are of each class that was found, how many are uncertain, and the accuracy."""
+        rows = [[self.classes[n], str(self.counts[n]), str(self.uncertain[n])] for n in sorted(self.counts)]
+        rows.append(["all", str(self.counts.total()), str(self.uncertain.total())])
+        say("", *aligned([["class", plural, f"uncertain (below {self.threshold:g})"], *rows]))
+        if self.labelled:
+            say("", f"accuracy {self.right / self.labelled:.4f} on {self.labelled} labelled {plural}")
+        if self.unknown:
+            label, _ = self.unknown.most_common(1)[0]
+            say(f"{self.unknown.total()} {plural} have a label that is no class of this classifier, such as {label}")
+
+    def figure(self, samples: Any) -> "Image.Image":
+        """The decision map or the contact sheet, of the first predictions."""
+        from dlcourse.classifier.predict import figure
+
+        return figure(self.shown, self.classifier, samples, self.threshold, self.counts.total())
+
+
+def main() -> None:
+    parser = command_line.Parser(
+        description="The class of each image or point by a trained network, with its probability. Needs no training "
+        "data. Writes predictions.csv and predictions.png."
+    )
+    parser.add_argument("run", type=Path, help="a run folder (its best.pt, else its newest checkpoint) or a checkpoint")
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="images, folders of images, .zips; for a classifier of points: tables (.csv, .tsv, .npz) with columns x1, "
+        "x2 and perhaps label, or points such as 0.3,-1.2",
+    )
+    parser.add_argument(
+        "--uncertain",
+        type=share,
+        default=0.6,
+        metavar="P",
+        help="a prediction with a probability below P is uncertain, and the next class is named (default: %(default)s)",
+    )
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="(default: predictions/ in the run, or here)")
+    words = [re.sub(r"^(?=-[\d.].*,)", " ", word) for word in sys.argv[1:]]  # -1.2,0.3 is no option
+    command_line.run(predict, parser.parse_args(words))
