@@ -1,4 +1,4 @@
-"""Classify your own images or points with a trained network: python scripts/predict.py RUN PHOTO.jpg."""
+"""Classify your own images or points with a trained network: python scripts/predict.py RUN PHOTO.jpg MY_IMAGES."""
 
 from dlcourse.cli.start import begin
 

@@ -80,6 +80,7 @@ def things(tmp_path_factory):
     paint = paint.replace("style_size=44", "style_size=44,40") + " objective.content_weight=0.001,0.01"
     for command in (
         f"scripts/train.py run_dir=points {short}",
+        f"scripts/train.py experiment=cats run_dir=classes {short} {' '.join(SMALL['cats'])}",
         f"scripts/train.py -m optimizer=sgd,momentum {short} hydra.sweep.dir=optimizers",
         f"scripts/train.py experiment=stylegan_faces_tiny run_dir=gan {short} {' '.join(SMALL_GAN)}",
         f"scripts/train.py -m {paint} {short} hydra.sweep.dir=paintings",
