@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import SMALL_FOLDER, compose
+from conftest import SMALL_FACES, SMALL_FOLDER, compose
 from dlcourse.classifier.data.unlabelled import ImageSamples, PointSamples, gray, samples_of
 from dlcourse.classifier.decision_map import decision_map
 from dlcourse.classifier.predict import MAX_SHOWN, classes_of, contact_sheet, predictions
@@ -20,6 +20,7 @@ from dlcourse.errors import UserError
 CPU = torch.device("cpu")
 DIGITS = ("experiment=digits", "device=cpu")
 CNN = ("experiment=cats", *SMALL_FOLDER, "model=cnn", "model.channels=[4,4]", "device=cpu")
+FACES = ("experiment=batch_size", *SMALL_FACES, "device=cpu")
 POINTS = ("experiment=points", "dataset.num_train=30", "dataset.num_dev=5", "dataset.num_test=5", "device=cpu")
 
 
@@ -62,7 +63,7 @@ def test_probabilities_are_those_of_the_equations(tmp_path):
     assert found[0].is_uncertain(expected[0].max() + 1e-5) and not found[0].is_uncertain(expected[0].max() - 1e-5)
 
 
-@pytest.mark.parametrize("overrides", [(*DIGITS, "model=mlp", "model.norm=batch"), CNN, POINTS])
+@pytest.mark.parametrize("overrides", [(*DIGITS, "model=mlp", "model.norm=batch"), CNN, FACES, POINTS])
 def test_a_network_is_the_trained_one_and_batches_do_not_matter(overrides, tmp_path):
     task, path = saved(tmp_path, *overrides)
     inputs, _ = task.dataset.train
