@@ -15,7 +15,7 @@ from PIL import Image
 
 from conftest import EVERY_STEP, IMAGES, ROOT, SMALL, SMALL_GAN, compose
 from dlcourse.engine.build import build
-from documented import everywhere, filled, quick, quick_training, values_of
+from documented import PAGES, everywhere, filled, quick, quick_training, values_of
 from warm import warm
 
 COMMANDS = everywhere()
@@ -80,6 +80,7 @@ def things(tmp_path_factory):
     paint = paint.replace("style_size=44", "style_size=44,40") + " objective.content_weight=0.001,0.01"
     for command in (
         f"scripts/train.py run_dir=points {short}",
+        f"scripts/train.py experiment=cats run_dir=classes {short} {' '.join(SMALL['cats'])}",
         f"scripts/train.py -m optimizer=sgd,momentum {short} hydra.sweep.dir=optimizers",
         f"scripts/train.py experiment=stylegan_faces_tiny run_dir=gan {short} {' '.join(SMALL_GAN)}",
         f"scripts/train.py -m {paint} {short} hydra.sweep.dir=paintings",
@@ -179,7 +180,7 @@ def test_programs_that_are_named_are_there():
 
 
 def test_documented_targets_of_make_are_there():
-    pages = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    pages = "\n".join(path.read_text() for path in (*PAGES, ROOT / "CONTRIBUTING.md"))
     named = set(re.findall(r"make (\w[\w-]*)", "\n".join(re.findall(r"`make [^`]*`|^make .*", pages, re.M))))
     assert {"demo", "test", "test-all", "setup", "check", "test-slow"} <= named
     for target in named:

@@ -222,11 +222,9 @@ def test_a_mistake_is_told_in_a_line(arguments, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["animate.py", "doctor.py", "check_gradients.py", "find_lr.py", "sheet.py", "style_frames.py"]
-)
+@pytest.mark.parametrize("name", ["animate", "doctor", "check_gradients", "find_lr", "sheet", "style_frames"])
 def test_help_answers_without_torch(name, tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    done = run_script(name, "--help", cwd=tmp_path)
+    done = run_script(f"{name}.py", "--help", cwd=tmp_path)
     assert done.returncode == 0 and name in done.stdout, done.stderr

@@ -86,6 +86,10 @@ IMAGES = r"=(MY_IMAGES|IMAGES|FOLDER_OR_ZIP|FOLDER|FFHQ)\b"
 RUN = r"\bRUN(_DIR)?(_OR_FILE)?\b"
 STAND_INS = [
     (r"style_frames.py", r"frames=\w+", "frames={things}/frames"),
+    (r"predict.py", r"\bRUN\b|runs/mine", "{things}/classes"),
+    (r"predict.py", r"\bRUN_ON_POINTS\b", "{things}/points"),
+    (r"predict.py", r"\bMY_IMAGES\b", "{images}"),
+    (r"predict.py", r"\bMY.zip\b", "{things}/images.zip"),
     (r"style_frames.py", r"output=\w+", "output=painted"),
     (r"time_split.py", r"IMAGES|FOLDER", "{images}"),
     (r"shape.py", r"\bCHECKOUT\b", "{root}"),

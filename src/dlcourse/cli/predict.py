@@ -51,7 +51,7 @@ def predict(arguments: argparse.Namespace) -> None:
     results = Results(classifier, arguments.uncertain, MAX_SHOWN[len(classifier.shape)])
     with atomic_write(table) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
         results.take(chain([first], batches), file)
-    report_files("skipped", f"{len(samples.skipped)} files", samples.skipped)
+    report_files("skipped", f"{len(samples.skipped)} file{'s' * (len(samples.skipped) != 1)}", samples.skipped)
     results.say_summary(samples.plural)
     save_image(results.figure(samples), table.with_suffix(".png"))
     say("", table, table.with_suffix(".png"))
@@ -131,7 +131,7 @@ class Results:
             say("", f"accuracy {self.right / self.labelled:.4f} on {self.labelled} labelled {plural}")
         if self.unknown:
             label, _ = self.unknown.most_common(1)[0]
-            say(f"{self.unknown.total()} {plural} have a label that is no class of this classifier, such as {label}")
+            say(f"labels that are no class of this classifier: {self.unknown.total()}, such as {label}")
 
     def figure(self, samples: Any) -> "Image.Image":
         """The decision map or the contact sheet, of the first predictions."""
