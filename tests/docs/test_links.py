@@ -31,6 +31,14 @@ def test_every_link_leads_to_a_file_which_holds_the_symbols_it_names(page, text,
         assert re.search(rf"\b(def|class) {symbol}\b|^{symbol} = |^{symbol}: ", path.read_text(), re.MULTILINE), symbol
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "README.zh-CN.md"], ids=str)
+def test_the_files_to_read_are_about_as_long_as_stated(page):
+    stated = re.findall(r"\]\((src/[\w/]+\.py)\)\s*[(（](\d+)[)）]", page.read_text())
+    assert len(stated) == 9
+    for name, count in stated:
+        assert abs(int(count) - len((ROOT / name).read_text().splitlines())) <= 10, name
+
+
 def test_equations_and_pages_were_found():
     equations = [text for page, text, _ in LINKS if page.name == "equations.md" and re.search(r"`\w+`", text)]
     assert len(equations) > 25 and {page for page, _, _ in LINKS} == {path.relative_to(ROOT) for path in PAGES}
