@@ -22,7 +22,7 @@ def add(section, project):
         *_, path = re.findall(r"`((?:src|configs)/[\w/.]+)`", before)
         assert not (project / path).exists()
         (project / path).write_text(code)
-    for line in re.findall(r'`("dlcourse\.[\w.]+",)`', section):
+    for line in re.findall(r'`("dlcourse\.[\w.]+": "\w+",)`', section):
         for group in re.findall(r"to `([A-Z]+)`", section):
             text = (project / TARGETS).read_text()
             text, count = re.subn(rf"^({group} = [^{{]*\{{)", rf"\1{line}", text, flags=re.MULTILINE)
