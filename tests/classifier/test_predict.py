@@ -1,5 +1,6 @@
 """A trained classifier from its checkpoint alone, what it is given, and what it says."""
 
+import time
 import zipfile
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_points_of_tables_and_words(tmp_path):
     table, arrays = tmp_path / "a.csv", tmp_path / "b.npz"
     table.write_text("x1;x2;label\n0,5;1;a\n2;3;\n")
     np.savez(arrays, x1=np.array([4.0]), x2=np.array([5.0]))
-    found = list(PointSamples([str(table), str(arrays), " -1e3,2"]))
+    found = list(PointSamples([str(table), str(arrays), "-1e3,2"]))
     assert [one.name for one in found] == [f"{table}:1", f"{table}:2", f"{arrays}:1", "-1e3,2"]
     assert torch.stack([one.values for one in found]).tolist() == [[0.5, 1], [2, 3], [4, 5], [-1000, 2]]
     assert [one.truth for one in found] == ["a", "", "", ""]
@@ -191,3 +192,28 @@ def test_a_map_of_a_single_point_far_away_can_be_drawn(region):
     for value in (0.0, 1e6, -1e18):
         drawn = decision_map(even, torch.full((1, 2), value), torch.tensor([0]), ["a", "b"], region)
         assert drawn.shape == (1, 3, 500, 600) and drawn.isfinite().all()
+
+
+def many_layers(config, state):
+    config["task"]["model"]["hidden"] = [1] * 400_000
+
+
+def wide_layers(config, state):
+    state["samples"]["shape"] = [3, 2048, 2048]
+    config["task"]["model"]["channels"] = [256]
+    network = build({**config["task"]["model"], "_partial_": False, "input_shape": (3, 8, 8), "num_classes": 2})
+    state["model"] = {name: value for name, value in state["model"].items() if name.startswith("normalize.")}
+    state["model"] |= {f"network.{name}": value for name, value in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "change", "words"),
+    [(POINTS, many_layers, "much larger than the"), (CNN, wide_layers, "256 channels at 2048 x 2048 pixels")],
+    ids=["layers", "activations"],
+)
+def test_a_strangers_network_takes_no_time_or_memory(overrides, change, words, tmp_path):
+    _, path = saved(tmp_path, *overrides, change=change)
+    start = time.monotonic()
+    with pytest.raises(UserError, match=words):
+        TrainedClassifier.load(path, CPU)
+    assert time.monotonic() - start < 20

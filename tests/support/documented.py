@@ -101,6 +101,7 @@ STAND_INS = [
     (r"animate.py", rf"{RUN} image", "{things}/painting image"),
     (r"animate.py", rf"{RUN} fakes", "{things}/gan fakes"),
     (r"(sample|evaluate|export_checkpoint|train).py", rf"{RUN}|\bCHECKPOINT\b", "{things}/gan"),
+    (r"sample.py", r"karras\S+\.pkl", "{things}/official.pkl"),
     (r"import_checkpoint.py", r"SOURCE|karras\S+\.pkl", "{things}/official.pkl"),
     (r"(bundle|import)_checkpoint.py", r"\bTARGET\b", "new.pt"),
     (r"export_checkpoint.py", r"\bTARGET\b", "new"),

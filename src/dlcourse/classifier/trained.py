@@ -1,5 +1,6 @@
 """A trained classifier, rebuilt from its checkpoint alone: the data that it was trained on may be gone."""
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finit
 from dlcourse.engine.rebuild import build_fitting, check_weights
 from dlcourse.errors import UserError
 
+MAX_ACTIVATION = 2**27  # numbers of one image in the widest layer, 512 MiB
 MAX_RESOLUTION = 2048  # of the images that a checkpoint may ask for
 SPANS = {"standard": (-2.0, 2.0), "minmax": (0.0, 1.0)}  # where most normalized inputs lie
 
@@ -84,6 +86,12 @@ def rebuilt(saved: Checkpoint, classes: list[str], shape: tuple[int, ...]) -> nn
     blank = Normalize(torch.zeros(1, shape[0], *[1] * (len(shape) - 1)), "none")
     model = nn.Sequential(OrderedDict(normalize=blank, network=network))
     check_weights(model, weights, what)
+    widest = max((len(layer.weight) for layer in model.modules() if isinstance(layer, nn.Conv2d)), default=0)
+    if widest * math.prod(shape[1:]) > MAX_ACTIVATION:
+        size = " x ".join(map(str, shape[1:]))
+        raise UserError(
+            f"{what} has {widest} channels at {size} pixels: more than {MAX_ACTIVATION} numbers for an image"
+        )
     model.load_state_dict(weights)
     check_weights_finite(model.state_dict(), what)
     return model.eval()

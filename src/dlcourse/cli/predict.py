@@ -3,7 +3,6 @@
 import argparse
 import csv
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -145,7 +144,9 @@ def main() -> None:
         description="The class of each image or point by a trained network, with its probability. Needs no training "
         "data. Writes predictions.csv and predictions.png."
     )
-    parser.add_argument("run", type=Path, help="a run folder (its best.pt, else its newest checkpoint) or a checkpoint")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run folder (its best.pt, else its newest checkpoint) or a checkpoint"
+    )
     parser.add_argument(
         "inputs",
         nargs="+",
@@ -163,5 +164,5 @@ def main() -> None:
     )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="(default: predictions/ in the run, or here)")
-    words = [re.sub(r"^(?=-[\d.].*,)", " ", word) for word in sys.argv[1:]]  # -1.2,0.3 is no option
-    command_line.run(predict, parser.parse_args(words))
+    parser._negative_number_matcher = re.compile(r"-[\d.]+(,|$)")  # argparse: -1.2,0.3 is no option, either
+    command_line.run(predict, parser.parse_args())

@@ -125,7 +125,7 @@ def main() -> None:
     parser = command_line.Parser(
         description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
     )
-    parser.add_argument("run", type=Path, help="a run folder or checkpoint file of a classifier")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder or checkpoint file of a classifier")
     parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
     parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
     parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")

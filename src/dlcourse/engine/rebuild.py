@@ -14,6 +14,7 @@ from dlcourse.engine.targets import NETWORKS
 from dlcourse.errors import UserError
 
 FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
+LEAST = 1024  # numbers that a tensor counts as at least: a network of a million small layers takes minutes to build
 SPARE = 2**23  # numbers that a network may have beyond its weights, for those that importers fill in; 32 MiB
 
 
@@ -32,7 +33,7 @@ class Budget(TorchFunctionMode):
         """Count the numbers that `func` allocates, then call it."""
         if func in FACTORIES:
             size = args[0] if args and isinstance(args[0], tuple | list) else args
-            self.left -= math.prod(size)
+            self.left -= max(math.prod(size), LEAST)
             if self.left < 0:
                 raise TooLargeError(self.message)
         return func(*args, **(kwargs or {}))
@@ -80,4 +81,4 @@ def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may
 
 
 def some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(str(name)[:100] for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

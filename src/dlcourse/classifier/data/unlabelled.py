@@ -118,7 +118,7 @@ class PointSamples:
     batch_size = 4096
 
     def __init__(self, words: Sequence[str]):
-        self.words, self.skipped = [word.strip() for word in words], dict[str, str]()
+        self.words, self.skipped = list(words), dict[str, str]()
         self.tables = [read_points(word) for word in self.words]
 
     def __iter__(self) -> Iterator[Sample]:
