@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from conftest import assert_same
+from dlcourse.datasets.batches import BatchStream
 from dlcourse.engine import checkpoint
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.errors import UserError
@@ -98,3 +99,12 @@ def test_a_state_that_does_not_fit_is_named(tmp_path):
         saved.restore({"model": torch.nn.Linear(2, 3)})
     with pytest.raises(UserError, match="it has no generator"):
         saved.restore({"generator": torch.nn.Linear(2, 3)})
+
+
+@pytest.mark.parametrize("forged", [{"samples_seen": "many"}, {"samples_seen": None}, {}, "x"], ids=str)
+def test_a_counter_that_is_no_number_is_named(forged, tmp_path):
+    batches = BatchStream((torch.zeros(8),), 4, seed=0)
+    saved = Checkpoint(tmp_path / "a.pt", 1, {}, {"batches": forged})
+    with pytest.raises(UserError, match="its batches does not fit"):
+        saved.restore({"batches": batches})
+    assert batches.state_dict() == {"samples_seen": 0}

@@ -127,6 +127,7 @@ class Checkpoint:
             raise UserError(f"{self.path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
         for name, part in parts.items():
             try:
+                check_numbers(part.state_dict(), self.state[name])
                 part.load_state_dict(self.state[name])
             except Exception as error:  # a state of something else can fail in any way
                 reason = " ".join(str(error).split())
@@ -141,6 +142,14 @@ class Checkpoint:
         if differing:
             pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
             raise UserError(f"{self.path}: a checkpoint of another model: {pairs}")
+
+
+def check_numbers(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Raise ValueError where a saved state holds something else in the place of a number of `own`."""
+    theirs = flatten(saved)
+    for key, value in flatten(own).items():
+        if isinstance(value, int | float) and not isinstance(theirs.get(key, value), int | float):
+            raise ValueError(f"{key} must be a number, got {repr(theirs[key])[:60]}")
 
 
 def node_at(config: Any, key: str) -> Any:
