@@ -1,10 +1,10 @@
-"""How fast StyleGAN trains while another process is busy, with and without the spin count that the commands set.
+"""How fast StyleGAN trains while another process is busy, with and without dlcourse.engine.neighbours.
 
     python benchmarks/neighbours.py
 
 Two processes train the networks of experiment=stylegan_faces_tiny at 32 pixels, 16 images a step. In one, threads wait
-at barriers as libgomp does by default, spinning; in the other with GOMP_SPINCOUNT=1000, which scripts/ sets. They take
-turns, each alone and together with a process that is always busy. Run nothing else on the machine.
+for each other as libgomp has it, spinning; in the other, dlcourse.engine.neighbours looks after them. They take turns,
+each alone and together with a process that is always busy. Run nothing else on the machine.
 """
 
 import argparse
@@ -18,17 +18,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-SETTINGS = {"spinning": {}, "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"}}
+SETTINGS = {"spinning": [], "neighbours.watch": ["--watch"]}
 
 
-def train(overrides: list[str]) -> None:
+def train(watch: bool, overrides: list[str]) -> None:
     """For each line of stdin, the seconds to train for, print the steps per second."""
     import hydra
     import torch
     from omegaconf import OmegaConf
 
+    from dlcourse.engine import neighbours
     from dlcourse.engine.build import build
 
+    if watch:
+        neighbours.watch()
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
         cfg = hydra.compose("train", ["experiment=stylegan_faces_tiny", "dataset.num_images=64", *overrides])
     config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
@@ -44,13 +47,11 @@ def train(overrides: list[str]) -> None:
         print((step - first) / (time.perf_counter() - start), flush=True)
 
 
-def start(variables: dict[str, str], overrides: list[str]) -> subprocess.Popen[str]:
+def start(options: list[str], overrides: list[str]) -> subprocess.Popen[str]:
     """Start a process that trains on request."""
     clean = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-    command = [sys.executable, __file__, "--train", *overrides]
-    return subprocess.Popen(
-        command, env=clean | variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+    command = [sys.executable, __file__, "--train", *options, *overrides]
+    return subprocess.Popen(command, env=clean, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
 
 def rate(process: subprocess.Popen[str], seconds: float) -> float:
@@ -76,12 +77,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each turn")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each kind")
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", help="of the config, such as dataset.resolution=16")
     arguments = parser.parse_args()
     if arguments.train:
-        train(arguments.overrides)
+        train(arguments.watch, arguments.overrides)
         return
-    workers = {name: start(variables, arguments.overrides) for name, variables in SETTINGS.items()}
+    workers = {name: start(options, arguments.overrides) for name, options in SETTINGS.items()}
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in workers}
     for worker in workers.values():
         rate(worker, 0)  # the first step takes longer

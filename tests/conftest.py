@@ -2,11 +2,10 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: threads cost more than they bring
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the commands do: see scripts/start.py
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the commands do beside busy processes
 
 import gc
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -25,13 +24,14 @@ from dlcourse.nn.vgg import torchvision_names
 from warm import warm
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and what they start, ignore it
-os.environ["DLCOURSE_CACHE"] = str(Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}-cache")
+SCRATCH = tempfile.TemporaryDirectory(prefix="dlcourse-tests-")  # removed when the tests end
+os.environ["DLCOURSE_CACHE"] = str(Path(SCRATCH.name) / "cache")
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 
 # What makes an experiment small enough for a test; an experiment that is not named here runs as it is.
-VGG_FILE = Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}.pth"  # sooner read than drawn
+VGG_FILE = Path(SCRATCH.name) / "vgg.pth"  # sooner read than drawn
 SMALL_STYLE = ["dataset.content_size=44", "dataset.style_size=44", f"model.weights={VGG_FILE}"]
 COARSE_TO_FINE = [*SMALL_STYLE, "task.smallest_size=32", "task.steps_per_scale=3"]
 SMALL_GAN = [
@@ -43,7 +43,7 @@ SMALL_GAN = [
     "task.growth.batch_size=4",
 ]
 SMALL_FACES = ["dataset.faces.num_images=80", "dataset.faces.resolution=8", "task.batch_size=16"]
-IMAGES = Path(tempfile.gettempdir()) / f"dlcourse-tests-{os.getpid()}"
+IMAGES = Path(SCRATCH.name) / "images"
 SMALL_FOLDER = [f"dataset.root={IMAGES}", "dataset.resolution=8", "task.batch_size=8"]
 SMALL = {
     "batch_size": SMALL_FACES,
@@ -149,16 +149,11 @@ def vgg_file():
     torch.manual_seed(0)
     layers = build(compose("experiment=style_transfer_offline")["model"])().layers
     torch.save(dict(zip(torchvision_names(), layers.state_dict().values(), strict=True)), VGG_FILE)
-    yield
-    VGG_FILE.unlink()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def image_folder():
     kaggle_folder(IMAGES, num_train=12, num_test=5)
-    yield
-    shutil.rmtree(IMAGES)
-    shutil.rmtree(os.environ["DLCOURSE_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, assert_same, run_script
-from dlcourse.cli import start
 from dlcourse.engine import checkpoint
 from dlcourse.engine.signals import Interrupted
 from dlcourse.engine.standard_streams import Output
@@ -181,19 +180,6 @@ def test_an_interruption_travels_between_processes():
 
     end = pickle.loads(pickle.dumps(Interrupted(signal.SIGTERM, 7)))
     assert (end.signum, end.step, str(end)) == (signal.SIGTERM, 7, "SIGTERM after step 7")
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "active"}, None)],
-)
-def test_threads_wait_without_spinning_unless_the_user_says_how(monkeypatch, given, expected):
-    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    start.set_defaults_of_torch()
-    assert os.environ.get("GOMP_SPINCOUNT") == expected
 
 
 def start_long_step(folder, seconds):

@@ -6,6 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any
 
+from dlcourse.engine import neighbours
 from dlcourse.engine.signals import raise_on_signals, status_of
 from dlcourse.engine.standard_streams import outlive_readers
 from dlcourse.files.terminal import say
@@ -22,8 +23,11 @@ def run(command: str, name: str) -> None:
 
 
 def begin() -> None:
-    """Prepare this process: its signals, its output, and the environment variables of torch."""
-    set_defaults_of_torch()
+    """Prepare this process: its signals, its output, its threads, and an environment variable of torch."""
+    # On Linux, put large tensors on huge pages, which the system zeroes much faster: style transfer on a CPU takes a
+    # third less time.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    neighbours.watch()
     outlive_readers()
     sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
     raise_on_signals()
@@ -43,14 +47,3 @@ def unraisablehook(unraisable: Any) -> None:
         say("interrupted", file=sys.stderr)
         os._exit(status_of(unraisable.exc_value))
     sys.__unraisablehook__(unraisable)
-
-
-def set_defaults_of_torch() -> None:
-    """Set environment variables that torch reads when it is loaded, unless the user has set them."""
-    # On Linux, put large tensors on huge pages, which the system zeroes much faster: style transfer on a CPU takes a
-    # third less time.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # Let threads sleep soon when they wait for each other. By default they spin for milliseconds: if another process
-    # keeps a core busy, they take time from the very thread that they wait for.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
