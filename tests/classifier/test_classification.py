@@ -125,10 +125,16 @@ def test_early_stopping_ends_and_restores_the_best_weights():
 
 
 def test_without_patience_nothing_is_kept_and_nothing_ends():
-    stopping = EarlyStopping(None)
+    stopping = EarlyStopping(None, torch.nn.Linear(1, 1))
     for loss in (1.0, 2.0, 3.0):
-        stopping.observe(loss, torch.nn.Linear(1, 1))
+        stopping.observe(loss)
     assert not stopping.is_over() and stopping.weights == {}
+
+
+def test_the_best_weights_of_another_network_are_refused_when_they_are_read():
+    stopping = EarlyStopping(1, torch.nn.Linear(1, 1))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        stopping.load_state_dict({"best": 0.0, "misses": 0, "weights": {"a": 1}})
 
 
 def test_confusion_matrix_counts_rows_true_columns_predicted():

@@ -129,15 +129,29 @@ def test_a_command_needs_no_output(tmp_path, closed):
     assert (tmp_path / "status").read_text() == "0\n" and done.stderr == ""
 
 
-def test_only_what_nobody_reads_is_dropped():
+def test_a_command_goes_on_if_nobody_reads_what_it_prints():
     reader, writer = os.pipe()
     os.close(reader)
     with Output(writer, "w") as output:
         assert output.write(b"12345") == 5
-    full = Path("/dev/full")
-    if full.exists():
-        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)), Output(full, "w") as output:
-            output.write(b"12345")
+        assert output.error is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["--help"], ["train", "--cfg", "job"]])
+def test_a_full_disk_below_stdout_is_told_in_a_line(words):
+    command = [sys.executable, "-m", "dlcourse.cli.main", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, f"error: stdout: {os.strerror(errno.ENOSPC)}\n")
+
+
+def test_a_command_in_a_folder_that_is_gone_says_so(tmp_path):
+    command = f"cd {tmp_path} && rmdir {tmp_path} && {sys.executable} -P -m dlcourse.cli.main train"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: the current folder: {os.strerror(errno.ENOENT)}; if it")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.long

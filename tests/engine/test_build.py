@@ -133,7 +133,7 @@ def test_a_whole_number_beyond_torchs_is_told_with_its_key():
 
 def test_a_factory_carries_its_key_too():
     make = build({"_target_": "torch.optim.SGD", "_partial_": True, "lr": -1}, "task.optimizer")
-    with pytest.raises(UserError, match="^task.optimizer: Invalid learning rate: -1"):
+    with pytest.raises(UserError, match="^task.optimizer.lr: Invalid learning rate: -1"):
         make([torch.nn.Parameter(torch.zeros(1))])
 
 

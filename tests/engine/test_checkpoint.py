@@ -8,6 +8,7 @@ from conftest import assert_same
 from dlcourse.datasets.batches import BatchStream
 from dlcourse.engine import checkpoint
 from dlcourse.engine.checkpoint import Checkpoint
+from dlcourse.engine.rebuild import check_weights
 from dlcourse.errors import UserError
 
 STATE = {"model": {"weight": torch.arange(3.0)}, "stream": {"samples_seen": 5}}
@@ -108,3 +109,21 @@ def test_a_counter_that_is_no_number_is_named(forged, tmp_path):
     with pytest.raises(UserError, match="its batches does not fit"):
         saved.restore({"batches": batches})
     assert batches.state_dict() == {"samples_seen": 0}
+
+
+@pytest.mark.parametrize("kind", [torch.complex64, torch.bool, torch.int64])
+def test_weights_of_another_kind_of_number_are_refused(kind, tmp_path):
+    """`load_state_dict` would copy them, with a warning at most."""
+    layer = torch.nn.Linear(2, 1)
+    forged = {name: torch.ones_like(value, dtype=kind) for name, value in layer.state_dict().items()}
+    with pytest.raises(UserError, match=f"weight holds {kind}, where torch.float32 fits"):
+        check_weights(layer, forged, "its model")
+    with pytest.raises(UserError, match=f"weight must hold torch.float32, got {kind}"):
+        Checkpoint(tmp_path / "a.pt", 1, {}, {"model": forged}).restore({"model": layer})
+
+
+def test_weights_in_half_precision_fit(tmp_path):
+    layer = torch.nn.Linear(2, 1)
+    half = {name: value.half() for name, value in layer.state_dict().items()}
+    check_weights(layer, half, "its model")
+    Checkpoint(tmp_path / "a.pt", 1, {}, {"model": half}).restore({"model": layer})

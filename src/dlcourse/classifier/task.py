@@ -69,7 +69,7 @@ class Classification(Task):
         self.make_optimizer, self.schedule = optimizer, scheduler
         self.batch_size, self.seed = batch_size, seed
         self.l2, self.l1 = l2, l1
-        self.stopping = EarlyStopping(patience)
+        self.stopping = EarlyStopping(patience, self.model)
 
     def setup(self, device: torch.device) -> None:
         """Move network and data to `device`, then build the optimizer."""
@@ -108,7 +108,7 @@ class Classification(Task):
         """Loss and accuracy on dev, accuracy on the whole training set, learning rate and gradient norm."""
         dev = self.measure(*self.dev_set)
         self.schedule.observe(float(dev["loss"]))
-        self.stopping.observe(float(dev["loss"]), self.model)
+        self.stopping.observe(float(dev["loss"]))
         return {
             "train/accuracy": self.measure(*self.train_set)["accuracy"],
             "dev/accuracy": dev["accuracy"],
@@ -124,7 +124,7 @@ class Classification(Task):
 
     def finalize(self) -> Metrics:
         """Restore the best weights of early stopping, if it was on, and measure on dev and test."""
-        self.stopping.restore(self.model)
+        self.stopping.restore()
         measured = {"dev": self.measure(*self.dev_set), "test": self.measure(*self.test_set)}
         return {f"{split}/{name}": found[name] for split, found in measured.items() for name in ("accuracy", "loss")}
 

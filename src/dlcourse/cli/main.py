@@ -59,7 +59,8 @@ def unknown(word: str) -> str:
     if "=" in word or word.startswith("-"):
         return f"{word}: the command comes first, as in dlcourse train seed=1; dlcourse --help lists the commands"
     close = difflib.get_close_matches(word.replace("-", "_"), COMMANDS, n=1)
-    return f"{word}: no such command; {f'did you mean {close[0]}? ' if close else ''}dlcourse --help lists them"
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{word or 'an empty word'}: no such command; {hint}dlcourse --help lists them"
 
 
 if __name__ == "__main__":

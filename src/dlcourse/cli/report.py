@@ -65,7 +65,7 @@ def load_task(path: Path, device: str) -> Any:
     try:
         task.setup(place)
     except ValueError as error:
-        raise UserError(f"{path}: its {objection('task', error, ('batch_size',))}") from error
+        raise UserError(f"{path}: its {objection('task', error, {'batch_size': None})}") from error
     except UserError as error:
         raise UserError(f"{path}: its {error}") from error
     saved.restore(task.state())

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -31,6 +32,13 @@ def begin() -> None:
     outlive_readers()
     sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
     raise_on_signals()
+    try:
+        Path.cwd()
+    except OSError as error:
+        say(
+            f"error: the current folder: {error.strerror}; if it has been deleted, cd into another one", file=sys.stderr
+        )
+        sys.exit(1)
 
 
 def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

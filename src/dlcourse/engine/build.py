@@ -5,7 +5,7 @@ import importlib
 import inspect
 import math
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -88,10 +88,21 @@ def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any
         raise UserError(objection(key, error, kwargs)) from error
 
 
-def objection(key: str, error: Exception, arguments: Container[str]) -> str:
-    """An error's message with the key in front: "task.batch_size must be ..." for "batch_size must be ..."."""
-    argument = re.match(r"\w*", str(error))[0]  # type: ignore[index]  # always matches
-    return f"{key}.{error}" if argument in arguments else f"{key}: {error}"
+def objection(key: str, error: Exception, arguments: Mapping[str, Any]) -> str:
+    """An error's message with the key in front: "task.batch_size must be ..." for "batch_size must be ...".
+
+    torch's optimizers name the value instead ("Invalid learning rate: -1"); it tells the argument if only one has it.
+    """
+    text = str(error)
+    argument, value = re.match(r"\w*", text)[0], text.rpartition(": ")[2]  # type: ignore[index]  # always matches
+    if argument in arguments:
+        return f"{key}.{text}"
+    owners = [name for name, given in arguments.items() if value in map(str, [given, *listed(given)])]
+    return f"{key}.{owners[0]}: {text}" if len(owners) == 1 else f"{key}: {text}"
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def locate(path: Any, key: str) -> Callable[..., Any]:

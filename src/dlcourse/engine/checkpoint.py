@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, some
+from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, is_same_kind, some
 from dlcourse.engine.targets import NETWORKS
 from dlcourse.engine.task import Stateful
 from dlcourse.errors import UserError
@@ -127,7 +127,7 @@ class Checkpoint:
             raise UserError(f"{self.path}: a checkpoint of another task: it has no {', '.join(sorted(missing))}")
         for name, part in parts.items():
             try:
-                check_numbers(part.state_dict(), self.state[name])
+                check_kinds(part.state_dict(), self.state[name])
                 part.load_state_dict(self.state[name])
             except Exception as error:  # a state of something else can fail in any way
                 reason = " ".join(str(error).split())
@@ -144,12 +144,15 @@ class Checkpoint:
             raise UserError(f"{self.path}: a checkpoint of another model: {pairs}")
 
 
-def check_numbers(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-    """Raise ValueError where a saved state holds something else in the place of a number of `own`."""
+def check_kinds(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Raise ValueError where a saved state holds something else in the place of a number or real tensor of `own`."""
     theirs = flatten(saved)
     for key, value in flatten(own).items():
-        if isinstance(value, int | float) and not isinstance(theirs.get(key, value), int | float):
-            raise ValueError(f"{key} must be a number, got {repr(theirs[key])[:60]}")
+        other = theirs.get(key, value)
+        if isinstance(value, int | float) and not isinstance(other, int | float):
+            raise ValueError(f"{key} must be a number, got {repr(other)[:60]}")
+        if isinstance(value, Tensor) and isinstance(other, Tensor) and not is_same_kind(other, value):
+            raise ValueError(f"{key} must hold {value.dtype}, got {other.dtype}")
 
 
 def node_at(config: Any, key: str) -> Any:

@@ -65,7 +65,7 @@ def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:
 
 
 def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may_lack: str = "") -> None:
-    """Raise UserError unless weights, name -> tensor, have the names and shapes of a network's state.
+    """Raise UserError unless weights, name -> tensor, have the names, shapes and kinds of a network's state.
 
     `what` names the network in the message; names that match the regular expression `may_lack` may be missing.
     """
@@ -78,6 +78,13 @@ def check_weights(network: nn.Module, weights: Mapping[str, Any], what: str, may
         if not isinstance(value, Tensor) or value.shape != state[name].shape:
             shape = tuple(getattr(value, "shape", ()))
             raise UserError(f"{what}'s {name} is {shape}, where {tuple(state[name].shape)} fits")
+        if not is_same_kind(value, state[name]):
+            raise UserError(f"{what}'s {name} holds {value.dtype}, where {state[name].dtype} fits")
+
+
+def is_same_kind(one: Tensor, other: Tensor) -> bool:
+    """Whether both hold real numbers, of any precision, or both hold integers or booleans."""
+    return one.is_floating_point() == other.is_floating_point() and not one.is_complex()
 
 
 def some(names: list[str]) -> str:

@@ -260,7 +260,9 @@ def converted(state: dict[str, Tensor], own: dict[str, Tensor], origin: str) -> 
     for names in (own, torchvision_names()):
         found = [state.get(name) for name in names] if isinstance(state, dict) else []
         if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own.values()]:
-            return {name: tensor.detach().float() for name, tensor in zip(own, found, strict=True)}  # type: ignore[union-attr]
+            tensors: list[Tensor] = found  # type: ignore[assignment]
+            if all(tensor.is_floating_point() for tensor in tensors):
+                return {name: tensor.detach().float() for name, tensor in zip(own, tensors, strict=True)}
     raise ValueError(
         f"weights={origin}: not VGG19's weights (features.0.weight, ... as torchvision has them, or conv1_1.weight, "
         "... as Gatys has them, in VGG19's shapes)"
