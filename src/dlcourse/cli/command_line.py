@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -54,7 +55,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
 
     try:
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
-        with exceptions_come_through():
+        with exceptions_come_through(), config_composed_once():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
     except (HydraException, OmegaConfBaseException, UserError) as error:
         if wants_trace:
@@ -84,6 +85,22 @@ def exceptions_come_through() -> Iterator[None]:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = before
+
+
+@contextmanager
+def config_composed_once() -> Iterator[None]:
+    """Keep Hydra from composing the whole config a first time, only to read hydra.mode, which is hardly ever given."""
+    read_mode = Hydra.get_mode
+
+    def mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
+        is_given = any(word.lstrip("+").startswith("hydra.mode=") for word in overrides)
+        return read_mode(self, config_name, overrides) if is_given else None  # None: as -m says
+
+    Hydra.get_mode = mode  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = read_mode  # type: ignore[method-assign]
 
 
 def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: Iterable[str]) -> None:
