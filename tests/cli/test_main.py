@@ -2,19 +2,15 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from conftest import ROOT
-from dlcourse.engine import checkpoint
 
 MODULES = "import atexit; atexit.register(lambda: print(*sys.modules))"
 HEAVY = {"torch", "numpy", "PIL", "tensorboard"}
-ENDLESS = ["runner.max_steps=100000000", "runner.log_every=1"]
 
 
 def dlcourse(*words, cwd, before=""):
@@ -62,24 +58,3 @@ def test_help_and_the_config_come_without_torch(option, tmp_path):
     assert done.returncode == 0 and "optimizer" in done.stdout, done.stderr
     modules = set(done.stdout.splitlines()[-1].split())
     assert "hydra" in modules and not modules & HEAVY
-
-
-@pytest.mark.long
-def test_a_signal_ends_the_processes_that_it_starts_with_a_checkpoint(tmp_path):
-    """By the file that pip writes for the command, which the processes of devices=2 import as their main module."""
-    program = tmp_path / "dlcourse"
-    program.write_text(
-        "import sys\nfrom dlcourse.cli.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, str(program), "train", *ENDLESS, "devices=2", "device=cpu", "run_dir=run"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.terminate()
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM, stderr
-    said = r"SIGTERM after step (\d+): checkpoint written; go on with resume=run"
-    (step,) = re.fullmatch(said, stderr.splitlines()[-1]).groups()
-    assert checkpoint.newest(tmp_path / "run") == checkpoint.path_for(tmp_path / "run", int(step))

@@ -1,5 +1,6 @@
 """The commands as people type them, from a folder that is not the project's."""
 
+import os
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from PIL import Image
 
 from conftest import ROOT, run_script, small_overrides
 from dlcourse.engine import checkpoint
+from warm import warm
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +72,11 @@ def test_a_sweep_gives_every_job_its_folder(tmp_path):
 
 def start_endless_run(folder):
     """Start a run, and wait until it has a record."""
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), "runner.max_steps=100000000", "run_dir=run"]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (folder / "run" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+    process = warm().start(
+        ["scripts/train.py", "runner.max_steps=100000000", "runner.log_every=1", "run_dir=run"], folder
+    )
+    deadline, record = time.monotonic() + 120, folder / "run" / "metrics.jsonl"
+    while not (record.exists() and record.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.1)
     return process
 
@@ -82,10 +85,10 @@ def start_endless_run(folder):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", pytest.param("SIGUSR1", marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, name):
     process = start_endless_run(tmp_path)
-    process.send_signal(signal.Signals[name])
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.Signals[name]
-    last_line = stderr.strip().splitlines()[-1]
+    os.kill(process.pid, signal.Signals[name])
+    done = process.wait()
+    assert done.returncode == 128 + signal.Signals[name]
+    last_line = done.stderr.strip().splitlines()[-1]
     (step,) = re.fullmatch(rf"{name} after step (\d+): checkpoint written; go on with resume=run", last_line).groups()
     assert checkpoint.newest(tmp_path / "run") == checkpoint.path_for(tmp_path / "run", int(step))
     again = run_script("train.py", "resume=run", f"runner.max_steps={int(step) + 2}", cwd=tmp_path)
@@ -96,8 +99,8 @@ def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, n
 def test_two_runs_cannot_share_a_folder(tmp_path):
     first = start_endless_run(tmp_path)
     second = run_script("train.py", "resume=run", cwd=tmp_path)
-    first.kill()
-    first.communicate()
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
     assert second.returncode == 1
     assert "run: another process trains there; wait for it, or choose another run_dir" in second.stderr
 

@@ -1,15 +1,13 @@
 """CONTRIBUTING.md keeps its word: its files, put into a copy of the project, train by its commands."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 import yaml
 
 from conftest import ROOT
+from warm import warm
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 SECTIONS = dict(re.findall(r"^## (Add .*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -31,9 +29,8 @@ def add(section, project):
 
 
 def run(command, project, cwd):
-    environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    words = [sys.executable, "-P", "-m", "dlcourse.cli.main", *command.split()[1:]]
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, env=environment)
+    words = [str(project / "src" / "dlcourse" / "cli" / "main.py"), *command.split()[1:]]
+    return warm(project=False).start(words, cwd, PYTHONPATH=str(project / "src")).wait()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import torch
 from conftest import ROOT, assert_same, run_script, small_overrides
 from dlcourse.engine import checkpoint, distributed
 from dlcourse.errors import UserError
+from warm import warm
 
 STYLEGAN = [
     "experiment=stylegan_faces",
@@ -37,29 +38,6 @@ TASKS = {
     "style transfer": small_overrides("style_transfer_hq", 4),
 }
 COMMON = ["device=cpu", "runner.log_every=1", "runner.num_threads=1", "runner.max_steps=4"]
-# what scripts/train.py does, but every process leaves its own state behind
-DUMP = """
-import sys, torch
-from pathlib import Path
-sys.path[:0] = ["tests", "tests/support"]
-from conftest import compose
-from dlcourse.engine import distributed
-from dlcourse.engine.build import build
-from dlcourse.engine.optimization import Descent
-with distributed.process_group("cpu"):
-    config = compose(*sys.argv[2:])
-    torch.manual_seed(0)
-    runner, task = build(config["runner"], "runner"), build(config["task"], "task")
-    folder = Path(sys.argv[1])
-    runner.prepare(task)
-    step = runner.restore(task, folder / "run", config)
-    first = runner.step(task, 0)
-    descents = {name: part for name, part in vars(task).items() if isinstance(part, Descent)}
-    gradients = {name: [parameter.grad for parameter in part.parameters] for name, part in descents.items()}
-    runner.train(task, folder / "run", config, 1)
-    state = {name: part.state_dict() for name, part in task.state().items()}
-    torch.save({"gradients": gradients, "state": state}, folder / f"rank{distributed.rank()}.pt")
-"""
 
 
 def free_port():
@@ -72,15 +50,12 @@ def start(count, folder, options):
     """Start `count` processes as torchrun would, and wait for them."""
     folder.mkdir()
     port = free_port()
-    running = []
-    for rank in range(count):
-        joined = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1"}
-        environment = {name: str(value) for name, value in (joined | {"MASTER_PORT": port}).items()}
-        command = [sys.executable, "-c", DUMP, str(folder), *options]
-        running.append(subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE))
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    words = ["tests/support/joined_process.py", str(folder), *options]
+    running = [warm().start(words, ROOT, RANK=str(rank), LOCAL_RANK=str(rank), **shared) for rank in range(count)]
     for process in running:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors.decode()
+        done = process.wait()
+        assert done.returncode == 0, done.stderr
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(count)]
 
 
@@ -193,10 +168,11 @@ def test_a_batch_too_small_to_share_is_told(tmp_path):
     assert "Traceback" not in result.stderr and not (tmp_path / "run").exists()
 
 
-def start_two(folder, *options):
+def start_two(folder, program, *options):
     """Start two processes by `devices=2` and wait until they step; (the launcher, the ids of the two)."""
-    command = [sys.executable, str(ROOT / "scripts/train.py"), "devices=2", "device=cpu", "run_dir=run", *options]
-    launcher = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, *program, "devices=2", "device=cpu", "run_dir=run", *options]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    launcher = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment)
     deadline = time.monotonic() + 120
     record = folder / "run" / "metrics.jsonl"
     while not (record.exists() and record.stat().st_size) and time.monotonic() < deadline:
@@ -212,7 +188,7 @@ ENDLESS = [*CLASSIFIER, "runner.max_steps=1000000", "runner.log_every=1", "runne
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes through /proc")
 def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
-    launcher, (_, second) = start_two(tmp_path, *ENDLESS)
+    launcher, (_, second) = start_two(tmp_path, [str(ROOT / "scripts" / "train.py")], *ENDLESS)
     while not list((tmp_path / "run" / "checkpoints").glob("step_*.pt")):
         time.sleep(0.1)
     os.kill(second, signal.SIGKILL)
@@ -231,7 +207,12 @@ def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes through /proc")
 def test_a_signal_to_the_launcher_ends_all_with_one_checkpoint(tmp_path):
-    launcher, _ = start_two(tmp_path, *ENDLESS, "runner.checkpoint_every=1000000")
+    """By the file that pip writes for `dlcourse`, which the two import as their main module."""
+    program = tmp_path / "dlcourse"
+    program.write_text(
+        "import sys\nfrom dlcourse.cli.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+    )
+    launcher, _ = start_two(tmp_path, [str(program), "train"], *ENDLESS, "runner.checkpoint_every=1000000")
     launcher.send_signal(signal.SIGTERM)
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + signal.SIGTERM, errors
