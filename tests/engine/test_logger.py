@@ -1,4 +1,4 @@
-"""What TensorBoard is given: speeds, charts, and a record without a fork where a run was resumed."""
+"""What TensorBoard and the console are given, and a record without a fork where a run was resumed."""
 
 import shutil
 import time
@@ -9,7 +9,9 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-from dlcourse.engine.logger import RunLogger, charts_of
+from conftest import compose, small_overrides
+from dlcourse.engine.build import build
+from dlcourse.engine.logger import RunLogger, charts_of, duration, readable
 
 
 def scalars(run_dir):
@@ -90,3 +92,52 @@ def test_an_error_of_tensorboards_thread_is_raised_once_and_printed_by_nobody(tm
             logger.advance(step, {"train/loss": 1.0}, is_last=False)
             logger.writer.flush()
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_line_of_the_console_has_the_main_metrics_and_says_which_are_old(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("dlcourse.engine.logger.CONSOLE_PERIOD", 0)
+    shown = ("dev/accuracy", "test/accuracy", "train/loss")
+    with RunLogger(tmp_path, {}, step=0, max_steps=5_000_000, shown=shown) as logger:
+        logger.advance(1, {"train/loss": 1.0, "dev/accuracy": 0.5, "optimizer/skipped": 0}, is_last=False)
+        logger.advance(2, {"train/loss": 0.25, "progress/samples": 2_000_000}, is_last=False)
+        logger.advance(3, {"train/loss": 0.125, "dev/accuracy": 0.75}, is_last=True)
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("step 1/5000000  dev/accuracy 0.5  train/loss 1  ") and first.endswith(" left")
+    assert second.startswith("step 2/5000000  dev/accuracy 0.5 (step 1)  train/loss 0.25  ")
+    assert last.startswith("step 3/5000000  dev/accuracy 0.75  train/loss 0.125  ") and last.endswith(" steps/s")
+    assert max(map(len, (first, second, last))) <= 100
+
+
+@pytest.mark.parametrize("name", ["points", "face_attributes", "style_transfer_offline", "stylegan_faces_tiny"])
+def test_every_task_logs_what_the_console_shows(name):
+    overrides = small_overrides(name, 2)
+    task = build(compose(*overrides)["task"], "task")
+    task.setup(torch.device("cpu"))
+    found = {**task.step(), **task.evaluate(), **task.finalize()}
+    assert 1 <= len(found.keys() & set(task.shown)) <= 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (3569, "59 min"),
+        (3571, "1 h 0 min"),
+        (4800, "1 h 20 min"),
+        (86369, "23 h 59 min"),
+        (86371, "1 d 0 h"),
+        (2e5, "2 d 8 h"),
+    ],
+)
+def test_durations_are_read_at_a_glance(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2e6, "2,000,000"), (0.98251, "0.9825"), (12345.5, "1.235e+04"), (0.0, "0"), (float("nan"), "nan")],
+)
+def test_numbers_are_read_at_a_glance(value, text):
+    assert readable(value) == text

@@ -44,6 +44,8 @@ class Classification(Task):
         seed: of the order of the samples.
     """
 
+    shown = ("dev/accuracy", "test/accuracy", "train/loss")
+
     def __init__(
         self,
         model: MakeModel,

@@ -8,7 +8,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,24 @@ class RunLogger:
     that no curve goes back in time. TensorBoard opens the first two groups of tags in the alphabet: the most important
     metrics are named accordingly. It shows the resolved config as text and as hyper-parameters.
 
-    The folder `run_dir` is created if need be; `max_steps` are the updates of the whole run.
+    The folder `run_dir` is created if need be; `max_steps` are the updates of the whole run, `shown` the metrics on the
+    console, with the step at which an older one was measured.
     """
 
-    def __init__(self, run_dir: Path, config: dict[str, Any], step: int, max_steps: int, profile: bool = False):
-        self.run_dir, self.config, self.max_steps = run_dir, config, max_steps
+    def __init__(
+        self,
+        run_dir: Path,
+        config: dict[str, Any],
+        step: int,
+        max_steps: int,
+        shown: Sequence[str] = (),
+        profile: bool = False,
+    ):
+        self.run_dir, self.config, self.max_steps, self.shown = run_dir, config, max_steps, shown
         self.start = self.last_line = time.monotonic()
         self.first_step = step
         self.latest: dict[str, float] = {}
+        self.measured: dict[str, int] = {}  # tag -> step of its latest value
         self.samples: dict[str, tuple[float, float]] = {}  # tag -> time and value of its last record
         self.charts: dict[str, str] = {}  # of the layout that was written last
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -97,6 +107,7 @@ class RunLogger:
         row = {tag: value if math.isfinite(value) else None for tag, value in values.items()}
         self.metrics.write(json.dumps({"step": step} | row) + "\n")
         self.latest |= values
+        self.measured |= dict.fromkeys(values, step)
         self.tags |= values.keys()
         self.write_layout()
         self.show(step, is_last)
@@ -144,16 +155,18 @@ class RunLogger:
         return (step - self.first_step) / max(time.monotonic() - self.start, 1e-9)
 
     def show(self, step: int, is_last: bool) -> None:
-        """Show the current metrics: in the progress bar of a terminal, else as a line every few seconds."""
-        shown = {tag: f"{value:.4g}" for tag, value in self.latest.items() if not tag.startswith("perf/")}
-        self.bar.set_postfix(shown, refresh=False)
+        """Show the main metrics: in the progress bar of a terminal, else as a line every few seconds."""
+        values = {tag: readable(self.latest[tag]) for tag in self.shown if tag in self.latest}
+        for tag in values.keys() & {tag for tag, measured in self.measured.items() if measured < step}:
+            values[tag] += f" (step {self.measured[tag]})"
+        self.bar.set_postfix(values, refresh=False)
         now = time.monotonic()
         if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
-            self.last_line = now
-            remaining = (self.max_steps - step) / self.rate(step)
-            numbers = "  ".join(f"{tag} {value}" for tag, value in shown.items())
-            speed = f"{self.rate(step):.4g} steps/s"
-            say(f"step {step}/{self.max_steps}  {numbers}  {speed}  {remaining:.0f} s left", file=sys.stderr)
+            self.last_line, rate = now, self.rate(step)
+            numbers = [f"{tag} {value}" for tag, value in values.items()]
+            speed = f"{rate:.3g} steps/s" if rate >= 1 else f"{1 / rate:.3g} s/step"
+            left = "" if is_last else f"{duration((self.max_steps - step) / rate)} left"
+            say("  ".join(filter(None, [f"step {step}/{self.max_steps}", *numbers, speed, left])), file=sys.stderr)
 
     def write_layout(self) -> None:
         """Fill TensorBoard's CUSTOM SCALARS tab: all curves of one quantity, such as the losses, in one chart."""
@@ -193,6 +206,24 @@ class NullLogger(AbstractContextManager):
         pass
 
     images = histograms = advance
+
+
+def readable(value: float) -> str:
+    """Four digits; whole numbers with all of theirs."""
+    return f"{value:,.0f}" if value.is_integer() and abs(value) >= 1000 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """A duration in its two largest units, such as "1 h 20 min"; below ten minutes in one."""
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(minutes / 60)
+    return f"{hours // 24} d {hours % 24} h"
 
 
 def peak_memory() -> int:

@@ -135,7 +135,7 @@ class Runner:
         """
         total = self.total_steps(task)
         make = NullLogger if distributed.rank() else RunLogger  # only process 0 logs
-        with SignalHandler(announce) as handler, make(run_dir, config, step, total, self.profile) as logger:
+        with SignalHandler(announce) as handler, make(run_dir, config, step, total, task.shown, self.profile) as logger:
             best, is_last = lowest(run_dir, self.keep_best), self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)

@@ -1,6 +1,7 @@
 """The interface between a task and the runner."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -27,7 +28,11 @@ class Task(ABC):
 
     Random numbers in a step come from torch's global generator, which the runner seeds with (seed, step): a resumed
     run draws the same numbers.
+
+    `shown` names the two or three metrics that the console shows, the most important first.
     """
+
+    shown: Sequence[str] = ("dev/loss", "train/loss")
 
     @abstractmethod
     def setup(self, device: torch.device) -> None:

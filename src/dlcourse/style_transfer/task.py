@@ -43,6 +43,8 @@ class StyleTransfer(Task):
     which an image is too small for the objective's layers are left out; ValueError if the full size is.
     """
 
+    shown = ("train/loss", "train/content", "train/style")
+
     objective: StyleObjective  # the loss to minimize
     dataset: ContentAndStyles
     optimizer: MakeOptimizer

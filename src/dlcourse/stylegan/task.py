@@ -53,6 +53,8 @@ class StyleGAN(Task):
     Networks and data set have one resolution.
     """
 
+    shown = ("gan/d_loss", "gan/g_loss", "progress/images")
+
     generator: Generator
     discriminator: Discriminator
     dataset: ImageDataset
