@@ -19,7 +19,11 @@ READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "
 OnLog = Callable[[int, dict[str, Any]], None]  # as in dlcourse.engine.runner, which loads torch
 
 
-def train(cfg: DictConfig, on_log: OnLog = lambda *_: None) -> None:
+def unwatched(_step: int, _record: dict[str, Any]) -> None:
+    """The `on_log` of a run that only the console tells of, also how it ended."""
+
+
+def train(cfg: DictConfig, on_log: OnLog = unwatched) -> None:
     """Build the task and the runner from the config and train, in a new run folder or a resumed one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
@@ -52,15 +56,14 @@ def train_joined(run_dir: Path, cfg: DictConfig, held: Any, *about: Any) -> None
         train_in(run_dir, cfg, *about)
 
 
-def train_in(
-    run_dir: Path, cfg: DictConfig, on_log: OnLog = lambda *_: None, pretrained: "Pretrained | None" = None
-) -> None:
+def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrained: "Pretrained | None" = None) -> None:
     """Train in a run folder, from its newest checkpoint if there is one.
 
     `pretrained` are the networks of `init_from`, if this process has read them already.
     """
     import torch
 
+    from dlcourse.cli.closing import closing_lines
     from dlcourse.engine import distributed
     from dlcourse.engine.runner import Runner
     from dlcourse.engine.task import Task
@@ -87,6 +90,8 @@ def train_in(
         say(f"{run_dir}: {continued}{total - step} steps on {runner.device}", file=sys.stderr)
     with run_folders.resume_hint_added(run_dir):
         runner.train(task, run_dir, config, step, on_log)
+    if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
+        say(*closing_lines(task, run_dir, runner.keep_best), file=sys.stderr)
 
 
 def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:

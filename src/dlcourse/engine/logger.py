@@ -274,11 +274,17 @@ def row_of(line: bytes) -> dict[str, Any]:
         return {}
 
 
-def lowest(run_dir: Path, tag: str | None) -> float:
-    """The lowest value of a metric in a run's metrics.jsonl; infinity if there is none."""
+def lowest_row(run_dir: Path, tag: str | None) -> tuple[float, int] | None:
+    """The lowest value of a metric in a run's metrics.jsonl, and its step; None if there is none."""
     path = run_dir / "metrics.jsonl"
     if tag is None or not path.exists():
-        return math.inf
+        return None
     with path.open("rb") as file:
         rows = map(row_of, lines_of(file))
-        return min((row[tag] for row in rows if isinstance(row.get(tag), int | float)), default=math.inf)
+        return min(((row[tag], row["step"]) for row in rows if isinstance(row.get(tag), int | float)), default=None)
+
+
+def lowest(run_dir: Path, tag: str | None) -> float:
+    """The lowest value of a metric in a run's metrics.jsonl; infinity if there is none."""
+    row = lowest_row(run_dir, tag)
+    return math.inf if row is None else row[0]
