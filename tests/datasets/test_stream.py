@@ -55,9 +55,20 @@ def test_arrays_stay_aligned_and_the_full_batch_is_the_data_itself():
     assert next(BatchStream((x, y), None, seed=0))[0] is x
 
 
-@pytest.mark.parametrize("batch_size", [0, 10, -1])
-def test_a_batch_size_beyond_the_data_is_named(batch_size):
-    with pytest.raises(ValueError, match=rf"batch_size must be in \[1, 9\] here, got {batch_size}"):
+@pytest.mark.parametrize("batch_size", [9, 10, 1000])
+def test_a_batch_of_more_than_all_samples_is_all_of_them(batch_size, caplog):
+    stream = BatchStream((torch.arange(9),), batch_size, seed=0)
+    assert torch.equal(next(stream)[0], torch.arange(9)) and stream.epochs_seen() == 1
+    told = f"batch_size={batch_size}, but there are 9 samples: each batch is all of them"
+    assert caplog.messages == [told] * (batch_size > 9)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_size_that_is_none_is_named(batch_size):
+    with pytest.raises(ValueError, match=f"batch_size must be at least 1, or null for all samples, got {batch_size}"):
         BatchStream((torch.arange(9),), batch_size, seed=0)
+
+
+def test_arrays_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="one length"):
         BatchStream((torch.arange(9), torch.arange(8)), 2, seed=0)

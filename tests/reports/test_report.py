@@ -98,12 +98,11 @@ def assert_told(folder, message, *words):
     assert done.stderr.startswith(f"error: {message}")
 
 
-@pytest.mark.parametrize("value", [100_000, 0])
-def test_a_batch_size_in_the_file_that_does_not_fit_is_told(value, run, tmp_path):
+def test_a_batch_size_in_the_file_that_does_not_fit_is_told(run, tmp_path):
     content = torch_file.load(checkpoint.newest(run / "p"))
-    content["config"]["task"]["batch_size"] = value
+    content["config"]["task"]["batch_size"] = 0
     torch_file.save(content, tmp_path / "a.pt")
-    assert_told(tmp_path, "a.pt: its task.batch_size must be in [1, ", "a.pt")
+    assert_told(tmp_path, "a.pt: its task.batch_size must be at least 1", "a.pt")
 
 
 def test_weights_that_are_no_numbers_are_told(run, tmp_path):

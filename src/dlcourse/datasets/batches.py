@@ -1,5 +1,6 @@
 """Endless, seeded, resumable batches of data that lie in memory."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
 
     Args:
         tensors: arrays of equal length N >= 1 along dimension 0, on the device of the batches.
-        batch_size: samples per batch, in [1, N]; None is the full batch, in the data's own order.
+        batch_size: samples per batch, at least 1; None, or N and more, is the full batch, in the data's own order.
         seed: of the permutations.
     """
 
@@ -28,9 +29,13 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
             raise ValueError(f"the arrays of a stream must have one length of at least 1, got {sorted(lengths)}")
         self.tensors = tensors
         self.num_samples = lengths.pop()
-        self.batch_size = self.num_samples if batch_size is None else batch_size
-        if not 1 <= self.batch_size <= self.num_samples:
-            raise ValueError(f"batch_size must be in [1, {self.num_samples}] here, got {batch_size}")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, or null for all samples, got {batch_size}")
+        if batch_size is not None and batch_size > self.num_samples:
+            logging.getLogger(__name__).warning(
+                f"batch_size={batch_size}, but there are {self.num_samples} samples: each batch is all of them"
+            )
+        self.batch_size = min(batch_size or self.num_samples, self.num_samples)
         self.seed = seed
         self.samples_seen = 0
         self.drawn_epoch = -1
