@@ -110,7 +110,12 @@ def test_two_runs_cannot_share_a_folder(tmp_path):
     ("arguments", "words"),
     [
         (["optimzer=adam"], ["optimzer", "did you mean optimizer?"]),
-        (["optimizer.learning_rate=1"], ["optimizer.learning_rate", "no such key", "lr, betas, eps"]),
+        (["optimizer.learning_rate=1"], ["optimizer.learning_rate", "no such key; did you mean lr?", "lr, betas, eps"]),
+        (["learning_rate=1"], ["learning_rate: no such key; did you mean optimizer.lr?"]),
+        (["batch_size=8"], ["batch_size: no such key; did you mean task.batch_size?"]),
+        (["steps=3"], ["steps: no such key; did you mean runner.max_steps?"]),
+        (["gpu=0"], ["gpu: no such key; did you mean device?"]),
+        (["experiment=catz"], ["experiment=catz: no such choice; did you mean cats?"]),
         (["experiment=nope"], ["experiment=nope", "points", "stylegan_faces"]),
         (["experiment=style_transfer_offline", "content=missing.jpg"], ["content=missing.jpg: no such file"]),
         (["runner.log_every=0"], ["log_every must be at least 1, got 0"]),

@@ -245,6 +245,15 @@ def test_a_loss_that_never_recovers_ends_the_run_with_the_best_image(caplog):
     assert "given up: the loss diverged 2 times; the result is the best image so far" in caplog.text
 
 
+@pytest.mark.parametrize(("steps", "told"), [(2, True), (20, False)])
+def test_a_run_that_ends_at_a_coarse_scale_says_so(steps, told, caplog):
+    task = make_task("style_transfer", "task.smallest_size=32", "task.steps_per_scale=2")
+    for _ in range(steps):
+        task.step()
+    task.finalize()
+    assert ("of 48 pixels, so the result is blurred: task.steps_per_scale=2 takes" in caplog.text) == told
+
+
 def test_the_result_is_the_best_of_what_was_seen():
     task = make_task("style_transfer", "optimizer=adam", "optimizer.lr=0.2", "task.iterate_ema_decay=0.5")
     run(task, 8)

@@ -164,6 +164,13 @@ def test_mixing_an_empty_range_is_the_destination_and_the_full_one_the_source(ge
         sampler("mixing", "+sampler.destinations.odd=3")(generator)
 
 
+def test_one_destination_stands_for_all_ranges_and_an_empty_list_for_none(generator):
+    result = sampler("mixing", "seeds=3", "sampler.destinations=8")(generator)
+    assert list(result.singles) == [f"seed 8 {name} of seed 3" for name in ("coarse", "middle", "fine")]
+    result = sampler("mixing", "seeds=3", "sampler.destinations={coarse: 8, middle: [], fine: null}")(generator)
+    assert list(result.singles) == ["seed 8 coarse of seed 3"]
+
+
 def test_truncation_ends_in_the_image_and_in_the_mean(generator):
     result = sampler("truncation", "seeds=0-1")(generator)
     whole = sampler("grid", "seeds=0-1", "truncation_psi=1")(generator)

@@ -26,6 +26,20 @@ from dlcourse.errors import UserError
 from dlcourse.files.locations import CHECKPOINTS, CONFIGS
 from dlcourse.files.terminal import say
 
+SYNONYMS = {  # what people type for a key -> its last part
+    "learning_rate": "lr",
+    "steps": "max_steps",
+    "iterations": "max_steps",
+    "epochs": "max_epochs",
+    "num_epochs": "max_epochs",
+    "psi": "truncation_psi",
+    "gpu": "device",
+    "cuda": "device",
+    "gpus": "devices",
+    "bs": "batch_size",
+    "dropout_rate": "dropout",
+    "wd": "weight_decay",
+}
 BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
@@ -158,7 +172,8 @@ def explain(error: Exception, config_name: str = "") -> str:
         return str(error)
     if isinstance(error, MissingConfigException) and error.options:  # it is an OSError, too
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
-        return f"{group}={choice}: no such choice; {group} is one of {', '.join(error.options)}"
+        hint = did_you_mean(choice, error.options)
+        return f"{group}={choice}: no such choice; {hint}{group} is one of {', '.join(error.options)}"
     if isinstance(error, OSError):
         return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, OverrideParseException):
@@ -188,12 +203,33 @@ def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig])
     if key in unread_keys.OWNERS:
         return unread_keys.no_part(key, sys.argv[1:])
     parent, _, name = key.rpartition(".")
-    node = OmegaConf.select(config(), parent) if parent else config()
+    whole = config()
+    node = OmegaConf.select(whole, parent) if parent else whole
     known = [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    meant = SYNONYMS.get(name, name)
+    hint = did_you_mean(name, known) or did_you_mean(meant, known) or did_you_mean(meant, dotted_keys(whole, parent))
     where = parent or "the config"
     return f"{key}: no such key; {hint}{where} has {', '.join(known)}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The known name that is most similar, or whose last part is, as a question; nothing if there is none."""
+    names = {one.rpartition(".")[2]: one for one in reversed(list(known))}
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {names[close[0]]}? " if close else ""
+
+
+def dotted_keys(cfg: DictConfig, parent: str) -> list[str]:
+    """The keys below groups, as one types them: optimizer.lr, not task.optimizer.lr; below `parent` if it is given."""
+    node = OmegaConf.to_container(cfg)
+    assert isinstance(node, dict)
+    return [
+        f"{group!s}.{name!s}"
+        for group, entries in node.items()
+        if isinstance(entries, dict) and str(parent) in ("", group)
+        for name, value in entries.items()
+        if not str(name).startswith("_") and not (isinstance(value, str) and value.startswith("${"))
+    ]
 
 
 def as_typed(message: str, config: Any) -> str:

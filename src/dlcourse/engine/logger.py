@@ -8,6 +8,7 @@ import resource
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -57,6 +58,7 @@ class RunLogger:
         self.run_dir, self.config, self.max_steps, self.shown = run_dir, config, max_steps, shown
         self.start = self.last_line = time.monotonic()
         self.first_step = step
+        self.recent: deque[tuple[float, int]] = deque(maxlen=10)  # time and step of the last lines
         self.latest: dict[str, float] = {}
         self.measured: dict[str, int] = {}  # tag -> step of its latest value
         self.samples: dict[str, tuple[float, float]] = {}  # tag -> time and value of its last record
@@ -162,7 +164,9 @@ class RunLogger:
         self.bar.set_postfix(values, refresh=False)
         now = time.monotonic()
         if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
-            self.last_line, rate = now, self.rate(step)
+            (then, before), self.last_line = self.recent[0] if self.recent else (self.start, self.first_step), now
+            self.recent.append((now, step))
+            rate = (step - before) / max(now - then, 1e-9)  # lately: coarse scales are faster than fine ones
             numbers = [f"{tag} {value}" for tag, value in values.items()]
             speed = f"{rate:.3g} steps/s" if rate >= 1 else f"{1 / rate:.3g} s/step"
             left = "" if is_last else f"{duration((self.max_steps - step) / rate)} left"

@@ -132,4 +132,4 @@ def announce(signum: int) -> None:
     if os.environ.get("RANK", "0") == "0":
         with contextlib.suppress(OSError):  # nobody reads stderr
             name = signal.Signals(signum).name
-            os.write(2, f"{name}: finishing the step; another Ctrl-C ends at once, without a checkpoint\n".encode())
+            os.write(2, f"{name}: finishing the step; Ctrl-C now ends at once, without a checkpoint\n".encode())

@@ -83,14 +83,17 @@ class Mixing(Sampler):
     """
 
     seeds: Seeds  # the sources, in the top row
-    destinations: dict[str, Seeds | None]  # name of a range -> whose layers in it are replaced; None: leave it out
+    destinations: dict[str, Seeds | None] | Seeds  # name of a range -> whose layers in it are replaced; one: of all
     ranges: Ranges
     synthesizer: Synthesizer
 
     def __post_init__(self) -> None:
         check_ranges(self.ranges)
         self.sources = parse_seeds(self.seeds)
-        self.latents = {name: parse_seeds(given) for name, given in self.destinations.items() if given is not None}
+        given = self.destinations
+        if not isinstance(given, dict):
+            given = dict.fromkeys(self.ranges, given)
+        self.latents = {name: parse_seeds(seeds) for name, seeds in given.items() if seeds is not None and seeds != []}
         if not self.latents:
             raise ValueError("destinations must name at least one range, such as {coarse: 5-7}")
 
