@@ -137,7 +137,7 @@ def test_durations_are_read_at_a_glance(seconds, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(2e6, "2,000,000"), (0.98251, "0.9825"), (12345.5, "1.235e+04"), (0.0, "0"), (float("nan"), "nan")],
+    [(2e6, "2,000,000"), (0.98251, "0.9825"), (12345.6, "12,346"), (1e30, "1e+30"), (0.0, "0"), (float("nan"), "nan")],
 )
 def test_numbers_are_read_at_a_glance(value, text):
     assert readable(value) == text

@@ -29,11 +29,13 @@ torch.set_num_threads(2)
 ones = torch.ones(2**20).mul_(1)
 alone = len(os.listdir("/proc/self/task"))
 teams = neighbours.SleepingTeams()
-for wanted, condition in [(True, more_threads(2)), (False, more_threads(0))]:
-    teams.keep(wanted)
+for size, condition in [(2, more_threads(2)), (1, more_threads(0))]:
+    teams.resize(size)
     for _ in until(condition):
         time.sleep(0.01)
+torch.set_num_threads(1)
 neighbours.watch()
+torch.set_num_threads(2)  # as a run does when it is prepared
 busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
 for _ in until(asleep(1)):
     ones.mul_(1)
@@ -62,7 +64,6 @@ def test_enough_teams_sleep_where_a_core_has_two_hardware_threads(monkeypatch):
     """libgomp compares the number of all threads with the number of the system's processors."""
     started: list[threading.Thread] = []
     monkeypatch.setattr(neighbours.os, "sched_getaffinity", lambda _: set(range(16)))
-    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
     monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
-    neighbours.SleepingTeams().keep(True)
+    neighbours.SleepingTeams().resize(8)
     assert 8 + 7 * len(started) > 16 >= 8 + 7 * (len(started) - 1)

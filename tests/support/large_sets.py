@@ -2,6 +2,7 @@
 
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,31 @@ from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.datasets.sources import MAX_LIST
 from mixed_images import drawing, png_bytes
+
+ONE, TEN = b'{"step": 1}\n', b'{"step": 1, ' + b", ".join(b'"%d": 1.5' % tag for tag in range(10)) + b"}\n"
+
+
+def content(data: bytes) -> Callable[[Path], object]:
+    """What writes these bytes."""
+    return lambda path: path.write_bytes(data)
+
+
+def repeated(row: bytes, count: int) -> Callable[[Path], object]:
+    """What writes so many rows."""
+    return lambda path: path.write_bytes(row * count)
+
+
+def cells(columns: int, count: int) -> bytes:
+    """A table of attributes."""
+    names = ",".join(f"{index:x}" for index in range(columns))
+    row = ",1" * columns
+    return "\n".join([f"seed,{names}", *(f"{seed}{row}" for seed in range(count))]).encode()
+
+
+def new_names(path: Path) -> None:
+    """Rows of which each has names of its own."""
+    row = '{{"step": 1, "{0}a": 1, "{0}b": 1}}\n'
+    path.write_text("".join(map(row.format, range(500_000))))
 
 
 def many_files(path: Path, size: int = MAX_LIST) -> None:

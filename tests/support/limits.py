@@ -23,6 +23,7 @@ from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.reports import animation
 from dlcourse.stylegan.interop.files import load_pretrained
+from large_sets import ONE, TEN, cells, content, new_names, repeated
 from readers import CONFIG, READERS, image_folder
 
 MIB = 2**20
@@ -69,32 +70,6 @@ class Measured:
     outcome: str
     mib: float
     seconds: float
-
-
-def content(data: bytes) -> Callable[[Path], object]:
-    """What writes these bytes."""
-    return lambda path: path.write_bytes(data)
-
-
-def repeated(row: bytes, count: int) -> Callable[[Path], object]:
-    """What writes so many rows."""
-    return lambda path: path.write_bytes(row * count)
-
-
-def cells(columns: int, count: int) -> bytes:
-    """A table of attributes."""
-    names = ",".join(f"{index:x}" for index in range(columns))
-    row = ",1" * columns
-    return "\n".join([f"seed,{names}", *(f"{seed}{row}" for seed in range(count))]).encode()
-
-
-def new_names(path: Path) -> None:
-    """Rows of which each has names of its own."""
-    row = '{{"step": 1, "{0}a": 1, "{0}b": 1}}\n'
-    path.write_text("".join(map(row.format, range(500_000))))
-
-
-ONE, TEN = b'{"step": 1}\n', b'{"step": 1, ' + b", ".join(b'"%d": 1.5' % tag for tag in range(10)) + b"}\n"
 
 
 def folder_of_images(path: Path) -> None:

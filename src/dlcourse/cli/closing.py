@@ -15,26 +15,23 @@ NEXT = {  # task -> commands that take its run
 
 def closing_lines(task: Task, run_dir: Path, best_tag: str | None) -> list[str]:
     """The lines to print; `best_tag` is the metric of checkpoints/best.pt."""
-    lines = []
-    best = lowest_row(run_dir, best_tag)
-    if best_tag and best and (run_dir / "checkpoints" / "best.pt").exists():
-        value, step = best
-        lines.append(f"lowest {best_tag} {readable(value)} at step {step}: {run_dir / 'checkpoints' / 'best.pt'}")
+    lines, best = [], run_dir / "checkpoints" / "best.pt"
+    if best.exists() and (row := lowest_row(run_dir, best_tag)):
+        value, step = row
+        lines.append(f"lowest {best_tag} {readable(value)} at step {step}: {best}")
     if (run_dir / "images").is_dir():
         lines.append(f"images: {run_dir / 'images'}")
-    word = shlex.quote(str(run_dir))
-    lines += [
-        f"next: {command.replace('RUN', word)}" for command in (*NEXT.get(type(task).__name__, ()), *predict(task))
-    ]
+    commands, word = [*NEXT.get(type(task).__name__, ()), *predict_commands(task)], shlex.quote(str(run_dir))
+    lines += [f"next: {command.replace('RUN', word)}" for command in commands]
     return [*lines, f"curves: tensorboard --logdir {shlex.quote(str(logdir_of(run_dir)))}"]
 
 
-def predict(task: Task) -> list[str]:
-    """The command that classifies with a run, if it can."""
+def predict_commands(task: Task) -> list[str]:
+    """How one classifies with the run of a classifier; nothing for other tasks."""
     shape = task.metadata().get("samples", {}).get("shape")
     return [f"dlcourse predict RUN {'0.3,-1.2' if shape == [2] else 'PHOTO.jpg'}"] if shape else []
 
 
 def logdir_of(run_dir: Path) -> Path:
-    """The first folder of a relative path, such as runs, in which TensorBoard finds the other runs too."""
-    return run_dir if run_dir.is_absolute() or len(run_dir.parts) == 1 else Path(run_dir.parts[0])
+    """The folder for TensorBoard: runs, where the other runs are, too, or a run that lies elsewhere."""
+    return Path("runs") if run_dir.parts[:1] == ("runs",) else run_dir

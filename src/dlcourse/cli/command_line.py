@@ -205,31 +205,27 @@ def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig])
     parent, _, name = key.rpartition(".")
     whole = config()
     node = OmegaConf.select(whole, parent) if parent else whole
-    known = [str(name) for name in node if not str(name).startswith("_")] if isinstance(node, DictConfig) else []
-    meant = SYNONYMS.get(name, name)
-    hint = did_you_mean(name, known) or did_you_mean(meant, known) or did_you_mean(meant, dotted_keys(whole, parent))
+    known = [str(one) for one in node if not str(one).startswith("_")] if isinstance(node, DictConfig) else []
+    hint = did_you_mean(name, known) or did_you_mean(name, dotted_keys(OmegaConf.to_container(whole)))
     where = parent or "the config"
     return f"{key}: no such key; {hint}{where} has {', '.join(known)}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The known name that is most similar, or whose last part is, as a question; nothing if there is none."""
-    names = {one.rpartition(".")[2]: one for one in reversed(list(known))}
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {names[close[0]]}? " if close else ""
+    """The key whose last part `name` stands for or is most similar to, as a question; nothing if there is none."""
+    keys = {key.rpartition(".")[2]: key for key in reversed(list(known))}
+    meant = SYNONYMS.get(name, name)
+    close = [meant] if meant in keys else difflib.get_close_matches(name, keys, n=1, cutoff=0.7)
+    return f"did you mean {keys[close[0]]}? " if close else ""
 
 
-def dotted_keys(cfg: DictConfig, parent: str) -> list[str]:
-    """The keys below groups, as one types them: optimizer.lr, not task.optimizer.lr; below `parent` if it is given."""
-    node = OmegaConf.to_container(cfg)
-    assert isinstance(node, dict)
-    return [
-        f"{group!s}.{name!s}"
-        for group, entries in node.items()
-        if isinstance(entries, dict) and str(parent) in ("", group)
-        for name, value in entries.items()
-        if not str(name).startswith("_") and not (isinstance(value, str) and value.startswith("${"))
-    ]
+def dotted_keys(node: Any, prefix: str = "") -> list[str]:
+    """All keys of an unresolved config, as one types them: optimizer.lr, not task.optimizer.lr."""
+    keys = []
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if not str(name).startswith("_") and not (prefix and isinstance(value, str) and value.startswith("${")):
+            keys += [f"{prefix}{name}", *dotted_keys(value, f"{prefix}{name}.")]
+    return keys
 
 
 def as_typed(message: str, config: Any) -> str:
@@ -256,8 +252,8 @@ def check_known_keys(cfg: DictConfig, config_name: str) -> None:
     known = top_level_names(config_name)
     for name in map(str, cfg):
         if name not in known and name not in unread_keys.OWNERS:
-            close = difflib.get_close_matches(name, known, n=1)
-            raise UserError(f"{name}: no such key{f'; did you mean {close[0]}?' if close else ''}")
+            hint = did_you_mean(name, known) or did_you_mean(name, dotted_keys(OmegaConf.to_container(cfg)))
+            raise UserError(f"{name}: no such key{f'; {hint}'.rstrip() if hint else ''}")
 
 
 def top_level_names(config_name: str) -> list[str]:

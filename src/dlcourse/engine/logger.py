@@ -58,7 +58,7 @@ class RunLogger:
         self.run_dir, self.config, self.max_steps, self.shown = run_dir, config, max_steps, shown
         self.start = self.last_line = time.monotonic()
         self.first_step = step
-        self.recent: deque[tuple[float, int]] = deque(maxlen=10)  # time and step of the last lines
+        self.recent = deque([(self.start, step)], maxlen=10)  # time and step of the last lines
         self.latest: dict[str, float] = {}
         self.measured: dict[str, int] = {}  # tag -> step of its latest value
         self.samples: dict[str, tuple[float, float]] = {}  # tag -> time and value of its last record
@@ -158,17 +158,21 @@ class RunLogger:
 
     def show(self, step: int, is_last: bool) -> None:
         """Show the main metrics: in the progress bar of a terminal, else as a line every few seconds."""
-        values = {tag: readable(self.latest[tag]) for tag in self.shown if tag in self.latest}
-        for tag in values.keys() & {tag for tag, measured in self.measured.items() if measured < step}:
-            values[tag] += f" (step {self.measured[tag]})"
+        values = {
+            tag: readable(self.latest[tag]) + ("" if self.measured[tag] == step else f" (step {self.measured[tag]})")
+            for tag in self.shown
+            if tag in self.latest
+        }
         self.bar.set_postfix(values, refresh=False)
         now = time.monotonic()
         if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
-            (then, before), self.last_line = self.recent[0] if self.recent else (self.start, self.first_step), now
+            # the recent rate: style transfer and growing GANs slow down as their images grow
+            then, before = self.recent[0]
+            rate = (step - before) / max(now - then, 1e-9)
+            self.last_line = now
             self.recent.append((now, step))
-            rate = (step - before) / max(now - then, 1e-9)  # lately: coarse scales are faster than fine ones
             numbers = [f"{tag} {value}" for tag, value in values.items()]
-            speed = f"{rate:.3g} steps/s" if rate >= 1 else f"{1 / rate:.3g} s/step"
+            speed = f"{readable(float(f'{rate:.3g}'))} steps/s" if rate >= 1 else f"{readable(1 / rate)} s/step"
             left = "" if is_last else f"{duration((self.max_steps - step) / rate)} left"
             say("  ".join(filter(None, [f"step {step}/{self.max_steps}", *numbers, speed, left])), file=sys.stderr)
 
@@ -213,8 +217,8 @@ class NullLogger(AbstractContextManager):
 
 
 def readable(value: float) -> str:
-    """Four digits; whole numbers with all of theirs."""
-    return f"{value:,.0f}" if value.is_integer() and abs(value) >= 1000 else f"{value:.4g}"
+    """Four digits, or all before the point."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
