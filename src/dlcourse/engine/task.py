@@ -29,7 +29,8 @@ class Task(ABC):
     Random numbers in a step come from torch's global generator, which the runner seeds with (seed, step): a resumed
     run draws the same numbers.
 
-    `shown` names the two or three metrics that the console shows, the most important first.
+    A config may name a task if targets.py lists it, and configs/task describes its arguments. `shown` names the two or
+    three metrics that the console shows, the most important first.
     """
 
     shown: Sequence[str] = ("dev/loss", "train/loss")

@@ -16,8 +16,8 @@ Score = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> scores (N, 1)
 class AdversarialLoss:
     """The losses of both networks and the discriminator's penalty.
 
-    The penalty is computed in one of `d_reg_interval` updates, and multiplied by their number   (lazy regularization,
-    Karras et al. 2020, arXiv:1912.04958, section 3.1).
+    The penalty is computed in one of `d_reg_interval` updates, and multiplied by `d_reg_interval`   (lazy
+    regularization, Karras et al. 2020, arXiv:1912.04958, section 3.1).
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]  # (real scores, fake scores) -> loss
@@ -79,7 +79,7 @@ def r1_penalty(reals: Tensor, real_scores: Tensor) -> Tensor:
     """1/2 E ||grad_x D(x)||^2 at real images; R1 is gamma times that   (Mescheder et al. 2018, eq. 9).
 
     Its gradient with respect to D's parameters can be computed. `reals` (N, 3, H, W) require gradients, and
-    `real_scores` are D(reals), with the graph to them.
+    `real_scores` are D(reals), with the graph to them; `StyleGAN.discriminator_losses` makes both.
     """
     (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()

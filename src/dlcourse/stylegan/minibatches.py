@@ -53,6 +53,7 @@ class Minibatches:
         self.device = self.generator.w_avg.device
         for batch_size in self.batch_sizes:
             check_divisible(batch_size, self.parts * distributed.world_size())
+        # no size of its own: `reals` takes as many as the phase asks for
         self.stream = BatchStream((torch.arange(len(self.dataset.levels[0])),), None, self.seed)
 
     @property
