@@ -37,10 +37,12 @@ torch.set_num_threads(1)
 neighbours.watch()
 torch.set_num_threads(2)  # as a run does when it is prepared
 busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-for _ in until(asleep(1)):
-    ones.mul_(1)
-for process in busy:
-    process.kill()
+try:
+    for _ in until(asleep(1)):
+        ones.mul_(1)
+finally:
+    for process in busy:
+        process.kill()
 for _ in until(asleep(0)):
     time.sleep(0.1)  # a process that rests waits for no core
 """
