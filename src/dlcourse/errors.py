@@ -31,3 +31,10 @@ def check_below_1(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name} must be in [0, 1), got {value}")
+
+
+def check_fraction(**values: float) -> None:
+    """Raise ValueError naming the first value outside (0, 1)."""
+    for name, value in values.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name} must be in (0, 1), got {value}")

@@ -91,6 +91,14 @@ def test_digits_are_the_real_ones():
     assert data.train[1].bincount().min() > 100
 
 
+@pytest.mark.parametrize("fraction", [0, 1, 1.5, -0.1, float("nan")])  # 0 and 1: a user's are ints
+def test_fractions_that_leave_a_set_empty_are_named(fraction):
+    with pytest.raises(ValueError, match=r"^test_fraction must be in \(0, 1\), got"):
+        Digits(dev_fraction=0.2, test_fraction=fraction, augment=STILL, seed=0)
+    with pytest.raises(ValueError, match=r"^dev_fraction must be in \(0, 1\), got"):
+        Digits(dev_fraction=fraction, test_fraction=0.2, augment=STILL, seed=0)
+
+
 def test_face_attributes_are_labels():
     faces = Faces(resolution=8, num_images=120, seed=0, label="glasses", num_classes=0)
     data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)

@@ -1,5 +1,7 @@
 """Tables of points as people's programs write them, and what is wrong with others."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,8 @@ from dlcourse.classifier.data.points_file import PointsFile
 ROWS = [(0.5 * i, 1.25 - 0.25 * i, "red" if i % 3 else "blue") for i in range(20)]
 
 
-def points_file(path):
-    return PointsFile(str(path), dev_fraction=0.2, test_fraction=0.2, input_noise_std=0.0, seed=0)
+def points_file(path, dev_fraction=0.2, test_fraction=0.2):
+    return PointsFile(str(path), dev_fraction, test_fraction, input_noise_std=0.0, seed=0)
 
 
 def table(separator=",", rows=ROWS, end="\n", header=("x1", "x2", "label")):
@@ -124,6 +126,22 @@ def test_what_is_wrong_with_a_table_is_told_with_its_line(tmp_path, text, messag
     with pytest.raises(ValueError, match=message) as error:
         points_file(write(tmp_path / "a.csv", text))
     assert str(error.value).startswith(f"path={tmp_path / 'a.csv'}: ") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("fractions", "message"),
+    [
+        ({"dev_fraction": 0}, "dev_fraction must be in (0, 1), got 0"),
+        ({"test_fraction": 1.0}, "test_fraction must be in (0, 1), got 1.0"),
+        (
+            {"dev_fraction": 0.5, "test_fraction": 0.5},
+            "test_fraction=0.5 and dev_fraction=0.5 leave no points to train on",
+        ),
+    ],
+)
+def test_fractions_that_leave_a_set_empty_are_named(tmp_path, fractions, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        points_file(write(tmp_path / "points.csv", table()), **fractions)
 
 
 def test_text_in_another_encoding_is_not_guessed(tmp_path):

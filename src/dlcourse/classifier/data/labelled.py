@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
+from dlcourse.errors import check_fraction
 from dlcourse.files.terminal import printable
 from dlcourse.images.tables import labelled_grid
 from dlcourse.images.tensors import to_tensor
@@ -58,9 +59,11 @@ class LabelledImages(Labelled):
         copies_together: bool = False,
     ):
         self.classes, self.vary, self.copies_together = classes, augment, copies_together
-        if isinstance(test, float):
+        if not isinstance(test, tuple):
+            check_fraction(test_fraction=test)
             train, test = self.split(train, test, seed)
-        if isinstance(dev, float):
+        if not isinstance(dev, tuple):
+            check_fraction(dev_fraction=dev)
             train, dev = self.split(train, dev, seed)
         self.train, self.dev, self.test = train, dev, test
 
@@ -93,12 +96,10 @@ def stratified_split(
     """Indices, in ascending order, of the rest and of `share` of the samples, with the same share of every class.
 
     `classes` are the names of the labels, for messages. `equals` is `first_equals` of the samples, if equal samples are
-    to stay together. ValueError for a share outside (0, 1), or a class that is too small for both parts.
+    to stay together. ValueError for a class that is too small for both parts.
 
     Shape: labels and equals int64 (N,).
     """
-    if not 0 < share < 1:
-        raise ValueError(f"a share of the samples must be in (0, 1), got {share}")
     generator = torch.Generator().manual_seed(seed)
     places = torch.arange(len(labels))
     equals = places if equals is None else equals

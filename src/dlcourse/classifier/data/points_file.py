@@ -16,6 +16,7 @@ from dlcourse.classifier.data.points import PlanePoints
 from dlcourse.classifier.data.points_npz import read_npz
 from dlcourse.classifier.data.points_table import COLUMNS, Columns, read_table
 from dlcourse.datasets.labels import class_name
+from dlcourse.errors import check_fraction
 from dlcourse.files.terminal import printable, say
 
 
@@ -25,12 +26,16 @@ class PointsFile(PlanePoints):
     Args:
         path: a table (.csv, .tsv) with columns x1, x2, label, or a .npz with x1, x2, label of shape (N,); at most
             a million points. Labels may be numbers or words; their sorted values are the classes.
-        dev_fraction, test_fraction: of all points, in (0, 1).
+        dev_fraction, test_fraction: of all points, in (0, 1), together below 1.
         input_noise_std: as in `PlanePoints`.
         seed: of the division.
     """
 
     def __init__(self, path: str, dev_fraction: float, test_fraction: float, input_noise_std: float, seed: int):
+        check_fraction(dev_fraction=dev_fraction, test_fraction=test_fraction)
+        if dev_fraction + test_fraction >= 1:
+            fractions = f"test_fraction={test_fraction} and dev_fraction={dev_fraction}"
+            raise ValueError(f"{fractions} leave no points to train on")
         columns = read_columns(Path(os.path.expanduser(path)), path)  # noqa: PTH111  (pathlib raises for an unknown user)
         super().__init__(input_noise_std)
         labels, self.classes = merge_classes(columns, path)
