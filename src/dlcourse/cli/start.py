@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dlcourse.engine import neighbours
+from dlcourse.engine import spin_wait
 from dlcourse.engine.signals import raise_on_signals, status_of
 from dlcourse.engine.standard_streams import outlive_readers
 from dlcourse.files.terminal import say
@@ -28,7 +28,7 @@ def begin() -> None:
     # On Linux, put large tensors on huge pages, which the system zeroes much faster: style transfer on a CPU takes a
     # third less time.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    neighbours.watch()
+    spin_wait.watch()
     outlive_readers()
     sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
     raise_on_signals()

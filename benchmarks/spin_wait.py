@@ -1,9 +1,9 @@
-"""How fast StyleGAN trains while another process is busy, with and without dlcourse.engine.neighbours.
+"""How fast StyleGAN trains while another process is busy, with and without dlcourse.engine.spin_wait.
 
-    python benchmarks/neighbours.py
+    python benchmarks/spin_wait.py
 
 Two processes train the networks of experiment=stylegan_faces_tiny at 32 pixels, 16 images a step. In one, threads wait
-for each other as libgomp has it, spinning; in the other, dlcourse.engine.neighbours looks after them. They take turns,
+for each other as libgomp has it, spinning; in the other, dlcourse.engine.spin_wait looks after them. They take turns,
 each alone and together with a process that is always busy. Run nothing else on the machine.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-SETTINGS = {"spinning": [], "neighbours.watch": ["--watch"]}
+SETTINGS = {"spinning": [], "spin_wait.watch": ["--watch"]}
 
 
 def train(watch: bool, overrides: list[str]) -> None:
@@ -27,11 +27,11 @@ def train(watch: bool, overrides: list[str]) -> None:
     import torch
     from omegaconf import OmegaConf
 
-    from dlcourse.engine import neighbours
+    from dlcourse.engine import spin_wait
     from dlcourse.engine.build import build
 
     if watch:
-        neighbours.watch()
+        spin_wait.watch()
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
         cfg = hydra.compose("train", ["experiment=stylegan_faces_tiny", "dataset.num_images=64", *overrides])
     config: dict = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]

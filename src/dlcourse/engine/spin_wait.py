@@ -26,7 +26,7 @@ def watch() -> None:
     """Look after the threads of this process from now on, unless the user has said how they wait."""
     if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ or not THREADS.exists():
         return
-    threading.Thread(target=_watch, name="neighbours", daemon=True).start()
+    threading.Thread(target=_watch, name="spin_wait", daemon=True).start()
 
 
 def _watch() -> None:
