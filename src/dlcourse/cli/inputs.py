@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dlcourse.cli import typed_keys
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import check_file
@@ -75,15 +76,16 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
 
 
 def check_inputs(cfg: DictConfig) -> None:
-    """Raise UserError for the first input that is not there; the message begins with the key's place in the config."""
-    for key, target in nodes_of(OmegaConf.to_container(cfg)):
+    """Raise UserError for the first input that is not there; the message begins with the key as it is typed."""
+    config = OmegaConf.to_container(cfg)
+    for key, target in nodes_of(config):
         for name in OmegaConf.select(cfg, key):
             check = CHECKS.get(f"{target}.{name}", CHECKS.get(str(name)))
             for path in paths_at(cfg, f"{key}.{name}") if check else ():
                 try:
                     check(str(name), path)  # type: ignore[misc]
                 except ValueError as error:
-                    raise UserError(f"{key}.{error}") from error
+                    raise UserError(typed_keys.as_typed(f"{key}.{error}", config)) from error
 
 
 def nodes_of(node: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from dlcourse.engine.run_folder import runs_below
+from dlcourse.engine.run_folder import has_begun, runs_below
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import open_file
 from dlcourse.files.terminal import say
@@ -17,18 +17,19 @@ MAX_BYTES = 2**17  # of a composed.yaml; the project's own have about 10 000
 
 
 def resolved(word: str, task: str = "") -> str:
-    """The path of the newest run for `latest`, and below runs/NAME for latest:NAME, said on stderr; else the word.
+    """The newest run for `latest`, or of those in runs/NAME for latest:NAME, said on stderr; else the word itself.
 
     A file or folder of that name wins. With `task`, the class of a task, its runs come first. UserError for no run.
     """
     match = LATEST.fullmatch(word)
     if match is None or os.path.lexists(word):
         return word
-    runs = runs_below(RUNS / (match[1] or ""))
+    folder = RUNS / (match[1] or "")
+    runs = [folder] if has_begun(folder) else runs_below(folder)
     if not runs:
         names = dict.fromkeys(run.relative_to(RUNS).parts[0] for run in reversed(runs_below(RUNS)))
         there = f"; there are latest:{', latest:'.join(list(names)[:5])}" if names else ""
-        raise UserError(f"{word}: no run in {RUNS / (match[1] or '')} here{there}")
+        raise UserError(f"{word}: no run in {folder} here{there}")
     run = next((run for run in reversed(runs) if task and task_of(run) == task), runs[-1])
     if os.environ.get("RANK", "0") == "0":
         say(f"{word}: {run}", file=sys.stderr)

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.cli import command_line, unread_keys
 from dlcourse.cli.memory_told import lack_of_memory
 from dlcourse.engine import run_folder, run_lock
+from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import MissingFileError, UserError
 from dlcourse.files.atomic import atomic_write
@@ -223,11 +224,6 @@ def less_memory(cfg: DictConfig) -> str:
     keys = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]  # a mapping
     cures = ["precision=bf16 (on a GPU)", *(cure for key, cure in LESS_MEMORY.items() if key in keys)]
     return f"less is needed with {' or '.join(cures)}"
-
-
-def has_begun(run_dir: Path) -> bool:
-    """Whether a folder is a run, which `resume` can continue."""
-    return (run_dir / "composed.yaml").is_file()
 
 
 def resume_advice(run_dir: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from dlcourse.cli import command_line, path_overrides
 from dlcourse.cli.run_names import TIME
 from dlcourse.engine import run_lock
+from dlcourse.engine.run_folder import has_begun
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
@@ -32,8 +33,7 @@ class Job:
 
     def __call__(self) -> None:
         """Train in a child process, which ends after a step when it gets a signal."""
-        has_begun = (self.run_dir / "composed.yaml").exists()
-        words = [f"resume={self.run_dir}"] if has_begun else [f"run_dir={self.run_dir}", *self.overrides]
+        words = [f"resume={self.run_dir}"] if has_begun(self.run_dir) else [f"run_dir={self.run_dir}", *self.overrides]
         self.process = subprocess.Popen([*TRAIN, *words])
         status = self.process.wait()
         if status:

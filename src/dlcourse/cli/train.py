@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from dlcourse.cli import command_line, inputs, resuming, run_folders, run_names
+from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import is_one_of_several
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
@@ -79,7 +80,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     from dlcourse.engine.task import Task
 
     config = command_line.plain(cfg)
-    imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config is untrusted
+    imposed = {"download": False} if has_begun(run_dir) else {}  # its config is untrusted
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
     torch.manual_seed(config["seed"])  # for the initial weights, which `build` draws
     with run_folders.path_hint_added(run_dir):

@@ -39,6 +39,11 @@ def newest(run_or_file: Path) -> Path:
     return next((path for path in reversed(found) if zipfile.is_zipfile(path)), found[-1])
 
 
+def has_begun(run_dir: Path) -> bool:
+    """Whether a folder is a run, which `resume` can continue."""
+    return (run_dir / "composed.yaml").is_file()
+
+
 def runs_below(folder: Path) -> list[Path]:
     """The runs up to three levels below a folder, such as a sweep's; the one started or resumed last comes last."""
     records = [record for depth in ("*", "*/*", "*/*/*") for record in folder.glob(f"{depth}/composed.yaml")]
