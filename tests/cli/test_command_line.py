@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from PIL import Image
 
 from dlcourse.cli import (
     command_line,
@@ -19,7 +20,7 @@ from dlcourse.cli import (
     train,
 )
 from dlcourse.cli.unread_keys import check_read, reached_from
-from dlcourse.engine import checkpoint
+from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
 
 
@@ -154,6 +155,7 @@ def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
     assert "devices=2: devices plays no part here; leave it out" in error_of(
         capsys, monkeypatch, "devices=2", script=find_lr
     )
+    Image.new("RGB", (4, 4)).save("Köln (1).jpg")
     cfg = run_here(monkeypatch, "sampler=project", "target=Köln (1).jpg", "checkpoint=5", script=sample)
     assert cfg.sampler.target == "Köln (1).jpg" and cfg.checkpoint == "5"
     with pytest.raises(UserError, match="augment plays no part here"):
@@ -249,7 +251,7 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
     assert f"lies in a run; give its folder, {run}" in said(f"{run}/checkpoints")
     assert "resume=.: a folder of runs (2); give one of them, such as" in said("resume=.")
     with pytest.raises(UserError, match=r"^\.: a folder of runs \(2\); give one of them, such as "):
-        checkpoint.newest(Path())
+        run_folder.newest(Path())
     Path("empty").mkdir()
     assert "not a run of dlcourse train (it has no composed.yaml)" in said("resume=empty")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conftest import EXPERIMENTS, assert_same, compose, small_overrides
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.engine.build import build
 
 
@@ -23,12 +23,12 @@ def train(experiment, run_dir, max_steps, *overrides, interrupt_after=None):
     step = runner.restore(task, run_dir, config)
     if interrupt_after is None:
         runner.train(task, run_dir, config, step)
-        return checkpoint.Checkpoint.load(checkpoint.newest(run_dir))
+        return checkpoint.Checkpoint.load(run_folder.newest(run_dir))
     steps = iter([task.step] * interrupt_after)
     task.step = lambda: next(steps, interrupt)()
     with pytest.raises(KeyboardInterrupt):
         runner.train(task, run_dir, config, step)
-    return checkpoint.Checkpoint.load(checkpoint.newest(run_dir))
+    return checkpoint.Checkpoint.load(run_folder.newest(run_dir))
 
 
 @pytest.mark.long

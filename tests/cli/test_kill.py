@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from conftest import CONFIGS, assert_same, small_overrides
 from dlcourse.cli import train
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 
 CHECKPOINT_EVERY = 7
 TASKS = {"points": 400, "style_transfer_hq": 60, "stylegan_faces_tiny": 60, "stylegan_faces": 60}  # steps
@@ -89,7 +89,7 @@ def prove(experiment, tmp_path, kills):
     begin = time.monotonic()
     assert os.waitpid(start(tmp_path / "straight", config), 0)[1] == 0
     seconds = time.monotonic() - begin
-    straight = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / "straight"))
+    straight = checkpoint.Checkpoint.load(run_folder.newest(tmp_path / "straight"))
     assert straight.step == TASKS[experiment]
     runs = 0
     while killed < kills:
@@ -97,7 +97,7 @@ def prove(experiment, tmp_path, kills):
         more, more_in_write = kill_often(run_dir, config, kills - killed, seconds / 3, dice)
         runs, killed, in_write = runs + 1, killed + more, in_write + more_in_write
         assert os.waitpid(start(run_dir, config), 0)[1] == 0
-        assert_same(straight.state, checkpoint.Checkpoint.load(checkpoint.newest(run_dir)).state)
+        assert_same(straight.state, checkpoint.Checkpoint.load(run_folder.newest(run_dir)).state)
         rows = [json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
         assert rows == list(range(1, TASKS[experiment] + 1))
     print(f"{experiment}: {killed} kills in {runs} runs, {in_write} of them in a write")

@@ -95,7 +95,7 @@ def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
 def test_a_sampler_looks_before_it_draws(overrides, words, here, monkeypatch):
     sample = importlib.import_module("dlcourse.cli.sample")
     monkeypatch.setattr("dlcourse.stylegan.interop.files.load_generator", refuse_to_work)
-    monkeypatch.setattr("dlcourse.engine.checkpoint.newest", lambda path: path)
+    monkeypatch.setattr("dlcourse.stylegan.interop.locate.newest", lambda path: path)
     cfg = OmegaConf.create(compose("checkpoint=faces.pt", *overrides, config_name="sample"))
     with pytest.raises(UserError, match=words):
         sample.sample(cfg)
@@ -146,7 +146,7 @@ def test_a_report_looks_before_it_reads(script, here, monkeypatch):
     function, arguments, work = ARGPARSE[script]
     module = importlib.import_module(f"dlcourse.cli.{script}")
     monkeypatch.setattr(work, refuse_to_work)
-    monkeypatch.setattr("dlcourse.reports.animation.images_of", lambda run, name: ("map", {}))
+    monkeypatch.setattr("dlcourse.reports.runs.images_of", lambda run, name: ("map", {}))
     with pytest.raises(UserError, match=IN_A_FILE):
         getattr(module, function)(Namespace(**arguments))
 
@@ -197,4 +197,4 @@ def test_a_search_looks_before_its_first_trial(here, monkeypatch):
     monkeypatch.setattr("dlcourse.search.study.open_study", refuse_to_work)
     settings = build(compose("search.folder=file/a", config_name="search")["search"], "search")
     with pytest.raises(UserError, match=re.escape("search.folder=file/a: cannot be written (file is a file")):
-        search.take_part(settings, "name", {}, [], None)
+        search.take_part(settings, "name", Path("file/a"), {}, [], None)

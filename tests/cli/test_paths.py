@@ -121,6 +121,8 @@ def test_lists_sweeps_references_and_quotes_keep_working(typed, is_sweep, taken)
 def test_home_is_expanded_on_the_command_line_in_lists_in_configs_and_in_the_other_commands(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     style = "experiment=style_transfer_offline"
+    for name in ("a (1).jpg", "b.jpg"):
+        Image.new("RGB", (4, 4)).save(name)
     cfg = run_here(monkeypatch, style, "content=~/a (1).jpg", "style=[~/b.jpg,mosaic]", "run_dir=~nobody_here/x")
     assert cfg.content == cfg.dataset.content == f"{tmp_path}/a (1).jpg"
     assert cfg.style == [f"{tmp_path}/b.jpg", "mosaic"] and cfg.run_dir == "~nobody_here/x"

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from conftest import run_script
-from dlcourse.engine import checkpoint
+from dlcourse.engine import run_folder
 from dlcourse.files import torch_file
 
 CLASSES = {"三角形": (180, 90, 60), "圆形": (60, 90, 180)}
@@ -95,7 +95,7 @@ def test_points_of_a_table_with_labels_and_from_the_command_line(place):
 
 
 def test_the_file_of_a_checkpoint_alone_is_enough(place, tmp_path):
-    shutil.copy(checkpoint.newest(place / "run"), tmp_path / "taken.pt")
+    shutil.copy(run_folder.newest(place / "run"), tmp_path / "taken.pt")
     shutil.copytree(place / "new", tmp_path / "new")
     done = run_script("predict.py", "taken.pt", "new", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -118,14 +118,14 @@ def test_the_file_of_a_checkpoint_alone_is_enough(place, tmp_path):
         (["points", "0,0", "--device", "nope"], r"--device nope cannot be used here \("),
         (["points", "0,0", "--uncertain", "2"], r"argument --uncertain: must be in \[0, 1\], got 2"),
         (["points", "0,0", "--output", "a.csv"], "--output a.csv: cannot be written"),
-        (["a.csv", "0,0"], "a.csv: not a whole checkpoint of dlcourse"),
+        (["a.csv", "0,0"], "a.csv: not a run; the run comes first: dlcourse predict RUN a.csv"),
         (["nan.pt", "0,0"], r"nan.pt: its classifier has weights that are not finite \("),
     ],
 )
 def test_a_mistake_is_told_in_a_line_and_leaves_nothing(words, message, place):
     (place / "a.csv").write_text("a,b\n1,2\n")
     (place / "empty").mkdir(exist_ok=True)
-    content = torch_file.load(checkpoint.newest(place / "points"))
+    content = torch_file.load(run_folder.newest(place / "points"))
     content["state"]["model"]["normalize.offset"][0, 0] = torch.nan
     torch_file.save(content, place / "nan.pt")
     before = sorted(place.rglob("*"))
@@ -136,7 +136,7 @@ def test_a_mistake_is_told_in_a_line_and_leaves_nothing(words, message, place):
 
 
 def test_a_failure_in_the_middle_leaves_no_part_of_a_table(place):
-    content = torch_file.load(checkpoint.newest(place / "points"))
+    content = torch_file.load(run_folder.newest(place / "points"))
     weights = [value for name, value in content["state"]["model"].items() if name.endswith("weight")]
     for value in weights:
         value.mul_(1e10)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, assert_same, run_script
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.engine.signals import Interrupted
 from dlcourse.engine.standard_streams import Output
 
@@ -61,15 +61,15 @@ class Terminal:
 
 
 def assert_goes_on_to_the_bits_of_a_run_left_alone(folder, *options):
-    (path,) = checkpoint.all_of(folder / "run")
-    steps = f"runner.max_steps={checkpoint.step_of(path) + 3}"
+    (path,) = run_folder.all_of(folder / "run")
+    steps = f"runner.max_steps={run_folder.step_of(path) + 3}"
     again = run_script("train.py", "resume=run", steps, cwd=folder)
     assert again.returncode == 0, again.stderr
     alone = run_script("train.py", "device=cpu", "run_dir=alone", "runner.num_threads=1", steps, *options, cwd=folder)
     assert alone.returncode == 0, alone.stderr
-    assert_same(*(checkpoint.Checkpoint.load(checkpoint.newest(folder / name)).state for name in ("run", "alone")))
+    assert_same(*(checkpoint.Checkpoint.load(run_folder.newest(folder / name)).state for name in ("run", "alone")))
     logged = [json.loads(line)["step"] for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert logged == list(range(1, checkpoint.step_of(path) + 4))
+    assert logged == list(range(1, run_folder.step_of(path) + 4))
 
 
 @pytest.mark.long
@@ -80,8 +80,8 @@ def test_ctrl_c_in_a_terminal_ends_two_processes_after_their_step(tmp_path):
     status, shown = terminal.end()
     assert status == 130, shown
     assert shown.count("SIGINT: finishing the step") == 1 and "Traceback" not in shown
-    (path,) = checkpoint.all_of(tmp_path / "run")
-    step = checkpoint.step_of(path)
+    (path,) = run_folder.all_of(tmp_path / "run")
+    step = run_folder.step_of(path)
     assert shown.count(f"SIGINT after step {step}: checkpoint written; go on with resume=run") == 1
 
 
@@ -108,7 +108,7 @@ def test_a_closed_terminal_ends_a_run_after_its_step(tmp_path):
     wait_until_it_trains(tmp_path, terminal.process)
     os.close(terminal.master)
     assert terminal.process.wait(SECONDS) == 128 + signal.SIGHUP
-    assert len(checkpoint.all_of(tmp_path / "run")) == 1
+    assert len(run_folder.all_of(tmp_path / "run")) == 1
 
 
 @pytest.mark.long
@@ -118,7 +118,7 @@ def test_a_run_whose_output_nobody_reads_goes_on_to_its_end(tmp_path):
     done = subprocess.run([*TRAIN, "runner.max_steps=30"], cwd=tmp_path, stdout=writer, stderr=writer, timeout=SECONDS)
     os.close(writer)
     assert done.returncode == 0
-    assert checkpoint.step_of(checkpoint.newest(tmp_path / "run")) == 30
+    assert run_folder.step_of(run_folder.newest(tmp_path / "run")) == 30
 
 
 @pytest.mark.long
@@ -210,7 +210,7 @@ def test_a_step_of_forty_seconds_is_waited_for(tmp_path):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=SECONDS)
     assert "SIGTERM after step 3" in errors
-    assert [checkpoint.step_of(path) for path in checkpoint.all_of(tmp_path)] == [3]
+    assert [run_folder.step_of(path) for path in run_folder.all_of(tmp_path)] == [3]
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_step(tmp_path):
         assert line
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS)
-    assert process.returncode and not checkpoint.all_of(tmp_path)
+    assert process.returncode and not run_folder.all_of(tmp_path)
 
 
 @pytest.mark.slow
@@ -229,4 +229,4 @@ def test_processes_whose_launcher_is_killed_leave_a_checkpoint_and_end(tmp_path)
     process = start_long_step(tmp_path, 5)
     process.kill()
     process.communicate(timeout=SECONDS)  # until the last of them has closed stderr
-    assert [checkpoint.step_of(path) for path in checkpoint.all_of(tmp_path)] == [3]
+    assert [run_folder.step_of(path) for path in run_folder.all_of(tmp_path)] == [3]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, run_script
-from dlcourse.engine import checkpoint
+from dlcourse.engine import run_folder
 
 pytest.importorskip("submitit")
 
@@ -40,13 +40,13 @@ def test_a_preempted_job_goes_on_where_it_was(tmp_path):
     wait_for(lambda: record.exists() and record.stat().st_size)
     os.kill(process_of(f"submitit.core._submit {jobs}"), signal.SIGUSR2)  # what SLURM sends through submitit
     again = wait_for(lambda: process_of(f"train resume={run_dir}"))
-    (saved,) = checkpoint.all_of(run_dir)
+    (saved,) = run_folder.all_of(run_dir)
     size = record.stat().st_size
     wait_for(lambda: record.stat().st_size > size)
     os.kill(again, signal.SIGTERM)
     wait_for(lambda: process_of(str(jobs)) is None)
-    assert checkpoint.newest(run_dir) > saved
-    assert f"SIGTERM after step {checkpoint.step_of(saved)}" in next(jobs.glob("*_log.err")).read_text()
+    assert run_folder.newest(run_dir) > saved
+    assert f"SIGTERM after step {run_folder.step_of(saved)}" in next(jobs.glob("*_log.err")).read_text()
 
 
 @pytest.mark.parametrize("word", ["experiment", "run_dir=run", "--nonsense"])

@@ -6,7 +6,7 @@ import torch
 
 from conftest import assert_same
 from dlcourse.datasets.batches import BatchStream
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.rebuild import check_weights
 from dlcourse.errors import UserError
@@ -71,19 +71,19 @@ def test_a_foreign_torch_file_is_refused(tmp_path):
 
 def test_the_newest_is_found_by_number_and_the_oldest_go(tmp_path):
     for step in (2, 10, 9):
-        save(checkpoint.path_for(tmp_path, step), step)
+        save(run_folder.path_for(tmp_path, step), step)
     (tmp_path / "checkpoints" / "step_notes.pt").write_text("mine")
-    assert checkpoint.newest(tmp_path).name == "step_0000010.pt"
-    checkpoint.prune(tmp_path, keep=2)
-    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000009.pt", "step_0000010.pt"]
+    assert run_folder.newest(tmp_path).name == "step_0000010.pt"
+    run_folder.prune(tmp_path, keep=2)
+    assert [path.name for path in run_folder.all_of(tmp_path)] == ["step_0000009.pt", "step_0000010.pt"]
     assert (tmp_path / "checkpoints" / "step_notes.pt").exists()
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path):
     with pytest.raises(UserError, match="not a run with a checkpoint"):
-        checkpoint.newest(tmp_path)
+        run_folder.newest(tmp_path)
     with pytest.raises(UserError, match="no such run folder"):
-        checkpoint.newest(tmp_path / "nope")
+        run_folder.newest(tmp_path / "nope")
 
 
 def test_another_model_is_refused_with_both_values(tmp_path):

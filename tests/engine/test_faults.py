@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from bowl import CONFIG, NoisyBowl, is_complete, resume, rows, train
 from conftest import assert_same, run_script
 from dlcourse.cli import memory_told, run_folders
-from dlcourse.engine import checkpoint, runner
+from dlcourse.engine import run_folder, runner
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
@@ -42,7 +42,7 @@ class Signalling(NoisyBowl):
 
 
 def states(*run_dirs):
-    return [Checkpoint.load(checkpoint.newest(run_dir)).state for run_dir in run_dirs]
+    return [Checkpoint.load(run_folder.newest(run_dir)).state for run_dir in run_dirs]
 
 
 def test_a_run_that_was_asked_to_end_goes_on_to_the_same_bits(tmp_path):
@@ -51,7 +51,7 @@ def test_a_run_that_was_asked_to_end_goes_on_to_the_same_bits(tmp_path):
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 4"):
         train(tmp_path / "stopped", task=Signalling(), checkpoint_every=100)
     assert signal.getsignal(signal.SIGTERM) == handler
-    assert [path.name for path in checkpoint.all_of(tmp_path / "stopped")] == ["step_0000004.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path / "stopped")] == ["step_0000004.pt"]
     train(tmp_path / "stopped")
     assert_same(*states(tmp_path / "straight", tmp_path / "stopped"))
 
@@ -65,7 +65,7 @@ def test_a_run_asked_to_end_while_its_record_is_opened_ends_after_a_step(tmp_pat
     monkeypatch.setattr(runner, "RunLogger", Signalling)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM after step 1"):
         train(tmp_path, checkpoint_every=100)
-    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000001.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path)] == ["step_0000001.pt"]
 
 
 def test_a_signal_in_the_last_step_ends_what_would_follow_the_run(tmp_path):
@@ -91,16 +91,16 @@ def test_ctrl_c_names_a_way_on_that_there_is(tmp_path, capsys):
 def test_a_newest_checkpoint_cut_short_is_passed_over(tmp_path, kept, caplog):
     for name in ("straight", "cut"):
         train(tmp_path / name)
-    newest = checkpoint.newest(tmp_path / "cut")
+    newest = run_folder.newest(tmp_path / "cut")
     whole = newest.read_bytes()
     newest.write_bytes(whole[: int(kept if kept > 1 else kept * len(whole))])
-    assert checkpoint.newest(tmp_path / "cut").name == "step_0000006.pt"
+    assert run_folder.newest(tmp_path / "cut").name == "step_0000006.pt"
     assert not is_complete(tmp_path / "cut")
     train(tmp_path / "cut")
     assert "step_0000007.pt: not a whole checkpoint" in caplog.text and "going on from the one before" in caplog.text
     assert_same(*states(tmp_path / "straight", tmp_path / "cut"))
     assert newest.with_name("step_0000007.pt.broken").exists()
-    for path in checkpoint.all_of(tmp_path / "cut"):
+    for path in run_folder.all_of(tmp_path / "cut"):
         path.write_bytes(b"PK")
     with pytest.raises(UserError, match=r"step_0000006\.pt: not a whole checkpoint"):
         resume(tmp_path / "cut")
@@ -123,21 +123,21 @@ def test_the_best_stays_however_long_ago_it_was(tmp_path):
     assert Checkpoint.load(tmp_path / "checkpoints" / "best.pt").step == 3
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=8)
     assert Checkpoint.load(tmp_path / "checkpoints" / "best.pt").step == 3  # the record remembers how good it was
-    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000008.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path)] == ["step_0000008.pt"]
 
 
 def test_a_loss_that_is_no_number_now_and_then_is_survived(tmp_path, caplog):
     train(tmp_path, task=Breaking(2, 3), log_every=1)
     assert [row["train/loss"] is None for row in rows(tmp_path)] == [False, False, True, True, False, False, False]
     assert "update 3: loss is nan; skipped" in caplog.text
-    state = Checkpoint.load(checkpoint.newest(tmp_path)).state
+    state = Checkpoint.load(run_folder.newest(tmp_path)).state
     assert state["descent"]["skipped"] == 2 and state["model"]["weight"].isfinite().all()
 
 
 def test_a_loss_that_stays_no_number_ends_the_run_before_its_checkpoints_are_bad(tmp_path):
     with pytest.raises(UserError, match="update 15: loss is nan, 10 times in a row"):
         train(tmp_path, task=Breaking(*range(5, 100)), max_steps=100)
-    state = Checkpoint.load(checkpoint.newest(tmp_path)).state
+    state = Checkpoint.load(run_folder.newest(tmp_path)).state
     assert state["model"]["weight"].isfinite().all()
 
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_the_last_one_stays(tmp_
         train(tmp_path)
     folder = tmp_path / "checkpoints"
     assert [path.name for path in folder.iterdir()] == ["step_0000002.pt"]
-    assert Checkpoint.load(checkpoint.newest(tmp_path)).step == 2
+    assert Checkpoint.load(run_folder.newest(tmp_path)).step == 2
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     last_line = done.stderr.strip().splitlines()[-1]
     assert "No space left on device" in last_line and "go on with resume=run" in last_line
     assert "Traceback" not in done.stderr
-    step = Checkpoint.load(checkpoint.newest(small_disk / "run")).step
+    step = Checkpoint.load(run_folder.newest(small_disk / "run")).step
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     again = run_script("train.py", "resume=run", f"runner.max_steps={step + 20}", cwd=small_disk)
     assert again.returncode == 0 and f"run: continuing from step {step}: 20 steps" in again.stderr, again.stderr

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from conftest import ROOT, assert_same, run_script, small_overrides
-from dlcourse.engine import checkpoint, distributed
+from dlcourse.engine import checkpoint, distributed, run_folder
 from dlcourse.errors import UserError
 from warm import warm
 
@@ -195,7 +195,7 @@ def test_the_death_of_one_ends_the_others_and_one_process_goes_on(tmp_path):
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + signal.SIGKILL, errors
     assert "was ended by SIGKILL, then the others" in errors
-    step = checkpoint.Checkpoint.load(checkpoint.newest(tmp_path / "run")).step
+    step = checkpoint.Checkpoint.load(run_folder.newest(tmp_path / "run")).step
     shutil.copytree(tmp_path / "run", tmp_path / "two")
     for name, devices in {"run": 1, "two": 2}.items():
         options = [f"resume={name}", f"runner.max_steps={step + 5}", f"devices={devices}"]
@@ -217,5 +217,5 @@ def test_a_signal_to_the_launcher_ends_all_with_one_checkpoint(tmp_path):
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + signal.SIGTERM, errors
     assert errors.count("checkpoint written; go on with resume=run") == 1
-    (saved,) = checkpoint.all_of(tmp_path / "run")
-    assert rows_of(tmp_path / "run")[-1]["step"] == checkpoint.step_of(saved)
+    (saved,) = run_folder.all_of(tmp_path / "run")
+    assert rows_of(tmp_path / "run")[-1]["step"] == run_folder.step_of(saved)

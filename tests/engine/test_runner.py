@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from bowl import CONFIG, NoisyBowl, is_complete, make_runner, resume, rows, train
 from conftest import assert_same
-from dlcourse.engine import checkpoint
+from dlcourse.engine import run_folder
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.runner import allow_tf32, step_seed
 from dlcourse.errors import UserError
@@ -22,7 +22,7 @@ def test_intervals_are_kept_and_everything_comes_at_the_end(tmp_path):
         "grey_0000004.png",
         "grey_0000007.png",
     ]
-    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000006.pt", "step_0000007.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path)] == ["step_0000006.pt", "step_0000007.pt"]
 
 
 def test_tensorboard_holds_scalars_images_text_and_hparams_with_final_metrics(tmp_path):
@@ -40,7 +40,7 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_record(tmp_path, sto
     train(tmp_path / "straight")
     train(tmp_path / "resumed", max_steps=stop)
     train(tmp_path / "resumed")
-    straight, resumed = (Checkpoint.load(checkpoint.newest(tmp_path / name)) for name in ("straight", "resumed"))
+    straight, resumed = (Checkpoint.load(run_folder.newest(tmp_path / name)) for name in ("straight", "resumed"))
     assert_same(straight.state, resumed.state)
     strip = lambda row: {key: value for key, value in row.items() if not key.startswith("perf/")}
     by_step = {row["step"]: strip(row) for row in rows(tmp_path / "resumed")}
@@ -102,7 +102,7 @@ def test_a_task_may_know_its_end(tmp_path):
 
 def test_intervals_of_null_are_at_the_end_only(tmp_path):
     train(tmp_path, evaluate_every=None, visualize_every=None, checkpoint_every=None)
-    assert [path.name for path in checkpoint.all_of(tmp_path)] == ["step_0000007.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path)] == ["step_0000007.pt"]
     assert [path.name for path in (tmp_path / "images").iterdir()] == ["grey_0000007.png"]
     assert [row["step"] for row in rows(tmp_path) if "dev/norm" in row] == [7]
 
@@ -172,7 +172,7 @@ class Broken(NoisyBowl):
 def test_a_run_that_ends_in_no_numbers_is_a_failure_and_leaves_no_result(where, message, tmp_path):
     with pytest.raises(UserError, match=message):
         train(tmp_path / "run", 4, Broken(4, where))
-    assert [path.name for path in checkpoint.all_of(tmp_path / "run")] == ["step_0000002.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path / "run")] == ["step_0000002.pt"]
     assert not list((tmp_path / "run").glob("images/*_0000004.png"))
     assert [row["step"] for row in rows(tmp_path / "run")] == [2, 3]
 
@@ -180,7 +180,7 @@ def test_a_run_that_ends_in_no_numbers_is_a_failure_and_leaves_no_result(where, 
 def test_weights_that_are_no_numbers_replace_no_checkpoint(tmp_path):
     with pytest.raises(UserError, match="step 4: model.weight is not finite"):
         train(tmp_path / "run", 7, Broken(3, "weights"), keep_checkpoints=1, evaluate_every=5)
-    assert [path.name for path in checkpoint.all_of(tmp_path / "run")] == ["step_0000002.pt"]
+    assert [path.name for path in run_folder.all_of(tmp_path / "run")] == ["step_0000002.pt"]
 
 
 @pytest.mark.parametrize(("precision", "products"), [("fp32", "highest"), ("tf32", "high"), ("bf16", "high")])

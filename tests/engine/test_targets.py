@@ -127,7 +127,7 @@ def test_a_config_of_a_file_has_nothing_built_but_the_list(trap, attack):
     tiny = OmegaConf.create(compose("experiment=stylegan_faces_tiny", "dataset.resolution=8"))
     composed = {"runner": attack, "task": {"_target_": "dlcourse.stylegan.task.StyleGAN", "discriminator": attack}}
     routes = [
-        lambda: load_generator(of_generator),
+        lambda: load_generator([of_generator]),
         lambda: load_pretrained(of_discriminator),
         lambda: run_folders.with_networks_of(of_generator, tiny),
         lambda: run_folders.with_networks_of(of_discriminator, tiny),

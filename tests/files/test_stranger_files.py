@@ -14,7 +14,7 @@ from dlcourse.classifier.data.points_file import PointsFile
 from dlcourse.cli import resuming
 from dlcourse.datasets import sources
 from dlcourse.datasets.image_folder import ImageFolder
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.reports.runs import check_links, read_run
@@ -202,11 +202,11 @@ def test_a_run_with_a_pipe_in_it_is_not_gone_on_with(tmp_path):
 
 def test_a_pipe_is_no_checkpoint(tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    os.mkfifo(checkpoint.path_for(tmp_path, 5))
-    refused(tmp_path, "not a run with a checkpoint", checkpoint.newest, UserError)
-    refused(checkpoint.path_for(tmp_path, 5), "not a run with a checkpoint", checkpoint.newest, UserError)
-    checkpoint.save_checkpoint(checkpoint.path_for(tmp_path, 4), 4, {}, {})
-    assert checkpoint.newest(tmp_path) == checkpoint.path_for(tmp_path, 4)
+    os.mkfifo(run_folder.path_for(tmp_path, 5))
+    refused(tmp_path, "not a run with a checkpoint", run_folder.newest, UserError)
+    refused(run_folder.path_for(tmp_path, 5), "not a run with a checkpoint", run_folder.newest, UserError)
+    checkpoint.save_checkpoint(run_folder.path_for(tmp_path, 4), 4, {}, {})
+    assert run_folder.newest(tmp_path) == run_folder.path_for(tmp_path, 4)
 
 
 def test_no_reader_waits_for_a_pipe_or_a_device(tmp_path):

@@ -16,7 +16,8 @@ from conftest import run_script
 from dlcourse.cli import animate as script
 from dlcourse.errors import UserError
 from dlcourse.reports import animation
-from dlcourse.reports.animation import HOLD, images_of, thin_out, write_animation
+from dlcourse.reports.animation import HOLD, thin_out, write_animation
+from dlcourse.reports.runs import images_of
 
 COLORS = {9: (250, 20, 30), 10: (20, 200, 40), 100: (30, 40, 220), 2000: (240, 230, 10)}
 

@@ -8,7 +8,7 @@ from torch import nn
 from conftest import run_script
 from dlcourse.classifier.diagnosis import calibration_error, diagnose, top_losses, weight_norms
 from dlcourse.cli import report
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.stylegan.interop.files import load_pretrained
@@ -99,14 +99,14 @@ def assert_told(folder, message, *words):
 
 
 def test_a_batch_size_in_the_file_that_does_not_fit_is_told(run, tmp_path):
-    content = torch_file.load(checkpoint.newest(run / "p"))
+    content = torch_file.load(run_folder.newest(run / "p"))
     content["config"]["task"]["batch_size"] = 0
     torch_file.save(content, tmp_path / "a.pt")
     assert_told(tmp_path, "a.pt: its task.batch_size must be at least 1", "a.pt")
 
 
 def test_weights_that_are_no_numbers_are_told(run, tmp_path):
-    content = torch_file.load(checkpoint.newest(run / "p"))
+    content = torch_file.load(run_folder.newest(run / "p"))
     weights = content["state"]["model"]
     name = next(name for name in weights if name.endswith("weight"))
     weights[name] = torch.full_like(weights[name], 3e38)

@@ -16,7 +16,8 @@ from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.nn.vgg import VGG19
 from dlcourse.style_transfer.demo_images import IMAGES
-from dlcourse.style_transfer.video import FrameSequence, content_size, flicker, frames_in, of_one_size
+from dlcourse.style_transfer.frames import frames_in
+from dlcourse.style_transfer.video import FrameSequence, content_size, flicker, of_one_size
 
 SMALL = ["experiment=style_transfer_offline", "dataset.content_size=32", "dataset.style_size=32"]
 SMALL += [f"model.weights={VGG_FILE}", "task.smallest_size=16", "task.steps_per_scale=5", "device=cpu"]

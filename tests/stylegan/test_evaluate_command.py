@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conftest import IMAGES, SMALL_GAN, compose, run_script
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.files import torch_file
 from dlcourse.stylegan.metrics.disentanglement import SCALES
 
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     (folder / "run" / "checkpoints").mkdir(parents=True)
     (folder / "run" / "config.yaml").touch()  # as in every run
     config = {"model": {"generator": MODEL}, "dataset": DATASET}
-    checkpoint.save_checkpoint(checkpoint.path_for(folder / "run", 7), 7, config, state)
+    checkpoint.save_checkpoint(run_folder.path_for(folder / "run", 7), 7, config, state)
     checkpoint.save_checkpoint(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
     return folder
 

@@ -97,7 +97,7 @@ def test_a_training_begins_with_networks_of_anybody(tmp_path):
         generator, discriminator = build(node["generator"]), build(node["discriminator"])
         parts = {"generator": generator, "discriminator": discriminator, "generator_ema": build(node["generator"])}
         assert start_networks(pretrained, path, parts) == roles
-        expected = load_generator(path).averaged_generator
+        expected = load_generator([path]).averaged_generator
         with torch.no_grad():
             z = torch.randn(1, expected.z_dim)
             assert torch.equal(parts["generator_ema"](z), expected(z))
@@ -136,7 +136,7 @@ def test_other_experiments_have_no_networks_to_begin_with(tmp_path):
     with pytest.raises(UserError, match="there is no generator in it"):
         run_folders.with_networks_of(DATA / "GAN_DIS_3_8.pth", stylegan("dataset.resolution=32"))
     with pytest.raises(UserError, match="there is no generator in it"):
-        load_generator(DATA / "GAN_DIS_3_8.pth")
+        load_generator([DATA / "GAN_DIS_3_8.pth"])
 
 
 # --- where results go -------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_a_foreign_checkpoint_is_drawn_from_and_nothing_is_left_beside_it(tmp_pa
 
 
 def test_what_was_filled_in_is_said(capsys):
-    load_generator(DATA / "rosinality_tiny.model")
+    load_generator([DATA / "rosinality_tiny.model"])
     assert "no noise images; " in capsys.readouterr().err
 
 

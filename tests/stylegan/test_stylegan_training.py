@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from conftest import assert_same, compose, run_script
-from dlcourse.engine import checkpoint
+from dlcourse.engine import checkpoint, run_folder
 from dlcourse.engine.build import build
 from dlcourse.engine.runner import step_seed
 from dlcourse.errors import UserError
@@ -246,18 +246,18 @@ def test_a_run_can_begin_with_the_networks_of_another(finished):
     done = run("init_from=first", "run_dir=second", "optimizer.lr=1e-30", cwd=finished)
     assert done.returncode == 0, done.stderr
     assert "first: discriminator, generator, generator_ema" in done.stderr
-    states = [checkpoint.Checkpoint.load(checkpoint.newest(finished / name)).state for name in ("first", "second")]
+    states = [checkpoint.Checkpoint.load(run_folder.newest(finished / name)).state for name in ("first", "second")]
     for name in ("synthesis.4x4.conv.weight", "mapping.dense0.weight"):
         assert torch.equal(states[0]["generator"][name], states[1]["generator"][name])
     assert states[1]["reals"] == {"samples_seen": 16}
     again = run_script("train.py", "resume=second", "runner.max_steps=3", "task.growth.batch_size=4", cwd=finished)
-    state = checkpoint.Checkpoint.load(checkpoint.newest(finished / "second")).state
+    state = checkpoint.Checkpoint.load(run_folder.newest(finished / "second")).state
     assert state["reals"] == {"samples_seen": 20}
     assert again.returncode == 0 and "discriminator, generator" not in again.stderr
 
 
 def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
-    saved = checkpoint.Checkpoint.load(checkpoint.newest(finished / "first"))
+    saved = checkpoint.Checkpoint.load(run_folder.newest(finished / "first"))
     del saved.state["discriminator"], saved.config["model"]["discriminator"]
     checkpoint.save_checkpoint(finished / "generators.pt", 0, saved.config, saved.state)
     done = run("init_from=generators.pt", "run_dir=third", cwd=finished)
@@ -265,7 +265,7 @@ def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
 
     done = run("init_from=generators.pt", "model.discriminator.channel_max=4", "run_dir=fifth", cwd=finished)
     assert done.returncode == 0  # it has an effect: the discriminator is not in the file
-    node = checkpoint.Checkpoint.load(checkpoint.newest(finished / "fifth")).config["model"]["discriminator"]
+    node = checkpoint.Checkpoint.load(run_folder.newest(finished / "fifth")).config["model"]["discriminator"]
     assert node["channel_max"] == 4
 
 

@@ -21,7 +21,7 @@ import large_images
 import large_sets
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
-from dlcourse.reports import animation
+from dlcourse.reports import animation, runs
 from dlcourse.stylegan.interop.files import load_pretrained
 from large_sets import ONE, TEN, cells, content, new_names, repeated
 from readers import CONFIG, READERS, image_folder
@@ -93,7 +93,7 @@ def images_of_a_run(path: Path) -> None:
 
 
 def read_film(path: Path) -> None:
-    animation.write_animation(animation.images_of(path.parent, None)[1], path, 1.0)
+    animation.write_animation(runs.images_of(path.parent, None)[1], path, 1.0)
 
 
 LARGEST, LARGEST_WEBP = 11_585, 7_094  # pixels per side

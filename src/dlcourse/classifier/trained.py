@@ -12,7 +12,8 @@ from dlcourse.classifier.data.labelled import MAX_CLASSES
 from dlcourse.classifier.data.points_table import LARGEST
 from dlcourse.classifier.networks import Normalize
 from dlcourse.datasets.labels import class_name
-from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite, node_at
+from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
+from dlcourse.engine.nodes import node_at
 from dlcourse.engine.rebuild import build_fitting, check_weights
 from dlcourse.errors import UserError
 

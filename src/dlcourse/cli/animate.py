@@ -10,14 +10,15 @@ from dlcourse.files.terminal import say
 def animate(arguments: argparse.Namespace) -> None:
     """Find the images and write the animation."""
     from dlcourse.files import outputs
-    from dlcourse.reports import animation  # here: --help answers without torch
-    from dlcourse.reports.runs import check_links
+    from dlcourse.reports.runs import check_links, images_of
 
-    name, images = animation.images_of(arguments.run, arguments.name)
+    name, images = images_of(arguments.run, arguments.name)
     if arguments.output is None:
         check_links(arguments.run)
     output = arguments.output or arguments.run / f"{name}.gif"
     outputs.check_file(output, f"--output {output}")
+    from dlcourse.reports import animation  # here: it loads torch
+
     animation.write_animation(images, output, arguments.seconds)
     say(output)
 
@@ -26,7 +27,7 @@ def main() -> None:
     parser = command_line.Parser(
         description="An animation of a run's images, images/NAME_<step>.png, in the order of steps."
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("run", type=command_line.run_argument(), metavar="RUN", help="a run folder")
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="such as decision_map (default: the only kind there is)"
     )

@@ -9,14 +9,16 @@ from dlcourse.files.terminal import say
 
 def bundle(arguments: argparse.Namespace) -> None:
     """Write the named parts of the source's state, rounded to half precision, to the target."""
-    from dlcourse.engine import checkpoint
+    from dlcourse.engine import run_folder
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
 
-    path, target = checkpoint.newest(arguments.source), arguments.target
+    path, target = run_folder.newest(arguments.source), arguments.target
     outputs.check_file(target, str(target))
     if target.resolve() == path.resolve():
         raise UserError(f"{target}: is what is read here, and would lose what is not kept; choose another name")
+    from dlcourse.engine import checkpoint  # here: it loads torch
+
     saved = checkpoint.Checkpoint.load(path)
     missing = set(arguments.keep) - saved.state.keys()
     if missing:
@@ -36,7 +38,7 @@ def main() -> None:
     parser = command_line.Parser(
         description="Keep the named parts of a checkpoint, in half precision, and of its config what rebuilds them."
     )
-    parser.add_argument("source", type=Path, help="a run folder or a checkpoint file")
+    parser.add_argument("source", type=command_line.run_argument(), help="a run folder or a checkpoint file")
     parser.add_argument("target", type=Path, help="the checkpoint to write")
     parser.add_argument("--keep", nargs="+", default=["model"], help="parts of the state, such as model, generator_ema")
     command_line.run(bundle, parser.parse_args())

@@ -21,7 +21,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import hydra_words, path_overrides, unread_keys
+from dlcourse.cli import hydra_words, inputs, latest, path_overrides, typed_keys, typography, unread_keys
+from dlcourse.engine import run_lock
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CHECKPOINTS, CONFIGS
 from dlcourse.files.terminal import say
@@ -44,6 +45,11 @@ BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
+# For the folder of a sweep: all its runs get the one that is created for the first of them
+OmegaConf.register_new_resolver(
+    "new_folder", lambda path: str(run_lock.claim(Path(path))), use_cache=True, replace=True
+)
+
 
 def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable[str]) -> None:
     """Compose `config_name` with the command line's overrides and run `job`; a user's mistake is printed as one line.
@@ -65,7 +71,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
         except (UserError, OSError, OmegaConfBaseException) as error:
             if wants_trace:
                 raise
-            fail_or_let_others_go_on(as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
+            fail_or_let_others_go_on(typed_keys.as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
@@ -118,11 +124,15 @@ def config_composed_once() -> Iterator[None]:
 
 
 def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: Iterable[str]) -> None:
-    """Raise UserError for a key that does not exist or that nothing reads; expand ~ in the config's paths."""
+    """Raise UserError for a key that does not exist or that nothing reads, or an input that is not there.
+
+    ~ is expanded in the config's paths.
+    """
     check_known_keys(cfg, config_name)
+    path_overrides.expand_home(cfg)
     if cfg.get("resume") is None:  # else the overrides are for the resumed run's config, see resuming.py
         unread_keys.check_read(cfg, overrides, reads)
-    path_overrides.expand_home(cfg)
+        inputs.check_inputs(cfg)
 
 
 def run(job: Callable[[Namespace], None], arguments: Namespace) -> None:
@@ -154,12 +164,31 @@ def path_argument(text: str) -> Path:
     return Path(path_overrides.at_home(text))
 
 
+def run_argument(task: str = "") -> Callable[[str], Path]:
+    """The type of an argparse argument that is a run, or `latest`: the newest, if there is one of `task`."""
+
+    def parse(text: str) -> Path:
+        try:
+            return path_argument(latest.resolved(text, task))
+        except UserError as error:
+            raise ArgumentTypeError(str(error)) from error
+
+    return parse
+
+
 class Parser(ArgumentParser):
     """ArgumentParser that expands ~ in paths and prints errors like the other commands."""
 
     def __init__(self, **options: Any):
         super().__init__(**options)
         self.register("type", Path, path_argument)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser's; a word that begins with a dash of a text program is a mistake."""
+        for word in sys.argv[1:] if args is None else args:
+            if word[:1] in typography.DASHES and not path_overrides.exists(word):
+                self.error(f"{word}: an option begins with two hyphens: --{word.lstrip(typography.DASHES + '-')}")
+        return super().parse_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """One line and status 1 instead of the usage and status 2."""
@@ -206,7 +235,7 @@ def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig])
     whole = config()
     node = OmegaConf.select(whole, parent) if parent else whole
     known = [str(one) for one in node if not str(one).startswith("_")] if isinstance(node, DictConfig) else []
-    hint = did_you_mean(name, known) or did_you_mean(name, dotted_keys(OmegaConf.to_container(whole)))
+    hint = did_you_mean(name, known) or did_you_mean(name, typed_keys.dotted_keys(OmegaConf.to_container(whole)))
     where = parent or "the config"
     return f"{key}: no such key; {hint}{where} has {', '.join(known)}"
 
@@ -219,40 +248,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {keys[close[0]]}? " if close else ""
 
 
-def dotted_keys(node: Any, prefix: str = "") -> list[str]:
-    """All keys of an unresolved config, as one types them: optimizer.lr, not task.optimizer.lr."""
-    keys = []
-    for name, value in node.items() if isinstance(node, dict) else ():
-        if not str(name).startswith("_") and not (prefix and isinstance(value, str) and value.startswith("${")):
-            keys += [f"{prefix}{name}", *dotted_keys(value, f"{prefix}{name}.")]
-    return keys
-
-
-def as_typed(message: str, config: Any) -> str:
-    """Replace the key at the beginning of a message by the one that users type: task.optimizer.lr by optimizer.lr.
-
-    `config` is not resolved: there, the former refers to the latter.
-    """
-    key = re.match(r"[\w.]*", message)[0].rstrip(".")  # type: ignore[index]
-    return typed_key(key, config) + message[len(key) :]
-
-
-def typed_key(key: str, config: Any) -> str:
-    """Follow the references in a config, as in `as_typed`."""
-    names, node = key.split("."), config
-    for depth, name in enumerate(names, start=1):
-        node = node.get(name) if isinstance(node, dict) else None
-        if isinstance(node, str) and (reference := re.fullmatch(r"\$\{(\w[\w.]*)\}", node)):
-            return typed_key(".".join([reference[1], *names[depth:]]), config)
-    return key
-
-
 def check_known_keys(cfg: DictConfig, config_name: str) -> None:
     """Raise UserError for an unknown top-level key: a `+key` or a misspelt block of an experiment."""
     known = top_level_names(config_name)
     for name in map(str, cfg):
         if name not in known and name not in unread_keys.OWNERS:
-            hint = did_you_mean(name, known) or did_you_mean(name, dotted_keys(OmegaConf.to_container(cfg)))
+            hint = did_you_mean(name, known) or did_you_mean(name, typed_keys.dotted_keys(OmegaConf.to_container(cfg)))
             raise UserError(f"{name}: no such key{f'; {hint}'.rstrip() if hint else ''}")
 
 

@@ -17,12 +17,13 @@ def smoothing_factor(text: str) -> float:
 def compare(arguments: argparse.Namespace) -> None:
     """Read the runs, print the table, write the curves and the table."""
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save_figure
-    from dlcourse.reports import compare as comparison
     from dlcourse.reports.runs import CHOICE, find_runs
 
     outputs.check_folder(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
+    from dlcourse.images.figures import save_figure  # here: they load torch
+    from dlcourse.reports import compare as comparison
+
     groups = comparison.group_by_settings(runs)
     tags = comparison.chosen_tags(runs, arguments.metrics)
     rows = comparison.groups_table(groups, tags)
@@ -39,7 +40,13 @@ def main() -> None:
     parser = command_line.Parser(
         description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=command_line.run_argument(),
+        metavar="RUN",
+        help="run folders, or folders of runs (a sweep)",
+    )
     parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
     parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
     parser.add_argument(

@@ -18,7 +18,11 @@ READS = ("evaluation", "dataset", "dataset_cache", "checkpoint", "device", "outp
 @memory_told("a smaller batch_size, or a smaller data set")
 def evaluate(cfg: DictConfig) -> None:
     """Rebuild the averaged generator and its data set, measure, print the table and write the results."""
-    from dlcourse.engine import checkpoint
+    from dlcourse.stylegan.interop.locate import files_of
+
+    start = time.monotonic()
+    files = files_of(Path(cfg.checkpoint), only_to_draw=True)
+    path = files[0]
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.runner import find_device
@@ -26,11 +30,9 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.stylegan.metrics.evaluation import Evaluation
     from dlcourse.stylegan.metrics.report import compare_with_baselines, write_evaluation
 
-    start = time.monotonic()
     keep_freed_memory()  # every batch allocates the same again
-    path = checkpoint.newest(Path(cfg.checkpoint))
     folder = output_folder(path, cfg)
-    pretrained = load_generator(path)
+    pretrained = load_generator(files)
     generator, model = pretrained.averaged_generator, pretrained.config["generator"]
     set_resolution(cfg, generator.resolution)
     config = command_line.plain(cfg)

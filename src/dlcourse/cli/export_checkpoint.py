@@ -14,9 +14,8 @@ TOLERANCE = 1e-4  # between the images of ONNX and ours, relative to the largest
 
 def export_checkpoint(arguments: argparse.Namespace) -> None:
     """Load the networks, write them, read the file back and compare."""
-    from dlcourse.engine import checkpoint
     from dlcourse.files import outputs
-    from dlcourse.stylegan.interop.files import load_pretrained
+    from dlcourse.stylegan.interop.locate import files_of
 
     target = arguments.target
     if target.suffix not in WRITERS:
@@ -24,11 +23,13 @@ def export_checkpoint(arguments: argparse.Namespace) -> None:
     if target.exists():
         raise UserError(f"{target} exists already; choose another name or remove it")
     outputs.check_file(target, str(target))
-    path = checkpoint.newest(arguments.checkpoint)
-    pretrained = load_pretrained(path)
+    files = files_of(arguments.checkpoint)
+    from dlcourse.stylegan.interop.files import load_files  # here: it loads torch
+
+    pretrained = load_files(files)
     try:
         with atomic_write(target) as temporary:
-            found = WRITERS[target.suffix](pretrained, path, temporary)
+            found = WRITERS[target.suffix](pretrained, files[0], temporary)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
     say(found)
@@ -77,6 +78,10 @@ def main() -> None:
         description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
         "read the file back and compare."
     )
-    parser.add_argument("checkpoint", type=Path, help="a run folder, or a file of any format that import takes")
+    parser.add_argument(
+        "checkpoint",
+        type=command_line.run_argument("StyleGAN"),
+        help="a run folder, or a file of any format that import takes",
+    )
     parser.add_argument("target", type=Path, help="a name that ends in .pkl or .onnx")
     command_line.run(export_checkpoint, parser.parse_args())

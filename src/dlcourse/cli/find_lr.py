@@ -5,14 +5,22 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, run_folders
+from dlcourse.cli import command_line, run_folders, run_names
 from dlcourse.files.terminal import say
 
 READS = ("test", "task", "runner", "run_dir", "resume", "seed", "output")
 
 
 def find_lr(cfg: DictConfig) -> None:
-    """Print the suggestion and draw the curve."""
+    """Print the suggestion and draw the curve, in `output` or the run's folder."""
+    if cfg.output is not None:
+        return suggest(cfg, Path(cfg.output))
+    with run_names.run_dir_of(cfg) as run_dir:
+        return suggest(cfg, run_dir / "lr_range.png")
+
+
+def suggest(cfg: DictConfig, output: Path) -> None:
+    """Run the test, and write its curve."""
     from dlcourse.classifier.lr_range import RangeTest, draw_range_curve
     from dlcourse.engine.build import build
     from dlcourse.engine.runner import autocast
@@ -22,7 +30,6 @@ def find_lr(cfg: DictConfig) -> None:
     from dlcourse.images.files import WRITERS
 
     test: RangeTest = build(command_line.plain(cfg)["test"], "test")
-    output = Path(cfg.output or run_folders.run_dir_of(cfg) / "lr_range.png")
     outputs.check_file(output, f"output={output}", WRITERS)
     runner, task = run_folders.build_classifier(cfg)
     with autocast(runner.device, runner.precision):

@@ -1,6 +1,7 @@
 """Prepare a command line for Hydra: options last, paths quoted, and with resume=RUN any key allowed."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,10 +10,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import path_overrides
+from dlcourse.cli import path_overrides, typography
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
 
+# What people type for a key, by command
+SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi": "truncation_psi"}}
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
@@ -30,7 +33,8 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
         raise UserError(f"{' and '.join(f'--{name}' for name in commands)} exclude each other")
     if options.resolve and not options.cfg:
         raise UserError("--resolve belongs to --cfg job")
-    overrides = with_key_for_run(options.overrides, config_name)
+    overrides = with_key_for_run(list(map(typography.plain_word, options.overrides)), config_name)
+    overrides = [with_long_key(word, SHORT.get(config_name, {})) for word in overrides]
     others = list(words)
     for word in options.overrides:
         others.remove(word)
@@ -51,15 +55,28 @@ def with_key_for_run(words: list[str], config_name: str) -> list[str]:
             cure = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
             if config_name == "train" and words[0] == word and not any(other.startswith("=") for other in words):
                 cure = f"to go on with a run, resume={word}; to choose an experiment, experiment={word}"
+            cure = typography.cure(words) or cure
             raise UserError(f"{word}: neither an option nor key=value; {cure}")
     return words
 
 
+def with_long_key(word: str, keys: Mapping[str, str]) -> str:
+    """An override with the key that is meant by the one that was typed."""
+    key, equal, value = word.partition("=")
+    return f"{keys.get(key, key)}{equal}{value}"
+
+
 def has_key(word: str) -> bool:
     """Whether a word is key=value or ~key, and not the path of a run such as runs/points/TIME/0_seed=1."""
-    if word.startswith("~/") or "/" in word.partition("=")[0] and path_overrides.exists(word):
+    key = word.partition("=")[0]
+    is_group = key.startswith("hydra/") or (CONFIGS / key.partition("@")[0]).is_dir()
+    if word.startswith("~/") or "/" in key and (path_overrides.exists(word) or not is_group and is_in_folder(key)):
         return False
     return "=" in word or word.startswith("~")
+
+
+def is_in_folder(path: str) -> bool:
+    return path_overrides.exists(path.rpartition("/")[0])
 
 
 def of_group(word: str) -> str:

@@ -10,13 +10,15 @@ from dlcourse.files.terminal import aligned, say
 
 def import_checkpoint(arguments: argparse.Namespace) -> None:
     """Read the files, write the checkpoint, and print a table of its networks."""
-    from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop.files import check_new_file, combine, load_pretrained, save_pretrained
+    from dlcourse.files import outputs
+    from dlcourse.stylegan.interop.locate import files_of
+
+    outputs.check_new_file(arguments.target)
+    sources = [file for source in arguments.source for file in files_of(source)]
+    from dlcourse.stylegan.interop.files import load_files, save_pretrained  # here: they load torch
     from dlcourse.stylegan.interop.networks import ROLE_KINDS
 
-    check_new_file(arguments.target)
-    sources = [checkpoint.newest(source) for source in arguments.source]
-    pretrained = combine([load_pretrained(source, arguments.resolution) for source in sources])
+    pretrained = load_files(sources, arguments.resolution)
     names = ", ".join(source.name for source in sources)
     notes = pretrained.notes + save_pretrained(pretrained, arguments.target, names)
     say(f"{names}: {pretrained.format}")
@@ -44,7 +46,12 @@ def main() -> None:
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
         "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
     )
-    parser.add_argument("source", type=Path, nargs="+", help="the file or run folder to read, or several files of one")
+    parser.add_argument(
+        "source",
+        type=command_line.run_argument("StyleGAN"),
+        nargs="+",
+        help="the file or run folder to read, several files of one, or huangzh13's folder of them",
+    )
     parser.add_argument("target", type=Path, help="the checkpoint to write, for dlcourse sample checkpoint=TARGET")
     parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
     command_line.run(import_checkpoint, parser.parse_args())

@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.cli import latest
 from dlcourse.errors import UserError
 
 # The keys of all configs whose value is a path, or a name
@@ -53,7 +54,8 @@ PATHS = {
 }
 # Keys whose value may be a list, [A.jpg, B.jpg]
 LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}
-SEED_FILE = ".pt"  # other values of `seeds` are numbers, which Hydra can read
+# Keys whose value may be `latest`, and the task whose runs they take
+RUNS = {"checkpoint": "StyleGAN", "evaluation.extractor.weights": "Attributes", "init_from": "StyleGAN", "resume": ""}
 QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
 # One item of a list or of a sweep: a quoted text, a list, or everything up to the next comma
 ITEM = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\])\s*(?=,|$)|[^,]+""", re.DOTALL)
@@ -99,9 +101,11 @@ def take_value(key: str, text: str) -> str:
 
 def take_one(key: str, text: str) -> str:
     """Quote a single path, unless it is null, quoted already, or numbers in `seeds`."""
-    is_number = key == "seeds" and not text.endswith(SEED_FILE) and "," not in text
+    is_number = key == "seeds" and re.fullmatch(r"[0-9]*(-[0-9]*)?(@[0-9]*)?|\?\?\?", text)
     if is_number or text.lower() == "null" or QUOTED.fullmatch(text):
         return text
+    if key in RUNS:
+        text = latest.resolved(text, RUNS[key])
     if exists(text) or not INTERPOLATION.search(text):
         text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # is not meant as a reference to another key
     return quote(at_home(text))

@@ -3,15 +3,18 @@
 import argparse
 import csv
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dlcourse.classifier.data.words import TABLES, check_there
 from dlcourse.cli import command_line
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.cli.report import device_of, share
+from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, padded, printable, say, width
 
@@ -27,7 +30,9 @@ WIDEST_NAME = 60  # columns of the terminal; longer names push the others of the
 @memory_told("another --device, or on a machine with more")
 def predict(arguments: argparse.Namespace) -> None:
     """Rebuild the network from its checkpoint, classify, print and write the predictions."""
-    from dlcourse.classifier.data.unlabelled import samples_of
+    check_words(arguments.run, arguments.inputs)
+    path = best_or_newest(arguments.run)
+    from dlcourse.classifier.data.unlabelled import samples_of  # here: they load torch
     from dlcourse.classifier.predict import MAX_SHOWN, predictions
     from dlcourse.classifier.trained import TrainedClassifier
     from dlcourse.datasets.sources import report_files
@@ -36,7 +41,6 @@ def predict(arguments: argparse.Namespace) -> None:
     from dlcourse.images.files import save_image
     from dlcourse.reports.runs import results_folder
 
-    path = best_or_newest(arguments.run)
     folder = arguments.output or results_folder(path, "predictions")
     outputs.check_folder(folder, f"--output {folder}", "predictions.csv")
     classifier = TrainedClassifier.load(path, device_of(arguments.device))
@@ -56,12 +60,23 @@ def predict(arguments: argparse.Namespace) -> None:
     say("", table, table.with_suffix(".png"))
 
 
-def best_or_newest(run: Path) -> Path:
-    """The checkpoint with the lowest dev loss of a run folder, if it kept one, else as `checkpoint.newest`."""
-    from dlcourse.engine import checkpoint
+def check_words(run: Path, inputs: Sequence[Path]) -> None:
+    """Raise UserError for an input in the place of the run, or one that is not there."""
+    from dlcourse.images.files import SUFFIXES  # here: it loads numpy and Pillow
 
+    is_input = run.suffix.lower() in {*SUFFIXES, *TABLES, ".zip"} and not run.is_dir()
+    other = next((one for one in inputs if run_folder.all_of(one)), None)
+    if is_input or (other and not run.is_file() and not run_folder.all_of(run)):
+        words = shlex.join(map(str, [other or "RUN", run]))
+        raise UserError(f"{run}: not a run; the run comes first: dlcourse predict {words}")
+    for one in inputs:
+        check_there(str(one))
+
+
+def best_or_newest(run: Path) -> Path:
+    """The checkpoint with the lowest dev loss of a run folder, if it kept one, else as `run_folder.newest`."""
     best = run / "checkpoints" / "best.pt"
-    return best if best.is_file() else checkpoint.newest(run)
+    return best if best.is_file() else run_folder.newest(run)
 
 
 def described(classifier: "TrainedClassifier") -> str:
@@ -145,7 +160,10 @@ def main() -> None:
         "data. Writes predictions.csv and predictions.png."
     )
     parser.add_argument(
-        "run", type=Path, metavar="RUN", help="a run folder (its best.pt, else its newest checkpoint) or a checkpoint"
+        "run",
+        type=command_line.run_argument("Classification"),
+        metavar="RUN",
+        help="a run folder (its best.pt, else its newest checkpoint) or a checkpoint",
     )
     parser.add_argument(
         "inputs",
@@ -164,5 +182,5 @@ def main() -> None:
     )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="(default: predictions/ in the run, or here)")
-    parser._negative_number_matcher = re.compile(r"-[\d.]+(,|$)")  # argparse: -1.2,0.3 is no option, either
+    parser._negative_number_matcher = re.compile(r"-[\d.]+([,，]|$)")  # argparse: -1.2,0.3 is no option, either
     command_line.run(predict, parser.parse_args())

@@ -25,14 +25,15 @@ def share(text: str) -> float:
 @memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
     """Rebuild the classifier from its checkpoint, print the report and write the images."""
-    from dlcourse.engine import checkpoint
+    from dlcourse.engine import run_folder
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save_figure
     from dlcourse.reports.runs import results_folder
 
-    path = checkpoint.newest(arguments.run)
+    path = run_folder.newest(arguments.run)
     output = arguments.output or results_folder(path, "report")
     outputs.check_folder(output, f"--output {output}")
+    from dlcourse.images.figures import save_figure  # here: it loads torch
+
     task = load_task(path, arguments.device)
     say(path, "")
     print_errors(task, arguments)
@@ -125,7 +126,12 @@ def main() -> None:
     parser = command_line.Parser(
         description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder or checkpoint file of a classifier")
+    parser.add_argument(
+        "run",
+        type=command_line.run_argument("Classification"),
+        metavar="RUN",
+        help="a run folder or checkpoint file of a classifier",
+    )
     parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
     parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
     parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")

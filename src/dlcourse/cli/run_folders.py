@@ -2,24 +2,22 @@
 
 import contextlib
 import os
-import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import command_line, unread_keys
 from dlcourse.cli.memory_told import lack_of_memory
-from dlcourse.engine import run_lock
+from dlcourse.engine import run_folder, run_lock
+from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import MissingFileError, UserError
 from dlcourse.files.atomic import atomic_write
-from dlcourse.files.terminal import printable, say
+from dlcourse.files.terminal import say
 
 if TYPE_CHECKING:
     from dlcourse.classifier.task import Classification
@@ -32,24 +30,6 @@ LESS_MEMORY = {  # key that some configs have -> setting of it that needs less m
     "task.updates.gradient_accumulation_steps": "task.updates.gradient_accumulation_steps=2",
     "dataset.content_size": "a smaller dataset.content_size",
 }
-
-
-def run_dir_of(cfg: DictConfig) -> Path:
-    """The run's folder: `resume`, `run_dir`, runs/<experiment>/<time>, or a job's folder in a sweep."""
-    if cfg.resume is not None:
-        check_is_run(Path(cfg.resume))
-        return Path(cfg.resume)
-    if cfg.run_dir is not None:
-        check_name(f"run_dir={cfg.run_dir}", Path(cfg.run_dir))
-        return Path(cfg.run_dir)
-    hydra_config = HydraConfig.get()
-    if command_line.is_sweep():
-        typed = re.sub("[\"'\\\\]", "", hydra_config.job.override_dirname)  # without quotes and escapes for Hydra
-        name = printable(typed.replace("/", "_")) or "defaults"
-        short = name.encode()[:120].decode(errors="ignore")  # file systems count bytes
-        return Path(hydra_config.sweep.dir, f"{hydra_config.job.num}_{short}")
-    experiment = hydra_config.runtime.choices["experiment"]
-    return Path("runs", experiment, datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f"))
 
 
 def check_name(what: str, folder: Path) -> None:
@@ -120,15 +100,13 @@ def check_is_run(run_dir: Path) -> None:
     check_name(f"resume={run_dir}", run_dir)
     if has_begun(run_dir):
         return
-    from dlcourse.engine import checkpoint
-
     given = resume_word(run_dir)
     if not run_dir.exists():
         raise UserError(f"{given}: not a run; there is no such folder")
     above = next((folder for folder in run_dir.parents if has_begun(folder)), None)
     if above:
         raise UserError(f"{given}: lies in a run; give its folder, {resume_word(above)}")
-    if below := checkpoint.runs_below(run_dir):
+    if below := run_folder.runs_below(run_dir):
         raise UserError(f"{given}: a folder of runs ({len(below)}); give one of them, such as {resume_word(below[-1])}")
     raise UserError(f"{given}: not a run of dlcourse train (it has no composed.yaml)")
 
@@ -143,13 +121,14 @@ def with_networks_of(
     Raises:
         UserError: it is not a StyleGAN, is for other images or classes than the data's, or contradicts `overrides`.
     """
-    from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop.files import load_pretrained
+    from dlcourse.stylegan.interop.locate import files_of
 
     if "generator" not in cfg.model:
         raise UserError(f"init_from={init_from}: init_from is for StyleGAN, as in experiment=stylegan_faces_tiny")
-    path = checkpoint.newest(init_from)
-    pretrained = load_pretrained(path)
+    files = files_of(init_from)
+    from dlcourse.stylegan.interop.files import load_files  # here: it loads torch
+
+    path, pretrained = files[0], load_files(files)
     model: Any = pretrained.config
     if "generator" not in model:
         raise UserError(f"init_from={init_from}: there is no generator in it")
@@ -189,8 +168,7 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
             say(interruption_message(end, run_dir), file=sys.stderr)
         sys.exit(status_of(end))
     except OSError as error:
-        what = f"{error.filename or run_dir}: {error.strerror}"
-        raise UserError(f"{what}; free disk space or change permissions, then {resume_advice(run_dir)}") from error
+        raise cannot_write(error, run_dir) from error
     except (MemoryError, RuntimeError) as error:  # torch's OutOfMemoryError is a RuntimeError
         if (reason := lack_of_memory(error)) is None:
             raise
@@ -198,6 +176,11 @@ def end_told(run_dir: Path, cfg: DictConfig) -> Iterator[None]:
 
         own = read_composed(run_dir / "composed.yaml") if has_begun(run_dir) else cfg
         raise UserError(f"out of memory ({reason}); {less_memory(own)}; {resume_advice(run_dir)}") from error
+
+
+def cannot_write(error: OSError, run_dir: Path) -> UserError:
+    what = f"{error.filename or run_dir}: {error.strerror}"
+    return UserError(f"{what}; free disk space or change permissions, then {resume_advice(run_dir)}")
 
 
 def is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
@@ -236,16 +219,11 @@ def interruption_message(end: KeyboardInterrupt, run_dir: Path) -> str:
 
 def less_memory(cfg: DictConfig) -> str:
     """The settings with which a run of this config needs less memory."""
-    from dlcourse.engine.checkpoint import flatten
+    from dlcourse.engine.nodes import flatten
 
     keys = flatten(OmegaConf.to_container(cfg))  # type: ignore[arg-type]  # a mapping
     cures = ["precision=bf16 (on a GPU)", *(cure for key, cure in LESS_MEMORY.items() if key in keys)]
     return f"less is needed with {' or '.join(cures)}"
-
-
-def has_begun(run_dir: Path) -> bool:
-    """Whether a folder is a run, which `resume` can continue."""
-    return (run_dir / "composed.yaml").is_file()
 
 
 def resume_advice(run_dir: Path) -> str:

@@ -17,9 +17,15 @@ READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "s
 @memory_told("fewer seeds or a smaller batch_size")
 def sample(cfg: DictConfig) -> None:
     """Draw images with the averaged generator of the checkpoint, and write them."""
+    from dlcourse.stylegan.interop.locate import files_of
+
+    config = command_line.plain(cfg)
+    for key in ("singles", "compile"):
+        if type(config[key]) is not bool:
+            raise UserError(f"{key} must be true or false, got {'null' if config[key] is None else config[key]}")
+    files = files_of(Path(config["checkpoint"] or command_line.BUNDLED), only_to_draw=True)
     import torch
 
-    from dlcourse.engine import checkpoint
     from dlcourse.engine.build import build
     from dlcourse.engine.device import keep_freed_memory
     from dlcourse.engine.runner import allow_tf32, autocast, find_device
@@ -28,20 +34,15 @@ def sample(cfg: DictConfig) -> None:
     from dlcourse.stylegan.sampling.sampler import check_output, save_result
 
     keep_freed_memory()  # every batch allocates the same again
-    config = command_line.plain(cfg)
-    for key in ("singles", "compile"):
-        if type(config[key]) is not bool:
-            raise UserError(f"{key} must be true or false, got {'null' if config[key] is None else config[key]}")
     try:
         device = find_device(config["device"])
         precision = autocast(device, config["precision"])
     except ValueError as error:
         raise UserError(str(error)) from error
     sampler = build(config["sampler"], "sampler")
-    path = checkpoint.newest(Path(config["checkpoint"] or command_line.BUNDLED))
-    output = output_path(path, config)
-    check_output(sampler, output, config["singles"], [path, *files_in(config["sampler"])])
-    generator = load_generator(path).averaged_generator.requires_grad_(False)
+    output = output_path(files[0], config)
+    check_output(sampler, output, config["singles"], [*files, *files_in(config["sampler"])])
+    generator = load_generator(files).averaged_generator.requires_grad_(False)
     torch.backends.cudnn.deterministic = True  # the same command gives the same image on a GPU, too
     allow_tf32(config["precision"])
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout

@@ -14,6 +14,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import command_line, path_overrides, train
+from dlcourse.cli.run_names import TIME
+from dlcourse.engine import run_lock
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, say
@@ -110,17 +112,21 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
     some = {name: part.choices[0] if hasattr(part, "choices") else part.low for name, part in space.items()}
     lengths = lengths_of(composed(fixed, config_values(some)))
     experiment = HydraConfig.get().runtime.choices["experiment"]
-    name = settings.study or f"{experiment}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    take_part(settings, name, space, fixed, lengths)
+    if settings.study is not None:
+        folder = Path(settings.folder or Path("runs", "search", settings.study))
+        return take_part(settings, settings.study, folder, space, fixed, lengths)
+    with run_lock.new_folder(Path("runs", "search", f"{experiment}_{datetime.now():{TIME}}")) as folder:
+        return take_part(settings, folder.name, Path(settings.folder or folder), space, fixed, lengths)
 
 
-def take_part(settings: "Search", name: str, space: "Space", fixed: list[str], lengths: "Lengths") -> None:
+def take_part(
+    settings: "Search", name: str, folder: Path, space: "Space", fixed: list[str], lengths: "Lengths"
+) -> None:
     """Open the study and run trials; show the results also after an exception."""
     from dlcourse.files import outputs
     from dlcourse.search.study import open_study
     from dlcourse.search.worker import Worker
 
-    folder = Path(settings.folder or Path("runs", "search", name))
     outputs.check_folder(folder, f"search.folder={folder}")
     is_used = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     shared = [word for word in fixed if word.partition("=")[0] not in OTHER_PROCESS]

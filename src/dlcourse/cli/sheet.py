@@ -11,16 +11,17 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     """Read the runs, arrange their images in a table and write it."""
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
-    from dlcourse.images.figures import save_figure
-    from dlcourse.images.tables import draw_tables
-    from dlcourse.images.tensors import to_tensor
-    from dlcourse.reports import sheet
     from dlcourse.reports.runs import find_runs
 
     if arguments.output.suffix.lower() != ".png":
         raise UserError(f"--output {arguments.output}: the name of a sheet must end in .png")
     outputs.check_file(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
+    from dlcourse.images.figures import save_figure  # here: they load torch
+    from dlcourse.images.tables import draw_tables
+    from dlcourse.images.tensors import to_tensor
+    from dlcourse.reports import sheet
+
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
     tables = [sheet.inputs(runs)] if arguments.inputs else []
     image = draw_tables([*tables, sheet.final_images(table, arguments.name)], arguments.height)
@@ -32,7 +33,13 @@ def main() -> None:
     parser = command_line.Parser(
         description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders of runs (a sweep)")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=command_line.run_argument(),
+        metavar="RUN",
+        help="run folders, or folders of runs (a sweep)",
+    )
     parser.add_argument("--name", help="which images, images/NAME_<step>.png (default: the only kind there is)")
     parser.add_argument("--rows", metavar="KEY", help="such as objective.content_weight")
     parser.add_argument("--columns", metavar="KEY", help="such as dataset.style_size")

@@ -13,7 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dlcourse.cli import command_line
+from dlcourse.cli import command_line, path_overrides
+from dlcourse.cli.run_names import TIME
+from dlcourse.engine import run_lock
+from dlcourse.engine.run_folder import has_begun
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
@@ -30,8 +33,7 @@ class Job:
 
     def __call__(self) -> None:
         """Train in a child process, which ends after a step when it gets a signal."""
-        has_begun = (self.run_dir / "composed.yaml").exists()
-        words = [f"resume={self.run_dir}"] if has_begun else [f"run_dir={self.run_dir}", *self.overrides]
+        words = [f"resume={self.run_dir}"] if has_begun(self.run_dir) else [f"run_dir={self.run_dir}", *self.overrides]
         self.process = subprocess.Popen([*TRAIN, *words])
         status = self.process.wait()
         if status:
@@ -55,9 +57,9 @@ def submit(arguments: argparse.Namespace) -> None:
     for word in arguments.overrides:
         if "=" not in word or word.startswith(("run_dir=", "resume=", "-")):
             raise UserError(f"{word}: give key=value as for dlcourse train; the folder is --run-dir")
-    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
-    run_dir = (arguments.run_dir or Path("runs", "submitted", now)).resolve()
-    overrides = [*arguments.overrides, f"devices={max(1, arguments.gpus)}"]
+    taken = [path_overrides.take_path(word, is_sweep=False) for word in arguments.overrides]  # `latest` is that of now
+    run_dir = (arguments.run_dir or run_lock.claim(Path("runs", "submitted", f"{datetime.now():{TIME}}"))).resolve()
+    overrides = [*taken, f"devices={max(1, arguments.gpus)}"]
     executor = submitit.AutoExecutor(run_dir.parent / f"{run_dir.name}.jobs", cluster=arguments.cluster)
     executor.update_parameters(
         name="dlcourse",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, resuming, run_folders
+from dlcourse.cli import command_line, inputs, resuming, run_folders, run_names
+from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import is_one_of_several
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
@@ -27,20 +28,30 @@ def train(cfg: DictConfig, on_log: OnLog = unwatched) -> None:
     """Build the task and the runner from the config and train, in a new run folder or a resumed one."""
     if is_one_of_several() and cfg.resume is None and cfg.run_dir is None:
         raise UserError("several processes share one run folder: give run_dir=PATH, or resume=RUN")
-    from dlcourse.engine import distributed  # here: it loads torch
-    from dlcourse.reports.runs import check_links
-
-    run_dir, pretrained = run_folders.run_dir_of(cfg), None
     if type(cfg.devices) is not int:
         raise UserError(f"devices must be a whole number of processes, got {cfg.devices}")
+    with run_names.run_dir_of(cfg) as run_dir:
+        train_at(run_dir, cfg, on_log)
+
+
+def train_at(run_dir: Path, cfg: DictConfig, on_log: OnLog) -> None:
+    """Look at everything that the config names, then train in a run folder."""
+    from dlcourse.reports.runs import check_links
+
+    pretrained = None
     with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
         if cfg.resume is not None:
             cfg = resuming.config_of(run_dir, command_line.overrides(), READS)
+            with run_folders.path_hint_added(run_dir):
+                inputs.check_inputs(cfg)
         else:
             check_links(run_dir)
             run_folders.check_unused(cfg)
+            command_line.plain(cfg)  # a value that is missing is told before anything large is imported
             if cfg.get("init_from") is not None:
                 cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
+        from dlcourse.engine import distributed  # here: it loads torch
+
         if cfg.devices == 1 or is_one_of_several():
             train_joined(run_dir, cfg, held, on_log, pretrained)
         elif status := distributed.launch(cfg.devices, cfg.device, train_joined, run_dir, cfg, held):
@@ -69,7 +80,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     from dlcourse.engine.task import Task
 
     config = command_line.plain(cfg)
-    imposed = {"download": False} if run_folders.has_begun(run_dir) else {}  # its config is untrusted
+    imposed = {"download": False} if has_begun(run_dir) else {}  # its config is untrusted
     runner: Runner = run_folders.build_a(Runner, config, "runner", imposed)
     torch.manual_seed(config["seed"])  # for the initial weights, which `build` draws
     with run_folders.path_hint_added(run_dir):
@@ -96,11 +107,11 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
 
 def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:
     """Give the task's networks the weights of `init_from`."""
-    from dlcourse.engine import checkpoint
-    from dlcourse.stylegan.interop.files import load_pretrained, start_networks
+    from dlcourse.stylegan.interop.files import load_files, start_networks
+    from dlcourse.stylegan.interop.locate import files_of
 
-    path = checkpoint.newest(init_from)
-    taken = start_networks(pretrained or load_pretrained(path), path, task.state())
+    files = files_of(init_from)
+    taken = start_networks(pretrained or load_files(files), files[0], task.state())
     say(f"{init_from}: {', '.join(taken)}", file=sys.stderr)
 
 

@@ -65,10 +65,19 @@ def open_source(root: str) -> Source:
 
 def source_at(root: str) -> Source:
     """The folder or zip archive at `root`, which may hold no images; ValueError if there is none."""
-    path = Path(os.path.expanduser(root))  # noqa: PTH111  (pathlib raises for an unknown user)
-    if not path.is_dir() and not path.is_file():
-        raise MissingFileError(f"root={root}: no such folder or zip file")
+    check_root("root", root)
+    path = path_of(root)
     return Folder(root, path) if path.is_dir() else Archive(root, path)
+
+
+def check_root(key: str, root: str) -> None:
+    """Raise MissingFileError, "KEY=ROOT: reason", unless there is a folder or a file."""
+    if not path_of(root).is_dir() and not path_of(root).is_file():
+        raise MissingFileError(f"{key}={root}: no such folder or zip file")
+
+
+def path_of(root: str) -> Path:
+    return Path(os.path.expanduser(root))  # noqa: PTH111  (pathlib raises for an unknown user)
 
 
 class Folder(Source):

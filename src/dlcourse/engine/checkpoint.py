@@ -1,9 +1,6 @@
 """Checkpoints: {step, config, state}, written atomically, read without executing anything from the file."""
 
 import logging
-import re
-import shlex
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +9,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from dlcourse.engine.nodes import flatten, node_at
 from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, is_same_kind, some
+from dlcourse.engine.run_folder import all_of
 from dlcourse.engine.targets import NETWORKS
 from dlcourse.engine.task import Stateful
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.files.terminal import printable
 
-STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 KEYS = {"step", "config", "state"}
 COMMANDS = {  # task -> what its checkpoint is, and which command reads it
     "Classification": "of a classifier: dlcourse report and dlcourse predict read it",
@@ -155,50 +153,8 @@ def check_kinds(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
             raise ValueError(f"{key} must hold {value.dtype}, got {other.dtype}")
 
 
-def node_at(config: Any, key: str) -> Any:
-    """The node of a config at a dotted key; None if there is none."""
-    for name in key.split("."):
-        config = config.get(name) if isinstance(config, dict) else None
-    return config
-
-
 def is_checkpoint(content: Any) -> bool:
     return isinstance(content, dict) and content.keys() == KEYS
-
-
-def path_for(run_dir: Path, step: int) -> Path:
-    return run_dir / "checkpoints" / f"step_{step:07d}.pt"
-
-
-def all_of(run_dir: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first."""
-    named = [path for path in (run_dir / "checkpoints").glob("step_*.pt") if STEP_FILE.fullmatch(path.name)]
-    return sorted(filter(Path.is_file, named), key=step_of)
-
-
-def step_of(path: Path) -> int:
-    return int(path.stem.removeprefix("step_"))
-
-
-def newest(run_or_file: Path) -> Path:
-    """The file itself, or the newest checkpoint of a run folder that is not truncated; UserError if there is none."""
-    if run_or_file.is_file():
-        return run_or_file
-    if not run_or_file.exists():
-        raise UserError(f"{run_or_file}: no such run folder or checkpoint file")
-    found = all_of(run_or_file)
-    if not found and (runs := runs_below(run_or_file)):
-        one = shlex.quote(str(runs[-1]))
-        raise UserError(f"{run_or_file}: a folder of runs ({len(runs)}); give one of them, such as {one}")
-    if not found:
-        raise UserError(f"{run_or_file}: not a run with a checkpoint (no checkpoints/step_*.pt in it)")
-    return next((path for path in reversed(found) if zipfile.is_zipfile(path)), found[-1])
-
-
-def runs_below(folder: Path) -> list[Path]:
-    """The runs one or two levels below a folder, such as a sweep's; the newest last."""
-    records = [record for pattern in ("*", "*/*") for record in folder.glob(f"{pattern}/composed.yaml")]
-    return [record.parent for record in sorted(records, key=lambda record: record.stat().st_mtime)]
 
 
 def load_newest(run_dir: Path) -> Checkpoint | None:
@@ -218,25 +174,6 @@ def load_newest(run_dir: Path) -> Checkpoint | None:
     return None
 
 
-def clear_away(run_dir: Path, step: int) -> None:
-    """Before a run continues from `step`: remove unfinished files, and later images; rename later checkpoints."""
-    for folder in (run_dir, run_dir / "checkpoints", run_dir / "images"):
-        for path in folder.glob(".*.tmp"):
-            path.unlink()
-    for path in all_of(run_dir):
-        if step_of(path) > step:
-            path.rename(path.with_name(f"{path.name}.broken"))
-    for path in (run_dir / "images").glob("*_*.png"):
-        number = path.stem.rpartition("_")[2]
-        if number.isdecimal() and int(number) > step:
-            path.unlink()
-
-
-def prune(run_dir: Path, keep: int) -> None:
-    for path in all_of(run_dir)[:-keep]:
-        path.unlink()
-
-
 def check_weights_finite(state: Mapping[str, Any], what: str) -> None:
     """Raise UserError for tensors with NaN or infinity; `what` names the network in the message."""
     wrong = [name for name, value in state.items() if isinstance(value, Tensor) and not bool(value.isfinite().all())]
@@ -244,17 +181,3 @@ def check_weights_finite(state: Mapping[str, Any], what: str) -> None:
         raise UserError(
             f"{what} has weights that are not finite ({some(wrong)}): it is damaged or its training diverged"
         )
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one mapping with dotted keys."""
-    flat: dict[str, Any] = {}
-    for name, value in node.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
-
-
-def is_repeated(key: str, config: dict[str, Any]) -> bool:
-    """Whether a key of the task belongs to another group, such as task.optimizer.lr."""
-    group, *rest = key.split(".")
-    return group == "task" and bool(rest) and rest[0] in config

@@ -21,8 +21,9 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
-from dlcourse.engine.checkpoint import clear_away, flatten, is_repeated
+from dlcourse.engine.nodes import flatten, is_repeated
 from dlcourse.engine.profiling import Profile
+from dlcourse.engine.run_folder import clear_away
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import lines_of
 from dlcourse.files.terminal import printable, say

@@ -14,6 +14,31 @@ ATTEMPTS = 100  # to create a folder that other commands remove
 
 
 @contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Create a folder of this name, or with -2, -3, ... if it is taken; after the block it is removed if it is empty.
+
+    Of processes that want one name at the same moment, each gets a folder of its own.
+    """
+    made = [folder for folder in path.parents if not folder.exists()]
+    folder = claim(path)
+    try:
+        yield folder
+    finally:
+        remove_empty([folder, *made])
+
+
+def claim(path: Path) -> Path:
+    """Create a folder as `new_folder` does; return its path."""
+    for attempt in range(ATTEMPTS):
+        name = path.with_name(f"{path.name}-{attempt + 1}") if attempt else path
+        with contextlib.suppress(FileExistsError, FileNotFoundError):  # the latter: its parent was removed just now
+            path.parent.mkdir(parents=True, exist_ok=True)
+            name.mkdir()
+            return name
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+@contextlib.contextmanager
 def locked(run_dir: Path) -> Iterator[Connection]:
     """Lock the folder within the block; it is created if need be, and removed afterwards if it is empty.
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from dlcourse.engine import checkpoint, distributed
+from dlcourse.engine import checkpoint, distributed, run_folder
 from dlcourse.engine.build import objection
 from dlcourse.engine.device import return_freed_memory
 from dlcourse.engine.logger import NullLogger, RunLogger, lowest
+from dlcourse.engine.nodes import flatten
 from dlcourse.engine.optimization import CURE, Metrics
 from dlcourse.engine.profiling import span
 from dlcourse.engine.rebuild import some
@@ -183,8 +184,8 @@ class Runner:
             if is_best:
                 checkpoint.save_checkpoint(run_dir / "checkpoints" / "best.pt", step, config, state)
             if is_newest:
-                checkpoint.save_checkpoint(checkpoint.path_for(run_dir, step), step, config, state)
-                checkpoint.prune(run_dir, self.keep_checkpoints)
+                checkpoint.save_checkpoint(run_folder.path_for(run_dir, step), step, config, state)
+                run_folder.prune(run_dir, self.keep_checkpoints)
         if is_newest:
             distributed.barrier()
 
@@ -207,7 +208,7 @@ def finalize(task: Task, step: int) -> Metrics:
 def check_metrics_finite(step: int, metrics: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raise UserError for metrics, or tensors in a `state` (name -> state_dict), with NaN or infinity."""
     wrong = [f"{tag} is {float(value)}" for tag, value in metrics.items() if not math.isfinite(float(value))]
-    tensors = ((name, value) for name, value in checkpoint.flatten(state).items() if isinstance(value, torch.Tensor))
+    tensors = ((name, value) for name, value in flatten(state).items() if isinstance(value, torch.Tensor))
     wrong += [f"{name} is not finite" for name, tensor in tensors if not bool(tensor.isfinite().all())]
     if wrong:
         raise UserError(f"step {step}: {some(wrong)}, so nothing of it is kept; {CURE}")

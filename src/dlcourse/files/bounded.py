@@ -61,6 +61,14 @@ def length_of(path: Path) -> int:
     return status.st_size
 
 
+def check_file(key: str, path: str) -> None:
+    """Raise ValueError, "KEY=PATH: reason", unless there is a file that can be opened."""
+    try:
+        open_file(Path(path)).close()
+    except ValueError as error:
+        raise ValueError(f"{key}={path}: {error}") from error
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a file for reading; ValueError with the reason if that is impossible."""
     try:

@@ -25,6 +25,18 @@ def check_file(path: Path, given: str, suffixes: Collection[str] = ()) -> None:
         raise UserError(f"{given}: is there already and no regular file; give another name")
 
 
+def check_new_file(path: Path) -> None:
+    """Raise UserError if `path` is there already, if its folder is not, or if nothing can be written there."""
+    if path.exists():
+        raise UserError(f"{path} exists already; choose another name or remove it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent}: no such folder")
+    check_file(path, str(path))
+
+
+# --- the content of a file, whose kind its first bytes tell, not its name ---
+
+
 def check_folder(folder: Path, given: str, *names: str) -> None:
     """Raise UserError unless files called `names` can be written in `folder`, which need not exist."""
     places = [folder, *folder.parents]

@@ -69,6 +69,14 @@ def stated_size(path: str | Path) -> tuple[int, int]:
     return found[0]
 
 
+def check_image(key: str, path: str) -> None:
+    """Raise ValueError, "KEY=PATH: reason", unless there is an image file; it is not decoded."""
+    try:
+        stated_size(path)
+    except ValueError as error:
+        raise ValueError(f"{key}={error}") from error
+
+
 def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image: None) -> Image.Image:
     """The first image in a seekable file, loaded and upright, in the file's own mode.
 

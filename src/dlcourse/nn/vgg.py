@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.errors import MissingFileError
 from dlcourse.files import torch_file
+from dlcourse.nn.vgg_sources import check_source
 
 # (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
 STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
@@ -246,10 +246,9 @@ def read_weights(weights: str) -> dict[str, Tensor]:
                 "or do without: experiment=style_transfer_offline paints, sampler=project finds an image's w and "
                 "evaluation=faces compares without it"
             ) from error
+    check_source("weights", weights)
     try:
         return torch_file.load(weights)
-    except FileNotFoundError:
-        raise MissingFileError(f"weights={weights}: no such file (nor imagenet, random or orthogonal)") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error

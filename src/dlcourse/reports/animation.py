@@ -1,6 +1,5 @@
 """A run's images in sequence, as an animated GIF or WebP or as a video."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,32 +10,9 @@ from dlcourse.images.animation import save_animation, writer_for
 from dlcourse.images.files import load_image, stated_size
 from dlcourse.images.tables import captioned
 
-IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
 LARGEST = 4096  # pixels per side of a frame
 HOLD = 2.0  # additional seconds for the last image
 SHORTEST = 0.04  # seconds per image; many viewers slow down anything faster
-
-
-def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
-    """The images of the kind `name` (None: of the only kind): the name, and step -> file in the order of the steps.
-
-    Raises:
-        UserError: no run, no images, none of this kind, or several kinds and no name.
-    """
-    if not run_dir.is_dir():
-        raise UserError(f"{run_dir}: no such run folder")
-    kinds: dict[str, dict[int, Path]] = {}
-    for path in (run_dir / "images").glob("*.png"):
-        if match := IMAGE.fullmatch(path.name):
-            kinds.setdefault(match[1], {})[int(match[2])] = path
-    if not kinds:
-        raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
-    if name is None and len(kinds) > 1:
-        raise UserError(f"{run_dir}: several kinds of images; say which: {', '.join(sorted(kinds))}")
-    chosen = name or next(iter(kinds))
-    if chosen not in kinds:
-        raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")
-    return chosen, dict(sorted(kinds[chosen].items()))
 
 
 class RunImage:

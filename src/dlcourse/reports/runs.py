@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from dlcourse.engine.checkpoint import flatten, is_repeated
+from dlcourse.engine.nodes import flatten, is_repeated
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import lines_of, open_file
 from dlcourse.images.files import natural_order
@@ -23,6 +24,7 @@ MAX_NUMBER = 2.0**1000  # greater numbers would overflow in a standard deviation
 
 IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that do not change results
 IMAGES = ("content", "style")
+IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
 CHOICE = "choices."  # prefix of a group's choice: choices.optimizer is momentum
 
 Row = dict[str, Any]
@@ -208,3 +210,25 @@ def find_runs(paths: list[Path]) -> list[Run]:
         return runs
     # runs of earlier versions do not record choices, so equal runs would seem to differ in them
     return [replace(run, keys={key: run.keys[key] for key in run.keys if not key.startswith(CHOICE)}) for run in runs]
+
+
+def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
+    """The images of the kind `name` (None: of the only kind): the name, and step -> file in the order of the steps.
+
+    Raises:
+        UserError: no run, no images, none of this kind, or several kinds and no name.
+    """
+    if not run_dir.is_dir():
+        raise UserError(f"{run_dir}: no such run folder")
+    kinds: dict[str, dict[int, Path]] = {}
+    for path in (run_dir / "images").glob("*.png"):
+        if match := IMAGE.fullmatch(path.name):
+            kinds.setdefault(match[1], {})[int(match[2])] = path
+    if not kinds:
+        raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
+    if name is None and len(kinds) > 1:
+        raise UserError(f"{run_dir}: several kinds of images; say which: {', '.join(sorted(kinds))}")
+    chosen = name or next(iter(kinds))
+    if chosen not in kinds:
+        raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")
+    return chosen, dict(sorted(kinds[chosen].items()))

@@ -12,7 +12,7 @@ from dlcourse.engine.build import build, locate
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable
 from dlcourse.images.tables import Table
-from dlcourse.reports.animation import RunImage, images_of
+from dlcourse.reports.animation import RunImage
 from dlcourse.reports.compare import (
     as_yaml,
     is_class,
@@ -23,7 +23,7 @@ from dlcourse.reports.compare import (
     value_as_yaml,
     varying_keys,
 )
-from dlcourse.reports.runs import CHOICE, IMAGES, Run, read_config
+from dlcourse.reports.runs import CHOICE, IMAGES, Run, images_of, read_config
 from dlcourse.style_transfer.dataset import ContentAndStyles
 
 FOLDER = "folder"  # used as a key where no key tells the runs apart

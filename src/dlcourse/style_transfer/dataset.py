@@ -8,13 +8,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlcourse.images.files import open_image
-from dlcourse.images.srgb import BACKGROUND, rgb_of, to_rgb
+from dlcourse.images.srgb import rgb_of, to_rgb
 from dlcourse.images.tensors import resize, resized, to_tensor
 from dlcourse.nn.vgg import down_to_deepest, smallest_side
 from dlcourse.style_transfer.colors import keep_chroma
-from dlcourse.style_transfer.demo_images import IMAGES, MASKS
 from dlcourse.style_transfer.inputs import COLORS, StyleInputs
+from dlcourse.style_transfer.named_images import read_image, read_mask
 
 
 class ContentAndStyles:
@@ -127,28 +126,6 @@ def check_size(key: str, size: int | list[int]) -> None:
     sides = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or min(sides) < 16:
         raise ValueError(f"{key} must be at least 16 pixels, or [width, height] of that, got {size}")
-
-
-def read_image(
-    key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
-) -> Image.Image:
-    """The built-in image called `path`, or the image in that file; error messages name `key`."""
-    if path in IMAGES:
-        return IMAGES[path]()
-    try:
-        return open_image(path, background, keep_alpha)
-    except ValueError as error:
-        raise ValueError(f"{key}={error}") from error
-
-
-def read_mask(key: str, path: str) -> Image.Image:
-    """The built-in mask called `path`, or the image in that file as grey; ValueError if all of it is black."""
-    if path in MASKS:
-        return MASKS[path]()
-    mask = read_image(key, path).convert("L")
-    if mask.getextrema()[1] == 0:
-        raise ValueError(f"{key}={path}: is all black; a mask is white where it counts")
-    return mask
 
 
 def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tensors import resize, to_tensor
 from dlcourse.style_transfer.canvas import Canvas, DivergenceGuard
-from dlcourse.style_transfer.dataset import ContentAndStyles, read_image
+from dlcourse.style_transfer.dataset import ContentAndStyles
 from dlcourse.style_transfer.inputs import StyleInputs
+from dlcourse.style_transfer.named_images import read_image
 from dlcourse.style_transfer.objective import StyleObjective
 
 # Named initial images; any other `init` is the path of an image

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,13 +10,14 @@ from typing import Any
 
 from torch import Tensor
 
-from dlcourse.datasets.sources import LEAVES_FOLDER, is_system_file, leaves_folder, report_files
+from dlcourse.datasets.sources import LEAVES_FOLDER, leaves_folder, report_files
 from dlcourse.engine.build import build, locate
-from dlcourse.engine.checkpoint import flatten
+from dlcourse.engine.nodes import flatten
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
-from dlcourse.images.files import SUFFIXES, load_image, natural_order
+from dlcourse.images.files import load_image
 from dlcourse.images.tensors import resize, to_tensor
+from dlcourse.style_transfer.frames import frames_in
 from dlcourse.style_transfer.objective import StyleObjective
 from dlcourse.style_transfer.task import StyleTransfer
 
@@ -60,20 +60,6 @@ class FrameSequence:
     def images(self) -> dict[Path, Path]:
         """Frame -> file of the image painted from it, in order."""
         return {frame: Path(self.output, f"{frame.stem}.png") for frame in frames_in(Path(self.frames))}
-
-
-def frames_in(folder: Path) -> list[Path]:
-    """The images in a folder, 2.png before 10.png; no hidden files, system files or links that leave the folder."""
-    if folder.is_file():
-        film = shlex.quote(str(folder))
-        raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
-    if not folder.is_dir():
-        raise ValueError(f"frames={folder}: no such folder")
-    found = [path for path in sorted(folder.iterdir()) if path.is_file() and not is_system_file(path.name)]
-    images = [path for path in found if path.suffix.lower() in SUFFIXES and not leaves_folder(path, folder)]
-    if not images:
-        raise ValueError(f"frames={folder}: no images in it ({', '.join(sorted(SUFFIXES))})")
-    return sorted(images, key=lambda path: natural_order(Path(path.name)))
 
 
 def content_size(config: dict[str, Any]) -> int | list[int]:

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from dlcourse.classifier.data.points_file import read_columns
 from dlcourse.classifier.data.points_table import LARGEST
+from dlcourse.classifier.data.words import TABLES, check_there, plain
 from dlcourse.datasets.decoding import Square
 from dlcourse.datasets.sources import Source, source_at, why_no_image
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import open_file
 from dlcourse.images.files import SUFFIXES
 
-TABLES = (".csv", ".npz", ".tsv")
 BATCH_VALUES = 2**22  # numbers of all inputs of a batch
 MAX_BATCH = 64
 THUMBNAIL = 160  # pixels per side
@@ -154,10 +154,9 @@ def check_image_word(word: str) -> None:
     images = "this classifier is one of images; give images, folders or .zips"
     if Path(word).suffix.lower() in TABLES:
         raise UserError(f"{word}: a table of points, and {images}")
+    check_there(word)
     if not os.path.lexists(word):
-        raise UserError(
-            f"{word}: a point, and {images}" if as_point(word) else f"{word}: no such image, folder or .zip"
-        )
+        raise UserError(f"{word}: {'a point, and ' if as_point(word) else 'no such file, and '}{images}")
 
 
 def read_points(word: str) -> tuple[np.ndarray, list[str]]:
@@ -183,7 +182,7 @@ def read_points(word: str) -> tuple[np.ndarray, list[str]]:
 def as_point(word: str) -> tuple[float, float] | None:
     """Two numbers with a comma between them; None for other words."""
     try:
-        x1, x2 = map(float, re.sub("_", "?", word).split(","))  # only Python allows underscores in numbers
+        x1, x2 = map(float, re.sub("_", "?", plain(word)).split(","))  # only Python allows underscores in numbers
     except ValueError:
         return None
     return (x1, x2) if abs(x1) <= LARGEST and abs(x2) <= LARGEST else None  # NaN is not

@@ -97,11 +97,17 @@ def foreign_networks(content: Any, name: str, resolution: int | None, only_to_dr
     return pretrained
 
 
-def load_generator(path: Path) -> Pretrained:
-    """`load_pretrained` only to draw, with its notes on stderr."""
-    pretrained = load_pretrained(path, only_to_draw=True)
+def load_files(files: Sequence[Path], resolution: int | None = None, only_to_draw: bool = False) -> Pretrained:
+    """`load_pretrained` of the networks of one StyleGAN, which may be in several files."""
+    parts = [load_pretrained(path, resolution, only_to_draw) for path in files]
+    return parts[0] if len(parts) == 1 else combine(parts)
+
+
+def load_generator(files: Sequence[Path]) -> Pretrained:
+    """`load_files` only to draw, with its notes on stderr."""
+    pretrained = load_files(files, only_to_draw=True)
     for note in pretrained.notes:
-        say(f"{path}: {note}", file=sys.stderr)
+        say(f"{files[0]}: {note}", file=sys.stderr)
     return pretrained
 
 
@@ -137,7 +143,7 @@ def combine(parts: Sequence[Pretrained]) -> Pretrained:
 
 def save_pretrained(pretrained: Pretrained, path: Path, source: str) -> list[str]:
     """Write a checkpoint for dlcourse sample, with `source` recorded in it; return the notes of `states_of`."""
-    check_new_file(path)
+    outputs.check_new_file(path)
     state, notes = states_of(pretrained)
     origin = {"file": source, "format": pretrained.format, "notes": pretrained.notes + notes}
     checkpoint.save_checkpoint(path, 0, {"model": pretrained.config, "imported": origin}, state)
@@ -153,18 +159,6 @@ def states_of(pretrained: Pretrained) -> tuple[dict[str, Any], list[str]]:
             states[role] = states[other]
             notes.append(f"{role}: not in the file; the other generator stands for it")
     return {role: states[role] for role in ROLE_KINDS if role in states}, notes
-
-
-def check_new_file(path: Path) -> None:
-    """Raise UserError if `path` is there already, if its folder is not, or if nothing can be written there."""
-    if path.exists():
-        raise UserError(f"{path} exists already; choose another name or remove it")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder")
-    outputs.check_file(path, str(path))
-
-
-# --- the content of a file, whose kind its first bytes tell, not its name ---
 
 
 def read(path: Path) -> Any:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.engine.checkpoint import Checkpoint, newest
+from dlcourse.engine.checkpoint import Checkpoint
+from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.files.locations import CHECKPOINTS

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.files.bounded import open_file
+from dlcourse.files.bounded import check_file, open_file
 from dlcourse.images.tables import Table, enlarged, headed_table
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
@@ -128,6 +128,7 @@ def read_attributes(path: str) -> Attributes:
     Such as 1 for "has glasses" and 0 for "has none". ValueError for another file, or an attribute that is the same for
     all seeds.
     """
+    check_file("attributes", path)
     try:
         with open_file(Path(path)) as file:
             text = file.read(MAX_BYTES + 1)

@@ -64,7 +64,10 @@ class Project(Sampler):
             raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {self.seeds!r}")
         if self.target is None:
             raise ValueError("there is no target; give an image, target=PHOTO.jpg")
-        self.image = square(open_image(self.target))
+        try:
+            self.image = square(open_image(self.target))
+        except ValueError as error:
+            raise ValueError(f"target={error}") from error
 
     def __call__(self, generator: Generator) -> Result:
         size = generator.resolution

@@ -15,7 +15,7 @@ from dlcourse.stylegan.networks.generator import Generator
 
 Seeds = str | int | list[int | str]  # as a user writes them, see parse_seeds
 MAX_SEED, MAX_SEEDS = 2**63, 10**6
-SEEDS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:@([0-9]+))?")  # first, last, class
+SEEDS = re.compile(r"([0-9]+)(?:(?:-|\.\.)([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def labels_of(latents: Iterable[Latent]) -> list[str]:
 
 
 def parse_seeds(seeds: Seeds) -> list[Latent]:
-    """Seeds as a user writes them: 7, "0-15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or [0, "photo.pt"].
+    """Seeds as a user writes them: 7, "0-15" or "0..15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or
+    [0, "photo.pt"].
 
     ValueError for anything else, or no seed.
     """

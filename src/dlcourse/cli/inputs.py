@@ -1,0 +1,106 @@
+"""Look at the files and folders that a config names before anything large is imported."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlcourse.cli import typed_keys
+from dlcourse.engine.run_folder import newest
+from dlcourse.errors import UserError
+from dlcourse.files.bounded import check_file
+from dlcourse.nn.vgg_sources import check_source
+
+Check = Callable[[str, str], None]  # raises ValueError, "KEY=PATH: reason", as the class itself would
+
+
+def image(key: str, path: str) -> None:
+    from dlcourse.images.files import check_image  # here: it loads numpy and Pillow
+
+    check_image(key, path)
+
+
+def named_image(key: str, path: str) -> None:
+    from dlcourse.style_transfer.named_images import check_named
+
+    check_named(key, path)
+
+
+def first_image(key: str, path: str) -> None:
+    from dlcourse.style_transfer.named_images import check_init
+
+    check_init(key, path)
+
+
+def frames(_key: str, path: str) -> None:
+    from dlcourse.style_transfer.frames import frames_in
+
+    frames_in(Path(path))
+
+
+def images(key: str, path: str) -> None:
+    from dlcourse.datasets.sources import check_root
+
+    check_root(key, path)
+
+
+def run(_key: str, path: str) -> None:
+    newest(Path(path))
+
+
+def seed_file(key: str, seed: str) -> None:
+    if seed.endswith(".pt"):
+        check_file(key, seed)
+
+
+CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
+    "ContentAndStyles.content": named_image,
+    "ContentAndStyles.content_mask": named_image,
+    "ContentAndStyles.style": named_image,
+    "ContentAndStyles.style_masks": named_image,
+    "ContentAndStyles.style_regions": named_image,
+    "Edit.attributes": check_file,
+    "FaceFeatures.weights": run,
+    "FrameSequence.frames": frames,
+    "ImageClasses.root": images,
+    "ImageFolder.root": images,
+    "PointsFile.path": check_file,
+    "Project.target": image,
+    "StyleTransfer.init": first_image,
+    "VGG19.weights": check_source,
+    "Vgg19Features.weights": check_source,
+    "seeds": seed_file,
+}
+
+
+def check_inputs(cfg: DictConfig) -> None:
+    """Raise UserError for the first input that is not there; the message begins with the key as it is typed."""
+    config = OmegaConf.to_container(cfg)
+    for key, target in nodes_of(config):
+        for name in OmegaConf.select(cfg, key):
+            check = CHECKS.get(f"{target}.{name}", CHECKS.get(str(name)))
+            for path in paths_at(cfg, f"{key}.{name}") if check else ():
+                try:
+                    check(str(name), path)  # type: ignore[misc]
+                except ValueError as error:
+                    raise UserError(typed_keys.as_typed(f"{key}.{error}", config)) from error
+
+
+def nodes_of(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """The key and the class of each `_target_` in an unresolved config."""
+    if isinstance(node, dict):
+        if isinstance(node.get("_target_"), str) and key:
+            yield key, node["_target_"].rpartition(".")[2]
+        for name, value in node.items():
+            yield from nodes_of(value, f"{key}.{name}" if key else str(name))
+
+
+def paths_at(cfg: DictConfig, key: str) -> list[str]:
+    """The texts at a key, or in the list there; none for a value that is missing, which is told later."""
+    try:
+        value = OmegaConf.select(cfg, key)
+    except OmegaConfBaseException:
+        return []
+    return [one for one in (value if OmegaConf.is_list(value) else [value]) if isinstance(one, str)]

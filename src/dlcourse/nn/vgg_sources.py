@@ -1,0 +1,13 @@
+"""Where VGG19's weights come from: known by name, or a file."""
+
+import os
+
+from dlcourse.errors import MissingFileError
+
+SOURCES = ("imagenet", "random", "orthogonal")
+
+
+def check_source(key: str, weights: str) -> None:
+    """Raise MissingFileError unless `weights` is one of SOURCES or the path of something."""
+    if weights not in SOURCES and not os.path.lexists(weights):
+        raise MissingFileError(f"{key}={weights}: no such file (nor {', '.join(SOURCES[:-1])} or {SOURCES[-1]})")
