@@ -1,10 +1,11 @@
 """Shared by the commands: Hydra's entry point, and error messages of one line."""
 
+import math
 import os
 import re
 import shlex
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, HelpFormatter, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,12 +141,48 @@ def path_argument(text: str) -> Path:
     return Path(path_overrides.at_home(text))
 
 
-class Parser(ArgumentParser):
-    """ArgumentParser that expands ~ in paths and prints errors like the other commands."""
+def whole_number(text: str) -> int:
+    """An integer of an argparse command."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a whole number, got {text or 'an empty word'}") from None
 
-    def __init__(self, **options: Any):
-        super().__init__(**options)
-        self.register("type", Path, path_argument)
+
+def number(text: str) -> float:
+    """A finite number of an argparse command."""
+    try:
+        if math.isfinite(float(text)):
+            return float(text)
+    except ValueError:
+        pass
+    raise ArgumentTypeError(f"must be a number, got {text or 'an empty word'}")
+
+
+class Lines(HelpFormatter):
+    """Wraps help at 100 columns, and keeps the line breaks of descriptions and examples."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, width=key_help.WIDTH)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        wrapped = super()._fill_text
+        lines = text.splitlines()
+        return "\n".join(line if line.startswith(" ") else wrapped(line, width, indent) for line in lines)
+
+
+class Parser(ArgumentParser):
+    """ArgumentParser that expands ~ in paths and prints errors like the other commands.
+
+    `example` is a command line, without the command's name, that its help shows.
+    """
+
+    def __init__(self, example: str = "", **options: Any):
+        super().__init__(formatter_class=Lines, **options)
+        if example:
+            self.epilog = "\n\n".join(filter(None, [self.epilog, f"example: {self.prog} {example}"]))
+        for kind, read in {Path: path_argument, int: whole_number, float: number}.items():
+            self.register("type", kind, read)
 
     def error(self, message: str) -> NoReturn:
         """One line and status 1 instead of the usage and status 2."""

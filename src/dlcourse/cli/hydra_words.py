@@ -91,7 +91,7 @@ def check_own_outputs(words: list[str]) -> None:
 
 def refuse(config_name: str, message: str) -> NoReturn:
     """Replaces the `error` method of Hydra's ArgumentParser; --lr=0.1 is answered with optimizer.lr=0.1."""
-    example = "seed=1"
+    example = "seeds=0-3" if config_name == "sample" else "seed=1"
     if typed := re.fullmatch(r"unrecognized arguments: --?([\w.-]+)(=\S*)?.*", message):
         every = key_names.dotted_keys(OmegaConf.to_container(compose_config(config_name, [])))
         if right := key_names.meant(typed[1], every) or key_names.similar(typed[1], every):

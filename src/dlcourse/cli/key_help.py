@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import config_comments, hydra_words, key_names
+from dlcourse.cli import config_comments, hydra_words, key_names, unread_keys
 from dlcourse.cli.compose import Composed
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
@@ -115,12 +115,10 @@ class Page:
     def with_value(self, key: str) -> str:
         """The key as one types it, with its value here."""
         try:
-            value: Any = OmegaConf.select(self.composed.config, key)
-        except OmegaConfBaseException:  # it refers to a key without a value
-            value = None
-        is_unknown = value is None and (key in self.missing or OmegaConf.is_interpolation(*self.place(key)))
-        word = key_names.as_word(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
-        return f"{key}={'...' if is_unknown else word}"
+            value: Any = OmegaConf.select(self.composed.config, key, throw_on_missing=True)
+        except OmegaConfBaseException:  # it has no value, or refers to a key without one
+            return f"{key}=..."
+        return f"{key}={key_names.as_word(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)}"
 
     def about(self, topic: str) -> list[str]:
         """The help on a group, a choice of one, or a key; UserError if there is none of this name."""
@@ -149,6 +147,8 @@ class Page:
         chosen = self.composed.choices.get(group)
         if chosen is not None and group != "experiment":
             lines += ["", f"{group}={chosen}, as here, has:", "", *self.table(self.keys_of(group))]
+        if group in unread_keys.OWNERS and group not in self.composed.choices:
+            lines += ["", "For {}, as in {}.".format(*unread_keys.OWNERS[group])]
         other = next((one for one in choices if one != chosen), chosen)
         return [*lines, "", f"  dlcourse {self.config_name} --help {group}={other}   tells more of one"]
 
@@ -157,13 +157,19 @@ class Page:
         if choice not in config_comments.choices(group):
             raise UserError(key_names.no_such_choice(group, choice, config_comments.choices(group)))
         lines = [f"{group}={choice}", ""]
-        for line in config_comments.header(CONFIGS / group / f"{choice}.yaml"):
+        path = CONFIGS / group / f"{choice}.yaml"
+        for line in config_comments.header(path):
             indent = 12 if LABELLED.match(line) else 2
             lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent=" " * indent)
-        page = Page(self.config_name, [*self.overrides, f"{group}={choice}"])
-        if group == "experiment":
-            return [*lines, *page.of_experiment()]
-        table = page.table(page.keys_of(group)) if group in page.composed.choices else []
+        if group not in self.composed.choices:  # Hydra composes it with other choices only
+            own = [entry for entry in config_comments.entries(path) if entry.is_typed()]
+            prefix = config_comments.prefix(path)
+            table = two_columns([(f"{prefix}{entry.key}={entry.value}", entry.comment) for entry in own])
+        else:
+            page = Page(self.config_name, [*self.overrides, f"{group}={choice}"])
+            if group == "experiment":
+                return [*lines, *page.of_experiment()]
+            table = page.table(page.keys_of(group))
         return [*lines, "", *table] if table else lines
 
     def of_experiment(self) -> list[str]:
@@ -188,7 +194,8 @@ class Page:
         lines += [line for comment in self.meaning(key) for line in indented(comment)]
         by_choice = config_comments.owners(self.config_name).get(key, {})
         if len(by_choice) > 1 and not inner:
-            lines += indented("; ".join(f"{entry.value} with {choice}" for choice, entry in by_choice.items()))
+            by = [(*choice.split("="), entry.value) for choice, entry in by_choice.items()]
+            lines += indented(f"By {by[0][0]}: {', '.join(f'{choice} {value}' for _, choice, value in by)}")
         return [*lines, "", *self.table(inner)] if inner else lines
 
     def of_name(self, name: str) -> list[str]:
@@ -200,13 +207,10 @@ class Page:
             return self.of_group(group)
         owners = config_comments.owners(self.config_name)
         if key := name if name in owners else key_names.meant(name, list(owners)):
-            with_it = ", ".join(map(key_names.as_chosen, owners[key]))
-            lines = [f"{key} comes with {with_it}:", ""]
-            for one in owners:
-                if one == key or one.startswith(f"{key}."):
-                    entries = {entry.comment: entry for entry in owners[one].values() if entry.is_typed()}
-                    lines += two_columns([(f"{one}={entry.value}", entry.comment) for entry in entries.values()])
-            return lines
+            inside = [one for one in owners if one == key or one.startswith(f"{key}.")]
+            found = {(one, entry.comment): entry for one in inside for entry in owners[one].values()}
+            rows = [(f"{one}={entry.value}", comment) for (one, comment), entry in found.items() if entry.is_typed()]
+            return [f"{key} comes with {key_names.listed(owners[key])}:", "", *two_columns(rows)]
         choices = [one for group in self.groups for one in config_comments.choices(group)]
         right = key_names.similar(name, every) or key_names.like(name, [*self.groups, *choices])
         hint = f"did you mean {right}? " if right else ""

@@ -68,7 +68,7 @@ def no_such_key(key: str, cfg: DictConfig, config_name: str) -> str:
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent) if parent else cfg
     if parent and not isinstance(node, DictConfig) and (whole := parent.partition(".")[0]) in cfg:
-        return f"{key}: no such key; {whole} is {OmegaConf.select(cfg, whole)} here (--help {whole} tells more)"
+        return f"{key}: no such key; {whole} is {as_word(OmegaConf.select(cfg, whole))} here; --help {whole} tells more"
     known = [str(one) for one in node if not str(one).startswith("_")] if isinstance(node, DictConfig) else []
     beside = f"{parent} has {', '.join(cut(known))}" if parent and known else ""
     every = dotted_keys(OmegaConf.to_container(cfg))
@@ -83,7 +83,7 @@ def no_such_key(key: str, cfg: DictConfig, config_name: str) -> str:
 
 def no_such_choice(group: str, choice: str, options: Sequence[str]) -> str:
     """One line for a choice that a group does not have."""
-    hint = called(choice, options) or like(choice, options)
+    hint = called(choice, options) or like(choice, options, cutoff=0.6)
     right = f"did you mean {hint}? " if hint else ""
     if len(options) > MOST_NAMED:
         return f"{group}={choice}: no such choice; {right}--help {group} lists them"
@@ -115,11 +115,11 @@ def called(name: str, keys: Iterable[str]) -> str:
     return next((last[one] for one in (name, *SYNONYMS.get(name, ())) if one in last), "")
 
 
-def like(name: str, keys: Iterable[str]) -> str:
+def like(name: str, keys: Iterable[str], cutoff: float = 0.7) -> str:
     """The first key whose last part, or a synonym of it, is similar to `name`; "" if there is none."""
     last = {key.rpartition(".")[2]: key for key in reversed(list(keys))}
     last = {typed: last[one] for typed, ones in SYNONYMS.items() for one in reversed(ones) if one in last} | last
-    close = difflib.get_close_matches(name.replace("-", "_").lower(), last, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(name.replace("-", "_").lower(), last, n=1, cutoff=cutoff)
     return last[close[0]] if close else ""
 
 
@@ -128,21 +128,34 @@ def of_another_choice(key: str, config_name: str) -> str:
     parent, _, name = key.rpartition(".")
     owners = config_comments.owners(config_name)
     found = key if key in owners else called(name, [one for one in owners if one.rpartition(".")[0] == parent])
-    found = found or ("" if parent else called(name, owners))
-    return f"{found} is of {', '.join(map(as_chosen, owners[found]))}" if found else ""
+    if not (found or parent):
+        found = called(name, [one for one in owners if not one.startswith("evaluation.")])  # seldom meant
+    return f"{found} is of {listed(owners[found])}" if found else ""
 
 
-def as_chosen(choice: str) -> str:
-    """What one types to get a choice of a group: for task=stylegan the experiment that makes the others fit."""
-    return WITH_TASK.get(choice, choice)
+def listed(choices: Iterable[str]) -> str:
+    """What one types to get one of these choices, such as optimizer=adam, adamw.
+
+    Choices that need others beside them are replaced by an experiment that makes all of them.
+    """
+    by_group: dict[str, list[str]] = {}
+    for choice in choices:
+        group, _, option = choice.partition("=")
+        typed = WITH_TASK.get(choice) or (unread_keys.OWNERS[group][1] if group in unread_keys.OWNERS else choice)
+        group, _, option = typed.partition("=")
+        if option not in by_group.setdefault(group, []):
+            by_group[group].append(option)
+    return " or ".join(f"{group}={', '.join(options)}" for group, options in by_group.items())
 
 
 def of_another_command(name: str, config_name: str) -> str:
     """Which command has a key of this name: `optimizer.lr is of dlcourse train`."""
     for other in OTHER_COMMANDS:
-        keys = [*top_level_names(other), *config_comments.owners(other)]
-        if other not in (config_name, *config_comments.parents(config_name)) and (found := called(name, keys)):
-            return f"{found} is of dlcourse {other}"
+        if other not in (config_name, *config_comments.parents(config_name)):
+            own = [entry.key for entry in config_comments.entries(CONFIGS / f"{other}.yaml")]
+            keys = [*top_level_names(other), *own, *config_comments.owners(other)]
+            if found := called(name, keys) or like(name, keys):
+                return f"{found} is of dlcourse {other}"
     return ""
 
 
