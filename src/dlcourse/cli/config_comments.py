@@ -22,9 +22,13 @@ class Entry:
     value: str
     comment: str
 
+    def is_wiring(self) -> bool:
+        """Whether it only refers to the key that people override instead."""
+        return self.value.startswith("${") and not self.comment
+
     def is_typed(self) -> bool:
-        """Whether people override it: not a block of keys, nor a reference that is the same for all."""
-        return self.value != "" and (self.comment != "" or not self.value.startswith("${"))
+        """Whether people override it: neither a block of keys nor wiring."""
+        return self.value != "" and not self.is_wiring()
 
 
 def entries(path: Path) -> list[Entry]:
@@ -41,9 +45,10 @@ def entries_in(mapping: Any, prefix: str, lines: list[str]) -> Iterator[Entry]:
             continue
         is_block = value.id == "mapping" and not value.flow_style
         begin, end = value.start_mark, name.end_mark if is_block else value.end_mark
-        written = "" if is_block else " ".join(lines[begin.line : end.line + 1])[begin.column :]
+        parts = [*lines[begin.line : end.line], lines[end.line][: end.column]]
+        written = "" if is_block else " ".join(parts)[begin.column :].strip()
         comment = lines[end.line][end.column :].partition("# ")[2]
-        yield Entry(f"{prefix}{name.value}", written.partition("  # ")[0].strip(), comment.strip())
+        yield Entry(f"{prefix}{name.value}", written, comment.strip())
         if is_block:
             yield from entries_in(value, f"{prefix}{name.value}.", lines)
 
@@ -120,6 +125,6 @@ def owners(config_name: str) -> dict[str, dict[str, Entry]]:
     found: dict[str, dict[str, Entry]] = {}
     for group in groups(config_name):
         for path in sorted((CONFIGS / group).glob("*.yaml")) if group != "experiment" else ():
-            for entry in entries(path):
+            for entry in (one for one in entries(path) if not one.is_wiring()):
                 found.setdefault(f"{prefix(path)}{entry.key}", {})[f"{group}={path.stem}"] = entry
     return found

@@ -68,7 +68,7 @@ class Page:
         found: dict[str, list[str]] = {}
         for path, prefix in self.composed.files:
             for entry in config_comments.entries(path) if path.parent.name != "experiment" else ():
-                comments = found.setdefault(f"{prefix}{entry.key}", [])
+                comments = [] if entry.is_wiring() else found.setdefault(f"{prefix}{entry.key}", [])
                 if entry.comment and entry.comment not in comments:
                     comments.insert(0, entry.comment)
         return found

@@ -192,9 +192,8 @@ def check_known_keys(cfg: DictConfig, config_name: str) -> None:
     known = top_level_names(config_name)
     for name in map(str, cfg):
         if name not in known and name not in unread_keys.OWNERS:
-            others = cfg.copy()
-            others.pop(name)
-            raise UserError(no_such_key(name, others, config_name))
+            others = [str(one) for one in cfg if one != name]
+            raise UserError(no_such_key(name, OmegaConf.masked_copy(cfg, others), config_name))
 
 
 def top_level_names(config_name: str) -> list[str]:
