@@ -19,6 +19,7 @@ from dlcourse.cli import (
     search,
     train,
 )
+from dlcourse.cli.compose import compose_config
 from dlcourse.cli.unread_keys import check_read, reached_from
 from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
@@ -144,7 +145,7 @@ def test_a_key_is_read_at_first_or_second_hand_or_refused():
 
 @pytest.mark.parametrize("experiment", ["points", "lr_search", "style_transfer_offline", "stylegan_faces_tiny"])
 def test_what_an_experiment_composes_it_reads(experiment):
-    config = OmegaConf.to_container(command_line.compose_config("train", [f"experiment={experiment}"]))
+    config = OmegaConf.to_container(compose_config("train", [f"experiment={experiment}"]))
     unread = {name for name, value in config.items() if value is not None} - reached_from(config, train.READS)
     assert unread == {"choices"}
 
@@ -258,11 +259,11 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
 
 def test_a_key_of_another_task_reaches_its_resumed_run():
     Path("run").mkdir()
-    composed = command_line.compose_config("train", ["experiment=style_transfer_offline", "content=a"])
+    composed = compose_config("train", ["experiment=style_transfer_offline", "content=a"])
     OmegaConf.save(composed, "run/composed.yaml")
     words = hydra_words.prepared(["resume=run", "objective.content_weight=0.5", "style=[b (1),c]"])
     cfg = resuming.config_of(Path("run"), words, train.READS)
     assert (cfg.objective.content_weight, cfg.content, cfg.style) == (0.5, "a", ["b (1)", "c"])
-    command_line.compose_config("train", words)  # by which it goes to Hydra first, whose own config has no objective
-    with pytest.raises(UserError, match="objective.content_wait: no such key; did you mean content_weight"):
+    compose_config("train", words)  # by which it goes to Hydra first, whose own config has no objective
+    with pytest.raises(UserError, match="objective.content_wait: no such key; did you mean objective.content_weight"):
         resuming.config_of(Path("run"), ["++objective.content_wait=1"], train.READS)

@@ -7,7 +7,7 @@ import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dlcourse.cli import resuming, run_folders, typed_keys
+from dlcourse.cli import key_names, resuming, run_folders
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import find_runs, read_config
@@ -71,8 +71,8 @@ def test_a_key_is_named_as_it_is_typed():
         "elsewhere/task.optimizer": "elsewhere/task.optimizer",
     }.items():
         for end in ("", " must be float", ": Adam: odd", "._target_: refused"):
-            assert typed_keys.as_typed(key + end, config) == typed + end
-    assert typed_keys.as_typed("", config) == ""
+            assert key_names.as_typed(key + end, config) == typed + end
+    assert key_names.as_typed("", config) == ""
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "9" * 9, "٣" * 5])

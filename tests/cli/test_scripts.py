@@ -110,7 +110,10 @@ def test_two_runs_cannot_share_a_folder(tmp_path):
     ("arguments", "words"),
     [
         (["optimzer=adam"], ["optimzer", "did you mean optimizer?"]),
-        (["optimizer.learning_rate=1"], ["optimizer.learning_rate", "no such key; did you mean lr?", "lr, betas, eps"]),
+        (
+            ["optimizer.learning_rate=1"],
+            ["optimizer.learning_rate", "no such key; did you mean optimizer.lr?", "lr, betas, eps"],
+        ),
         (["learning_rate=1"], ["learning_rate: no such key; did you mean optimizer.lr?"]),
         (["batch_size=8"], ["batch_size: no such key; did you mean task.batch_size?"]),
         (["steps=3"], ["steps: no such key; did you mean runner.max_steps?"]),

@@ -79,14 +79,14 @@ def test_failing_trials_are_in_the_table(tmp_path):
     [
         (["search.trials=2"], ["there is nothing to search", "optimizer=adam,sgd"]),
         ([LR, *SHORT, "search.metric=dev/los"], ["search.metric=dev/los", "train/loss", "dev/loss"]),
-        (["optimizer.lrr=interval(0,1)"], ["optimizer.lrr: no such key; did you mean lr?"]),
+        (["optimizer.lrr=interval(0,1)"], ["optimizer.lrr: no such key; did you mean optimizer.lr?"]),
         (
             ["optimizer=adam,nope", *SHORT, "search.max_failures=1"],
             ["1 trials failed", "optimizer=nope: no such choice"],
         ),
         ([LR, "search.sampler=grids"], ["search.sampler must be one of grid, random, tpe, got 'grids'"]),
         ([LR, "search.sampler=grid"], ["search.sampler=grid needs values", "give optimizer.lr a list, a,b,c, or a"]),
-        ([LR, "search.trails=3"], ["search.trails: no such key; did you mean trials?"]),
+        ([LR, "search.trails=3"], ["search.trails: no such key; did you mean search.trials?"]),
         ([LR, "resume=run"], ["resume and run_dir are of one run"]),
     ],
     ids=lambda value: value[-1],

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from dlcourse.cli.command_line import compose_config, plain
+from dlcourse.cli.command_line import plain
+from dlcourse.cli.compose import compose_config
 from dlcourse.engine import distributed
 from dlcourse.engine.build import build
 from dlcourse.engine.optimization import Descent

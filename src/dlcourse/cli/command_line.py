@@ -1,49 +1,33 @@
 """Shared by the commands: Hydra's entry point, and error messages of one line."""
 
-import difflib
+import math
 import os
 import re
 import shlex
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from argparse import ArgumentParser, ArgumentTypeError, HelpFormatter, Namespace
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.hydra import Hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import hydra_words, inputs, latest, path_overrides, typed_keys, typography, unread_keys
+from dlcourse.cli import hydra_words, inputs, key_help, key_names, latest, path_overrides, typography, unread_keys
+from dlcourse.cli.compose import VERSION_BASE, compose_config, note_choices
 from dlcourse.engine import run_lock
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CHECKPOINTS, CONFIGS
 from dlcourse.files.terminal import say
 
-SYNONYMS = {  # what people type for a key -> its last part
-    "learning_rate": "lr",
-    "steps": "max_steps",
-    "iterations": "max_steps",
-    "epochs": "max_epochs",
-    "num_epochs": "max_epochs",
-    "psi": "truncation_psi",
-    "gpu": "device",
-    "cuda": "device",
-    "gpus": "devices",
-    "bs": "batch_size",
-    "dropout_rate": "dropout",
-    "wd": "weight_decay",
-}
 BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
-# Hydra 1.3 warns when version_base is absent, 1.4 when it is given
-VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
 # For the folder of a sweep: all its runs get the one that is created for the first of them
 OmegaConf.register_new_resolver(
@@ -71,9 +55,12 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
         except (UserError, OSError, OmegaConfBaseException) as error:
             if wants_trace:
                 raise
-            fail_or_let_others_go_on(typed_keys.as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
+            fail_or_let_others_go_on(key_names.as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
+        if key_help.is_asked(sys.argv[1:]):
+            say(*key_help.answer(sys.argv[1:], config_name))
+            return
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
         with exceptions_come_through(), config_composed_once():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
@@ -128,7 +115,7 @@ def check(cfg: DictConfig, config_name: str, overrides: Iterable[str], reads: It
 
     ~ is expanded in the config's paths.
     """
-    check_known_keys(cfg, config_name)
+    key_names.check_known_keys(cfg, config_name)
     path_overrides.expand_home(cfg)
     if cfg.get("resume") is None:  # else the overrides are for the resumed run's config, see resuming.py
         unread_keys.check_read(cfg, overrides, reads)
@@ -176,12 +163,48 @@ def run_argument(task: str = "") -> Callable[[str], Path]:
     return parse
 
 
-class Parser(ArgumentParser):
-    """ArgumentParser that expands ~ in paths and prints errors like the other commands."""
+def whole_number(text: str) -> int:
+    """An integer of an argparse command."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a whole number, got {text or 'an empty word'}") from None
 
-    def __init__(self, **options: Any):
-        super().__init__(**options)
-        self.register("type", Path, path_argument)
+
+def number(text: str) -> float:
+    """A finite number of an argparse command."""
+    try:
+        if math.isfinite(float(text)):
+            return float(text)
+    except ValueError:
+        pass
+    raise ArgumentTypeError(f"must be a number, got {text or 'an empty word'}")
+
+
+class Lines(HelpFormatter):
+    """Wraps help at 100 columns, and keeps the line breaks of descriptions and examples."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, width=key_help.WIDTH)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        wrapped = super()._fill_text
+        lines = text.splitlines()
+        return "\n".join(line if line.startswith(" ") else wrapped(line, width, indent) for line in lines)
+
+
+class Parser(ArgumentParser):
+    """ArgumentParser that expands ~ in paths and prints errors like the other commands.
+
+    `example` is a command line, without the command's name, that its help shows.
+    """
+
+    def __init__(self, example: str = "", **options: Any):
+        super().__init__(formatter_class=Lines, **options)
+        if example:
+            self.epilog = "\n\n".join(filter(None, [self.epilog, f"example: {self.prog} {example}"]))
+        for kind, read in {Path: path_argument, int: whole_number, float: number}.items():
+            self.register("type", kind, read)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ArgumentParser's; a word that begins with a dash of a text program is a mistake."""
@@ -201,8 +224,7 @@ def explain(error: Exception, config_name: str = "") -> str:
         return str(error)
     if isinstance(error, MissingConfigException) and error.options:  # it is an OSError, too
         group, _, choice = (error.missing_cfg_file or "").rpartition("/")
-        hint = did_you_mean(choice, error.options)
-        return f"{group}={choice}: no such choice; {hint}{group} is one of {', '.join(error.options)}"
+        return key_names.no_such_choice(group, choice, error.options)
     if isinstance(error, OSError):
         return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, OverrideParseException):
@@ -214,78 +236,9 @@ def explain(error: Exception, config_name: str = "") -> str:
         return unread_keys.no_part(missing[1], sys.argv[1:])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        choices = [word for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
-        return explain_key(cause, lambda: compose_config(config_name, choices))
+        choices = [word.partition(",")[0] for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
+        return key_names.explain_key(cause, lambda: compose_config(config_name, choices), config_name)
     return " ".join(str(error).split())
-
-
-def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig]) -> str:
-    """One line for a missing value, a key that does not exist (with the closest one), or a value of the wrong type.
-
-    `config` returns a config with the keys that there are.
-    """
-    key = str(error.full_key)
-    if "Missing mandatory value" in str(error):
-        return f"{key}: no value given; set {key}=..."
-    if "is not in struct" not in str(error):
-        return f"{key}: {str(error).partition(chr(10))[0]}"
-    if key in unread_keys.OWNERS:
-        return unread_keys.no_part(key, sys.argv[1:])
-    parent, _, name = key.rpartition(".")
-    whole = config()
-    node = OmegaConf.select(whole, parent) if parent else whole
-    known = [str(one) for one in node if not str(one).startswith("_")] if isinstance(node, DictConfig) else []
-    hint = did_you_mean(name, known) or did_you_mean(name, typed_keys.dotted_keys(OmegaConf.to_container(whole)))
-    where = parent or "the config"
-    return f"{key}: no such key; {hint}{where} has {', '.join(known)}"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The key whose last part `name` stands for or is most similar to, as a question; nothing if there is none."""
-    keys = {key.rpartition(".")[2]: key for key in reversed(list(known))}
-    meant = SYNONYMS.get(name, name)
-    close = [meant] if meant in keys else difflib.get_close_matches(name, keys, n=1, cutoff=0.7)
-    return f"did you mean {keys[close[0]]}? " if close else ""
-
-
-def check_known_keys(cfg: DictConfig, config_name: str) -> None:
-    """Raise UserError for an unknown top-level key: a `+key` or a misspelt block of an experiment."""
-    known = top_level_names(config_name)
-    for name in map(str, cfg):
-        if name not in known and name not in unread_keys.OWNERS:
-            hint = did_you_mean(name, known) or did_you_mean(name, typed_keys.dotted_keys(OmegaConf.to_container(cfg)))
-            raise UserError(f"{name}: no such key{f'; {hint}'.rstrip() if hint else ''}")
-
-
-def top_level_names(config_name: str) -> list[str]:
-    """The groups and keys of a config file and of the files in its defaults list."""
-    config = OmegaConf.load(CONFIGS / f"{config_name}.yaml")
-    names = [str(name) for name in config]
-    for entry in config.defaults:
-        if isinstance(entry, DictConfig):
-            names += [str(group) for group in entry]
-        elif entry != "_self_":
-            names += top_level_names(entry)
-    return names
-
-
-def compose_config(config_name: str, overrides: list[str]) -> DictConfig:
-    """The config for a command line with these overrides."""
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONFIGS), **VERSION_BASE):
-        cfg = hydra.compose(config_name, overrides, return_hydra_config=True)
-    choices = cfg.hydra.runtime.choices
-    with open_dict(cfg):
-        del cfg["hydra"]
-    note_choices(cfg, choices)
-    return cfg
-
-
-def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
-    """Write the group choices, such as optimizer=momentum, into the config's `choices`, if it has them."""
-    if "choices" in cfg:
-        named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
-        OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dlcourse.files.terminal import aligned, say
 
 
 def smoothing_factor(text: str) -> float:
-    if not 0 <= float(text) < 1:
+    if not 0 <= command_line.number(text) < 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
     return float(text)
 
@@ -38,7 +38,8 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = command_line.Parser(
-        description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ."
+        description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ.",
+        example="runs/optimizers --metrics dev/loss --over epoch",
     )
     parser.add_argument(
         "runs",
@@ -48,13 +49,21 @@ def main() -> None:
         help="run folders, or folders of runs (a sweep)",
     )
     parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
-    parser.add_argument("--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves")
+    parser.add_argument(
+        "--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves (default: %(default)s)"
+    )
     parser.add_argument(
         "--smooth",
         type=smoothing_factor,
         default=0.0,
         metavar="BETA",
-        help="average the training losses over steps, in [0, 1)",
+        help="average the training losses over steps, in [0, 1) (default: %(default)s)",
     )
-    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder of curves.png and table.csv")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("comparison"),
+        metavar="FOLDER",
+        help="folder of curves.png and table.csv (default: %(default)s)",
+    )
     command_line.run(compare, parser.parse_args())

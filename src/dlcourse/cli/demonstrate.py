@@ -33,8 +33,14 @@ def main() -> None:
     parser = command_line.Parser(
         description="Draw the course's demonstrations and print what was measured.",
         epilog="demonstrations:\n" + "\n".join(f"  {name:<{width}}  {what}" for name, what in SUMMARIES.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example="softmax schedules",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which to draw (default: all)")
-    parser.add_argument("--output", type=Path, default=Path("demonstrations"), help="folder of the images")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("demonstrations"),
+        metavar="FOLDER",
+        help="folder of the images (default: %(default)s)",
+    )
     command_line.run(draw_demonstrations, parser.parse_args())

@@ -22,7 +22,8 @@ def print_findings(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = command_line.Parser(
-        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails."
+        description="Versions, NVIDIA driver, GPUs; some arithmetic on every device. Status 1 if a device fails.",
+        example="--json",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     command_line.run(print_findings, parser.parse_args())

@@ -76,12 +76,14 @@ WRITERS = {".pkl": write_pickle, ".onnx": export_onnx}
 def main() -> None:
     parser = command_line.Parser(
         description="Write a StyleGAN as an official pickle (G, D, Gs) or its averaged generator as ONNX, "
-        "read the file back and compare."
+        "read the file back and compare.",
+        example="runs/stylegan_faces/TIME faces.onnx",
     )
     parser.add_argument(
         "checkpoint",
+        metavar="CHECKPOINT",
         type=command_line.run_argument("StyleGAN"),
         help="a run folder, or a file of any format that import takes",
     )
-    parser.add_argument("target", type=Path, help="a name that ends in .pkl or .onnx")
+    parser.add_argument("target", type=Path, metavar="TARGET", help="a name that ends in .pkl or .onnx")
     command_line.run(export_checkpoint, parser.parse_args())

@@ -1,7 +1,9 @@
 """Prepare a command line for Hydra: options last, paths quoted, and with resume=RUN any key allowed."""
 
 import re
+from argparse import Namespace
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,7 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import path_overrides, typography
+from dlcourse.cli import key_names, path_overrides, typography
+from dlcourse.cli.compose import compose_config
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
 
@@ -25,9 +28,7 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
     Raises:
         UserError: an unknown option, options that exclude each other, or a word that is neither option nor key=value.
     """
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    options = parser.parse_intermixed_args(words)
+    options = parsed(words, config_name)
     commands = [name for name in COMMANDS if getattr(options, name)]
     if len(commands) > 1:
         raise UserError(f"{' and '.join(f'--{name}' for name in commands)} exclude each other")
@@ -42,6 +43,13 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
     if options.multirun:
         check_own_outputs(quoted)
     return with_prefixes_for_resume(quoted) + others
+
+
+def parsed(words: list[str], config_name: str) -> Namespace:
+    """The options and overrides that Hydra finds in these words; UserError for an unknown option."""
+    parser = get_args_parser()
+    parser.error = partial(refuse, config_name)  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(words)
 
 
 def with_key_for_run(words: list[str], config_name: str) -> list[str]:
@@ -98,9 +106,14 @@ def check_own_outputs(words: list[str]) -> None:
             raise UserError(f"{word}: every run of the sweep would write this; give a folder, as in output=A/")
 
 
-def refuse(message: str) -> NoReturn:
-    """Replaces the `error` method of Hydra's ArgumentParser."""
-    raise UserError(f"{message}; keys have no dashes, as in seed=1 (--help tells more)")
+def refuse(config_name: str, message: str) -> NoReturn:
+    """Replaces the `error` method of Hydra's ArgumentParser; --lr=0.1 is answered with optimizer.lr=0.1."""
+    example = "seeds=0-3" if config_name == "sample" else "seed=1"
+    if typed := re.fullmatch(r"unrecognized arguments: --?([\w.-]+)(=\S*)?.*", message):
+        every = key_names.dotted_keys(OmegaConf.to_container(compose_config(config_name, [])))
+        if right := key_names.meant(typed[1], every) or key_names.similar(typed[1], every):
+            example = f"{right}{typed[2] or '=...'}"
+    raise UserError(f"{message}; keys have no dashes, as in {example} (--help tells more)")
 
 
 def with_prefixes_for_resume(overrides: list[str]) -> list[str]:

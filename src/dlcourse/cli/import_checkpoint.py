@@ -44,14 +44,23 @@ def facts(network: Any) -> list[str]:
 def main() -> None:
     parser = command_line.Parser(
         description="Import a checkpoint of StyleGAN v1: the official pickles, mmgeneration, rosinality, huangzh13, "
-        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run."
+        "genforce, lernapparat, or our own. The format is told by the content, and nothing in the file is run.",
+        example="karras2019stylegan-ffhq-1024x1024.pkl ffhq.pt",
     )
     parser.add_argument(
         "source",
         type=command_line.run_argument("StyleGAN"),
         nargs="+",
+        metavar="SOURCE",
         help="the file or run folder to read, several files of one, or huangzh13's folder of them",
     )
-    parser.add_argument("target", type=Path, help="the checkpoint to write, for dlcourse sample checkpoint=TARGET")
-    parser.add_argument("--resolution", type=int, help="cut the networks down to it, to train on from there")
+    parser.add_argument(
+        "target", type=Path, metavar="TARGET", help="the checkpoint to write, for dlcourse sample checkpoint=TARGET"
+    )
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        metavar="PIXELS",
+        help="cut the networks down to it, to train on from there (default: as they are)",
+    )
     command_line.run(import_checkpoint, parser.parse_args())

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import typed_keys
+from dlcourse.cli import key_names
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import check_file
@@ -85,7 +85,7 @@ def check_inputs(cfg: DictConfig) -> None:
                 try:
                     check(str(name), path)  # type: ignore[misc]
                 except ValueError as error:
-                    raise UserError(typed_keys.as_typed(f"{key}.{error}", config)) from error
+                    raise UserError(key_names.as_typed(f"{key}.{error}", config)) from error
 
 
 def nodes_of(node: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -10,39 +10,33 @@ from dlcourse.files.terminal import say
 
 begin()  # on import, as in scripts/*.py: the processes of `devices=N` import their main module
 
-COMMANDS = (  # modules of this folder, in the order of --help
-    "train",
-    "sample",
-    "evaluate",
-    "prepare_dataset",
-    "style_frames",
-    "compare",
-    "report",
-    "predict",
-    "sheet",
-    "animate",
-    "demonstrate",
-    "find_lr",
-    "check_gradients",
-    "search",
-    "submit",
-    "import_checkpoint",
-    "export_checkpoint",
-    "doctor",
-)
+GROUPS = {  # modules of this folder, in the order of --help
+    "Start here": ("train", "sample", "predict"),
+    "Look at runs": ("report", "compare", "sheet", "animate"),
+    "Tune and check a classifier": ("find_lr", "search", "check_gradients"),
+    "StyleGAN": ("prepare_dataset", "evaluate", "import_checkpoint", "export_checkpoint"),
+    "More": ("style_frames", "demonstrate", "submit", "doctor"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+HELP = ("-h", "--help", "help")
 UNLISTED = ("bundle_checkpoint",)  # made the checkpoints that come with the project
 
 
 def main() -> None:
     """Run the command that the first word names, with the words after it."""
     word = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    rest = sys.argv[2:]
+    if word in HELP and rest and rest[0] not in HELP:  # dlcourse help train
+        word, rest = rest[0], ["--help", *rest[1:]]
     name = word.replace("-", "_")
-    if word in ("-h", "--help"):
-        say("usage: dlcourse COMMAND ...", "")
-        say(*(f"  {name:<19}{summary(name)}" for name in COMMANDS))
+    if word in HELP:
+        say("usage: dlcourse COMMAND ...")
+        for title, names in GROUPS.items():
+            say("", f"{title}:", *(f"  {name:<19}{summary(name)}" for name in names))
         say("", "dlcourse COMMAND --help tells more.")
     elif name in (*COMMANDS, *UNLISTED):
-        sys.argv = [f"dlcourse {name}", *sys.argv[2:]]
+        is_help = rest == ["help"] and not Path("help").exists()
+        sys.argv = [f"dlcourse {name}", *(["--help"] if is_help else rest)]
         importlib.import_module(f"dlcourse.cli.{name}").main()
     else:
         say(f"error: {unknown(word)}", file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from dlcourse.classifier.data.words import TABLES, check_there
 from dlcourse.cli import command_line
 from dlcourse.cli.memory_told import memory_told
-from dlcourse.cli.report import device_of, share
+from dlcourse.cli.report import DEVICES, device_of, share
 from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, padded, printable, say, width
@@ -157,7 +157,8 @@ class Results:
 def main() -> None:
     parser = command_line.Parser(
         description="The class of each image or point by a trained network, with its probability. Needs no training "
-        "data. Writes predictions.csv and predictions.png."
+        "data. Writes predictions.csv and predictions.png.",
+        example="runs/mine PHOTO.jpg",
     )
     parser.add_argument(
         "run",
@@ -180,7 +181,12 @@ def main() -> None:
         metavar="P",
         help="a prediction with a probability below P is uncertain, and the next class is named (default: %(default)s)",
     )
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="(default: predictions/ in the run, or here)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the results (default: predictions/ in the run, or here)",
+    )
     parser._negative_number_matcher = re.compile(r"-[\d.]+([,，]|$)")  # argparse: -1.2,0.3 is no option, either
     command_line.run(predict, parser.parse_args())

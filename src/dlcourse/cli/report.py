@@ -9,15 +9,17 @@ from dlcourse.cli.memory_told import memory_told
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import aligned, say
 
+DEVICES = "auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+
 
 def count(text: str) -> int:
-    if int(text) < 0:
+    if command_line.whole_number(text) < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
     return int(text)
 
 
 def share(text: str) -> float:
-    if not 0 <= float(text) <= 1:
+    if not 0 <= command_line.number(text) <= 1:
         raise argparse.ArgumentTypeError(f"must be in [0, 1], got {text}")
     return float(text)
 
@@ -124,7 +126,8 @@ def print_details(task: Any, num_top: int) -> None:
 
 def main() -> None:
     parser = command_line.Parser(
-        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights."
+        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights.",
+        example="runs/points/TIME --top 20",
     )
     parser.add_argument(
         "run",
@@ -132,9 +135,29 @@ def main() -> None:
         metavar="RUN",
         help="a run folder or checkpoint file of a classifier",
     )
-    parser.add_argument("--bayes-error", type=share, default=0.0, help="the error nobody can go below, in [0, 1]")
-    parser.add_argument("--tolerance", type=share, default=0.05, help="a difference of errors above this is high")
-    parser.add_argument("--top", type=count, default=10, help="how many of the highest losses on dev to list")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--output", type=Path, help="folder of the images (default: report/ in the run, or here)")
+    parser.add_argument(
+        "--bayes-error",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="the error nobody can go below, in [0, 1] (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="a difference of errors above this is high (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--top",
+        type=count,
+        default=10,
+        metavar="N",
+        help="how many of the highest losses on dev to list (default: %(default)s)",
+    )
+    parser.add_argument("--device", default="auto", help=DEVICES)
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="folder of the images (default: report/ in the run, or here)"
+    )
     command_line.run(report, parser.parse_args())

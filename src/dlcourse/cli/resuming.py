@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
-from dlcourse.cli.command_line import explain_key
+from dlcourse.cli.key_names import explain_key
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
 

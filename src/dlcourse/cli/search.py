@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import command_line, path_overrides, train
+from dlcourse.cli.compose import compose_config
 from dlcourse.cli.run_names import TIME
 from dlcourse.engine import run_lock
 from dlcourse.engine.signals import Interrupted, status_of
@@ -157,7 +158,7 @@ def composed(fixed: list[str], values: dict[str, "Value"]) -> DictConfig:
     """The config of a trial, as dlcourse train would compose it; UserError for an unknown key or choice."""
     overrides = [*fixed, *(f"{name}={value}" for name, value in values.items())]
     try:
-        cfg = command_line.compose_config("train", overrides)
+        cfg = compose_config("train", overrides)
         command_line.check(cfg, "train", overrides, train.READS)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(command_line.explain(error, "train")) from error

@@ -31,7 +31,8 @@ def make_sheet(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = command_line.Parser(
-        description="A sheet of the last images of several runs, laid out by the keys in which the runs differ."
+        description="A sheet of the last images of several runs, laid out by the keys in which the runs differ.",
+        example="runs/texture --rows objective.style_weight --output texture.png",
     )
     parser.add_argument(
         "runs",
@@ -40,12 +41,20 @@ def main() -> None:
         metavar="RUN",
         help="run folders, or folders of runs (a sweep)",
     )
-    parser.add_argument("--name", help="which images, images/NAME_<step>.png (default: the only kind there is)")
-    parser.add_argument("--rows", metavar="KEY", help="such as objective.content_weight")
-    parser.add_argument("--columns", metavar="KEY", help="such as dataset.style_size")
     parser.add_argument(
-        "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="(default: %(default)s)"
+        "--name", metavar="NAME", help="which images, images/NAME_<step>.png (default: the only kind there is)"
     )
-    parser.add_argument("--height", type=int, default=256, help="of each image, pixels (default: %(default)s)")
+    parser.add_argument(
+        "--rows",
+        metavar="KEY",
+        help="the key by which runs stand in rows, such as objective.content_weight (default: by which they differ)",
+    )
+    parser.add_argument("--columns", metavar="KEY", help="the same for columns, such as dataset.style_size")
+    parser.add_argument(
+        "--output", type=Path, default=Path("sheet.png"), metavar="PATH.png", help="the sheet (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--height", type=int, default=256, metavar="PIXELS", help="of each image, in pixels (default: %(default)s)"
+    )
     parser.add_argument("--inputs", action="store_true", help="the content and style image of style transfer, too")
     command_line.run(make_sheet, parser.parse_args())

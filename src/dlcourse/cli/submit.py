@@ -75,12 +75,36 @@ def submit(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Read the command line and submit the job."""
-    parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("overrides", nargs="*", help="as for dlcourse train")
-    parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: here, for a try")
-    parser.add_argument("--partition", help="of SLURM")
-    parser.add_argument("--gpus", type=int, default=0, help="of one machine; each has a process")
-    parser.add_argument("--cpus", type=int, default=4, help="cores")
-    parser.add_argument("--hours", type=float, default=24.0, help="until SLURM ends the job, which then goes on")
-    parser.add_argument("--run-dir", type=Path, help="default: runs/submitted/<time>; one that has begun goes on")
+    parser = command_line.Parser(
+        description=__doc__, example="--partition gpu --gpus 2 experiment=stylegan_paper dataset.root=IMAGES"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for dlcourse train")
+    parser.add_argument(
+        "--cluster",
+        choices=["slurm", "local"],
+        default="slurm",
+        help="slurm, or local: on this machine, for a try (default: %(default)s)",
+    )
+    parser.add_argument("--partition", metavar="NAME", help="of SLURM (default: the cluster's own)")
+    parser.add_argument(
+        "--gpus",
+        type=int,
+        default=0,
+        metavar="N",
+        help="GPUs of one machine; each has a process (default: %(default)s)",
+    )
+    parser.add_argument("--cpus", type=int, default=4, metavar="N", help="CPU cores (default: %(default)s)")
+    parser.add_argument(
+        "--hours",
+        type=float,
+        default=24.0,
+        metavar="N",
+        help="hours until SLURM ends the job, which then goes on (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--run-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="the run's folder; one that has begun goes on (default: runs/submitted/<time>)",
+    )
     command_line.run(submit, parser.parse_args())
