@@ -22,8 +22,9 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     outputs.check_file(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
-    tables = [sheet.inputs(runs)] if arguments.inputs else []
-    image = draw_tables([*tables, sheet.final_images(table, arguments.name)], arguments.height)
+    tables = sheet.broken(sheet.inputs(runs)) if arguments.inputs else []
+    images = sheet.broken(sheet.final_images(table, arguments.name))
+    image = draw_tables([*tables, *images], arguments.height)
     save_figure(to_tensor(image)[None], arguments.output)
     say(arguments.output)
 
