@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
+from dlcourse.files.terminal import printable
 from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.files import open_image
 from dlcourse.images.tables import enlarged, gain_for, headed_table, heat, stacked
@@ -29,8 +30,8 @@ LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 # for a seascape, a painting, a mosaic and noise.
 LEAST_PSNR = 25.0
 NOT_FOUND = (
-    f"Below {LEAST_PSNR:g} dB: not found. Either the generator cannot draw this (the bundled one finds its own images to "
-    "28 dB and more), or it takes more sampler.steps"
+    f"Below {LEAST_PSNR:g} dB: not found. Either the generator cannot draw this (the bundled one finds its own images "
+    "to 28 dB and more), or it takes more sampler.steps"
 )
 
 
@@ -159,7 +160,7 @@ class Project(Sampler):
         )
         if found < LEAST_PSNR:
             heading += f". {NOT_FOUND}"
-            logging.getLogger(__name__).warning(f"{self.target}: {found:.1f} dB. {NOT_FOUND}")
+            logging.getLogger(__name__).warning(f"{printable(str(self.target))}: {found:.1f} dB. {NOT_FOUND}")
         upper = headed_table(heading, cells)
         return stacked([upper, to_pil_image(curve(losses, upper.width / 620)[0])])
 
