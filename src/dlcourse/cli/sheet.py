@@ -12,7 +12,7 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
     from dlcourse.images.figures import save_figure
-    from dlcourse.images.tables import draw_tables
+    from dlcourse.images.tables import Cell, Table, draw_tables
     from dlcourse.images.tensors import to_tensor
     from dlcourse.reports import sheet
     from dlcourse.reports.runs import find_runs
@@ -22,9 +22,11 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     outputs.check_file(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
-    tables = sheet.broken(sheet.inputs(runs)) if arguments.inputs else []
-    images = sheet.broken(sheet.final_images(table, arguments.name))
-    image = draw_tables([*tables, *images], arguments.height)
+    inputs: Table[Cell] = dict(sheet.inputs(runs)) if arguments.inputs else {}
+    images: Table[Cell] = dict(sheet.final_images(table, arguments.name))
+    blocks = [inputs | images] if len(runs) == 1 else [inputs, images]  # one run's side by side
+    tables = [row for block in blocks if block for row in sheet.broken(block)]
+    image = draw_tables(tables, arguments.height)
     save_figure(to_tensor(image)[None], arguments.output)
     say(arguments.output)
 
