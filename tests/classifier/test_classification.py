@@ -124,6 +124,25 @@ def test_early_stopping_ends_and_restores_the_best_weights():
     assert "test/accuracy" in final
 
 
+def test_images_say_step_and_accuracies_and_whose_weights_they_show(monkeypatch):
+    headings = []
+    said = lambda heading, image, *_: headings.append(heading) or image
+    monkeypatch.setattr("dlcourse.classifier.task.under", said)
+    task = make_task("experiment=points", "task.patience=2", "runner.num_threads=1")
+    task.step()
+    task.evaluate()
+    task.visualize()
+    train, dev = (float(task.measure(*arrays)["accuracy"]) for arrays in (task.train_set, task.dev_set))
+    accuracies = f"accuracy {train:.3f} on train, {dev:.3f} on dev"
+    assert set(headings) == {f"Step 1: weights of the lowest dev loss, {accuracies}"}
+    task.step()
+    task.visualize()
+    assert headings[-1].startswith("Step 2: accuracy ")
+    task.finalize()
+    task.visualize()
+    assert headings[-1] == f"Step 2: weights of the lowest dev loss, {accuracies}"
+
+
 def test_without_patience_nothing_is_kept_and_nothing_ends():
     stopping = EarlyStopping(None, torch.nn.Linear(1, 1))
     for loss in (1.0, 2.0, 3.0):

@@ -4,12 +4,14 @@ import torch
 from PIL import Image
 
 from conftest import compose, kaggle_folder
+from dlcourse.classifier.data import labelled
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.builtin import Digits, FaceAttributes, Torchvision
 from dlcourse.datasets.decoding import check_memory
 from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.engine.build import build
 from dlcourse.images.files import decode
+from dlcourse.images.tables import labelled_grid
 from mixed_images import image_classes
 
 STILL = FlipRotateCrop(flip=False, rotate=0.0, crop=1.0)
@@ -131,11 +133,15 @@ def test_mnist_files_that_are_there_are_read(tmp_path):
     assert (data.train[0] == 7).all() and len(data.classes) == 10
 
 
-def test_hardest_images_show_truth_and_guess():
+def test_hardest_images_show_truth_and_guess(monkeypatch):
+    drawn, draw = [], labelled_grid
+    monkeypatch.setattr(labelled, "labelled_grid", lambda *about, **more: drawn.append(about) or draw(*about, **more))
     faces = Faces(resolution=8, num_images=40, seed=0, label="glasses", num_classes=0)
     data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)
     image = data.visualize(lambda inputs: torch.tensor([[0.9, 0.1]]).expand(len(inputs), -1))["hardest"]
-    assert image.ndim == 4 and image.shape[:2] == (1, 3) and 0 <= image.min() and image.max() <= 1
+    assert image.mode == "RGB" and image.width > 4 * 128
+    ((_, captions, _),) = drawn
+    assert captions[0] == f"true: {data.classes[1]}\npredicted: {data.classes[0]}, 0.90"
 
 
 def test_flip_mirrors_half_of_the_images_exactly():

@@ -35,7 +35,7 @@ def test_a_run_without_arguments_but_steps_makes_its_own_folder(tmp_path):
     assert config["choices"]["experiment"] == "points" and config["choices"]["optimizer"] == "adam"
     assert config["runner"]["max_steps"] == 20 and "${" not in (run_dir / "config.yaml").read_text()
     with Image.open(run_dir / "images" / "decision_map_0000020.png") as image:
-        assert image.size == (600, 500)
+        assert image.size == (600, 534)  # with a line above: step and accuracy
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
 
@@ -217,11 +217,11 @@ def test_an_animation_and_a_projection_that_stands_for_a_seed(gan_run):
     found = run_script("sample.py", *project, cwd=gan_run)
     assert found.returncode == 0, found.stderr
     image, styles = found.stdout.split()
-    assert image == "found/project_step_0000002_walk_psi1.0.png"
+    assert image == "found/project_step_0000002_walk_psi0.7.png"
     grid = run_script("sample.py", "checkpoint=run", f"seeds=[0,{styles}]", "singles=true", "output=g.png", cwd=gan_run)
     assert grid.returncode == 0 and grid.stdout.split() == ["g.png", "g"], grid.stderr
     assert sorted(path.name for path in (gan_run / "g").iterdir()) == [
-        "project_step_0000002_walk_psi1.0.png",
+        "project_step_0000002_walk_psi0.7.png",
         "seed_0.png",
     ]
 

@@ -11,7 +11,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from conftest import compose, small_overrides
 from dlcourse.engine.build import build
-from dlcourse.engine.logger import RunLogger, charts_of, duration, readable
+from dlcourse.engine.logger import RunLogger, duration, readable
+from dlcourse.engine.tensorboard import charts_of, hyper_parameters
 
 
 def scalars(run_dir):
@@ -41,6 +42,28 @@ def test_curves_of_one_quantity_share_a_chart():
         "gan/loss": "^gan/[a-z0-9]+_loss$",
         "gan/score": "^gan/[a-z0-9]+_score$",
     }
+
+
+def test_hyper_parameters_are_named_as_one_types_them_and_each_only_once():
+    config = compose("experiment=points", "optimizer=momentum", "scheduler=cosine", "seed=7", "run_dir=/tmp/secret")
+    config["choices"] = {"optimizer": "momentum", "model": "mlp"}
+    found = hyper_parameters(config)
+    expected = {"optimizer": "momentum", "model": "mlp", "optimizer.lr": config["optimizer"]["lr"], "seed": 7}
+    expected |= {"model.hidden": "[10, 10]", "task.batch_size": "null", "optimizer.nesterov": "false"}
+    assert expected.items() <= found.items()
+    assert found["runner.max_steps"] == 5000 and sum(key.startswith("runner.") for key in found) == 1
+    assert not {"run_dir", "resume", "device", "dataset.seed", "task.seed", "task.optimizer.lr"} & found.keys()
+    assert not any("_target_" in key or "_partial_" in key for key in found)
+    for other in ("style_transfer_offline", "stylegan_faces_tiny"):
+        theirs = hyper_parameters(compose(f"experiment={other}"))
+        assert "objective.content_weight" not in found and theirs.keys() != found.keys()
+
+
+def test_tensorboard_finds_the_columns_of_hyper_parameters_in_all_runs(tmp_path):
+    with RunLogger(tmp_path, {"seed": 1}, step=0, max_steps=1) as logger:
+        logger.advance(1, {"train/loss": 1.0}, is_last=True)
+    metadata = EventAccumulator(str(tmp_path)).Reload().summary_metadata
+    assert "_hparams_/session_start_info" in metadata and "_hparams_/experiment" not in metadata
 
 
 def titles(run_dir):

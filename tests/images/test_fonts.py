@@ -56,7 +56,7 @@ def counts(name: str) -> Image.Image:
 
 def mapped(name: str) -> torch.Tensor:
     inputs = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
-    return decision_map(lambda points: points, inputs, torch.tensor([0, 1]), [name, "b"])
+    return decision_map(lambda points: points, inputs, torch.tensor([0, 1]), [name, "b"], "points")
 
 
 DRAWN = {

@@ -12,7 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.images.tables import columns_of, draw_tables, rows_of
 from dlcourse.reports import animation
 from dlcourse.reports.runs import find_runs
-from dlcourse.reports.sheet import arrange, final_images, inputs
+from dlcourse.reports.sheet import arrange, broken, final_images, inputs, named
 
 
 def write_run(path, config, color, kinds=("image",), steps=(1, 9, 10)):
@@ -112,13 +112,40 @@ def test_inputs_are_the_content_and_the_style_image(sweep, tmp_path):
     config = json.loads((sweep / "1" / "config.yaml").read_text())
     config["dataset"]["style"] = "gone.jpg"
     (sweep / "1" / "config.yaml").write_text(json.dumps(config))
-    with pytest.raises(UserError, match=r"--inputs: .* not given the same images; they differ in dataset\.style"):
+    with pytest.raises(UserError, match=r"style=gone\.jpg: no such file"):
         inputs(find_runs([sweep]))
     with pytest.raises(UserError, match=r"style=gone\.jpg: no such file"):
         inputs(find_runs([sweep / "1"]))
     write_run(tmp_path / "points", compose("experiment=points"), (0, 0, 0))
-    with pytest.raises(UserError, match="--inputs: the runs were given no content and style image but"):
+    with pytest.raises(UserError, match="--inputs: .*/points was given no content and style image but"):
         inputs(find_runs([tmp_path / "points"]))
+
+
+def test_inputs_that_differ_are_all_shown_each_once_with_its_name(sweep, tmp_path):
+    Image.new("RGB", (30, 30), "red").save(tmp_path / "red.png")
+    (tmp_path / "other").mkdir()
+    Image.new("RGB", (30, 30), "blue").save(tmp_path / "other" / "red.png")
+    for run, style in {"1": "mosaic", "2": ["mosaic", str(tmp_path / "red.png")]}.items():
+        config = json.loads((sweep / run / "config.yaml").read_text())
+        config["dataset"]["style"] = style
+        (sweep / run / "config.yaml").write_text(json.dumps(config))
+    images = inputs(find_runs([sweep]))
+    assert columns_of(images) == ["content", "style painting", "style mosaic", "style red.png"]
+    assert images["", "style red.png"].getpixel((5, 5)) == (255, 0, 0)
+    twins = {
+        str(tmp_path / "red.png"): images["", "content"],
+        str(tmp_path / "other" / "red.png"): images["", "content"],
+    }
+    assert all(str(tmp_path) in title for title in columns_of(named("style", twins)))
+
+
+def test_a_long_row_is_broken_evenly_and_a_table_is_not():
+    cells = {("", str(number)): number for number in range(13)}
+    rows = broken(cells)
+    assert [len(row) for row in rows] == [5, 5, 3] and {cell: n for row in rows for cell, n in row.items()} == cells
+    assert broken(dict(list(cells.items())[:6])) == [dict(list(cells.items())[:6])]
+    table = {(row, str(column)): 0 for row in "ab" for column in range(13)}
+    assert broken(table) == [table]
 
 
 def test_the_command_writes_the_sheet_or_tells_a_mistake_in_a_line(sweep, tmp_path):

@@ -12,7 +12,7 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.sampling.editing import move, principal_components, read_attributes, slope
-from dlcourse.stylegan.sampling.projection import correlation, multiscale_distance, psnr, square
+from dlcourse.stylegan.sampling.projection import NOT_FOUND, correlation, multiscale_distance, psnr, square
 from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 from generators import small_generator
@@ -46,6 +46,18 @@ def test_an_image_that_the_generator_drew_is_recovered(generator, own_image, tmp
     synthesizer = Synthesizer(None, 1.0, None, 1)
     (image,) = synthesizer.images(generator, parse_seeds(str(tmp_path / "found.pt")))
     assert np.array_equal(np.asarray(to_pil_image(image)), np.asarray(result.singles["projection"]))
+
+
+def test_a_projection_says_whether_the_image_was_found(generator, own_image, tmp_path, caplog, monkeypatch):
+    headings = []
+    said = lambda heading, image, *_: headings.append(heading) or image
+    monkeypatch.setattr("dlcourse.images.tables.under", said)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "noise.png")
+    project(tmp_path / "noise.png", "sampler.steps=3", "seeds=2")(generator)
+    assert "from seed 2, psi 0.7" in headings[-1] and NOT_FOUND in headings[-1] and NOT_FOUND in caplog.text
+    caplog.clear()
+    start = project(own_image, "sampler.steps=1", "seeds=5", "truncation_psi=1", "sampler.space=w+")(generator)
+    assert start.found["losses"][0] < 1e-4 and NOT_FOUND not in headings[-1] + caplog.text
 
 
 def test_a_loss_that_was_never_a_number_is_no_result(generator, own_image):

@@ -10,7 +10,7 @@ from PIL import Image
 from conftest import CONFIGS, compose
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
-from dlcourse.images.tables import headed_table, unique
+from dlcourse.images.tables import gain_for, headed_table, unique
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import truncate as generators_truncate
 from dlcourse.stylegan.sampling.interpolation import slerp
@@ -154,7 +154,7 @@ def test_uncurated_leaves_no_seed_out(generator):
 def test_mixing_an_empty_range_is_the_destination_and_the_full_one_the_source(generator):
     ranges = "sampler.ranges={coarse: [2,2], middle: [0,8], fine: null}"
     result = sampler("mixing", "seeds=0-1", ranges, "sampler.destinations={coarse: 5, middle: 6, fine: 7}")(generator)
-    whole = sampler("grid", "seeds=0-7", "truncation_psi=1")(generator)
+    whole = sampler("grid", "seeds=0-7")(generator)
     for source in (0, 1):
         assert np.array_equal(pixels(result, f"seed_5_coarse_of_seed_{source}"), pixels(whole, "seed_5"))
         assert np.array_equal(pixels(result, f"seed_6_middle_of_seed_{source}"), pixels(whole, f"seed_{source}"))
@@ -195,16 +195,48 @@ def test_the_mean_of_w_is_the_mean_and_its_file_can_be_drawn(generator, tmp_path
 
 
 def test_the_deviation_is_that_of_the_variations(generator):
-    result = sampler("noise", "sampler.variations=5", "sampler.gain=1")(generator)
+    result = sampler("noise", "sampler.variations=5")(generator)
     grey = np.stack([pixels(result, f"seed_0_noise_{seed}").mean(2) for seed in range(5)])
-    level = pixels(result, "seed_0_deviation").sum(2) / 3  # black to red to yellow to white
-    assert np.abs(grey.std(0) - level).max() < 1.2
-    assert grey.std(0).mean() > 0.5
+    (name,) = (key for key in result.singles if key.startswith("seed 0 deviation x "))
+    gain = float(name.rpartition(" ")[2])
+    level = pixels(result, name).sum(2) / 3  # black to red to yellow to white
+    assert np.abs((grey.std(0) * gain).clip(max=255) - level).max() < 1.2 * gain
+    assert grey.std(0).mean() > 0.5 and 100 < level.max() <= 255
+
+
+@pytest.mark.parametrize("most", [1.0, 0.3, 0.02, 1e-9, 0.0])
+def test_a_map_of_changes_is_bright_but_for_a_few_values_and_never_louder_than_a_level(most):
+    values = torch.linspace(0, 1, 1000) * most
+    values[0] = 1.0  # an outlier
+    gain = gain_for(values)
+    assert 1 <= gain <= 255
+    assert gain == 255 if most < 1 / 255 else 0.85 <= gain * most <= 1.02
+
+
+def test_every_caption_says_psi_and_a_w_from_a_file_is_not_truncated(generator, tmp_path):
+    w = torch.randn(generator.num_layers, generator.w_avg.shape[0])
+    torch.save({"w": w}, tmp_path / "own.pt")
+    latents = parse_seeds([0, str(tmp_path / "own.pt")])
+    styles = Synthesizer(None, 0.3, None, 1).styles(generator, latents)
+    assert torch.equal(styles[1], w)
+    assert torch.equal(styles[0], Synthesizer(None, 0.3, None, 1).styles(generator, latents[:1])[0])
+    assert Synthesizer(None, 0.3, None, 1).described(latents[:1]) == "psi 0.3"
+    assert Synthesizer(None, 0.3, 4, 1).described(latents) == "psi 0.3 in the 4 coarsest layers, but files as they are"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("project", "project_features")])
+def test_a_heading_of_every_sampler_says_psi(name, generator, monkeypatch):
+    headings = []
+    said = lambda heading, image, *_: headings.append(heading) or image
+    for module in ("images.tables", "stylegan.sampling.grid"):
+        monkeypatch.setattr(f"dlcourse.{module}.under", said)
+    sampler(name)(generator)
+    assert "psi " in headings[-1]
 
 
 def test_noise_is_where_it_is_said_to_be(generator):
     result = sampler("noise_components", "seeds=0")(generator)
-    whole = sampler("grid", "seeds=0", "truncation_psi=1")(generator)
+    whole = sampler("grid", "seeds=0")(generator)
     assert np.array_equal(pixels(result, "seed_0_all_layers"), pixels(whole, "seed_0"))
     kinds = [pixels(result, f"seed_0_{kind}") for kind in ("all_layers", "none", "fine", "coarse")]
     assert all(not np.array_equal(one, other) for one in kinds for other in kinds if one is not other)

@@ -5,12 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from conftest import assert_same, compose, run_script
 from dlcourse.engine import checkpoint, run_folder
 from dlcourse.engine.build import build
 from dlcourse.engine.runner import step_seed
 from dlcourse.errors import UserError
+from dlcourse.images import tables
+from dlcourse.stylegan.previews import described_lod, previews, seeds_of
+from dlcourse.stylegan.sampling.seeds import parse_seeds
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 TINY = [
     "experiment=stylegan_faces",
@@ -188,7 +193,12 @@ def test_classes_are_learned_and_shown_one_after_the_other():
     steps(task, 0, 5)
     (reals,) = task.minibatches.reals(task.growth.phase(0))
     assert reals[1].shape == (8, 2) and torch.equal(reals[1].sum(1), torch.ones(8))
-    assert task.visualize()["fakes"].shape == (16, 3, 16, 16)
+    assert [seed.label for seed in seeds_of(task.generator, 3)] == [
+        "seed 0 of class 0",
+        "seed 1 of class 1",
+        "seed 2 of class 0",
+    ]
+    assert task.visualize()["fakes"].shape[0] == 1
 
 
 def test_a_data_set_with_classes_can_be_learned_without_them():
@@ -219,14 +229,40 @@ def test_reals_are_mirrored_half_the_time():
     assert 80 < straight.sum() < 160
 
 
-def test_previews_are_square_tables():
-    images = make().visualize()
-    assert {name: len(batch) for name, batch in images.items()} == {
-        "fakes": 16,
-        "mixing": 36,
-        "truncation": 36,
-        "reals": 16,
-    }
+def test_previews_are_captioned_and_large_enough_to_look_at(monkeypatch):
+    task, headings = make(), []
+    monkeypatch.setattr(tables, "wrap", lambda text, *_: headings.append(text) or text.split("\n"))
+    steps(task, 0, 4)
+    images = task.visualize()
+    assert images.keys() == {"fakes", "mixing", "truncation", "reals"}
+    assert all(len(batch) == 1 and min(batch.shape[-2:]) >= 512 for batch in images.values())
+    progress = "Step 4, 32 images seen; 8 x 8 pixels fading into 16 x 16, enlarged 8 times"
+    assert f"{progress}. Average of the generator, psi 0.7." in headings
+    assert sum(text.startswith(progress) for text in headings) == 3
+    assert {f"seed {number}" for number in range(16)} <= set(headings)
+    assert "Real images of the training set; 16 x 16 pixels, enlarged 8 times." in headings
+
+
+@pytest.mark.parametrize(
+    ("lod", "words"),
+    [
+        (0.0, "64 x 64 pixels, enlarged 2 times"),
+        (2.0, "16 x 16 pixels, enlarged 8 times"),
+        (1.3, "16 x 16 pixels fading into 32 x 32, enlarged 4 times"),
+    ],
+)
+def test_captions_say_the_pixels_that_a_level_of_detail_shows(lod, words):
+    assert described_lod(64, lod) == words
+
+
+def test_previews_show_the_images_that_a_sampler_draws(monkeypatch):
+    generator = make().generator
+    drawn = Synthesizer(None, 0.7, None, 16).images(generator, parse_seeds("0-15"))
+    shown = []
+    grid = lambda images, *_: shown.append(images) or Image.new("RGB", (600, 600))
+    monkeypatch.setattr("dlcourse.stylegan.previews.labelled_grid", grid)
+    previews(generator, 0.0, "Step 1")
+    assert torch.allclose(shown[0], drawn, atol=1e-5)
 
 
 def run(*overrides, cwd):

@@ -13,7 +13,7 @@ from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, Faces
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.images.tables import labelled_grid
+from dlcourse.images.tables import labelled_grid, under
 from dlcourse.images.tensors import to_tensor
 from dlcourse.nn.attribute_network import AttributeNetwork, AttributePrediction
 
@@ -110,7 +110,9 @@ class Attributes(Task):
         truth = self.dev_dataset.attributes
         wrong = {name: logits.argmax(1).cpu() != truth[name][:SHOWN] for name, logits in prediction.logits.items()}
         captions = [", ".join(name for name in wrong if wrong[name][i]) or "all right" for i in range(len(images))]
-        return {"wrong": to_tensor(labelled_grid(images.float() / 255, captions, columns=4))[None]}
+        grid = labelled_grid(images.float() / 255, captions, columns=4, least=128)
+        heading = f"Step {self.descent.updates:,}: dev images, each with the attributes that are predicted wrongly"
+        return {"wrong": to_tensor(under(heading, grid))[None]}
 
     def state(self) -> dict[str, Stateful]:
         return {"model": self.model, "descent": self.descent, "batches": self.batches}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcourse.images.figures import COLORS
 from dlcourse.images.fonts import font_for, legible
-from dlcourse.images.tensors import to_pil_image, to_tensor
+from dlcourse.images.tensors import to_pil_image
 
 GRID = 100
 SIZE = (600, 500)  # of the image, pixels
@@ -23,9 +23,10 @@ def decision_map(
     inputs: Tensor,
     labels: Tensor,
     classes: Sequence[str],
+    note: str,
     region: Tensor = NOWHERE,
-) -> Tensor:
-    """The classes' colours, mixed by their probabilities on a 100 x 100 grid, and the points: (1, 3, H, W) in [0, 1].
+) -> Image.Image:
+    """The classes' colours, mixed by their probabilities on a 100 x 100 grid, and the points, with a note below.
 
     Drawn without Matplotlib, in a tenth of the time, because a sweep draws many maps.
 
@@ -51,7 +52,8 @@ def decision_map(
             image.paste(point, (corner[0], corner[1]), point)
     draw_axes(image, left, right, bottom, top)
     draw_legend(image, classes)
-    return to_tensor(image)[None]
+    ImageDraw.Draw(image).text((BOX[0], SIZE[1] - 2), note, "black", font_for(note, 13), anchor="ld")
+    return image
 
 
 def draw_axes(image: Image.Image, left: float, right: float, bottom: float, top: float) -> None:

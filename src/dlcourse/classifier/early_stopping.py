@@ -38,6 +38,11 @@ class EarlyStopping:
         if self.weights:
             self.model.load_state_dict(self.weights)
 
+    def is_restored(self) -> bool:
+        """Whether the network has the weights with the lowest dev loss."""
+        current = self.model.state_dict()
+        return bool(self.weights) and all(bool((current[name] == kept).all()) for name, kept in self.weights.items())
+
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "misses": self.misses, "weights": self.weights}
 

@@ -17,7 +17,6 @@ from dlcourse.datasets.labels import class_name
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable
 from dlcourse.images.tables import labelled_grid, under
-from dlcourse.images.tensors import to_pil_image
 
 MAX_SHOWN = {1: 2000, 3: 60}  # samples in a figure: points, images
 FRAME, FRAME_COLOR = 6, "#e69f00"  # of uncertain images, pixels
@@ -83,9 +82,8 @@ def point_map(shown: Sequence[Prediction], classifier: TrainedClassifier, count:
     """The decision map and the points on it, in the colours of the predicted classes."""
     points = torch.stack([one.sample.values for one in shown])
     labels = torch.tensor([one.label for one in shown])
-    image = decision_map(classifier.probabilities, points, labels, classifier.classes, classifier.region)
-    heading = f"{part_of(len(shown), count, 'points')}, coloured by predicted class"
-    return under(heading, to_pil_image(image[0]), 13)
+    note = f"{part_of(len(shown), count, 'points')}, coloured by predicted class"
+    return decision_map(classifier.probabilities, points, labels, classifier.classes, note, classifier.region)
 
 
 def contact_sheet(

@@ -21,6 +21,7 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Histograms, Images, Stateful, Task
 from dlcourse.errors import check_at_least
+from dlcourse.images.tables import under
 from dlcourse.images.tensors import table_of_counts, to_tensor
 
 MakeModel = Callable[[tuple[int, ...], int], nn.Module]  # (shape of one input, classes) -> network
@@ -144,11 +145,16 @@ class Classification(Task):
         return self.logits(inputs).softmax(1)
 
     def visualize(self) -> Images:
-        """The images of the data set (decision map or hardest images), and the confusion matrix on dev."""
+        """The images of the data set (decision map or hardest images), and the confusion matrix on dev; captioned."""
         inputs, labels = self.dev_set
-        confusion = confusion_matrix(labels, self.logits(inputs).argmax(1), len(self.dataset.classes))
-        table = table_of_counts(confusion, self.dataset.classes, "true class", "predicted")
-        return self.dataset.visualize(self.probabilities) | {"confusion": to_tensor(table)[None]}
+        predicted, classes = self.logits(inputs).argmax(1), self.dataset.classes
+        confusion = confusion_matrix(labels, predicted, len(classes))
+        table = table_of_counts(confusion, classes, "true class on dev", "predicted")
+        train, dev = self.measure(*self.train_set)["accuracy"], (predicted == labels).float().mean()
+        kept = "weights of the lowest dev loss, " if self.stopping.is_restored() else ""
+        heading = f"Step {self.descent.updates:,}: {kept}accuracy {train:.3f} on train, {dev:.3f} on dev"
+        sheets = self.dataset.visualize(self.probabilities) | {"confusion": table}
+        return {name: to_tensor(under(heading, sheet))[None] for name, sheet in sheets.items()}
 
     def histograms(self) -> Histograms:
         """Inputs of each weighted layer on dev, logits, and the last gradient of each parameter."""

@@ -18,13 +18,16 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     outputs.check_file(arguments.output, f"--output {arguments.output}")
     runs = find_runs(arguments.runs)
     from dlcourse.images.figures import save_figure  # here: they load torch
-    from dlcourse.images.tables import draw_tables
+    from dlcourse.images.tables import Cell, Table, draw_tables
     from dlcourse.images.tensors import to_tensor
     from dlcourse.reports import sheet
 
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
-    tables = [sheet.inputs(runs)] if arguments.inputs else []
-    image = draw_tables([*tables, sheet.final_images(table, arguments.name)], arguments.height)
+    inputs: Table[Cell] = dict(sheet.inputs(runs)) if arguments.inputs else {}
+    images: Table[Cell] = dict(sheet.final_images(table, arguments.name))
+    blocks = [inputs | images] if len(runs) == 1 else [inputs, images]  # one run's side by side
+    tables = [row for block in blocks if block for row in sheet.broken(block)]
+    image = draw_tables(tables, arguments.height)
     save_figure(to_tensor(image)[None], arguments.output)
     say(arguments.output)
 

@@ -3,13 +3,12 @@
 import io
 import json
 import math
-import re
 import resource
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
-from dlcourse.engine.nodes import flatten, is_repeated
 from dlcourse.engine.profiling import Profile
 from dlcourse.engine.run_folder import clear_away
+from dlcourse.engine.tensorboard import charts_of, hyper_parameters
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import lines_of
 from dlcourse.files.terminal import printable, say
@@ -186,15 +185,12 @@ class RunLogger:
             self.writer.add_custom_scalars({"together": layout})
 
     def write_hparams(self) -> None:
-        """Write this run's row of TensorBoard's HPARAMS tab into its event file."""
-        keys = {
-            printable(key): value if isinstance(value, int | float | bool) else printable(value)
-            for key, value in flatten(self.config).items()
-            if "_target_" not in key and "_partial_" not in key and not is_repeated(key, self.config)
-        }
-        # the tab shows the first metric: losses and scores come before speed
-        tags = sorted(self.latest, key=lambda tag: (tag.startswith(("perf/", "progress/")), tag))
-        for summary in hparams(keys, {tag: self.latest[tag] for tag in tags}):
+        """Write this run's row of TensorBoard's HPARAMS tab into its event file.
+
+        Without hparams' first summary, which would fix the columns, TensorBoard finds them in all runs: first the keys
+        in which they differ, then the metrics by name, dev before the others.
+        """
+        for summary in hparams(hyper_parameters(self.config), {})[1:]:
             self.add_summary(summary, None)
 
     def add_summary(self, summary: Summary, step: int | None) -> None:
@@ -241,23 +237,6 @@ def peak_memory() -> int:
         return torch.cuda.max_memory_allocated()
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024
-
-
-def charts_of(tags: Iterable[str]) -> dict[str, str]:
-    """Charts that show several tags, the curves of one quantity: title -> pattern of the tags.
-
-    "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
-    lists of tags, so that the runs of a folder have the same charts even if some have not logged all tags yet.
-    """
-    patterns = {}
-    for tag in sorted(tags):
-        group, _, name = tag.rpartition("/")
-        words = name.split("_")
-        if len(words) == 2:
-            patterns[f"{group}/{words[1]}"] = f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
-        else:
-            patterns[name] = f"^[a-z]+/{re.escape(name)}$"
-    return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
 
 
 def keep_until(path: Path, step: int) -> set[str]:

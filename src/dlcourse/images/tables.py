@@ -80,15 +80,16 @@ def draw_tables(tables: Sequence[Mapping[tuple[str, str], Cell]], height: int) -
     return sheet
 
 
-def headed_table(heading: str, cells: Mapping[tuple[str, str], Image.Image]) -> Image.Image:
-    """A table under a heading; its cells are as high as the highest image, or as MAX_CELL_PIXELS allows."""
-    highest = max(image.height for image in cells.values())
-    widest = max(image.width / image.height for image in cells.values())
+def headed_table(heading: str, *tables: Mapping[tuple[str, str], Image.Image]) -> Image.Image:
+    """Tables under a heading; their cells are as high as the highest image, or as MAX_CELL_PIXELS allows."""
+    cells = [image for table in tables for image in table.values()]
+    highest = max(image.height for image in cells)
+    widest = max(image.width / image.height for image in cells)
     height = max(16, min(highest, math.floor(math.sqrt(MAX_CELL_PIXELS / len(cells) / widest))))
-    return under(heading, draw_tables([cells], height), max(13, height // 13))
+    return under(heading, draw_tables(tables, height), max(13, height // 13))
 
 
-def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
+def under(heading: str, image: Image.Image, font_size: int = 13) -> Image.Image:
     """An image with a heading above it, wrapped to its width."""
     font = font_for(heading, font_size)
     margin, line = round(font.size * 0.6), math.ceil(1.35 * font.size)
@@ -100,12 +101,12 @@ def under(heading: str, image: Image.Image, font_size: int) -> Image.Image:
     return stacked([strip, image])
 
 
-def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int) -> Image.Image:
+def labelled_grid(images: "Tensor", labels: Sequence[str], columns: int, least: int = SMALLEST_CELL) -> Image.Image:
     """Images (N, 3, H, W) in [0, 1] in rows of `columns`, each with its label beneath, wrapped to its width.
 
-    Small images are enlarged so that the labels can be read.
+    Small images are `enlarged` to `least` pixels, so that the labels can be read.
     """
-    cells = [enlarged(image) for image in images]
+    cells = [enlarged(image, least) for image in images]
     width, height = cells[0].size
     font = font_for(labels, max(11, max(width, height) // 12))
     captions = [wrap(label, font, width) for label in labels]
@@ -151,14 +152,31 @@ def enlarged(image: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
     from dlcourse.images.tensors import to_pil_image  # here because sheets of image files need no torch
 
     exact = to_pil_image(image)
-    factor = max(1, math.ceil(least / min(exact.size)))
+    factor = enlargement(min(exact.size), least)
     return exact.resize((exact.width * factor, exact.height * factor), Image.Resampling.NEAREST)
+
+
+def enlargement(side: int, least: int) -> int:
+    """The factor of `enlarged` for an image whose shorter side has `side` pixels."""
+    return max(1, math.ceil(least / side))
 
 
 def heat(values: "Tensor", least: int = SMALLEST_CELL) -> Image.Image:
     """A heat map of (H, W) in [0, 1]: black, red, yellow, white; at least `least` pixels per side."""
     levels = 3 * values.clamp(0, 1) - values.new_tensor([0, 1, 2])[:, None, None]  # red, green, blue
     return enlarged(levels.clamp(0, 1), least)
+
+
+def gain_for(values: "Tensor") -> float:
+    """The factor at which a `heat` map of `values` >= 0 is bright: it makes the 99.5 % quantile 1.
+
+    Rounded down to two digits, and from 1 to 255, where a change by one of 256 levels has the brightest colour.
+    """
+    import numpy as np
+
+    most = float(np.quantile(values.numpy(), 0.995))  # torch.quantile takes no more than 2^24 values
+    gain = min(255.0, 1 / max(most, 1 / 255))
+    return max(1.0, float(np.floor(gain * 10) / 10 if gain < 10 else np.floor(gain)))
 
 
 def unique(labels: Sequence[str]) -> list[str]:

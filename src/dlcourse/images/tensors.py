@@ -50,6 +50,8 @@ def tile(images: Tensor, gap: int = 2) -> Tensor:
     Not by torchvision's make_grid, because importing torchvision takes as long as training a small classifier.
     """
     n, c, h, w = images.shape
+    if n == 1:
+        return images[0]
     columns = math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     padded = images.new_zeros(rows * columns, c, h + gap, w + gap)

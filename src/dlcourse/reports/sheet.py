@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import ceil
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 
 from dlcourse.engine.build import build, locate
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import printable
-from dlcourse.images.tables import Table
+from dlcourse.images.tables import Table, columns_of, rows_of
 from dlcourse.reports.animation import RunImage
 from dlcourse.reports.compare import (
     as_yaml,
@@ -23,10 +24,13 @@ from dlcourse.reports.compare import (
     value_as_yaml,
     varying_keys,
 )
-from dlcourse.reports.runs import CHOICE, IMAGES, Run, images_of, read_config
+from dlcourse.reports.runs import CHOICE, Run, images_of, read_config
 from dlcourse.style_transfer.dataset import ContentAndStyles
 
 FOLDER = "folder"  # used as a key where no key tells the runs apart
+MAX_COLUMNS = 6  # of a row, before it is broken
+
+T = TypeVar("T")
 
 
 def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = None) -> Table[Run]:
@@ -35,7 +39,7 @@ def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = 
     By default, runs that differ in one key make a row. With two keys they make a table, with a row per value of the
     key that changes less often from run to run; with more keys, the columns are for all the other keys together. A
     table that would be more than half empty becomes a row. Where keys change together, only as many are used as are
-    needed to tell the runs apart. Runs with the same settings are told apart by their folders.
+    needed to tell the runs apart. Runs with the same settings are told apart by their folders; one alone is "result".
 
     Args:
         runs: at least one; rows and columns keep their order.
@@ -45,6 +49,8 @@ def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = 
     Raises:
         UserError: an unknown key, or keys that put several runs into one cell.
     """
+    if len(runs) == 1:
+        return {("", "result"): runs[0]}
     asked = [key for key in (rows, columns) if key is not None]
     runs = fold_mappings(runs, asked)
     given = [known_key(runs, key) for key in asked]
@@ -146,21 +152,42 @@ def final_images(table: Table[Run], name: str | None) -> Table[RunImage]:
     return {cell: RunImage(of_run[-1]) for cell, of_run in files.items()}
 
 
+def broken(table: Table[T]) -> list[Table[T]]:
+    """A table of a single row as several, each with at most MAX_COLUMNS columns and about as many as the others."""
+    columns = columns_of(table)
+    if len(rows_of(table)) > 1 or len(columns) <= MAX_COLUMNS:
+        return [table]
+    width = ceil(len(columns) / ceil(len(columns) / MAX_COLUMNS))
+    cells = list(table.items())
+    return [dict(cells[start : start + width]) for start in range(0, len(cells), width)]
+
+
 def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
-    """The content and style images of the runs, as a row of titled images.
+    """The content and style images that the runs were given, each once, as a row; where there are several, with names.
 
     Raises:
-        UserError: the runs have different inputs, or no such inputs, or a file is missing.
+        UserError: runs that have no such inputs, or a file is missing.
     """
-    inputs = {"dataset._target_", *IMAGES, *(f"dataset.{key}" for key in IMAGES)}
-    differing = [key for key in varying_keys(runs) if key in inputs]
-    if differing:
-        raise UserError(f"--inputs: the runs were not given the same images; they differ in {', '.join(differing)}")
-    config = read_config(runs[0].path)["dataset"]
-    target = locate(config["_target_"], "dataset")
-    if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-        raise UserError(f"--inputs: the runs were given no content and style image but {target.__name__}")
-    images: ContentAndStyles = build(config, "dataset")
-    names = ["style"] if len(images.styles) == 1 else [f"style {number}" for number in range(1, len(images.styles) + 1)]
-    styles = {("", name): style for name, style in zip(names, images.styles, strict=True)}
-    return {("", "content"): images.content.convert("RGB")} | styles
+    contents: dict[str, Image.Image] = {}
+    styles: dict[str, Image.Image] = {}
+    for run in runs:
+        config = read_config(run.path)["dataset"]
+        target = locate(config["_target_"], "dataset")
+        if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
+            raise UserError(f"--inputs: {run.path} was given no content and style image but {target.__name__}")
+        content, style = str(config.get("content")), config.get("style")
+        given = [str(path) for path in (style if isinstance(style, list) else [style])]
+        if content in contents and styles.keys() >= set(given):
+            continue
+        images: ContentAndStyles = build(config, "dataset")
+        contents.setdefault(content, images.content.convert("RGB"))
+        styles |= {path: image for path, image in zip(given, images.styles, strict=True) if path not in styles}
+    return named("content", contents) | named("style", styles)
+
+
+def named(kind: str, images: dict[str, Image.Image]) -> Table[Image.Image]:
+    """Images by path as a row, each titled "style mosaic.jpg", or "style" if it is the only one."""
+    names = [PurePath(path).name for path in images]
+    short = names if len(set(names)) == len(names) else [*images]
+    titles = [printable(f"{kind} {name}") for name in short] if len(images) > 1 else [kind]
+    return {("", title): image for title, image in zip(titles, images.values(), strict=True)}

@@ -21,7 +21,7 @@ from dlcourse.stylegan.losses import AdversarialLoss
 from dlcourse.stylegan.minibatches import ImageDataset, Minibatches, Reals
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.previews import previews
+from dlcourse.stylegan.previews import SEEDS, previews, real_sheet
 
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
 
@@ -216,7 +216,10 @@ class StyleGAN(Task):
 
     def visualize(self) -> Images:
         """`previews` of the averaged generator, and real images."""
-        return previews(self.generator_ema, self.phase().lod) | {"reals": self.dataset.levels[0][:16].float() / 255}
+        step = self.g_descent.updates // self.updates.minibatch_repeats
+        progress = f"Step {step:,}, {self.minibatches.images_seen:,} images seen"
+        reals = real_sheet(self.dataset.levels[0][:SEEDS].float() / 255)
+        return previews(self.generator_ema, self.phase().lod, progress) | {"reals": reals}
 
     def state(self) -> dict[str, Stateful]:
         """Networks, optimizers, position in the data."""

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.errors import check_fraction
 from dlcourse.files.terminal import printable
-from dlcourse.images.tables import labelled_grid
-from dlcourse.images.tensors import to_tensor
+from dlcourse.images.tables import labelled_grid, under
 
 SHOWN, COLUMNS = 16, 4  # of the hardest images
 MAX_CLASSES = 1000  # of the user's own data
@@ -30,8 +30,8 @@ class Labelled:
         """Vary a training batch at random; by default not at all."""
         return inputs
 
-    def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
-        """Images of a classifier's predictions: name -> (N, 3, H, W) in [0, 1]."""
+    def visualize(self, probabilities: Probabilities) -> dict[str, Image.Image]:
+        """Images of a classifier's predictions, by name."""
         return {}
 
 
@@ -77,17 +77,18 @@ class LabelledImages(Labelled):
     def augment(self, inputs: Tensor) -> Tensor:
         return self.vary(inputs)
 
-    def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
+    def visualize(self, probabilities: Probabilities) -> dict[str, Image.Image]:
         """The dev images whose true class has the lowest probability, with the true and the predicted class."""
         inputs, labels = self.dev
         chances = torch.cat([probabilities(batch).cpu() for batch in inputs.split(512)])
         hardest = chances.gather(1, labels[:, None])[:, 0].argsort()[:SHOWN]
-        truths = [self.classes[label] for label in labels[hardest].tolist()]
-        guesses = [self.classes[label] for label in chances[hardest].argmax(1).tolist()]
-        pairs = zip(truths, guesses, strict=True)
-        captions = [printable(f"{truth}, not {guess}" if truth != guess else truth) for truth, guess in pairs]
+        sure, guesses = chances[hardest].max(1)
+        named = lambda labels: [printable(self.classes[label]) for label in labels.tolist()]
+        rows = zip(named(labels[hardest]), named(guesses), sure.tolist(), strict=True)
+        captions = [f"true: {truth}\npredicted: {guess}, {chance:.2f}" for truth, guess, chance in rows]
         images = inputs[hardest].cpu().expand(-1, 3, -1, -1) / 255
-        return {"hardest": to_tensor(labelled_grid(images, captions, min(COLUMNS, len(images))))[None]}
+        grid = labelled_grid(images, captions, min(COLUMNS, len(images)), least=128)
+        return {"hardest": under("The dev images whose true class is the least probable", grid)}
 
 
 def stratified_split(

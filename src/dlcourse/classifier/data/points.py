@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import torch
+from PIL import Image
 from torch import Generator, Tensor
 
 from dlcourse.classifier.data.labelled import Labelled, Probabilities
@@ -31,9 +32,11 @@ class PlanePoints(Labelled):
             return inputs
         return inputs + self.input_noise_std * inputs.std(0) * torch.randn_like(inputs)
 
-    def visualize(self, probabilities: Probabilities) -> dict[str, Tensor]:
+    def visualize(self, probabilities: Probabilities) -> dict[str, Image.Image]:
         """The decision map: the probability of each class, all over the plane."""
-        return {"decision_map": decision_map(probabilities, *self.train, self.classes)}
+        inputs, labels = self.train
+        note = f"points: the training set ({len(labels)})"
+        return {"decision_map": decision_map(probabilities, inputs, labels, self.classes, note)}
 
 
 class Points(PlanePoints):

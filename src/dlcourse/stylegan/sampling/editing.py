@@ -61,22 +61,25 @@ class Edit(Sampler):
     def __call__(self, generator: Generator) -> Result:
         first, last = find_range(self.layers, self.ranges, generator.num_layers)
         styles = self.synthesizer.styles(generator, self.latents)
-        cells: Table[Image.Image] = {}
+        tables: list[Table[Image.Image]] = []
         singles: dict[str, Image.Image] = {}
         directions = self.directions(generator)
         for name, direction in directions.items():
+            cells: Table[Image.Image] = {}
             for label, latent, own in zip(labels_of(self.latents), self.latents, styles, strict=True):
                 edited = move(own, direction, self.strengths, first, last)
                 images = self.synthesizer.synthesize(generator, edited, latent.noise(generator))
                 for strength, image in zip(self.strengths, images, strict=True):
-                    cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0"] = enlarged(image)
+                    cells[f"{name}\n{label}", f"{strength:+g}" if strength else "0, unchanged"] = enlarged(image)
                     singles[f"{name.partition(',')[0]} {label} {strength:+g}"] = to_pil_image(image)
+            tables.append(cells)
         heading = (
             f"Editing, w + strength x direction in {describe_range([first, last])}: the unit is a standard deviation "
-            "of a principal component, or from without to with an attribute"
+            "of a principal component, or from without to with an attribute; "
+            + self.synthesizer.described(self.latents)
         )
         found = {"directions": {name: direction.cpu() for name, direction in directions.items()}}
-        return Result(headed_table(heading, cells), singles=singles, found=found)
+        return Result(headed_table(heading, *tables), singles=singles, found=found)
 
     def directions(self, generator: Generator) -> dict[str, Tensor]:
         """Name -> direction, (w_dim)."""

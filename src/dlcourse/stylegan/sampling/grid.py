@@ -1,6 +1,7 @@
 """Tables of images: a grid of seeds, uncurated images, style mixing, truncation and the mean image."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from PIL import Image
@@ -31,7 +32,9 @@ class Grid(Sampler):
         images = self.synthesizer.images(generator, self.latents)
         labels = [latent.label for latent in self.latents]
         singles = {label: to_pil_image(image) for label, image in zip(labels, images, strict=True)}
-        return Result(labelled_grid(images, labels, self.columns), singles=singles)
+        size = f"{generator.resolution} x {generator.resolution} pixels"
+        heading = f"{len(labels)} image{'s' * (len(labels) > 1)} of {size}, {self.synthesizer.described(self.latents)}"
+        return Result(under(heading, labelled_grid(images, labels, self.columns)), singles=singles)
 
 
 @dataclass(eq=False)
@@ -70,8 +73,8 @@ class Uncurated(Sampler):
             seed, left = seed + count, left + side
         factor = max(1, -(-600 // sheet.width))
         shown = sheet.resize((sheet.width * factor, sheet.height * factor), Image.Resampling.NEAREST)
-        psi = self.synthesizer.truncation_psi
-        heading = f"Seeds {self.first} to {seed - 1}, column by column, none left out; psi {psi:g}"
+        psi = self.synthesizer.described(())
+        heading = f"Seeds {self.first} to {seed - 1}, column by column, none left out; {psi}"
         return Result(under(heading, shown, max(13, shown.width // 50)), singles={"sheet": sheet})
 
 
@@ -116,7 +119,8 @@ class Mixing(Sampler):
                     singles[f"{latent.label} {name} of {title}"] = to_pil_image(image)
         heading = (
             "Style mixing. Left: destinations; top: sources. An image takes the named layers' styles from the source "
-            "above it and everything else from the destination at its left."
+            "above it and everything else from the destination at its left; "
+            + synthesizer.described([*self.sources, *chain.from_iterable(self.latents.values())])
         )
         return Result(headed_table(heading, cells), singles=singles)
 
@@ -183,8 +187,8 @@ class MeanImage(Sampler):
         }
         distance = float((mean - tracked).norm() / (w - mean).norm(dim=1).mean())
         heading = (
-            "The mean image: the mean of w gives an image, the mean of pixels a blur. The mean of w and w_avg are "
-            f"{distance:.3f} apart, where 1 is the mean distance of a w from the mean."
+            "The mean image, without truncation (psi 1): the mean of w gives an image, the mean of pixels a blur. The "
+            f"mean of w and w_avg are {distance:.3f} apart, where 1 is the mean distance of a w from the mean."
         )
         singles = dict(zip(("mean_w", "w_avg", "mean_pixels"), map(to_pil_image, images.values()), strict=True))
         table = headed_table(heading, {("", title): enlarged(image, 192) for title, image in images.items()})

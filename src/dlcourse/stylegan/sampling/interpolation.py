@@ -81,7 +81,7 @@ class Interpolate(Sampler):
                 frames.append(caption(draw_at(start, end, t), f"{row}, t = {t:.2f}"))
         if not self.loop:
             frames.append(caption(draw_at(pairs - 1, pairs, 1.0), labels[-1]))
-        heading = f"Interpolation in {SPACES[self.space][0]}; psi {self.synthesizer.truncation_psi:g}"
+        heading = f"Interpolation in {SPACES[self.space][0]}; {self.synthesizer.described(self.latents)}"
         return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def images_between(self, generator: Generator) -> Callable[[int, int, float], Tensor]:
@@ -148,7 +148,8 @@ class NoiseWalk(Sampler):
             frames.append(caption(torch.cat(list(images), dim=2), ", ".join(labels)))
             if index in eighths:
                 cells |= {(label, f"t = {t:.2f}"): enlarged(image) for label, image in zip(labels, images, strict=True)}
-        heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2"
+        psi = self.synthesizer.described(self.latents)
+        heading = f"Noise on a circle, in {self.layers} layers: n(t) = cos(2 pi t) n1 + sin(2 pi t) n2; {psi}"
         return Result(headed_table(heading, cells), frames, self.frame_seconds)
 
     def circle(self, generator: Generator) -> Callable[[float], list[Tensor]]:

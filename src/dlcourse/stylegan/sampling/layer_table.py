@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dlcourse.errors import UserError, check_positive
+from dlcourse.errors import UserError
 from dlcourse.images.figures import COLORS, new_figure, to_image
-from dlcourse.images.tables import Table, enlarged, headed_table, heat, stacked
+from dlcourse.images.tables import Table, enlarged, gain_for, headed_table, heat, stacked
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator, mix_styles
 from dlcourse.stylegan.sampling.ranges import describe_range
@@ -19,8 +19,8 @@ from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 HEADING = (
     "Style inputs one at a time: each image has the style of one layer from {}, all others from {}; beneath it, how "
-    "much each pixel changed. The chart, a mean over all seeds, is the share of the squared change by its scale: up to "
-    "4x4 means what an image of 4x4 pixels could show."
+    "much each pixel changed, {:g} times as bright; {}. The chart, a mean over all seeds, is the share of the squared "
+    "change by its scale: up to 4x4 means what an image of 4x4 pixels could show."
 )
 
 
@@ -33,14 +33,12 @@ class Layers(Sampler):
     """
 
     seeds: Seeds  # at least two
-    gain: float  # a change of 1 / gain is the brightest colour of the maps, > 0
     synthesizer: Synthesizer
 
     def __post_init__(self) -> None:
         self.latents = parse_seeds(self.seeds)
         if len(self.latents) < 2:
             raise ValueError(f"seeds must be at least two, got {self.seeds!r}")
-        check_positive(gain=self.gain)
 
     def __call__(self, generator: Generator) -> Result:
         styles = self.synthesizer.styles(generator, self.latents)
@@ -59,11 +57,14 @@ class Layers(Sampler):
 
     def tables(self, image: Tensor, changed: list[Tensor], titles: list[str]) -> Image.Image:
         """The image at the left, then a column for each layer: the changed image and a map of the change."""
-        cells: Table[Image.Image] = {("changed", self.latents[0].label): enlarged(image)}
-        for title, other in zip(titles, changed, strict=True):
+        own, next_one = (latent.label for latent in self.latents[:2])
+        cells: Table[Image.Image] = {("changed", own): enlarged(image)}
+        maps = torch.stack([(other - image).abs().mean(0) for other in changed])
+        gain = gain_for(maps)
+        for title, other, change in zip(titles, changed, maps, strict=True):
             cells["changed", title] = enlarged(other)
-            cells[f"change x {self.gain:g}", title] = heat((other - image).abs().mean(0) * self.gain)
-        return headed_table(HEADING.format(self.latents[1].label, self.latents[0].label), cells)
+            cells[f"change x {gain:g}", title] = heat(change * gain)
+        return headed_table(HEADING.format(next_one, own, gain, self.synthesizer.described(self.latents)), cells)
 
 
 def energy_by_octave(change: Tensor) -> Tensor:

@@ -6,8 +6,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from dlcourse.errors import check_positive
-from dlcourse.images.tables import Table, enlarged, headed_table, heat
+from dlcourse.images.tables import Table, enlarged, gain_for, headed_table, heat
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.ranges import Ranges, check_ranges, describe_range, find_range
@@ -24,7 +23,6 @@ class Noise(Sampler):
     noise_seeds: Seeds  # the standard deviation is over all of them, >= 2
     variations: int  # how many of them are shown, from the first, >= 0
     crop: list[float]  # the part that is shown, [left, top, side] as shares of the image; [0, 0, 1] is all of it
-    gain: float  # a standard deviation of 1 / gain is the brightest colour of the map, > 0
     synthesizer: Synthesizer
 
     def __post_init__(self) -> None:
@@ -35,27 +33,29 @@ class Noise(Sampler):
             raise ValueError(f"variations must be in [0, {len(self.noises)}], the noise_seeds, got {self.variations}")
         if not (len(crop) == 3 and min(crop) >= 0 and crop[2] > 0 and max(crop[0], crop[1]) + crop[2] <= 1):
             raise ValueError(f"crop must be [left, top, side], a square within [0, 1], got {crop}")
-        check_positive(gain=self.gain)
 
     def __call__(self, generator: Generator) -> Result:
         cells: Table[Image.Image] = {}
         singles: dict[str, Image.Image] = {}
         styles = self.synthesizer.styles(generator, self.latents)
-        spreads = []
+        deviations: dict[str, Tensor] = {}
         size = max(192, generator.resolution)
         for row, own in zip(labels_of(self.latents), styles, strict=True):
-            shown, deviation = self.vary(generator, own[None])
+            shown, deviations[row] = self.vary(generator, own[None])
             (stored,) = self.synthesizer.synthesize(generator, own[None])
             cells[row, "stored noise"] = framed(enlarged(stored, size), self.crop)
             for number, image in zip(self.noises, shown, strict=False):
                 cells[row, f"noise {number}"] = enlarged(cropped(image, self.crop), size)
                 singles[f"{row} noise {number}"] = to_pil_image(image)
-            cells[row, f"deviation x {self.gain:g}"] = heat(deviation * self.gain, size)
-            singles[f"{row} deviation"] = heat(deviation * self.gain, 1)
-            spreads.append(float(deviation.mean()))
+        every = torch.stack([*deviations.values()])
+        gain = gain_for(every)
+        for row, deviation in deviations.items():
+            cells[row, f"deviation x {gain:g}"] = heat(deviation * gain, size)
+            singles[f"{row} deviation x {gain:g}"] = heat(deviation * gain, 1)
         heading = (
             f"Noise. Parts of one image under other draws of noise, and the standard deviation of each pixel over "
-            f"{len(self.noises)} draws (on average {100 * sum(spreads) / len(spreads):.2g} % of the range)."
+            f"{len(self.noises)} draws (on average {100 * every.mean():.2g} % of the range; the map is {gain:g} times "
+            f"as bright); {self.synthesizer.described(self.latents)}"
         )
         return Result(headed_table(heading, cells), singles=singles)
 
@@ -103,7 +103,10 @@ class NoiseComponents(Sampler):
             for row, image in zip(rows, images, strict=True):
                 cells[row, title] = enlarged(image, 192)
                 singles[f"{row} {title.partition(',')[0]}"] = to_pil_image(image)
-        heading = "The same images with the stored noise in all layers, in none, in the fine and in the coarse ones"
+        heading = (
+            "The same images with the stored noise in all layers, in none, in the fine and in the coarse ones; "
+            + self.synthesizer.described(self.latents)
+        )
         return Result(headed_table(heading, cells), singles=singles)
 
 

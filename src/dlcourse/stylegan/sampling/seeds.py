@@ -24,6 +24,7 @@ class Seed:
 
     number: int
     class_number: int | None = None  # None: the synthesizer decides
+    is_truncated = True  # whether truncation_psi plays a part
 
     @property
     def label(self) -> str:
@@ -50,6 +51,7 @@ class SavedLatent:
 
     path: str
     class_number = None
+    is_truncated = False
 
     @property
     def label(self) -> str:

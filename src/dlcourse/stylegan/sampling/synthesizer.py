@@ -25,7 +25,7 @@ class Synthesizer:
     """
 
     classes: int | list[int] | None  # of a generator with labels: one for all images or for each; seeds may have theirs
-    truncation_psi: float  # 1 is no truncation, 0 the mean image; see check_psi
+    truncation_psi: float  # of seeds: 1 is no truncation, 0 the mean image; see check_psi
     truncation_cutoff: int | None  # how many layers, from the coarsest, are truncated; None is all
     batch_size: int  # images per forward pass, >= 1
 
@@ -37,8 +37,10 @@ class Synthesizer:
         check_psi(self.truncation_psi)
 
     def styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
-        """Truncated styles of latents, (N, L, w_dim)."""
-        return self.truncated(generator, self.whole_styles(generator, latents))
+        """Truncated styles of latents, (N, L, w_dim); a w from a file stays as it was found."""
+        whole = self.whole_styles(generator, latents)
+        is_truncated = torch.tensor([latent.is_truncated for latent in latents], device=whole.device)
+        return torch.where(is_truncated[:, None, None], self.truncated(generator, whole), whole)
 
     def whole_styles(self, generator: Generator, latents: Sequence[Latent]) -> Tensor:
         """Styles of latents before truncation, (N, L, w_dim), each computed by itself; UserError for too many."""
@@ -48,6 +50,13 @@ class Synthesizer:
         labels = self.labels(generator, latents)
         rows = [None] * len(latents) if labels is None else labels.split(1)
         return torch.stack([latent.styles(generator, row) for latent, row in zip(latents, rows, strict=True)])
+
+    def described(self, latents: Iterable[Latent]) -> str:
+        """The truncation of these latents, for captions: "psi 0.7", or "psi 0.7 in the 4 coarsest layers"."""
+        cutoff = self.truncation_cutoff
+        layers = "" if cutoff is None else f" in the {cutoff} coarsest layers"
+        files = "" if all(latent.is_truncated for latent in latents) else ", but files as they are"
+        return f"psi {self.truncation_psi:g}{layers}{files}"
 
     def labels(self, generator: Generator, latents: Sequence[Latent]) -> Tensor | None:
         """One-hot classes of latents, their own or else those of `classes`: see one_hot."""
