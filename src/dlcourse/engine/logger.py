@@ -21,7 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
-from dlcourse.engine.checkpoint import clear_away, flatten, is_repeated
+from dlcourse.engine.checkpoint import best_step, clear_away, flatten, is_repeated
 from dlcourse.engine.profiling import Profile
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import lines_of
@@ -248,15 +248,17 @@ def charts_of(tags: Iterable[str]) -> dict[str, str]:
     "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
     lists of tags, so that the runs of a folder have the same charts even if some have not logged all tags yet.
     """
-    patterns = {}
-    for tag in sorted(tags):
-        group, _, name = tag.rpartition("/")
-        words = name.split("_")
-        if len(words) == 2:
-            patterns[f"{group}/{words[1]}"] = f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
-        else:
-            patterns[name] = f"^[a-z]+/{re.escape(name)}$"
+    patterns = dict(map(chart_of, sorted(tags)))
     return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
+
+
+def chart_of(tag: str) -> tuple[str, str]:
+    """The chart that a tag belongs to: its title, and the pattern of its tags."""
+    group, _, name = tag.rpartition("/")
+    words = name.split("_")
+    if len(words) == 2:
+        return f"{group}/{words[1]}", f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
+    return name, f"^[a-z]+/{re.escape(name)}$"
 
 
 def keep_until(path: Path, step: int) -> set[str]:
@@ -282,17 +284,11 @@ def row_of(line: bytes) -> dict[str, Any]:
         return {}
 
 
-def lowest_row(run_dir: Path, tag: str | None) -> tuple[float, int] | None:
-    """The lowest value of a metric in a run's metrics.jsonl, and its step; None if there is none."""
+def best_row(run_dir: Path, tag: str | None) -> tuple[float, int] | None:
+    """The value of the metric for which best.pt is kept, and its step; None without either."""
     path = run_dir / "metrics.jsonl"
-    if tag is None or not path.exists():
+    if tag is None or not path.exists() or (step := best_step(run_dir)) is None:
         return None
     with path.open("rb") as file:
-        rows = map(row_of, lines_of(file))
-        return min(((row[tag], row["step"]) for row in rows if isinstance(row.get(tag), int | float)), default=None)
-
-
-def lowest(run_dir: Path, tag: str | None) -> float:
-    """The lowest value of a metric in a run's metrics.jsonl; infinity if there is none."""
-    row = lowest_row(run_dir, tag)
-    return math.inf if row is None else row[0]
+        values = [row.get(tag) for row in map(row_of, lines_of(file)) if row.get("step") == step]
+    return next(((value, step) for value in values if isinstance(value, int | float)), None)
