@@ -60,7 +60,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
     def guarded(cfg: DictConfig) -> None:
         try:
             check(cfg, config_name, overrides(), reads)
-            note_choices(cfg, HydraConfig.get().runtime.choices)
+            note_choices(cfg, HydraConfig.get().runtime.choices, overrides())
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:
             if wants_trace:
@@ -276,13 +276,14 @@ def compose_config(config_name: str, overrides: list[str]) -> DictConfig:
     choices = cfg.hydra.runtime.choices
     with open_dict(cfg):
         del cfg["hydra"]
-    note_choices(cfg, choices)
+    note_choices(cfg, choices, overrides)
     return cfg
 
 
-def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
-    """Write the group choices, such as optimizer=momentum, into the config's `choices`, if it has them."""
+def note_choices(cfg: DictConfig, choices: Mapping[str, str | None], overrides: Iterable[str]) -> None:
+    """Write the group choices, such as optimizer=momentum, and the overrides into the config, if it has the keys."""
     if "choices" in cfg:
+        cfg.overrides = list(overrides)
         named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
         OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)
 

@@ -25,10 +25,7 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     """
     if not run_dir.is_dir():
         raise UserError(f"{run_dir}: no such run folder")
-    kinds: dict[str, dict[int, Path]] = {}
-    for path in (run_dir / "images").glob("*.png"):
-        if match := IMAGE.fullmatch(path.name):
-            kinds.setdefault(match[1], {})[int(match[2])] = path
+    kinds = kinds_of(run_dir)
     if not kinds:
         raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
     if name is None and len(kinds) > 1:
@@ -36,7 +33,16 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     chosen = name or next(iter(kinds))
     if chosen not in kinds:
         raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")
-    return chosen, dict(sorted(kinds[chosen].items()))
+    return chosen, kinds[chosen]
+
+
+def kinds_of(run_dir: Path) -> dict[str, dict[int, Path]]:
+    """The images of a run: name -> step -> file, in the order of names and steps."""
+    kinds: dict[str, dict[int, Path]] = {}
+    for path in (run_dir / "images").glob("*.png"):
+        if match := IMAGE.fullmatch(path.name):
+            kinds.setdefault(match[1], {})[int(match[2])] = path
+    return {name: dict(sorted(files.items())) for name, files in sorted(kinds.items())}
 
 
 class RunImage:

@@ -21,7 +21,14 @@ ROW = 4  # memory of an empty row, in numbers
 MAX_DEPTH = 50
 MAX_NUMBER = 2.0**1000  # greater numbers would overflow in a standard deviation
 
-IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that do not change results
+IGNORED = {
+    "run_dir",
+    "resume",
+    "overrides",
+    "device",
+    "runner.num_threads",
+    "runner.profile",
+}  # without effect on results
 IMAGES = ("content", "style")
 CHOICE = "choices."  # prefix of a group's choice: choices.optimizer is momentum
 

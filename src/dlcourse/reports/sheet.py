@@ -156,11 +156,14 @@ def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
     differing = [key for key in varying_keys(runs) if key in inputs]
     if differing:
         raise UserError(f"--inputs: the runs were not given the same images; they differ in {', '.join(differing)}")
-    config = read_config(runs[0].path)["dataset"]
-    target = locate(config["_target_"], "dataset")
+    return {("", name): image for name, image in inputs_of(read_config(runs[0].path)["dataset"]).items()}
+
+
+def inputs_of(dataset: dict[str, Any]) -> dict[str, Image.Image]:
+    """The content and style images that a run's config.yaml names; UserError if it has none, or a file is missing."""
+    target = locate(dataset["_target_"], "dataset")
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
         raise UserError(f"--inputs: the runs were given no content and style image but {target.__name__}")
-    images: ContentAndStyles = build(config, "dataset")
+    images: ContentAndStyles = build(dataset, "dataset", frozenset({dataset["_target_"]}))
     names = ["style"] if len(images.styles) == 1 else [f"style {number}" for number in range(1, len(images.styles) + 1)]
-    styles = {("", name): style for name, style in zip(names, images.styles, strict=True)}
-    return {("", "content"): images.content.convert("RGB")} | styles
+    return {"content": images.content.convert("RGB")} | dict(zip(names, images.styles, strict=True))
