@@ -47,7 +47,7 @@ figcaption { margin: .25rem 0 0; overflow-wrap: anywhere; }
 .earlier img { width: 100%; }
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem; }
 .curves figcaption span::before { content: "\\25CF\\00A0"; color: var(--c); }
-.curves figcaption span { margin-left: .8em; }
+.curves figcaption span { margin-left: .8em; white-space: nowrap; }
 svg { width: 100%; height: auto; overflow: visible; } svg text { fill: var(--faint); font-size: 12px; }
 svg line { stroke: var(--line); } polyline { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; }
 circle { fill: var(--c); }
