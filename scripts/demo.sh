@@ -1,19 +1,45 @@
 # What `make demo` runs: every system once, on built-in data. PYTHON is the interpreter of the environment.
 set -eu
 here=runs/demo/$(date +%Y-%m-%d_%H-%M-%S)
-train="$PYTHON scripts/train.py"
 
-echo "1/4  a classifier of coloured points"
-$train run_dir="$here/points"
-echo "2/4  an image in the style of another, without downloaded weights"
-$train experiment=style_transfer_offline run_dir="$here/style_transfer"
-echo "3/4  StyleGAN on procedural faces, for a moment (ten minutes of it: experiment=stylegan_faces_tiny)"
-$train experiment=stylegan_faces_tiny runner.max_steps=250 runner.visualize_every=250 run_dir="$here/stylegan"
-echo "4/4  a grid of its images"
-$PYTHON scripts/sample.py checkpoint="$here/stylegan" seeds=0-15 output="$here/grid.png" > /dev/null
+run() { # print a command, then run it
+    echo "\$ dlcourse $*"
+    "$PYTHON" -P -m dlcourse.cli.main "$@"
+}
 
+echo "In about two minutes on two CPU cores: a classifier is trained, an image is painted in another one's style,"
+echo "and the bundled StyleGAN, trained before, draws faces. All of it goes to $here/"
 echo
-echo "Images:"
-find "$here" -name '*.png' | sort | sed 's/^/  /'
-echo "Watch the curves:"
-echo "  $(dirname "$PYTHON")/tensorboard --logdir runs"
+echo "1/3  train a classifier of coloured points"
+run train runner.max_steps=2000 run_dir="$here/points"
+echo
+echo "2/3  paint an image in the style of another, without downloaded weights"
+run train experiment=style_transfer_offline dataset.content_size=160 runner.max_steps=260 run_dir="$here/style_transfer"
+echo
+echo "3/3  draw faces, mix their styles, and move them towards the mean face and beyond"
+run sample seeds=0-15 output="$here/faces/"
+run sample sampler=mixing seeds=0-4 output="$here/faces/"
+run sample sampler=truncation seeds=0-3 output="$here/faces/"
+echo
+echo "To train a StyleGAN yourself (10 to 30 minutes): dlcourse train experiment=stylegan_faces_tiny"
+
+cat > "$here/index.html" <<PAGE
+<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>dlcourse demo</title>
+<style>body { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem; font: 16px/1.5 system-ui, sans-serif }
+img { max-width: 100%; vertical-align: top } figure { margin: 0 0 1.5rem }</style></head>
+<body><h1>dlcourse demo</h1>
+<h2>A classifier of coloured points</h2>
+<figure><img src="$(cd "$here" && ls points/images/decision_map_*.png | tail -n 1)" alt="decision map">
+<figcaption><a href="points/summary.html">How it was trained</a></figcaption></figure>
+<h2>An image in the style of another</h2>
+<figure><img src="$(cd "$here" && ls style_transfer/images/image_*.png | tail -n 1)" alt="result" width="480">
+<figcaption><a href="style_transfer/summary.html">Content, style, and how it was painted</a></figcaption></figure>
+<h2>Faces of the bundled StyleGAN</h2>
+<p>It was trained before; <code>dlcourse train experiment=stylegan_faces_tiny</code> trains a small one.</p>
+$(cd "$here" && for image in faces/*.png; do
+    echo "<figure><img src=\"$image\" alt=\"$image\"><figcaption>$image</figcaption></figure>"; done)
+</body></html>
+PAGE
+echo "Open in a browser: $here/index.html"

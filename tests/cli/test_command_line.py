@@ -147,7 +147,7 @@ def test_a_key_is_read_at_first_or_second_hand_or_refused():
 def test_what_an_experiment_composes_it_reads(experiment):
     config = OmegaConf.to_container(compose_config("train", [f"experiment={experiment}"]))
     unread = {name for name, value in config.items() if value is not None} - reached_from(config, train.READS)
-    assert unread == {"choices"}
+    assert unread == {"choices", "overrides"}
 
 
 def test_so_it_is_in_the_other_commands(monkeypatch, capsys):

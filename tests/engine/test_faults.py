@@ -15,7 +15,7 @@ from conftest import assert_same, run_script
 from dlcourse.cli import memory_told, run_folders
 from dlcourse.engine import run_folder, runner
 from dlcourse.engine.checkpoint import Checkpoint
-from dlcourse.engine.logger import RunLogger
+from dlcourse.engine.logger import RunLogger, best_row
 from dlcourse.errors import UserError
 
 
@@ -124,6 +124,23 @@ def test_the_best_stays_however_long_ago_it_was(tmp_path):
     train(tmp_path, task=Rising(), evaluate_every=1, keep_checkpoints=1, keep_best="dev/loss", max_steps=8)
     assert Checkpoint.load(tmp_path / "checkpoints" / "best.pt").step == 3  # the record remembers how good it was
     assert [path.name for path in run_folder.all_of(tmp_path)] == ["step_0000008.pt"]
+
+
+def test_a_best_from_after_the_checkpoint_that_a_run_goes_on_from_is_not_the_resumed_runs(tmp_path):
+    class Measured(NoisyBowl):
+        def __init__(self, *losses):
+            self.losses = losses
+
+        def evaluate(self):
+            return {"dev/loss": self.losses[self.descent.updates - 1]}
+
+    options = {"evaluate_every": 1, "log_every": 1, "checkpoint_every": 2, "keep_best": "dev/loss", "max_steps": 5}
+    with pytest.raises(IndexError):  # in step 4
+        train(tmp_path, task=Measured(4.0, 3.0, 1.0), **options)
+    assert best_row(tmp_path, "dev/loss") == (1.0, 3) and run_folder.newest(tmp_path).stem == "step_0000002"
+    train(tmp_path, task=Measured(9.0, 9.0, 7.0, 6.0, 8.0), **options)  # with other settings, from step 2
+    assert [row["dev/loss"] for row in rows(tmp_path)] == [4.0, 3.0, 7.0, 6.0, 8.0]
+    assert best_row(tmp_path, "dev/loss") == (6.0, 4)  # the weights of 3.0 were replaced by those of 1.0
 
 
 def test_a_loss_that_is_no_number_now_and_then_is_survived(tmp_path, caplog):

@@ -29,6 +29,10 @@ class Attributes(Task):
     Half of the training images are mirrored, as StyleGAN's are, and their yaw negated.
     """
 
+    kind = "a reader of attributes"
+    pictured = ("wrong",)
+    commands = ("dlcourse evaluate STYLEGAN evaluation=faces evaluation.extractor.weights=RUN",)
+
     model: AttributeNetwork
     dataset: Faces  # to learn from
     dev_dataset: Faces  # to measure on

@@ -45,7 +45,10 @@ class Classification(Task):
         seed: of the order of the samples.
     """
 
+    kind = "a classifier"
     shown = ("dev/accuracy", "test/accuracy", "train/loss")
+    pictured = ("decision_map", "hardest", "confusion")
+    commands = ("dlcourse report RUN", "dlcourse predict RUN INPUT")
 
     def __init__(
         self,

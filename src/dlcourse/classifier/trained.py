@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from dlcourse.classifier.data.labelled import MAX_CLASSES
 from dlcourse.classifier.data.points_table import LARGEST
 from dlcourse.classifier.networks import Normalize
+from dlcourse.classifier.task import Classification
 from dlcourse.datasets.labels import class_name
-from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
+from dlcourse.engine.checkpoint import Checkpoint, check_weights_finite, task_of
 from dlcourse.engine.nodes import node_at
 from dlcourse.engine.rebuild import build_fitting, check_weights
 from dlcourse.errors import UserError
@@ -41,7 +42,7 @@ class TrainedClassifier:
             UserError: no checkpoint of a classifier, one without metadata, or weights that are damaged or do not fit.
         """
         saved = Checkpoint.load(path)
-        if saved.kind() != COMMANDS["Classification"]:
+        if not issubclass(task_of(saved.config), Classification):
             raise UserError(f"{path}: dlcourse predict needs a checkpoint of a classifier; this one is {saved.kind()}")
         classes, shape = read_samples(saved)
         model = rebuilt(saved, classes, shape).to(device)

@@ -1,37 +1,50 @@
-"""What a training says at its end: its best value, where its images are, and what one can do with the run."""
+"""The end of a training: the page of its run, and what it says on the console."""
 
-import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from dlcourse.engine.logger import lowest_row, readable
-from dlcourse.engine.task import Task
+from dlcourse.engine import distributed
+from dlcourse.engine.checkpoint import best_of
+from dlcourse.engine.logger import best_row, readable
+from dlcourse.engine.signals import Interrupted
+from dlcourse.errors import UserError
+from dlcourse.files.terminal import say
+from dlcourse.reports.summary import next_commands, write_summary
 
-NEXT = {  # task -> commands that take its run
-    "Classification": ("dlcourse report RUN",),
-    "StyleTransfer": ("dlcourse sheet RUN --inputs", "dlcourse animate RUN image"),
-    "StyleGAN": ("dlcourse sample RUN", "dlcourse evaluate RUN"),
-}
+
+@contextmanager
+def summed_up(run_dir: Path, total: int) -> Iterator[None]:
+    """Write summary.html when the training in the block ends, also if a signal or an error ends it."""
+    try:
+        yield
+    except (Interrupted, UserError) as error:
+        write_or_say_why(run_dir, total, f"ended by {error}" if isinstance(error, Interrupted) else "ended by an error")
+        raise
+    write_or_say_why(run_dir, total, "finished")
 
 
-def closing_lines(task: Task, run_dir: Path, best_tag: str | None) -> list[str]:
-    """The lines to print; `best_tag` is the metric of checkpoints/best.pt."""
-    lines, best = [], run_dir / "checkpoints" / "best.pt"
-    if best.exists() and (row := lowest_row(run_dir, best_tag)):
+def write_or_say_why(run_dir: Path, total: int, ended: str) -> None:
+    """Write summary.html in process 0; a failure is told, but does not spoil the run."""
+    if distributed.rank():
+        return
+    try:
+        write_summary(run_dir, total, ended)
+    except Exception as error:  # whatever it is, the run itself is whole
+        say(f"{run_dir / 'summary.html'}: not written ({error})", file=sys.stderr)
+
+
+def closing_lines(run_dir: Path, config: dict[str, Any]) -> list[str]:
+    """The lines to print: best value, images, commands that take the run, and its page."""
+    lines, best_tag = [], config["runner"]["keep_best"]
+    if row := best_row(run_dir, best_tag):
         value, step = row
-        lines.append(f"lowest {best_tag} {readable(value)} at step {step}: {best}")
+        lines.append(f"lowest {best_tag} {readable(value)} at step {step}: {best_of(run_dir)}")
     if (run_dir / "images").is_dir():
         lines.append(f"images: {run_dir / 'images'}")
-    commands, word = [*NEXT.get(type(task).__name__, ()), *predict_commands(task)], shlex.quote(str(run_dir))
-    lines += [f"next: {command.replace('RUN', word)}" for command in commands]
-    return [*lines, f"curves: tensorboard --logdir {shlex.quote(str(logdir_of(run_dir)))}"]
-
-
-def predict_commands(task: Task) -> list[str]:
-    """How one classifies with the run of a classifier; nothing for other tasks."""
-    shape = task.metadata().get("samples", {}).get("shape")
-    return [f"dlcourse predict RUN {'0.3,-1.2' if shape == [2] else 'PHOTO.jpg'}"] if shape else []
-
-
-def logdir_of(run_dir: Path) -> Path:
-    """The folder for TensorBoard: runs, where the other runs are, too, or a run that lies elsewhere."""
-    return Path("runs") if run_dir.parts[:1] == ("runs",) else run_dir
+    *commands, curves = next_commands(run_dir, config)
+    lines += [*(f"next: {command}" for command in commands), f"curves: {curves}"]
+    page = run_dir / "summary.html"
+    return [*lines, f"summary: {page}"] if page.exists() else lines

@@ -50,7 +50,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
     def guarded(cfg: DictConfig) -> None:
         try:
             check(cfg, config_name, overrides(), reads)
-            note_choices(cfg, HydraConfig.get().runtime.choices)
+            note_choices(cfg, HydraConfig.get().runtime.choices, overrides())
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:
             if wants_trace:

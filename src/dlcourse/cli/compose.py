@@ -1,6 +1,6 @@
 """Compose the config of a command, in this process and without running it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +43,7 @@ class Composed:
         cfg = self.whole.copy()
         with open_dict(cfg):
             del cfg["hydra"]
-        note_choices(cfg, self.choices)
+        note_choices(cfg, self.choices, self.overrides)
         return cfg
 
     @cached_property
@@ -69,8 +69,9 @@ def compose_config(config_name: str, overrides: list[str]) -> DictConfig:
     return Composed(config_name, overrides).config
 
 
-def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
-    """Write the group choices, such as optimizer=momentum, into the config's `choices`, if it has them."""
+def note_choices(cfg: DictConfig, choices: Mapping[str, str | None], overrides: Iterable[str]) -> None:
+    """Write the group choices, such as optimizer=momentum, and the overrides into the config, if it has the keys."""
     if "choices" in cfg:
+        cfg.overrides = list(overrides)
         named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
         OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)

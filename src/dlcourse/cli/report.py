@@ -1,4 +1,4 @@
-"""Report on a trained classifier: errors, bias and variance, confusion, highest losses, weights."""
+"""Sum up a run in summary.html; of a classifier, also print errors, bias or variance, and highest losses."""
 
 import argparse
 from pathlib import Path
@@ -26,7 +26,9 @@ def share(text: str) -> float:
 
 @memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
-    """Rebuild the classifier from its checkpoint, print the report and write the images."""
+    """Write the run's page; of a classifier, rebuild it from its checkpoint, print the report and write the images."""
+    if (arguments.run / "config.yaml").is_file() and not write_page(arguments.run):
+        return
     from dlcourse.engine import run_folder
     from dlcourse.files import outputs
     from dlcourse.reports.runs import results_folder
@@ -45,6 +47,19 @@ def report(arguments: argparse.Namespace) -> None:
         say(output / f"{name}.png")
 
 
+def write_page(run_dir: Path) -> bool:
+    """Write summary.html of a run; return whether it is of a classifier, of which there is more to report."""
+    from dlcourse.classifier.task import Classification
+    from dlcourse.engine.checkpoint import task_of
+    from dlcourse.engine.run_folder import all_of
+    from dlcourse.reports.runs import check_links, read_config
+    from dlcourse.reports.summary import write_summary
+
+    check_links(run_dir)
+    say(write_summary(run_dir))
+    return issubclass(task_of(read_config(run_dir)), Classification) and bool(all_of(run_dir))
+
+
 def load_task(path: Path, device: str) -> Any:
     """The classification task of a checkpoint, with its state, on a device.
 
@@ -53,12 +68,12 @@ def load_task(path: Path, device: str) -> Any:
     """
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.build import objection
-    from dlcourse.engine.checkpoint import COMMANDS, Checkpoint, check_weights_finite
+    from dlcourse.engine.checkpoint import Checkpoint, check_weights_finite, task_of
     from dlcourse.engine.rebuild import build_of_file
     from dlcourse.engine.targets import CLASSIFICATION
 
     saved = Checkpoint.load(path)
-    if saved.kind() != COMMANDS["Classification"]:
+    if not issubclass(task_of(saved.config), Classification):
         raise UserError(f"{path}: dlcourse report needs a checkpoint of a classifier; this one is {saved.kind()}")
     imposed = {"cache": None, "download": False}  # an untrusted file must not write or download anything
     task = build_of_file(saved.config.get("task"), "task", path, CLASSIFICATION, imposed)
@@ -126,14 +141,15 @@ def print_details(task: Any, num_top: int) -> None:
 
 def main() -> None:
     parser = command_line.Parser(
-        description="Train, dev and test error, diagnosis of bias and variance, confusion matrix, top losses, weights.",
+        description="Write a run's page, RUN/summary.html. Of a classifier, also print train, dev and test error, "
+        "diagnosis of bias and variance, confusion matrix, top losses and weights.",
         example="runs/points/TIME --top 20",
     )
     parser.add_argument(
         "run",
-        type=command_line.run_argument("Classification"),
+        type=command_line.run_argument(),
         metavar="RUN",
-        help="a run folder or checkpoint file of a classifier",
+        help="a run folder, or a checkpoint file of a classifier",
     )
     parser.add_argument(
         "--bayes-error",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
@@ -33,6 +33,7 @@ def config_of(run_dir: Path, overrides: Iterable[str], reads: Iterable[str]) -> 
         except OmegaConfBaseException as error:
             raise UserError(explain_key(error, lambda: cfg)) from error
     unread_keys.check_read(cfg, overrides, reads)
+    note_overrides(cfg, overrides)
     path_overrides.expand_home(cfg)
     return cfg
 
@@ -49,6 +50,13 @@ def keys_only(overrides: Iterable[str]) -> Iterator[str]:
             raise UserError(f"{override.lstrip('+')}: a resumed run keeps its folder and its weights; leave it out")
         if key not in ("resume", "run_dir", "init_from"):
             yield override
+
+
+def note_overrides(cfg: DictConfig, overrides: Iterable[str]) -> None:
+    """Add a resumption's words to those that the run noted at its beginning; of the same key, the last one counts."""
+    if isinstance(cfg.get("overrides"), ListConfig):
+        words = [str(word).lstrip("+") for word in (*cfg.overrides, *overrides)]
+        cfg.overrides = list({word.partition("=")[0]: word for word in words}.values())
 
 
 def read_composed(path: Path) -> DictConfig:

@@ -23,7 +23,7 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     from dlcourse.reports import sheet
 
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
-    inputs: Table[Cell] = dict(sheet.inputs(runs)) if arguments.inputs else {}
+    inputs: Table[Cell] = dict(sheet.inputs([run.path for run in runs])) if arguments.inputs else {}
     images: Table[Cell] = dict(sheet.final_images(table, arguments.name))
     blocks = [inputs | images] if len(runs) == 1 else [inputs, images]  # one run's side by side
     tables = [row for block in blocks if block for row in sheet.broken(block)]

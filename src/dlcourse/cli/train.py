@@ -74,7 +74,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     """
     import torch
 
-    from dlcourse.cli.closing import closing_lines
+    from dlcourse.cli.closing import closing_lines, summed_up
     from dlcourse.engine import distributed
     from dlcourse.engine.runner import Runner
     from dlcourse.engine.task import Task
@@ -99,10 +99,10 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
         run_folders.record_config(cfg, run_dir)
         continued = f"continuing from step {step}: " if step else ""
         say(f"{run_dir}: {continued}{total - step} steps on {runner.device}", file=sys.stderr)
-    with run_folders.resume_hint_added(run_dir):
+    with run_folders.resume_hint_added(run_dir), summed_up(run_dir, total):
         runner.train(task, run_dir, config, step, on_log)
     if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
-        say(*closing_lines(task, run_dir, runner.keep_best), file=sys.stderr)
+        say(*closing_lines(run_dir, config), file=sys.stderr)
 
 
 def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:

@@ -9,22 +9,17 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from dlcourse.engine.build import locate
 from dlcourse.engine.nodes import flatten, node_at
 from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file, check_weights, is_same_kind, some
 from dlcourse.engine.run_folder import all_of
 from dlcourse.engine.targets import NETWORKS
-from dlcourse.engine.task import Stateful
+from dlcourse.engine.task import Stateful, Task
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.files.terminal import printable
 
 KEYS = {"step", "config", "state"}
-COMMANDS = {  # task -> what its checkpoint is, and which command reads it
-    "Classification": "of a classifier: dlcourse report and dlcourse predict read it",
-    "StyleGAN": "of a StyleGAN: dlcourse sample and dlcourse evaluate read it",
-    "StyleTransfer": "of a style transfer: dlcourse sheet and dlcourse animate show the images of its run",
-    "Attributes": "of a reader of attributes: dlcourse evaluate evaluation=faces measures by one",
-}
 
 
 def save_checkpoint(path: Path, step: int, config: dict[str, Any], state: dict[str, Any]) -> None:
@@ -85,9 +80,10 @@ class Checkpoint:
         return cls(path, **content)
 
     def kind(self) -> str:
-        """Its task and the command that reads it, for messages."""
-        target = node_at(self.config, "task._target_")
-        return COMMANDS.get(str(target).rpartition(".")[2], "of another task")
+        """What it is of, and the commands that read it, for messages."""
+        task = task_of(self.config)
+        names = [" ".join(command.split()[:2]) for command in task.commands]
+        return f"of {task.kind}" + (f": {' and '.join(names)} read{'s' * (len(names) == 1)} it" if names else "")
 
     def network(self, part: str, kind: type[N] = nn.Module, refusal: str = "a checkpoint of another task") -> N:  # type: ignore[assignment]
         """A network in eval mode, rebuilt from the config, with the weights of a part of the state.
@@ -153,8 +149,35 @@ def check_kinds(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
             raise ValueError(f"{key} must hold {value.dtype}, got {other.dtype}")
 
 
+def task_of(config: Any) -> type[Task]:
+    """The class of a config's task; Task itself for an unknown one."""
+    try:
+        found = locate(node_at(config, "task._target_"), "task")
+    except UserError:
+        return Task
+    return found if isinstance(found, type) and issubclass(found, Task) else Task
+
+
 def is_checkpoint(content: Any) -> bool:
     return isinstance(content, dict) and content.keys() == KEYS
+
+
+def best_of(run_dir: Path) -> Path:
+    return run_dir / "checkpoints" / "best.pt"
+
+
+def best_step(run_dir: Path) -> int | None:
+    """The step of best.pt; None without one that can be read."""
+    try:
+        return Checkpoint.load(best_of(run_dir)).step
+    except UserError:
+        return None
+
+
+def remove_later_best(run_dir: Path, step: int) -> None:
+    """Before a run continues from `step`: remove a best.pt of a later step."""
+    if (best_step(run_dir) or 0) > step:
+        best_of(run_dir).unlink()
 
 
 def load_newest(run_dir: Path) -> Checkpoint | None:

@@ -20,6 +20,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 from tqdm import tqdm
 
+from dlcourse.engine.checkpoint import best_step, remove_later_best
 from dlcourse.engine.profiling import Profile
 from dlcourse.engine.run_folder import clear_away
 from dlcourse.engine.tensorboard import charts_of, hyper_parameters
@@ -65,6 +66,7 @@ class RunLogger:
         self.charts: dict[str, str] = {}  # of the layout that was written last
         (run_dir / "checkpoints").mkdir(parents=True, exist_ok=True)
         clear_away(run_dir, step)
+        remove_later_best(run_dir, step)
         self.metrics_file = run_dir / "metrics.jsonl"
         self.tags = keep_until(self.metrics_file, step)
         self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
@@ -262,17 +264,11 @@ def row_of(line: bytes) -> dict[str, Any]:
         return {}
 
 
-def lowest_row(run_dir: Path, tag: str | None) -> tuple[float, int] | None:
-    """The lowest value of a metric in a run's metrics.jsonl, and its step; None if there is none."""
+def best_row(run_dir: Path, tag: str | None) -> tuple[float, int] | None:
+    """The value of the metric for which best.pt is kept, and its step; None without either."""
     path = run_dir / "metrics.jsonl"
-    if tag is None or not path.exists():
+    if tag is None or not path.exists() or (step := best_step(run_dir)) is None:
         return None
     with path.open("rb") as file:
-        rows = map(row_of, lines_of(file))
-        return min(((row[tag], row["step"]) for row in rows if isinstance(row.get(tag), int | float)), default=None)
-
-
-def lowest(run_dir: Path, tag: str | None) -> float:
-    """The lowest value of a metric in a run's metrics.jsonl; infinity if there is none."""
-    row = lowest_row(run_dir, tag)
-    return math.inf if row is None else row[0]
+        values = [row.get(tag) for row in map(row_of, lines_of(file)) if row.get("step") == step]
+    return next(((value, step) for value in values if isinstance(value, int | float)), None)

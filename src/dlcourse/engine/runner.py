@@ -13,7 +13,7 @@ import torch
 from dlcourse.engine import checkpoint, distributed, run_folder
 from dlcourse.engine.build import objection
 from dlcourse.engine.device import return_freed_memory
-from dlcourse.engine.logger import NullLogger, RunLogger, lowest
+from dlcourse.engine.logger import NullLogger, RunLogger, best_row
 from dlcourse.engine.nodes import flatten
 from dlcourse.engine.optimization import CURE, Metrics
 from dlcourse.engine.profiling import span
@@ -137,7 +137,7 @@ class Runner:
         total = self.total_steps(task)
         make = NullLogger if distributed.rank() else RunLogger  # only process 0 logs
         with SignalHandler(announce) as handler, make(run_dir, config, step, total, task.shown, self.profile) as logger:
-            best, is_last = lowest(run_dir, self.keep_best), self.is_complete(task, step)
+            (best, _), is_last = best_row(run_dir, self.keep_best) or (math.inf, 0), self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)
                 step += 1
@@ -182,7 +182,7 @@ class Runner:
         check_metrics_finite(step, {}, state)
         if distributed.rank() == 0:
             if is_best:
-                checkpoint.save_checkpoint(run_dir / "checkpoints" / "best.pt", step, config, state)
+                checkpoint.save_checkpoint(checkpoint.best_of(run_dir), step, config, state)
             if is_newest:
                 checkpoint.save_checkpoint(run_folder.path_for(run_dir, step), step, config, state)
                 run_folder.prune(run_dir, self.keep_checkpoints)

@@ -29,11 +29,13 @@ class Task(ABC):
     Random numbers in a step come from torch's global generator, which the runner seeds with (seed, step): a resumed
     run draws the same numbers.
 
-    A config may name a task if targets.py lists it, and configs/task describes its arguments. `shown` names the two or
-    three metrics that the console shows, the most important first.
+    A config may name a task if targets.py lists it, and configs/task describes its arguments.
     """
 
-    shown: Sequence[str] = ("dev/loss", "train/loss")
+    kind: str = "another task"  # what a run of it trains, in a message such as "a checkpoint of a classifier"
+    shown: Sequence[str] = ("dev/loss", "train/loss")  # two or three metrics for the console, the main one first
+    pictured: Sequence[str] = ()  # the images that show best what came of a run, the main one first
+    commands: Sequence[str] = ()  # that take its run, as in "dlcourse report RUN"
 
     @abstractmethod
     def setup(self, device: torch.device) -> None:

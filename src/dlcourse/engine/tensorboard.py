@@ -18,15 +18,17 @@ def charts_of(tags: Iterable[str]) -> dict[str, str]:
     "train/loss" and "dev/loss" are of one quantity, "loss"; "gan/d_loss" and "gan/g_loss" of "gan/loss". Patterns, not
     lists of tags, so that the runs of a folder have the same charts even if some have not logged all tags yet.
     """
-    patterns = {}
-    for tag in sorted(tags):
-        group, _, name = tag.rpartition("/")
-        words = name.split("_")
-        if len(words) == 2:
-            patterns[f"{group}/{words[1]}"] = f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
-        else:
-            patterns[name] = f"^[a-z]+/{re.escape(name)}$"
+    patterns = dict(map(chart_of, sorted(tags)))
     return {title: found for title, found in patterns.items() if sum(bool(re.match(found, tag)) for tag in tags) > 1}
+
+
+def chart_of(tag: str) -> tuple[str, str]:
+    """The chart that a tag belongs to: its title, and the pattern of its tags."""
+    group, _, name = tag.rpartition("/")
+    words = name.split("_")
+    if len(words) == 2:
+        return f"{group}/{words[1]}", f"^{re.escape(group)}/[a-z0-9]+_{re.escape(words[1])}$"
+    return name, f"^[a-z]+/{re.escape(name)}$"
 
 
 def hyper_parameters(config: dict[str, Any]) -> dict[str, int | float | str]:

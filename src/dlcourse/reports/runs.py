@@ -22,7 +22,14 @@ ROW = 4  # memory of an empty row, in numbers
 MAX_DEPTH = 50
 MAX_NUMBER = 2.0**1000  # greater numbers would overflow in a standard deviation
 
-IGNORED = {"run_dir", "resume", "device", "runner.num_threads", "runner.profile"}  # keys that do not change results
+IGNORED = {
+    "run_dir",
+    "resume",
+    "overrides",
+    "device",
+    "runner.num_threads",
+    "runner.profile",
+}  # without effect on results
 IMAGES = ("content", "style")
 IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
 CHOICE = "choices."  # prefix of a group's choice: choices.optimizer is momentum
@@ -220,10 +227,7 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     """
     if not run_dir.is_dir():
         raise UserError(f"{run_dir}: no such run folder")
-    kinds: dict[str, dict[int, Path]] = {}
-    for path in (run_dir / "images").glob("*.png"):
-        if match := IMAGE.fullmatch(path.name):
-            kinds.setdefault(match[1], {})[int(match[2])] = path
+    kinds = kinds_of(run_dir)
     if not kinds:
         raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
     if name is None and len(kinds) > 1:
@@ -231,4 +235,13 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     chosen = name or next(iter(kinds))
     if chosen not in kinds:
         raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")
-    return chosen, dict(sorted(kinds[chosen].items()))
+    return chosen, kinds[chosen]
+
+
+def kinds_of(run_dir: Path) -> dict[str, dict[int, Path]]:
+    """The images of a run: name -> step -> file, in the order of names and steps."""
+    kinds: dict[str, dict[int, Path]] = {}
+    for path in (run_dir / "images").glob("*.png"):
+        if match := IMAGE.fullmatch(path.name):
+            kinds.setdefault(match[1], {})[int(match[2])] = path
+    return {name: dict(sorted(files.items())) for name, files in sorted(kinds.items())}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from PIL import Image
@@ -162,7 +162,7 @@ def broken(table: Table[T]) -> list[Table[T]]:
     return [dict(cells[start : start + width]) for start in range(0, len(cells), width)]
 
 
-def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
+def inputs(run_dirs: Sequence[Path]) -> Table[Image.Image]:
     """The content and style images that the runs were given, each once, as a row; where there are several, with names.
 
     Raises:
@@ -170,16 +170,16 @@ def inputs(runs: Sequence[Run]) -> Table[Image.Image]:
     """
     contents: dict[str, Image.Image] = {}
     styles: dict[str, Image.Image] = {}
-    for run in runs:
-        config = read_config(run.path)["dataset"]
+    for run_dir in run_dirs:
+        config = read_config(run_dir)["dataset"]
         target = locate(config["_target_"], "dataset")
         if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-            raise UserError(f"--inputs: {run.path} was given no content and style image but {target.__name__}")
+            raise UserError(f"--inputs: {run_dir} was given no content and style image but {target.__name__}")
         content, style = str(config.get("content")), config.get("style")
         given = [str(path) for path in (style if isinstance(style, list) else [style])]
         if content in contents and styles.keys() >= set(given):
             continue
-        images: ContentAndStyles = build(config, "dataset")
+        images: ContentAndStyles = build(config, "dataset", frozenset({config["_target_"]}))
         contents.setdefault(content, images.content.convert("RGB"))
         styles |= {path: image for path, image in zip(given, images.styles, strict=True) if path not in styles}
     return named("content", contents) | named("style", styles)

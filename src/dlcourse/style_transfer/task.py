@@ -44,7 +44,10 @@ class StyleTransfer(Task):
     which an image is too small for the objective's layers are left out; ValueError if the full size is.
     """
 
+    kind = "a style transfer"
     shown = ("train/loss", "train/content", "train/style")
+    pictured = ("image",)
+    commands = ("dlcourse sheet RUN --inputs", "dlcourse animate RUN image")
 
     objective: StyleObjective  # the loss to minimize
     dataset: ContentAndStyles

@@ -53,7 +53,10 @@ class StyleGAN(Task):
     Networks and data set have one resolution.
     """
 
+    kind = "a StyleGAN"
     shown = ("gan/d_loss", "gan/g_loss", "progress/images")
+    pictured = ("fakes", "mixing", "truncation")
+    commands = ("dlcourse sample RUN", "dlcourse evaluate RUN")
 
     generator: Generator
     discriminator: Discriminator

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from PIL import Image
@@ -25,6 +26,7 @@ class Labelled:
     dev: Arrays  # for early stopping, plateau schedules and the choice of hyperparameters
     test: Arrays  # for the measurement at the end; without the label noise that a data set may add to the others
     classes: Sequence[str]  # a name for each label
+    example: ClassVar[str] = "PHOTO.jpg"  # what dlcourse predict may be given
 
     def augment(self, inputs: Tensor) -> Tensor:
         """Vary a training batch at random; by default not at all."""

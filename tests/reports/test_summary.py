@@ -1,0 +1,198 @@
+"""The page of a run: one file that shows what its folder holds, whoever wrote it."""
+
+import html
+import json
+import re
+import signal
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+import yaml
+from PIL import Image
+
+from conftest import ROOT, run_script, small_overrides
+from dlcourse.reports import curves
+from dlcourse.reports.page import MOST_BYTES
+from dlcourse.reports.summary import write_summary
+
+FORGED = '</pre><script>alert(1)</script><img src=http://x.y onerror="a"> \x1b[2J\u202e'
+CLASSIFIER = "dlcourse.classifier.task.Classification"
+
+
+class Page(HTMLParser):
+    """The tags with their attributes, and the text, of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.words = [], []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def all(self, tag, key):
+        return [attributes[key] for name, attributes in self.tags if name == tag and key in attributes]
+
+
+def read(run_dir):
+    return Page((run_dir / "summary.html").read_text())
+
+
+def write_run(folder, rows=(), task=CLASSIFIER, **config):
+    folder.mkdir()
+    whole = {"task": {"_target_": task}, "runner": {"max_steps": 20, "keep_best": None}} | config
+    (folder / "config.yaml").write_text(yaml.safe_dump(whole))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def draw(folder, name, size=(8, 6), color="red"):
+    (folder / "images").mkdir(exist_ok=True)
+    Image.new("RGB", size, color).save(folder / "images" / name)
+
+
+def assert_self_contained(page):
+    sources = [value for _, attributes in page.tags for key, value in attributes.items() if key in ("src", "href")]
+    assert all(source.startswith("data:image/") for source in sources)
+    assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
+    assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
+    assert not re.search(r"url\(|@import", (" ".join(page.words)))
+
+
+@pytest.mark.parametrize("experiment", ["points", "style_transfer_offline", "stylegan_faces_tiny"])
+def test_a_training_leaves_one_file_with_its_result(experiment, tmp_path):
+    words = [*small_overrides(experiment, 3), "seed=3"]
+    done = run_script("train.py", *words, "run_dir=my run", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr.splitlines()[-1] == "summary: my run/summary.html", done.stderr
+    page = read(tmp_path / "my run")
+    assert_self_contained(page)
+    assert f"{experiment} Finished: step 3 of 3," in page.text and "seed=3" in page.text
+    main = {"points": "decision_map", "style_transfer_offline": "image", "stylegan_faces_tiny": "fakes"}[experiment]
+    captions = page.all("img", "alt")
+    given = ["content", "style"] if experiment == "style_transfer_offline" else []
+    assert captions[: len(given) + 1] == [*given, f"{main}, step 3"]
+    assert captions[-1] == "step 2"  # the earlier one
+    assert len(page.all("svg", "viewbox")) == {"points": 2, "style_transfer_offline": 3}.get(experiment, 1)
+    assert "dlcourse train 'resume=my run' runner.max_steps=6" in page.text and "_target_: dlcourse." in page.text
+
+
+def test_an_interrupted_run_tells_how_far_it_came_and_how_to_go_on(tmp_path):
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), "run_dir=run", "runner.max_steps=1000000"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert "1000000 steps" in process.stderr.readline()
+    process.stderr.readline()  # of the progress
+    process.send_signal(signal.SIGTERM)
+    assert "checkpoint written" in process.communicate(timeout=60)[1]
+    step = int(next((tmp_path / "run" / "checkpoints").glob("step_*.pt")).stem.removeprefix("step_"))
+    text = read(tmp_path / "run").text
+    assert f"Ended by SIGTERM after step {step}: step {step:,} of 1,000,000" in text
+    assert "Go on dlcourse train resume=run Next" in text and "Train further" not in text
+    done = run_script("train.py", "resume=run", f"runner.max_steps={step + 1}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = read(tmp_path / "run").text
+    assert f"Finished: step {step + 1:,} of {step + 1:,}" in text
+    assert f"dlcourse train run_dir=run runner.max_steps={step + 1} Train" in text  # of one key the last word
+
+
+def test_a_page_that_cannot_be_written_spoils_nothing(tmp_path):
+    done = run_script("train.py", "run_dir=other", "runner.max_steps=2", cwd=tmp_path)
+    assert done.returncode == 0
+    (tmp_path / "other" / "summary.html").unlink()
+    (tmp_path / "other" / "summary.html").mkdir()
+    done = run_script("train.py", "resume=other", "runner.max_steps=4", cwd=tmp_path)
+    assert done.returncode == 0
+    assert len([line for line in done.stderr.splitlines() if "other/summary.html: not written (" in line]) == 1
+
+
+def test_what_a_strangers_folder_says_is_shown_and_not_obeyed(tmp_path):
+    rows = [{"step": 1, "train/loss": 1.0, "evil/loss": 2.0, f"{FORGED}/loss": 3.0}]
+    words = [f"model={FORGED}", "hydra.run.dir=/", "--config-dir=/", "x=$(rm -rf /)"]
+    run = write_run(tmp_path / f"{FORGED.replace('/', '')}", rows, choices={"experiment": FORGED}, overrides=words)
+    draw(run, f"{FORGED.replace('/', '')}_0000001.png")
+    write_summary(run, None, f"ended by {FORGED}")
+    page = read(run)
+    assert_self_contained(page)
+    assert page.text.count("<script>alert(1)") >= 4 and "\x1b" not in page.text and "\u202e" not in page.text
+    commands = page.text.partition("Made by")[2].partition("Config")[0]
+    assert "hydra" not in commands and "config-dir" not in commands and "'x=$(rm -rf /)'" in commands
+
+
+@pytest.mark.parametrize("config", [{"choices": 3, "overrides": "ab", "dataset": [1]}, {"task": 1, "runner": "x"}])
+def test_broken_parts_are_left_out(config, tmp_path):
+    run = write_run(tmp_path / "run", **config)
+    (run / "metrics.jsonl").write_text('{"step": "x"}\n')
+    draw(run, "fine_0000002.png")
+    (run / "images" / "fine_0000001.png").write_text("no image")
+    write_summary(run)
+    assert read(run).all("img", "alt") == ["fine, step 2"]
+
+
+def test_a_page_stays_small(tmp_path):
+    rows = [{"step": step, "train/loss": 1.0 + step % 7} for step in range(20_000)]
+    run = write_run(tmp_path / "run", rows, dataset={"content": 3})
+    for step in range(60):
+        draw(run, f"image_{step:07d}.png", (300, 200))
+    draw(run, "image_0000060.png", (5000, 40))
+    write_summary(run)
+    page = read(run)
+    assert (run / "summary.html").stat().st_size < MOST_BYTES / 10
+    assert page.all("img", "alt")[0] == "image, step 60 (reduced from 5000 x 40)"
+    assert page.all("img", "width") == ["2048", *["192"] * 12]
+
+
+def points_of(drawing):
+    return [
+        tuple(map(float, point.split(","))) for line in re.findall(r'points="(.*?)"', drawing) for point in line.split()
+    ]
+
+
+def labels_of(drawing, anchor):
+    """Position -> number of the labels on an axis."""
+    place = "y" if anchor == "end" else "x"
+    found = re.findall(rf'<text x="(?P<x>\S+)" y="(?P<y>\S+)" text-anchor="{anchor}">(.*?)</text>', drawing)
+    return [(float(x if place == "x" else y), float(label.replace(",", ""))) for x, y, label in found]
+
+
+@pytest.mark.parametrize("values", [[3.0, 1.5, 2.25, 0.5], [-1e4, 2e4, 0.0, 5e3]])
+def test_a_curve_passes_through_its_values(values):
+    drawing = curves.chart("loss", {"train/loss": list(zip([100, 200, 300, 400], values, strict=True))})
+    placed = points_of(drawing)
+    for axis, expected, offset in ((0, [100, 200, 300, 400], 0), (1, values, 4)):
+        (p, a), *_, (q, b) = labels_of(drawing, "middle" if axis == 0 else "end")
+        found = [a + (point[axis] + offset - p) * (b - a) / (q - p) for point in placed]
+        assert found == pytest.approx(expected, abs=0.002 * abs(b - a))
+
+
+def test_decades_are_drawn_on_a_logarithmic_axis():
+    drawing = curves.chart("loss", {"a": [(1, 1e-4), (2, 1e-2), (3, 1.0)]})
+    ys = [y for _, y in points_of(drawing)]
+    assert ys[0] - ys[1] == pytest.approx(ys[1] - ys[2], abs=0.2) and "logarithmic" in drawing
+    assert [value for _, value in labels_of(drawing, "end")] == pytest.approx([1e-4, 1e-3, 1e-2, 0.1, 1])
+    assert "logarithmic" not in curves.chart("loss", {"a": [(1, 0.0), (2, 1e-2), (3, 100.0)]})
+
+
+def test_a_gap_stays_a_gap_and_a_spike_a_spike():
+    drawing = curves.chart("loss", {"a": [(1, 1.0), (2, 2.0), (3, None), (4, 1.0), (5, 2.0), (6, None), (7, 3.0)]})
+    assert drawing.count("<polyline") == 2 and drawing.count("<circle") == 1
+    curve = [(step, 9.0 if step == 7777 else None if step == 5000 else 1.0) for step in range(10_000)]
+    thinned = curves.thinned(curve)
+    assert len(thinned) <= curves.MOST and (7777, 9.0) in thinned and (5000, None) in thinned
+    assert [step for step, _ in thinned] == sorted(step for step, _ in thinned)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e-320, 1e15, 1e199, 1e301, 2**70])
+def test_no_number_is_too_odd_for_an_axis(value):
+    for other in (value, 1.0, -1.0, 1e-190, value * (1 + 1e-15)):
+        drawing = curves.chart("x", {"a": [(1, value), (2, other), (2**1000, value)]})
+        assert "nan" not in drawing.lower() and "inf" not in drawing.lower() and drawing.count("<line") < 40
+    assert curves.chart("x", {"a": [(1, None)]}) == "" == curves.chart("x", {})
+
+
+def test_text_is_one_line_of_html():
+    assert curves.safe("<a>\n&'") == html.escape("<a>\\n&'")
