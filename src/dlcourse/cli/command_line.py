@@ -21,8 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import hydra_words, inputs, latest, path_overrides, typed_keys, typography, unread_keys
-from dlcourse.engine import run_lock
+from dlcourse.cli import hydra_words, inputs, latest, path_overrides, sweep_folder, typed_keys, typography, unread_keys
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CHECKPOINTS, CONFIGS
 from dlcourse.files.terminal import say
@@ -44,11 +43,6 @@ SYNONYMS = {  # what people type for a key -> its last part
 BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
-
-# For the folder of a sweep: all its runs get the one that is created for the first of them
-OmegaConf.register_new_resolver(
-    "new_folder", lambda path: str(run_lock.claim(Path(path))), use_cache=True, replace=True
-)
 
 
 def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable[str]) -> None:
@@ -74,6 +68,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
             fail_or_let_others_go_on(typed_keys.as_typed(explain(error, config_name), OmegaConf.to_container(cfg)))
 
     try:
+        sweep_folder.register()
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
         with exceptions_come_through(), config_composed_once():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
