@@ -210,6 +210,18 @@ def test_a_sweep_resolves_latest_once_and_two_sweeps_of_one_second_do_not_collid
     assert {run_dir.name.partition("_")[0] for run_dir, _ in found} == {"0", "1"}
 
 
+@pytest.mark.parametrize("words", [["resume=old"], ["-m", "resume=old,old"]], ids=" ".join)
+def test_the_config_of_a_stranger_creates_no_folder(words, monkeypatch, capsys):
+    composed = command_line.compose_config("train", [])
+    composed.seed = "${new_folder:elsewhere}"
+    Path("old").mkdir()
+    OmegaConf.save(composed, "old/composed.yaml")
+    with pytest.raises(SystemExit):
+        run_here(monkeypatch, *words)
+    assert "new_folder is for hydra.sweep.dir alone" in capsys.readouterr().err
+    assert not Path("elsewhere").exists()
+
+
 def test_a_run_below_a_folder_that_is_there_is_a_path_also_with_equal_signs():
     Path("runs/points").mkdir(parents=True)
     Path("dataset").mkdir()

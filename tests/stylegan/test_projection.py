@@ -179,7 +179,7 @@ def test_attributes_come_from_a_table_with_gaps(generator, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "cannot be read"),
+        (None, "no such file"),
         ("", "needs a column called seed"),
         ("seed\n1\n", "needs a column called seed, and one for each attribute"),
         ("seed,a\n1,x\n", "line 2: seed '1' and a 'x' must be numbers"),

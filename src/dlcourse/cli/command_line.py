@@ -20,19 +20,23 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import hydra_words, inputs, key_help, key_names, latest, path_overrides, typography, unread_keys
+from dlcourse.cli import (
+    hydra_words,
+    inputs,
+    key_help,
+    key_names,
+    latest,
+    path_overrides,
+    sweep_folder,
+    typography,
+    unread_keys,
+)
 from dlcourse.cli.compose import VERSION_BASE, compose_config, note_choices
-from dlcourse.engine import run_lock
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CHECKPOINTS, CONFIGS
 from dlcourse.files.terminal import say
 
 BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
-
-# For the folder of a sweep: all its runs get the one that is created for the first of them
-OmegaConf.register_new_resolver(
-    "new_folder", lambda path: str(run_lock.claim(Path(path))), use_cache=True, replace=True
-)
 
 
 def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable[str]) -> None:
@@ -61,6 +65,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
         if key_help.is_asked(sys.argv[1:]):
             say(*key_help.answer(sys.argv[1:], config_name))
             return
+        sweep_folder.register()
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
         with exceptions_come_through(), config_composed_once():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
