@@ -139,6 +139,13 @@ def test_inputs_that_differ_are_all_shown_each_once_with_its_name(sweep, tmp_pat
     assert all(str(tmp_path) in title for title in columns_of(named("style", twins)))
 
 
+def test_a_sheet_of_one_run_is_a_row_of_its_inputs_and_its_result(sweep, tmp_path):
+    done = run_script("sheet.py", "sweep/2", "--inputs", "--height", "64", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sheet.png\n", "")
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.width > 3 * 64 and image.height < 2 * 64
+
+
 def test_a_long_row_is_broken_evenly_and_a_table_is_not():
     cells = {("", str(number)): number for number in range(13)}
     rows = broken(cells)

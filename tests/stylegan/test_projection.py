@@ -98,7 +98,7 @@ def test_the_point_that_is_kept_has_the_least_loss(generator, own_image):
 
 
 def test_w_is_one_for_all_layers_and_a_start_can_be_given(generator, own_image):
-    result = project(own_image, "sampler.steps=2", "sampler.space=w", "seeds=5")(generator)
+    result = project(own_image, "sampler.steps=2", "sampler.space=w", "seeds=5", "truncation_psi=1")(generator)
     assert torch.equal(result.found["w"], result.found["w"][:1].expand(6, -1))
     assert result.found["losses"][0] < 1e-4  # seed 5 drew it
 

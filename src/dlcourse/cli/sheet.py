@@ -25,7 +25,8 @@ def make_sheet(arguments: argparse.Namespace) -> None:
     table = sheet.arrange(runs, arguments.rows, arguments.columns)
     inputs: Table[Cell] = dict(sheet.inputs([run.path for run in runs])) if arguments.inputs else {}
     images: Table[Cell] = dict(sheet.final_images(table, arguments.name))
-    blocks = [inputs | images] if len(runs) == 1 else [inputs, images]  # one run's side by side
+    alone: Table[Cell] = {("", "result"): next(iter(images.values()))}
+    blocks = [inputs | alone] if len(runs) == 1 else [inputs, images]
     tables = [row for block in blocks if block for row in sheet.broken(block)]
     image = draw_tables(tables, arguments.height)
     save_figure(to_tensor(image)[None], arguments.output)

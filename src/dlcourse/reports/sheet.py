@@ -39,7 +39,7 @@ def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = 
     By default, runs that differ in one key make a row. With two keys they make a table, with a row per value of the
     key that changes less often from run to run; with more keys, the columns are for all the other keys together. A
     table that would be more than half empty becomes a row. Where keys change together, only as many are used as are
-    needed to tell the runs apart. Runs with the same settings are told apart by their folders; one alone is "result".
+    needed to tell the runs apart. Runs with the same settings are told apart by their folders.
 
     Args:
         runs: at least one; rows and columns keep their order.
@@ -49,8 +49,6 @@ def arrange(runs: Sequence[Run], rows: str | None = None, columns: str | None = 
     Raises:
         UserError: an unknown key, or keys that put several runs into one cell.
     """
-    if len(runs) == 1:
-        return {("", "result"): runs[0]}
     asked = [key for key in (rows, columns) if key is not None]
     runs = fold_mappings(runs, asked)
     given = [known_key(runs, key) for key in asked]
