@@ -30,9 +30,10 @@ def test_a_run_without_arguments_but_steps_makes_its_own_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     (run_dir,) = (tmp_path / "runs" / "points").iterdir()
     names = {path.name.partition(".")[0] for path in run_dir.iterdir()}
-    assert names == {"config", "composed", "events", "metrics", "images", "checkpoints"}
+    assert names == {"config", "composed", "events", "metrics", "images", "checkpoints", "summary"}
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
     assert config["choices"]["experiment"] == "points" and config["choices"]["optimizer"] == "adam"
+    assert config["overrides"] == ["runner.max_steps=20"]
     assert config["runner"]["max_steps"] == 20 and "${" not in (run_dir / "config.yaml").read_text()
     with Image.open(run_dir / "images" / "decision_map_0000020.png") as image:
         assert image.size == (600, 534)  # with a line above: step and accuracy

@@ -91,7 +91,7 @@ def test_an_interrupted_run_tells_how_far_it_came_and_how_to_go_on(tmp_path):
     assert "checkpoint written" in process.communicate(timeout=60)[1]
     step = int(next((tmp_path / "run" / "checkpoints").glob("step_*.pt")).stem.removeprefix("step_"))
     text = read(tmp_path / "run").text
-    assert f"Ended by SIGTERM after step {step}: step {step:,} of 1,000,000" in text
+    assert f"Ended by SIGTERM: step {step:,} of 1,000,000" in text
     assert "Go on dlcourse train resume=run Next" in text and "Train further" not in text
     done = run_script("train.py", "resume=run", f"runner.max_steps={step + 1}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from dlcourse.engine import distributed
@@ -21,7 +22,8 @@ def summed_up(run_dir: Path, total: int) -> Iterator[None]:
     try:
         yield
     except (Interrupted, UserError) as error:
-        write_or_say_why(run_dir, total, f"ended by {error}" if isinstance(error, Interrupted) else "ended by an error")
+        cause = Signals(error.signum).name if isinstance(error, Interrupted) else "an error"
+        write_or_say_why(run_dir, total, f"ended by {cause}")
         raise
     write_or_say_why(run_dir, total, "finished")
 

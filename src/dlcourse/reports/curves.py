@@ -21,7 +21,7 @@ def chart(title: str, curves: Mapping[str, Curve]) -> str:
 
     The vertical axis is logarithmic if the values are positive and span more than two decades.
     """
-    curves = {name: [(step, bounded(value)) for step, value in curve] for name, curve in curves.items()}
+    curves = {name: [(step, bounded(value)) for step, value in thinned(curve)] for name, curve in curves.items()}
     points = [point for curve in curves.values() for point in curve if point[1] is not None]
     if not points:
         return ""
@@ -38,7 +38,7 @@ def chart(title: str, curves: Mapping[str, Curve]) -> str:
     parts += [grid_line(place_x(tick), BOTTOM, place_x(tick), BOTTOM + 5, readable(tick), "middle") for tick in x_ticks]
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 4}">step</text>')
     for number, curve in enumerate(curves.values()):
-        placed = [(place_x(step), None if value is None else place_y(value)) for step, value in thinned(curve)]
+        placed = [(place_x(step), None if value is None else place_y(value)) for step, value in curve]
         parts.append(f'<g class="c{number % COLORS}">{"".join(drawn(placed))}</g>')
     names = "".join(f'<span class="c{number % COLORS}">{safe(name)}</span>' for number, name in enumerate(curves))
     note = ", logarithmic" if is_log else ""

@@ -9,7 +9,6 @@ from PIL import Image
 
 from dlcourse.files.terminal import printable
 from dlcourse.images.files import open_image, stated_size
-from dlcourse.images.tensors import resize
 
 MOST_BYTES = 2**22  # of an image file that is taken as it is
 MOST_PIXELS = 2**24  # of an image that is decoded for a thumbnail
@@ -104,8 +103,7 @@ def figure(source: Path | Image.Image, largest: int, caption: str, shown: int | 
 def reduced(source: Path | Image.Image, largest: int) -> tuple[bytes, tuple[int, int]]:
     """An image as a JPEG, at most `largest` pixels on its longer side, and its size."""
     image = open_image(source) if isinstance(source, Path) else source.convert("RGB")
-    if max(image.size) > largest:
-        image = resize(image, largest)
+    image.thumbnail((largest, largest), Image.Resampling.LANCZOS)  # coarse first: its reducing_gap is 2
     content = io.BytesIO()
     image.save(content, "JPEG", quality=90)
     return content.getvalue(), image.size

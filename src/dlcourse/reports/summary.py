@@ -70,6 +70,7 @@ def page(run_dir: Path, total: int | None, ended: str | None) -> str:
         facts(run, task, config),
         *images(run_dir, task, config),
         titled("Curves", "curves", charts(run, task)),
+        "" if rows else "<p>No metrics were logged yet.</p>",
         commands(run_dir, config, step, total, ended),
         whole_config(run_dir),
         f"<footer>{safe(versions())}</footer>",
