@@ -46,7 +46,11 @@ def test_top_losses_weights_and_calibration_by_hand():
 
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
-    [("--top", "-5", "must be at least 0, got -5"), ("--bayes-error", "nan", r"must be in \[0, 1\], got nan")],
+    [
+        ("--top", "-5", "must be at least 0, got -5"),
+        ("--bayes-error", "1.5", r"must be in \[0, 1\], got 1.5"),
+        ("--bayes-error", "nan", "must be a number, got nan"),
+    ],
 )
 def test_senseless_numbers_are_refused(option, value, reason, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["report.py", "run", option, value])

@@ -106,19 +106,19 @@ def test_images_of_a_sheet_are_read_one_at_a_time(sweep, monkeypatch):
 
 def test_inputs_are_the_content_and_the_style_image(sweep, tmp_path):
     runs = find_runs([sweep])
-    images = inputs(runs)
+    images = inputs([run.path for run in runs])
     assert columns_of(images) == ["content", "style"] and rows_of(images) == [""]
     assert max(images["", "content"].size) == 24
     config = json.loads((sweep / "1" / "config.yaml").read_text())
     config["dataset"]["style"] = "gone.jpg"
     (sweep / "1" / "config.yaml").write_text(json.dumps(config))
     with pytest.raises(UserError, match=r"style=gone\.jpg: no such file"):
-        inputs(find_runs([sweep]))
+        inputs([run.path for run in find_runs([sweep])])
     with pytest.raises(UserError, match=r"style=gone\.jpg: no such file"):
-        inputs(find_runs([sweep / "1"]))
+        inputs([run.path for run in find_runs([sweep / "1"])])
     write_run(tmp_path / "points", compose("experiment=points"), (0, 0, 0))
     with pytest.raises(UserError, match="--inputs: .*/points was given no content and style image but"):
-        inputs(find_runs([tmp_path / "points"]))
+        inputs([run.path for run in find_runs([tmp_path / "points"])])
 
 
 def test_inputs_that_differ_are_all_shown_each_once_with_its_name(sweep, tmp_path):
@@ -129,7 +129,7 @@ def test_inputs_that_differ_are_all_shown_each_once_with_its_name(sweep, tmp_pat
         config = json.loads((sweep / run / "config.yaml").read_text())
         config["dataset"]["style"] = style
         (sweep / run / "config.yaml").write_text(json.dumps(config))
-    images = inputs(find_runs([sweep]))
+    images = inputs([run.path for run in find_runs([sweep])])
     assert columns_of(images) == ["content", "style painting", "style mosaic", "style red.png"]
     assert images["", "style red.png"].getpixel((5, 5)) == (255, 0, 0)
     twins = {
