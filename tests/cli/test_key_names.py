@@ -71,7 +71,8 @@ def test_long_lists_are_cut():
     assert key_names.no_such_choice("g", "x", ["a", "b"]) == "g=x: no such choice; g is one of a, b"
     line = said("task.xyzzy", "train", "experiment=style_transfer")
     assert line.startswith("task.xyzzy: no such key; task has dataset, ") and len(line) < 200
-    assert said("runner.xyzzy", "train").endswith(", keep_best, ...")
+    assert key_names.cut(names) == [*names[:14], "..."]
+    assert said("runner.xyzzy", "train").endswith(", keep_best, profile")
 
 
 def test_values_are_written_as_one_types_them():

@@ -123,7 +123,7 @@ def test_two_runs_cannot_share_a_folder(tmp_path):
         (["+epochs=3"], ["epochs: no such key; did you mean task.max_epochs?"]),
         (["gpu=0"], ["gpu: no such key; did you mean device?"]),
         (["experiment=catz"], ["experiment=catz: no such choice; did you mean cats?"]),
-        (["experiment=nope"], ["experiment=nope", "points", "stylegan_faces"]),
+        (["experiment=nope"], ["experiment=nope: no such choice; --help experiment lists them"]),
         (["experiment=style_transfer_offline", "content=missing.jpg"], ["content=missing.jpg: no such file"]),
         (["runner.log_every=0"], ["log_every must be at least 1, got 0"]),
         (["device=cuda:77"], ["device=cuda:77", "device=auto or device=cpu"]),

@@ -44,7 +44,7 @@ WITH_TASK = {  # a task -> an experiment with it
     "task=style_transfer": unread_keys.STYLE[1],
     "task=stylegan": unread_keys.GAN[1],
 }
-MOST_NAMED = 12  # of the keys in a message
+MOST_NAMED = 14  # of the keys in a message
 OTHER_COMMANDS = ("train", "sample", "evaluate")  # all other commands have the keys of train
 
 
@@ -83,7 +83,7 @@ def no_such_key(key: str, cfg: DictConfig, config_name: str) -> str:
 
 def no_such_choice(group: str, choice: str, options: Sequence[str]) -> str:
     """One line for a choice that a group does not have."""
-    hint = called(choice, options) or like(choice, options, cutoff=0.6)
+    hint = called(choice, options) or like(choice, options)
     right = f"did you mean {hint}? " if hint else ""
     if len(options) > MOST_NAMED:
         return f"{group}={choice}: no such choice; {right}--help {group} lists them"
@@ -115,11 +115,11 @@ def called(name: str, keys: Iterable[str]) -> str:
     return next((last[one] for one in (name, *SYNONYMS.get(name, ())) if one in last), "")
 
 
-def like(name: str, keys: Iterable[str], cutoff: float = 0.7) -> str:
+def like(name: str, keys: Iterable[str]) -> str:
     """The first key whose last part, or a synonym of it, is similar to `name`; "" if there is none."""
     last = {key.rpartition(".")[2]: key for key in reversed(list(keys))}
     last = {typed: last[one] for typed, ones in SYNONYMS.items() for one in reversed(ones) if one in last} | last
-    close = difflib.get_close_matches(name.replace("-", "_").lower(), last, n=1, cutoff=cutoff)
+    close = difflib.get_close_matches(name.replace("-", "_").lower(), last, n=1, cutoff=0.7)
     return last[close[0]] if close else ""
 
 
