@@ -101,7 +101,7 @@ def draw_range_curve(curve: RangeCurve) -> Tensor:
     highest, lowest = max(curve.averages[: curve.lowest() + 1]), min(curve.averages)
     span = highest - lowest or abs(highest)  # of what it fell, if it did
     axes.set_ylim(lowest - 0.5 * span, highest + 0.5 * span)  # cuts off the divergence, which would flatten the rest
-    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss", title="Learning-rate range test")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower left", fontsize="small")
     figure.tight_layout()

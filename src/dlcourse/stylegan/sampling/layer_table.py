@@ -98,6 +98,7 @@ def chart_of(energies: Tensor, scale: float = 1.0) -> Tensor:
         color, label = COLORS[band % len(COLORS)], f"up to {size}x{size}"
         upper.bar(layers, share.numpy(), bottom=bottom.numpy(), color=color, label=label)
         bottom = bottom + share
+    upper.set_title("What each layer's style changes, mean over seeds")
     upper.set(ylabel="share of the squared change", ylim=(0, 1))
     upper.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="scale", reverse=True)
     lower.bar(layers, energies.sum(1).sqrt().numpy(), color="grey")
