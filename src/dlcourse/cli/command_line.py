@@ -40,6 +40,7 @@ SYNONYMS = {  # what people type for a key -> its last part
     "dropout_rate": "dropout",
     "wd": "weight_decay",
 }
+HIDDEN = ("hydra/", "debug/")  # groups that no experiment chooses among
 BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
@@ -60,6 +61,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
     def guarded(cfg: DictConfig) -> None:
         try:
             check(cfg, config_name, overrides(), reads)
+            unread_keys.check_overfit(HydraConfig.get().runtime.choices)
             note_choices(cfg, HydraConfig.get().runtime.choices)
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:
@@ -283,7 +285,7 @@ def compose_config(config_name: str, overrides: list[str]) -> DictConfig:
 def note_choices(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
     """Write the group choices, such as optimizer=momentum, into the config's `choices`, if it has them."""
     if "choices" in cfg:
-        named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
+        named = {group: choice for group, choice in choices.items() if not group.startswith(HIDDEN)}
         OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)
 
 
