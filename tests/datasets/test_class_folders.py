@@ -1,5 +1,6 @@
 """Which folders are splits and which are classes; what systems leave beside images; copies in two sets."""
 
+import re
 import shutil
 
 import pytest
@@ -177,7 +178,7 @@ def test_what_systems_keep_beside_images_is_never_read(tmp_path, capsys):
         data = image_classes(root)
         assert data.classes == ["cats", "dogs"] and sum(sizes(data)) == 12
         assert len(image_folder(root, num_classes=2).images) == 12
-    assert capsys.readouterr().err == ""
+    assert re.fullmatch(r"(.*: images for train: .* pixels\n.*: few images: .*\n){2}", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -245,3 +246,20 @@ def test_more_folders_than_there_may_be_classes_are_refused(tmp_path, monkeypatc
         fill(tmp_path / name, 1)
     with pytest.raises(ValueError, match="has 3 folders of classes; at most 2"):
         image_classes(tmp_path)
+
+
+def test_what_few_images_are_worth_is_told_with_how_they_become_squares(tmp_path, capsys):
+    for name in ("cats", "dogs"):
+        fill(tmp_path / "mine" / name, 18, 20 * ord(name[0]))
+    data = image_classes(tmp_path / "mine")
+    assert sizes(data) == [20, 8, 8]
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("mine: images for train: 20, dev: 8, test: 8; of each the central square, as 8 x 8 pixels")
+    assert second.endswith(
+        "mine: few images: 1 of 8 images is 12 % of dev/accuracy; "
+        "add images, or take the mean over several splits (-m seed=0,1,2,3,4)"
+    )
+    for name in ("cats", "dogs"):
+        fill(tmp_path / "many" / name, 80, 100 * ord(name[0]))
+    assert sizes(image_classes(tmp_path / "many"))[1] == 32
+    assert "few images" not in capsys.readouterr().err

@@ -51,6 +51,8 @@ def test_lossy_formats_are_close(tmp_path):
     for name, image in {
         "a.jpg": flat,
         "a.webp": flat,
+        "a.avif": flat,
+        "a.heic": flat,
         "cmyk.jpg": flat.convert("CMYK"),
         "cmyk.tif": flat.convert("CMYK"),
     }.items():
@@ -182,7 +184,7 @@ def test_lab(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg"])
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp", "jpg", "avif", "heic"])
 def test_images_are_upright(tmp_path, suffix, orientation):
     upright = np.zeros((16, 32, 3), dtype=np.uint8)
     upright[:8, :8] = 255  # the mark is at the upper left
@@ -198,7 +200,7 @@ def test_images_are_upright(tmp_path, suffix, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = save(Image.fromarray(np.ascontiguousarray(stored)), tmp_path / f"a.{suffix}", exif=exif)
+    path = save(Image.fromarray(np.ascontiguousarray(stored)), tmp_path / f"a.{suffix}", exif=exif.tobytes())
     assert np.abs(pixels_of(path) - upright).max() <= 8
 
 

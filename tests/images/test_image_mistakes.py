@@ -29,7 +29,10 @@ def message_for(path) -> str:
     ("content", "expected"),
     [
         (b"", "an empty file"),
-        (b"not an image", "not an image that can be read (the formats are PNG, JPEG, WEBP, TIFF, BMP, GIF)"),
+        (
+            b"not an image",
+            "not an image that can be read (the formats are PNG, JPEG, WEBP, TIFF, BMP, GIF, AVIF, HEIF)",
+        ),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "not an image"),
         (b"P6 1 1 255\n\0\0\0", "not an image"),

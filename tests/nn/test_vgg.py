@@ -1,11 +1,14 @@
 """VGG19's features against torchvision's chain, and its weights from every source."""
 
+from urllib.error import URLError
+
 import pytest
 import torch
 from torch import nn
 from torchvision.models import vgg19
 
 from dlcourse.nn.vgg import LAYERS, PIXELS, PREPROCESSING, VGG19, PaddedConv2d, down_to_deepest
+from dlcourse.stylegan.metrics.extractors import Vgg19Features
 
 
 def make(weights="orthogonal", **changes) -> VGG19:
@@ -153,14 +156,20 @@ def test_unknown_weights_and_options_are_named():
         make(pooling_gain=0)
 
 
-def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_path):
+def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_path, capfd):
     def offline(*_, **__):
-        raise OSError("no network")
+        raise URLError("no network")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.setattr("torch.hub.urlopen", offline)
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
-    with pytest.raises(ValueError, match=rf"put that file at {tmp_path}/checkpoints/vgg19-.*pth.*_offline"):
+    place = rf"put that file at {tmp_path}/checkpoints/vgg19-\w+\.pth, or name it with weights=PATH"
+    cure = "without it style transfer has experiment=style_transfer_offline"
+    with pytest.raises(ValueError, match=rf"^weights=imagenet: https://.* downloaded .no network.; {place}; {cure}$"):
         make("imagenet")
+    with pytest.raises(ValueError, match=rf"{place}, or take evaluation=faces$"):
+        Vgg19Features("imagenet", "relu5_1")
+    assert capfd.readouterr().err == "" and not list((tmp_path / "checkpoints").iterdir())
 
 
 @pytest.mark.parametrize("mode", ["reflect", "replicate"])

@@ -171,7 +171,7 @@ def test_the_script_writes_figure_and_table(sweep, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "optimizer.eps: -, 1e-08" in done.stdout and "optimizer=SGD" in done.stdout
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
-    with (tmp_path / "out" / "table.csv").open(newline="") as file:
+    with (tmp_path / "out" / "table.csv").open(newline="", encoding="utf-8-sig") as file:
         assert [row["settings"] for row in csv.DictReader(file)] == ["optimizer=SGD", "optimizer=Adam"]
     failed = run_script("compare.py", "nowhere", cwd=tmp_path)
     assert failed.returncode == 1 and failed.stderr == "error: nowhere: no run there or below\n"

@@ -21,7 +21,7 @@ SHORT = ["runner.max_steps=60", "runner.log_every=10", "runner.evaluate_every=20
 
 
 def rows_of(folder):
-    with (folder / "trials.csv").open(newline="") as file:
+    with (folder / "trials.csv").open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

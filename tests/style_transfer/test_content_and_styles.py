@@ -5,6 +5,8 @@ import torch
 from PIL import Image
 from test_style_transfer import make_config, make_task, run
 
+from conftest import compose
+from dlcourse.cli.train import inputs_of
 from dlcourse.engine.build import build
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.style_transfer.colors import luminance
@@ -154,3 +156,12 @@ def test_calibration_and_colours_look_at_the_masked_part_of_a_style(tmp_path):
     assert torch.equal(one, other)
     weights = [task.objective.network.layers.conv1_1.weight for task in tasks]
     assert torch.allclose(*weights, rtol=0.1, atol=0.02)  # but for the pixels beside the border
+
+
+def test_the_first_line_of_a_run_names_the_images_and_says_which_are_built_in(tmp_path):
+    assert inputs_of(compose("experiment=style_transfer_offline")) == (
+        ", content=seascape (built-in), style=painting (built-in)"
+    )
+    two = compose("experiment=texture", f"content={tmp_path}/A.jpg", "style=[mosaic,B.jpg]")
+    assert inputs_of(two) == f", content={tmp_path}/A.jpg, style=mosaic (built-in), style=B.jpg"
+    assert inputs_of(compose()) == ""

@@ -21,6 +21,7 @@ from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint, logger
 from dlcourse.engine.build import build
 from dlcourse.errors import UserError
+from dlcourse.images import heif
 from dlcourse.images.files import open_image
 from dlcourse.nn.vgg import read_weights
 from dlcourse.reports.runs import read_run
@@ -114,6 +115,7 @@ def styles() -> list[bytes]:
 
 @cache
 def images() -> list[bytes]:
+    heif.enable()
     image, files = drawing(1, 23, 17), []
     grey, palette = image.convert("L"), image.convert("P")
     profile = {"icc_profile": Image.open(io.BytesIO(profiled())).info["icc_profile"]}
@@ -127,6 +129,8 @@ def images() -> list[bytes]:
         (image, "TIFF", {"compression": "tiff_lzw"}), (image, "TIFF", {"compression": "jpeg"}),
         (image, "TIFF", {"compression": "tiff_deflate"}), (grey.convert("1"), "TIFF", {"compression": "group4"}),
         (grey.convert("F").point(lambda level: level / 255), "TIFF", {}), (image, "TIFF", profile),
+        (image, "AVIF", {"exif": exif}), (image, "AVIF", profile),
+        (image, "HEIF", {"exif": exif.tobytes()}), (image, "HEIF", profile),
         (image, "BMP", {}), (palette, "BMP", {}), (palette, "GIF", {"save_all": True, "append_images": [palette] * 2}),
     ):  # fmt: skip
         file = io.BytesIO()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.classifier.data.labelled import Labelled
+from dlcourse.classifier.data.labelled import Labelled, OneBatch
 from dlcourse.classifier.early_stopping import EarlyStopping
 from dlcourse.classifier.losses import l1_penalty, l2_penalty
 from dlcourse.classifier.networks import Normalize
@@ -42,6 +42,7 @@ class Classification(Task):
         normalize: standard, minmax or none, with the training set's statistics; see `Normalize`.
         l2, l1: weights of the penalties, >= 0.
         patience: of `EarlyStopping`, in evaluations; None trains to the last step.
+        overfit: learn and measure only so many training samples, as in `OneBatch`; None is all.
         seed: of the order of the samples.
     """
 
@@ -62,13 +63,15 @@ class Classification(Task):
         l2: float,
         l1: float,
         patience: int | None,
+        overfit: int | None,
         seed: int,
     ):
         check_at_least(0, l2=l2, l1=l1)
         if max_epochs is not None and max_epochs < 1:
             raise ValueError(f"max_epochs must be at least 1, or null, got {max_epochs}")
-        self.dataset, self.max_epochs = dataset, max_epochs
-        inputs, _ = dataset.train
+        self.max_epochs = max_epochs
+        self.dataset = dataset if overfit is None else OneBatch(dataset, overfit)
+        inputs, _ = self.dataset.train
         network = model(tuple(inputs.shape[1:]), len(dataset.classes))
         self.model = nn.Sequential(OrderedDict(normalize=Normalize(inputs, normalize), network=network))
         self.weights = [parameter for parameter in self.model.parameters() if parameter.ndim > 1]

@@ -54,6 +54,7 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
     def guarded(cfg: DictConfig) -> None:
         try:
             check(cfg, config_name, overrides(), reads)
+            unread_keys.check_overfit(HydraConfig.get().runtime.choices)
             note_choices(cfg, HydraConfig.get().runtime.choices, overrides())
             job(cfg)
         except (UserError, OSError, OmegaConfBaseException) as error:

@@ -31,9 +31,10 @@ def compare(arguments: argparse.Namespace) -> None:
         say(f"{key.removeprefix(CHOICE)}: {', '.join(values)}")
     say(*comparison.without_tag(runs, tags), *aligned(rows))
     save_figure(comparison.draw_curves(groups, tags, arguments.over, arguments.smooth), arguments.output / "curves.png")
-    with (arguments.output / "table.csv").open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+    table = arguments.output / "table.csv"
+    with table.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
         csv.writer(file).writerows(comparison.groups_spreadsheet(groups, tags))
-    say(arguments.output / "curves.png", arguments.output / "table.csv")
+    say(arguments.output / "curves.png", table)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlcourse.files.locations import CONFIGS
 
+HIDDEN = ("hydra/", "debug/")  # groups that no experiment chooses among
 # Hydra 1.3 warns when version_base is absent, 1.4 when it is given
 VERSION_BASE: dict[str, Any] = {"version_base": None} if hydra.__version__ < "1.4" else {}
 
@@ -35,7 +36,7 @@ class Composed:
     def choices(self) -> dict[str, str | None]:
         """The choice of each group, such as optimizer: momentum."""
         found = self.whole.hydra.runtime.choices
-        return {str(group): choice for group, choice in found.items() if not group.startswith("hydra/")}
+        return {str(group): choice for group, choice in found.items() if not group.startswith(HIDDEN)}
 
     @cached_property
     def config(self) -> DictConfig:
@@ -73,5 +74,5 @@ def note_choices(cfg: DictConfig, choices: Mapping[str, str | None], overrides: 
     """Write the group choices, such as optimizer=momentum, and the overrides into the config, if it has the keys."""
     if "choices" in cfg:
         cfg.overrides = list(overrides)
-        named = {group: choice for group, choice in choices.items() if not group.startswith("hydra/")}
+        named = {group: choice for group, choice in choices.items() if not group.startswith(HIDDEN)}
         OmegaConf.update(cfg, "choices", named, merge=False, force_add=True)

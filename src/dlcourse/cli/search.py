@@ -185,7 +185,7 @@ def show(study: Any, settings: "Search", space: "Space", folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         atomic_write(folder / "trials.csv") as path,
-        path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+        path.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
     ):
         csv.writer(file).writerows(trials_spreadsheet(study, settings.metric, space))
     if ranked(study):

@@ -98,11 +98,23 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
         continued = f"continuing from step {step}: " if step else ""
-        say(f"{run_dir}: {continued}{total - step} steps on {runner.device}", file=sys.stderr)
+        say(f"{run_dir}: {continued}{total - step} steps on {runner.device}{inputs_of(config)}", file=sys.stderr)
     with run_folders.resume_hint_added(run_dir), summed_up(run_dir, total):
         runner.train(task, run_dir, config, step, on_log)
     if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
         say(*closing_lines(run_dir, config), file=sys.stderr)
+
+
+def inputs_of(config: dict[str, Any]) -> str:
+    """The images of a style transfer, because one that is forgotten is a built-in one; nothing for other tasks."""
+    if config.get("style") is None:
+        return ""
+    from dlcourse.style_transfer.demo_images import IMAGES
+
+    styles = config["style"] if isinstance(config["style"], list) else [config["style"]]
+    named = {"content": [config.get("content")], "style": styles}
+    shown = [f"{key}={path}{' (built-in)' if path in IMAGES else ''}" for key, paths in named.items() for path in paths]
+    return f", {', '.join(shown)}"
 
 
 def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:

@@ -1,13 +1,14 @@
 """Errors for keys on the command line that the command would ignore."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CONFIGS
 
 REFERENCE = re.compile(r"\$\{(\w+)")  # ${dataset.resolution} reads dataset
 STYLE = ("style transfer", "experiment=style_transfer_offline")
@@ -23,6 +24,19 @@ OWNERS = {
     "init_from": GAN,
     "target": ("projection", "sampler=project"),
 }
+
+WHY_NOT_OVERFIT = {
+    "stylegan": "the losses of a GAN hold each other in balance and do not approach 0; see debug=fast",
+    "style_transfer": "a style transfer always fits one image; experiment=copy_image reaches loss 0 if all is well",
+}
+
+
+def check_overfit(choices: Mapping[str, str | None]) -> None:
+    """Raise UserError for debug=overfit with a task for which configs/debug/task does not say what it means."""
+    task = choices.get("task")
+    if choices.get("debug") == "overfit" and not (CONFIGS / "debug" / "task" / f"overfit_{task}.yaml").exists():
+        reason = WHY_NOT_OVERFIT.get(str(task), f"there is no configs/debug/task/overfit_{task}.yaml that says how")
+        raise UserError(f"debug=overfit: not for task={task}: {reason}")
 
 
 def check_read(cfg: DictConfig, overrides: Iterable[str], reads: Iterable[str]) -> None:

@@ -37,8 +37,9 @@ class ContactSheet:
         level = next(level for level in self.dataset.levels if level.shape[-1] <= LARGEST)
         grid = labelled_grid(level[chosen].float() / 255, self.captions(chosen), min(COLUMNS, len(chosen)))
         size = self.dataset.resolution
-        shown = "all of them" if len(chosen) == count else f"{len(chosen)} of them"
-        return under(f"{count} images of {size} x {size} pixels, {shown}", grid, FONT)
+        shown = "all are shown" if len(chosen) == count else f"{len(chosen)} are shown"
+        fit = {"crop": "of each the central square", "pad": "each padded to a square"}[self.dataset.fit]
+        return under(f"{count} images of {size} x {size} pixels, {fit}; {shown}", grid, FONT)
 
     def captions(self, chosen: Tensor) -> list[str]:
         """The class of each image, or the last letters of its name without suffix."""

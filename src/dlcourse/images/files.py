@@ -12,14 +12,25 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import open_file
+from dlcourse.images import heif
 from dlcourse.images.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
 from dlcourse.images.tiff import piece_bytes
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")  # no others: for EPS, Pillow would start Ghostscript
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # of files in these formats
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "TIFF",
+    "BMP",
+    "GIF",
+    "AVIF",
+    "HEIF",
+)  # no others: for EPS, Pillow would start Ghostscript
+SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # of these
 MAX_MEMORY = 3 * 2**29  # bytes while an image is decoded and converted
 MAX_PIXELS = MAX_MEMORY // 12  # 134 million, more than cameras have; a progressive JPEG takes 12 bytes per pixel
-MAX_WEBP_PIXELS = MAX_MEMORY // 32  # 50 million: its decoder holds several copies
+MAX_VIDEO_PIXELS = MAX_MEMORY // 32  # 50 million: decoders that come from video hold several copies
+FROM_VIDEO = ("WEBP", "AVIF", "HEIF")
 MAX_PIECE = 2**26  # bytes of a TIFF's strip or tile, or 8 bytes for each pixel of the image if that is more
 MAX_SIDE = 2**16  # no JPEG is longer
 WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its options
@@ -39,7 +50,7 @@ class UnwantedImageError(ValueError):
 def open_image(
     path: str | Path, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """Read a PNG, JPEG, WebP, TIFF, BMP or GIF (its first frame) as 8-bit RGB in sRGB, upright by its EXIF tag.
+    """Read the first frame of an image in one of FORMATS as 8-bit RGB in sRGB, upright by its EXIF tag.
 
     Transparent pixels are laid on `background`; or, with keep_alpha, the image is RGBA if any pixel is not opaque.
 
@@ -87,7 +98,7 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings about a file; its errors are handled below
             piece = piece_bytes(file)
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(file, formats=formats_for(file)) as image:
                 check_pixels(image, piece)
                 examine(image)
                 image.load()
@@ -98,7 +109,7 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image
         raise ValueError(why_unidentified(file)) from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"refused as too large ({error})") from None
-    except UnwantedImageError:
+    except (UnwantedImageError, heif.MissingDecoderError):
         raise
     except OSError as error:
         reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken image ({error})"
@@ -107,13 +118,24 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image
         raise ValueError(f"a broken image ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
+def formats_for(file: BinaryIO) -> tuple[str, ...]:
+    """Those of Pillow's formats to try; DecompressionBombError or MissingDecoderError for a HEIC."""
+    if not heif.is_heif(file):
+        return tuple(name for name in FORMATS if name != "HEIF")
+    heif.enable()
+    if (pixels := heif.largest_pixels(file)) > MAX_VIDEO_PIXELS:
+        limit = f"at most {MAX_VIDEO_PIXELS / 1e6:.0f} million"
+        raise Image.DecompressionBombError(f"{pixels / 1e6:.0f} million pixels before it is cropped; {limit}")
+    return ("HEIF",)
+
+
 def check_pixels(image: Image.Image, piece: int) -> None:
     """Raise DecompressionBombError for an image, not decoded yet, beyond the limits; at these sizes Pillow only warns.
 
     `piece` is the bytes of its largest strip or tile, which takes memory besides the image.
     """
     pixels = image.width * image.height
-    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    most = MAX_VIDEO_PIXELS if image.format in FROM_VIDEO else MAX_PIXELS
     if pixels > most or max(image.size) > MAX_SIDE:
         limits = f"at most {most / 1e6:.0f} million pixels, {MAX_SIDE} per side"
         raise Image.DecompressionBombError(f"{image.width} x {image.height}; {limits}")
@@ -123,7 +145,7 @@ def check_pixels(image: Image.Image, piece: int) -> None:
 
 def memory_of(image: Image.Image) -> int:
     """The most bytes that decoding and converting an image within the limits takes."""
-    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    most = MAX_VIDEO_PIXELS if image.format in FROM_VIDEO else MAX_PIXELS
     return image.width * image.height * MAX_MEMORY // most + (MAX_PIECE if image.format == "TIFF" else 0)
 
 

@@ -234,24 +234,30 @@ def read_weights(weights: str) -> dict[str, Tensor]:
         # the classifier is drawn too, as in the tutorial, but not kept
         return {f"features.{name}": value for name, value in vgg19(weights=None).features.state_dict().items()}
     if weights == "imagenet":
-        from torchvision.models import VGG19_Weights
-
-        source = VGG19_Weights.IMAGENET1K_V1
-        try:
-            return source.get_state_dict(progress=True, check_hash=True)
-        except OSError as error:
-            place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
-            raise ValueError(
-                f"weights=imagenet: {source.url} cannot be downloaded ({error}); put that file at {place}, "
-                "or do without: experiment=style_transfer_offline paints, sampler=project finds an image's w and "
-                "evaluation=faces compares without it"
-            ) from error
+        return imagenet_weights()
     check_source("weights", weights)
     try:
         return torch_file.load(weights)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error
+
+
+def imagenet_weights() -> dict[str, Tensor]:
+    """torchvision's ImageNet weights, downloaded once; ValueError without a network."""
+    from torchvision.models import VGG19_Weights
+
+    source = VGG19_Weights.IMAGENET1K_V1
+    place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
+    try:
+        if not place.exists():  # torch says "Downloading" before it knows whether it can
+            place.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(source.url, str(place), place.stem.partition("-")[2])
+        return source.get_state_dict(progress=True, check_hash=True)
+    except OSError as error:
+        reason = f"{source.url} cannot be downloaded ({getattr(error, 'reason', error)})"
+        cures = "or name it with weights=PATH; without it style transfer has experiment=style_transfer_offline"
+        raise ValueError(f"weights=imagenet: {reason}; put that file at {place}, {cures}") from error
 
 
 def converted(state: dict[str, Tensor], own: dict[str, Tensor], origin: str) -> dict[str, Tensor]:

@@ -17,6 +17,8 @@ from dlcourse.errors import check_at_least
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES
 
+FEW = 25  # images for dev or test, of which one is more than 4 % of the accuracy
+
 
 class ImageClasses(LabelledImages):
     """Images in one folder per class, cropped to their central square, scaled to one resolution, decoded into memory.
@@ -61,16 +63,22 @@ class ImageClasses(LabelledImages):
         train = arrays.get("train") or arrays["all"]
         test, dev = arrays.get("test", test_fraction), arrays.get("dev", dev_fraction)
         super().__init__(train, test, [class_name(name) for name in classes], dev, augment, seed, True)
-        self.report_splits(root, folders.splits)
+        self.report_splits(root, folders.splits, resolution)
 
-    def report_splits(self, root: str, splits: Mapping[str, str]) -> None:
-        """Print the folder and size of each set, unless all come from the root."""
-        if splits == {"all": ""}:
-            return
+    def report_splits(self, root: str, splits: Mapping[str, str], resolution: int) -> None:
+        """Print the size and folder of each set, what becomes of an image, and what few images are worth."""
         rest = splits.get("train") or splits.get("all")
-        sizes = {"train": self.train, "dev": self.dev, "test": self.test}
-        told = [f"{name}: {len(labels)} of {splits.get(name, rest)}" for name, (_, labels) in sizes.items()]
-        say(f"{root}: images for {', '.join(told)}", file=sys.stderr)
+        sets = {"train": self.train, "dev": self.dev, "test": self.test}
+        sizes = {name: len(labels) for name, (_, labels) in sets.items()}
+        places = {name: f" of {folder}" if (folder := splits.get(name, rest)) else "" for name in sizes}
+        told = ", ".join(f"{name}: {sizes[name]}{places[name]}" for name in sizes)
+        square = f"of each the central square, as {resolution} x {resolution} pixels"
+        say(f"{root}: images for {told}; {square}", file=sys.stderr)
+        smallest = min(("dev", "test"), key=lambda name: sizes[name])
+        if sizes[smallest] < FEW:
+            share = f"1 of {sizes[smallest]} images is {100 / sizes[smallest]:.0f} % of {smallest}/accuracy"
+            cure = "add images, or take the mean over several splits (-m seed=0,1,2,3,4)"
+            say(f"{root}: few images: {share}; {cure}", file=sys.stderr)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from dlcourse.classifier.data.augmentation import FlipRotateCrop
-from dlcourse.errors import check_fraction
+from dlcourse.errors import check_at_least, check_fraction
 from dlcourse.files.terminal import printable
 from dlcourse.images.tables import labelled_grid, under
 
@@ -35,6 +35,21 @@ class Labelled:
     def visualize(self, probabilities: Probabilities) -> dict[str, Image.Image]:
         """Images of a classifier's predictions, by name."""
         return {}
+
+
+class OneBatch(Labelled):
+    """A few training samples of a data set, without augmentation, which are its dev and test sets, too.
+
+    A network that cannot learn them by heart has a mistake. They are spread over the training set, which is often in
+    the order of its classes; `num_samples` >= 1, at most all.
+    """
+
+    def __init__(self, dataset: Labelled, num_samples: int):
+        check_at_least(1, overfit=num_samples)
+        inputs, labels = dataset.train
+        chosen = torch.linspace(0, len(labels) - 1, min(num_samples, len(labels))).long()
+        self.train = self.dev = self.test = dataset.train = dataset.dev = inputs[chosen], labels[chosen]
+        self.classes, self.visualize = dataset.classes, dataset.visualize  # type: ignore[method-assign]
 
 
 class LabelledImages(Labelled):

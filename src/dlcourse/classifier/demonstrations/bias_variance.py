@@ -32,6 +32,7 @@ def fit(hidden: list[int], seed: int) -> Classification:
             l2=0.0,
             l1=0.0,
             patience=None,
+            overfit=None,
             seed=seed,
         )
         task.setup(torch.device("cpu"))

@@ -84,7 +84,7 @@ class Vgg19Features(Extractor):
                 weights, preprocessing=None, pooling="max", pooling_gain=1.0, padding="zeros", channels_last=False
             )
         except ValueError as error:  # the message ends with advice for style transfer
-            raise ValueError(f"{str(error).partition(', or paint')[0]}, or take evaluation=faces") from error
+            raise ValueError(f"{str(error).partition('; without it')[0]}, or take evaluation=faces") from error
         self.layer = layer
         self.network.truncate([layer])
 
