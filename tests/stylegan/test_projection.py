@@ -104,7 +104,7 @@ def test_the_descent_leaves_the_generator_alone(generator, own_image):
         ("sampler.space=z", r"space must be w or w\+, got 'z'"),
         ("sampler.noise=some", "noise must be fixed or free"),
         ("sampler.scales=0", "steps and scales must be at least 1"),
-        ("sampler.feature_layers=[relu9_9]", "VGG19 has no relu9_9"),
+        ("sampler.feature_layers=[relu9_9]", "VGG has no relu9_9"),
         ("sampler.noise_weight=-1", "weights must not be negative"),
         ("seeds=0-3", "seeds must be one"),
         ("target=missing.png", r"missing\.png: no such file"),
