@@ -57,9 +57,9 @@ def test_a_loss_that_was_never_a_number_is_no_result(generator, own_image):
 
 def test_without_a_network_a_projection_is_told_how_to_do_without_features(generator, own_image, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    monkeypatch.setattr("torch.hub.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
-    with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*sampler=project finds"):
-        project(own_image, "sampler=project_features")(generator)
+    monkeypatch.setattr("dlcourse.files.download.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
+    with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*weights=edges"):
+        project(own_image, "sampler=project_features", "sampler.features.weights=imagenet")(generator)
 
 
 @pytest.mark.long

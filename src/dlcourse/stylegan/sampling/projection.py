@@ -125,7 +125,8 @@ class Project(Sampler):
         terms: Metrics = {"pixels": pixels, "loss": pixels}
         if self.network is not None:
             found = self.network((image + 1) / 2, self.feature_layers)
-            distances = [F.mse_loss(found[name], wanted) for name, wanted in self.wanted_features.items()]
+            pairs = [(found[name], wanted) for name, wanted in self.wanted_features.items()]
+            distances = [F.mse_loss(one, wanted) / wanted.square().mean() for one, wanted in pairs]
             terms["features"] = torch.stack(distances).sum()
             terms["loss"] = terms["loss"] + self.feature_weight * terms["features"]
         if self.noise == "free":
