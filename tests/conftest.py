@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from dlcourse.engine.build import build
-from dlcourse.nn.vgg import torchvision_names
+from dlcourse.nn.vgg_weights import torchvision_names
 from warm import warm
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and what they start, ignore it
@@ -148,7 +148,7 @@ def kaggle_folder(root: Path, num_train: int, num_test: int) -> None:
 def vgg_file():
     torch.manual_seed(0)
     layers = build(compose("experiment=style_transfer_offline")["model"])().layers
-    torch.save(dict(zip(torchvision_names(), layers.state_dict().values(), strict=True)), VGG_FILE)
+    torch.save(dict(zip(torchvision_names(19), layers.state_dict().values(), strict=True)), VGG_FILE)
 
 
 @pytest.fixture(scope="session", autouse=True)

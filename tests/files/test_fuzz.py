@@ -152,7 +152,7 @@ NAMES = st.sampled_from(
         "dlcourse.nn.cnn.CNN",
         "dlcourse.nn.attribute_network.AttributeNetwork",
         "dlcourse.stylegan.networks.discriminator.Discriminator",
-        "dlcourse.nn.vgg.VGG19",
+        "dlcourse.nn.vgg.VGG",
         "dlcourse.stylegan.networks.variants.huangzh13_generator",
         "dlcourse.classifier.task.Classification",
         "dlcourse.engine.schedules.Cosine",

@@ -61,7 +61,7 @@ OTHERS = [
     ({"resolution": 2**40}, "resolution must be one of"),
     ({"_target_": "os.system"}, "'os.system' is refused"),
     ({"_target_": "torch.nn.Linear"}, REFUSED),
-    ({"_target_": "dlcourse.nn.vgg.VGG19"}, REFUSED),
+    ({"_target_": "dlcourse.nn.vgg.VGG"}, REFUSED),
     ({"_target_": "dlcourse.stylegan.metrics.samples.real_features"}, REFUSED),
     (
         {"parts": {"_target_": "dlcourse.classifier.data.builtin.Torchvision", "name": "MNIST", "root": "/tmp/evil"}},

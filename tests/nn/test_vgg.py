@@ -1,25 +1,27 @@
-"""VGG19's features against torchvision's chain, and its weights from every source."""
+"""VGG's features against torchvision's chain, and its weights from every source."""
 
 from urllib.error import URLError
 
 import pytest
 import torch
 from torch import nn
-from torchvision.models import vgg19
+from torchvision.models import vgg16, vgg19
 
-from dlcourse.nn.vgg import LAYERS, PIXELS, PREPROCESSING, VGG19, PaddedConv2d, down_to_deepest
+from dlcourse.nn.vgg import LAYERS, PIXELS, PREPROCESSING, VGG, PaddedConv2d, down_to_deepest
+from dlcourse.nn.vgg_weights import layers_of, own_names
 from dlcourse.stylegan.metrics.extractors import Vgg19Features
 
 
-def make(weights="orthogonal", **changes) -> VGG19:
+def make(weights="orthogonal", **changes) -> VGG:
     options = {
+        "depth": None,
         "preprocessing": None,
         "pooling": "max",
         "pooling_gain": 1.0,
         "padding": "zeros",
         "channels_last": False,
     }
-    return VGG19(weights, **(options | changes))
+    return VGG(weights, **(options | changes))
 
 
 def test_layers_have_the_papers_names():
@@ -41,22 +43,23 @@ def test_what_is_deeper_than_needed_can_be_let_go():
 
 
 @pytest.mark.long
-def test_random_features_are_torchvisions():
+@pytest.mark.parametrize(("depth", "network", "deepest"), [(19, vgg19, "relu5_4"), (16, vgg16, "relu5_3")])
+def test_random_features_are_torchvisions(depth, network, deepest):
     torch.manual_seed(0)
-    model = make("random")
+    model = make("random", depth=depth)
     torch.manual_seed(0)
-    chain = vgg19(weights=None).features
+    chain = network(weights=None).features
     images = torch.rand(1, 3, 32, 32)
     x = (images - model.mean) / model.std
-    features = model(images, ["conv2_2", "relu5_4", PIXELS])
+    features = model(images, ["conv2_2", deepest, PIXELS])
     for index, layer in enumerate(chain):
         layer = nn.ReLU() if isinstance(layer, nn.ReLU) else layer
         x = layer(x)
         if index == 7:
             assert torch.equal(features["conv2_2"], x)
-    assert set(features) == {"conv2_2", "relu5_4", PIXELS}
+    assert set(features) == {"conv2_2", deepest, PIXELS}
     assert features[PIXELS] is images
-    assert torch.equal(model.layers.pool5(features["relu5_4"]), x)
+    assert torch.equal(model.layers.pool5(features[deepest]), x)
 
 
 @pytest.mark.long
@@ -95,11 +98,60 @@ def test_pooling_gain_scales_what_the_pooling_gives():
     assert torch.equal(model(images, ["pool1"])["pool1"], 2 * plain)
 
 
-def gatys_names(state):
-    convolutions = [name for name in LAYERS if name.startswith("conv")]
+def gatys_names(state, depth=19):
     own = [value for name, value in state.items() if name.startswith("features.")]
-    kinds = [f"{name}.{kind}" for name in convolutions for kind in ("weight", "bias")]
-    return dict(zip(kinds, own, strict=True))
+    return dict(zip(own_names(depth), own, strict=True))
+
+
+@pytest.fixture(scope="module")
+def state16():
+    return {name: value for name, value in vgg16(weights=None).state_dict().items() if name.startswith("features.")}
+
+
+@pytest.mark.parametrize("rename", [dict, lambda state: gatys_names(state, 16)])
+def test_a_file_may_hold_the_first_convolutions_of_either_depth(rename, state16, tmp_path):
+    state = rename(state16)
+    torch.save(state, tmp_path / "whole.pth")
+    whole = make(str(tmp_path / "whole.pth"), preprocessing="torchvision")
+    assert tuple(dict(whole.layers.named_children())) == layers_of(16)
+    torch.save({name: state[name].half() for name in list(state)[:18]}, tmp_path / "part.pth")
+    part = make(str(tmp_path / "part.pth"), preprocessing="torchvision")
+    assert list(dict(part.layers.named_children()))[-1] == "relu4_2"
+    images = torch.rand(1, 3, 32, 32)
+    expected, found = (model(images, ["relu4_2"])["relu4_2"] for model in (whole, part))
+    assert torch.allclose(found, expected, atol=1e-3 * expected.abs().max().item())
+    with pytest.raises(ValueError, match=r"there is no layer relu4_3; the network has conv1_1, .*relu4_2$"):
+        part(images, ["relu4_3"])
+    with pytest.raises(ValueError, match=r"part.pth: not VGG19's weights"):
+        make(str(tmp_path / "part.pth"), depth=19)
+
+
+@pytest.mark.parametrize("damage", ["missing", "odd", "shape", "integers"])
+def test_a_file_with_a_hole_is_refused(damage, state16, tmp_path):
+    state = dict(state16)
+    if damage == "missing":
+        del state["features.5.weight"], state["features.5.bias"]
+    elif damage == "odd":
+        state = {name: state[name] for name in list(state)[:17]}
+    else:
+        weight = state["features.28.weight"]
+        state["features.28.weight"] = weight.int() if damage == "integers" else weight[:, :8]
+    torch.save(state, tmp_path / "other.pth")
+    with pytest.raises(ValueError, match="other.pth: not VGG16's or VGG19's weights"):
+        make(str(tmp_path / "other.pth"))
+
+
+def test_the_trained_weights_that_come_with_the_project_respond_to_edges():
+    """Responses to an oriented edge are sparse and differ from channel to channel, unlike those of random filters."""
+    model, random = make("edges"), make("orthogonal")
+    assert model.mean.flatten().mul(255).tolist() == pytest.approx([123.68, 116.779, 103.939])
+    assert list(dict(model.layers.named_children()))[-1] == "relu4_2"
+    image = torch.zeros(1, 3, 64, 64)
+    image[..., 32:] = 1
+    zeros = [(one(image, ["relu3_2"])["relu3_2"] == 0).float().mean().item() for one in (model, random)]
+    assert zeros[0] > zeros[1] + 0.1
+    with pytest.raises(ValueError, match="weights=edges: not VGG19's weights"):
+        make("edges", depth=19)
 
 
 def test_weights_come_from_a_file_in_torchvisions_layout(tmp_path):
@@ -127,9 +179,9 @@ def test_gatys_weights_see_bgr_in_255_minus_the_mean(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"features.0.weight": torch.zeros(3)}, "not VGG19's weights"),
-        ({"conv1_1.weight": torch.zeros(3)}, "not VGG19's weights"),
-        ([1, 2], "not VGG19's weights"),
+        ({"features.0.weight": torch.zeros(3)}, "not VGG16's or VGG19's weights"),
+        ({"conv1_1.weight": torch.zeros(3)}, "not VGG16's or VGG19's weights"),
+        ([1, 2], "not VGG16's or VGG19's weights"),
         ("hello", "not a file of weights"),
     ],
 )
@@ -144,8 +196,10 @@ def test_wrong_files_are_named(content, message, tmp_path):
 
 
 def test_unknown_weights_and_options_are_named():
-    with pytest.raises(ValueError, match=r"weights=nope: no such file \(nor imagenet, random or orthogonal\)"):
+    with pytest.raises(ValueError, match=r"weights=nope: no such file \(nor imagenet, edges, orthogonal or random\)"):
         make("nope")
+    with pytest.raises(ValueError, match="depth must be one of None, 16, 19, got 11"):
+        make(depth=11)
     with pytest.raises(ValueError, match="pooling must be one of max, average, got 'min'"):
         make(pooling="min")
     with pytest.raises(ValueError, match="padding must be one of zeros, reflect, replicate, got 'wrap'"):
@@ -160,8 +214,7 @@ def test_missing_imagenet_weights_say_which_file_goes_where(monkeypatch, tmp_pat
     def offline(*_, **__):
         raise URLError("no network")
 
-    monkeypatch.setattr("urllib.request.urlopen", offline)
-    monkeypatch.setattr("torch.hub.urlopen", offline)
+    monkeypatch.setattr("dlcourse.files.download.urlopen", offline)
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
     place = rf"put that file at {tmp_path}/checkpoints/vgg19-\w+\.pth, or name it with weights=PATH"
     cure = "without it style transfer has experiment=style_transfer_offline"

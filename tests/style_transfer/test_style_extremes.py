@@ -158,7 +158,7 @@ def config():
         ("dataset", {"style_regions": ["missing.png"]}, "style_regions=missing.png: no such file"),
         ("objective", {"content_layers": ["relu5_1"]}, "set dataset.content_size=43 or more"),
         ("task", {"clamp": "always"}, "clamp must be one of"),
-        ("objective", {"content_layers": ["conv9_9"]}, "VGG19 has no layer conv9_9"),
+        ("objective", {"content_layers": ["conv9_9"]}, "VGG has no layer conv9_9"),
     ],
 )
 def test_mistakes_are_found_before_weights_are_read_or_downloaded(node, values, message, config, monkeypatch):

@@ -14,7 +14,7 @@ from dlcourse.engine.build import build
 from dlcourse.engine.runner import Runner
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
-from dlcourse.nn.vgg import VGG19
+from dlcourse.nn.vgg import VGG
 from dlcourse.style_transfer.demo_images import IMAGES
 from dlcourse.style_transfer.frames import frames_in
 from dlcourse.style_transfer.video import FrameSequence, content_size, flicker, of_one_size
@@ -102,8 +102,8 @@ def test_where_nothing_moves_nothing_flickers(tmp_path):
 @pytest.mark.long
 def test_the_network_is_drawn_and_calibrated_once(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(VGG19, "calibrate", spy(calls, "calibrate", VGG19.calibrate))
-    monkeypatch.setattr(VGG19, "__init__", spy(calls, "draw", VGG19.__init__))
+    monkeypatch.setattr(VGG, "calibrate", spy(calls, "calibrate", VGG.calibrate))
+    monkeypatch.setattr(VGG, "__init__", spy(calls, "draw", VGG.__init__))
     style(write_frames(tmp_path / "frames"), tmp_path / "images")
     assert calls == ["draw", "calibrate"]
 

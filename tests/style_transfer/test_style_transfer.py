@@ -267,7 +267,7 @@ def test_clamps_are_where_they_say(clamp, stays_inside):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["objective.content_layers=[conv9_9]"], "VGG19 has no layer conv9_9; it has pixels, conv1_1"),
+        (["objective.content_layers=[conv9_9]"], "VGG has no layer conv9_9; it has pixels, conv1_1"),
         (["objective.content_layers=[]", "objective.style_layers=[]"], "there is nothing to optimize"),
         (["objective.style_layer_weights=[1,2]"], r"style_layer_weights must be one for each of 5 layers, or null"),
         (["task.init=zeros.png"], r"init=zeros.png: no such file"),

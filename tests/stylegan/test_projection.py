@@ -69,9 +69,9 @@ def test_a_loss_that_was_never_a_number_is_no_result(generator, own_image):
 
 def test_without_a_network_a_projection_is_told_how_to_do_without_features(generator, own_image, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    monkeypatch.setattr("torch.hub.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
-    with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*sampler=project finds"):
-        project(own_image, "sampler=project_features")(generator)
+    monkeypatch.setattr("dlcourse.files.download.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
+    with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*weights=PATH"):
+        project(own_image, "sampler=project_features", "sampler.features.weights=imagenet")(generator)
 
 
 @pytest.mark.long
@@ -116,7 +116,7 @@ def test_the_descent_leaves_the_generator_alone(generator, own_image):
         ("sampler.space=z", r"space must be w or w\+, got 'z'"),
         ("sampler.noise=some", "noise must be fixed or free"),
         ("sampler.scales=0", "steps and scales must be at least 1"),
-        ("sampler.feature_layers=[relu9_9]", "VGG19 has no relu9_9"),
+        ("sampler.feature_layers=[relu9_9]", "VGG has no relu9_9"),
         ("sampler.noise_weight=-1", "weights must not be negative"),
         ("seeds=0-3", "seeds must be one"),
         ("target=missing.png", r"missing\.png: no such file"),

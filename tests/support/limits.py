@@ -203,7 +203,7 @@ LIMITS: dict[str, Limit] = {
 SAME = {
     "foreign checkpoint": "network pickle",
     "w": "checkpoint",
-    "weights of VGG19": "checkpoint",
+    "weights of VGG": "checkpoint",
     "attribute network": "checkpoint",
     "features of reals": "checkpoint",
     "image of a class": "image",

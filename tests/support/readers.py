@@ -23,7 +23,7 @@ from dlcourse.engine.build import build
 from dlcourse.errors import UserError
 from dlcourse.images import heif
 from dlcourse.images.files import open_image
-from dlcourse.nn.vgg import read_weights
+from dlcourse.nn.vgg_weights import read_weights
 from dlcourse.reports.runs import read_run
 from dlcourse.stylegan.interop.files import load_pretrained
 from dlcourse.stylegan.metrics.extractors import FaceFeatures
@@ -269,7 +269,7 @@ READERS = {
     "checkpoint": Reader(".pt", own_checkpoints, read_checkpoint, UserError),
     "foreign checkpoint": Reader(".pth", foreign, load_pretrained, UserError),
     "w": Reader(".pt", styles, lambda path: SavedLatent(str(path)).read(generator()), UserError),
-    "weights of VGG19": Reader(".pth", styles, lambda path: read_weights(str(path)), ValueError),
+    "weights of VGG": Reader(".pth", styles, lambda path: read_weights(str(path), None), ValueError),
     "attribute network": Reader(".pt", faces, lambda path: FaceFeatures(str(path)), UserError),
     "features of reals": Reader(".pt", reals, read_reals, (ValueError, OSError)),
     "image": Reader(".png", images, open_image, ValueError),

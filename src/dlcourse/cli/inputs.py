@@ -69,7 +69,7 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
     "PointsFile.path": check_file,
     "Project.target": image,
     "StyleTransfer.init": first_image,
-    "VGG19.weights": check_source,
+    "VGG.weights": check_source,
     "Vgg19Features.weights": check_source,
     "seeds": seed_file,
 }

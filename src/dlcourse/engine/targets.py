@@ -53,7 +53,7 @@ TARGETS = (
             "dlcourse.classifier.lr_range": "RangeTest",
             "dlcourse.datasets.contact_sheet": "ContactSheet",
             "dlcourse.engine.runner": "Runner",
-            "dlcourse.nn.vgg": "VGG19",
+            "dlcourse.nn.vgg": "VGG",
             "dlcourse.search.study": "Search",
             "dlcourse.style_transfer.dataset": "ContentAndStyles",
             "dlcourse.style_transfer.losses": "gram mean_squared_error moments relative_squared_error unchanged"

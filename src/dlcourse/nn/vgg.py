@@ -1,26 +1,17 @@
-"""VGG19 as a chain of named feature maps."""
+"""VGG16 and VGG19 as chains of named feature maps."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dlcourse.files import torch_file
-from dlcourse.nn.vgg_sources import check_source
+from dlcourse.nn.vgg_weights import LAYERS, WIDTHS, read_weights
 
-# (convolutions, channels) of the five stages (Simonyan & Zisserman 2015, table 1, column E)
-STAGES = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
-LAYERS = tuple(
-    name
-    for stage, (depth, _) in enumerate(STAGES, start=1)
-    for name in (*(f"{kind}{stage}_{i}" for i in range(1, depth + 1) for kind in ("conv", "relu")), f"pool{stage}")
-)
 PIXELS = "pixels"  # the image itself, as a layer before the first
 POOLINGS = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 LEAST_STD = 1e-5  # of a channel, relative to its layer's root mean square: less may be rounding in float32
@@ -31,15 +22,17 @@ PREPROCESSING = {
 }
 
 
-class VGG19(nn.Module):
-    """The convolutional part of VGG19; its weights are frozen.
+class VGG(nn.Module):
+    """The convolutional part of VGG16 or VGG19; its weights are frozen.
 
     Layers are called conv1_1, relu1_1, conv1_2, ..., pool5 as in the style transfer papers; "pixels" is the input.
 
     Args:
-        weights: "imagenet" (torchvision's, downloaded once), "random" (torchvision's initialization), "orthogonal"
-            (Saxe et al. 2014, gain sqrt 2; meant to be calibrated), or the path of a state dict with torchvision's
-            names (features.0.weight, ...) or with Gatys' (conv1_1.weight, ...).
+        weights: "edges" (VGG16 to relu4_2, comes with the project), "imagenet" (torchvision's, downloaded once),
+            "random" (torchvision's initialization), "orthogonal" (Saxe et al. 2014, gain sqrt 2; meant to be
+            calibrated), or the path of a state dict with torchvision's names (features.0.weight, ...) or with Gatys'
+            (conv1_1.weight, ...), of all convolutions or of the first ones.
+        depth: 16 or 19; None: that of the weights, and 19 for imagenet, random and orthogonal.
         preprocessing: "torchvision", or "caffe" for weights converted from the original VGG; None: "caffe" for a file
             with Gatys' names, else "torchvision".
         pooling: "max" as trained, or "average" (smoother images; Gatys et al. 2016, section 2).
@@ -56,6 +49,7 @@ class VGG19(nn.Module):
     def __init__(
         self,
         weights: str,
+        depth: int | None,
         preprocessing: str | None,
         pooling: str,
         pooling_gain: float,
@@ -64,6 +58,7 @@ class VGG19(nn.Module):
     ):
         super().__init__()
         options = {
+            "depth": (depth, (None, 16, 19)),
             "pooling": (pooling, POOLINGS),
             "padding": (padding, ("zeros", "reflect", "replicate")),
             "preprocessing": (preprocessing, (None, *PREPROCESSING)),
@@ -73,14 +68,12 @@ class VGG19(nn.Module):
                 raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
         if not pooling_gain > 0:
             raise ValueError(f"pooling_gain must be positive, got {pooling_gain}")
+        found = read_weights(weights, depth)
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-            self.layers = nn.Sequential(named_layers(POOLINGS[pooling], padding))
+            self.layers = nn.Sequential(named_layers(found.layers, POOLINGS[pooling], padding))
         self.pooling_gain = pooling_gain
         self.uncalibrated: dict[str, tuple[Tensor, Tensor]] = {}
-        own = self.layers.state_dict()  # conv1_1.weight, conv1_1.bias, ... as in Gatys' file
-        given = orthogonal_weights(own) if weights == "orthogonal" else read_weights(weights)
-        state = converted(given, own, weights)
-        chosen = preprocessing or ("caffe" if "conv1_1.weight" in given else "torchvision")
+        state, chosen = found.state, preprocessing or found.preprocessing
         if chosen == "caffe":
             state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)  # BGR to RGB
         self.layers.load_state_dict(state, assign=True)
@@ -93,14 +86,15 @@ class VGG19(nn.Module):
     def forward(self, images: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Name -> feature map for each of the `wanted` layers; nothing deeper is computed.
 
-        ValueError for images so small that fewer than two positions would be left on a side.
+        ValueError for a layer that the network lacks, and for images so small that fewer than two positions would be
+        left on a side.
         """
         height, width = images.shape[-2:]
         if min(height, width) < smallest_side(wanted):
             raise ValueError(f"an image of {width} x {height} pixels is too small for {', '.join(wanted)}")
         features = {PIXELS: images} if PIXELS in wanted else {}
         x = (images - self.mean) / self.std
-        for name in down_to_deepest(wanted):
+        for name in self.down_to_deepest(wanted):
             x = self.forward_layer(name, x)
             if name in wanted:
                 features[name] = x
@@ -111,8 +105,15 @@ class VGG19(nn.Module):
         return self.pooling_gain * x if name.startswith("pool") and self.pooling_gain != 1 else x
 
     def truncate(self, wanted: Collection[str]) -> None:
-        """Drop all layers deeper than the deepest of the `wanted` ones."""
-        self.layers = self.layers[: len(down_to_deepest(wanted))]
+        """Drop all layers deeper than the deepest of the `wanted` ones; ValueError for one that the network lacks."""
+        self.layers = self.layers[: len(self.down_to_deepest(wanted))]
+
+    def down_to_deepest(self, wanted: Collection[str]) -> list[str]:
+        """The network's layers from the first to the deepest of the `wanted` ones; ValueError for one that it lacks."""
+        own = [name for name, _ in self.layers.named_children()]
+        if missing := [name for name in wanted if name not in own and name != PIXELS]:
+            raise ValueError(f"there is no layer {', '.join(missing)}; the network has {', '.join(own)}")
+        return own[: 1 + max((own.index(name) for name in wanted if name != PIXELS), default=-1)]
 
     @torch.no_grad()
     def calibrate(
@@ -126,7 +127,7 @@ class VGG19(nn.Module):
         within each image by a mask (1, 1, h, w) or None.
         """
         xs = [(image - self.mean) / self.std for image in images]
-        for name in down_to_deepest(wanted):
+        for name in self.down_to_deepest(wanted):
             layer = self.layers.get_submodule(name)
             if isinstance(layer, nn.Conv2d):
                 assert layer.bias is not None
@@ -169,22 +170,21 @@ def smallest_side(wanted: Collection[str]) -> int:
 
 
 def down_to_deepest(wanted: Collection[str]) -> tuple[str, ...]:
-    """The layers from the first to the deepest of the `wanted` ones."""
+    """VGG19's layers from the first to the deepest of the `wanted` ones."""
     return LAYERS[: 1 + max((LAYERS.index(name) for name in wanted if name != PIXELS), default=-1)]
 
 
-def named_layers(pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
+def named_layers(names: Sequence[str], pool: type[nn.Module], padding: str) -> "OrderedDict[str, nn.Module]":
     """conv1_1 -> relu1_1 -> ... -> pool5. ReLU is not in place, because it would overwrite features of interest."""
     plain, padded = partial(nn.Conv2d, kernel_size=3, padding=1), partial(PaddedConv2d, mode=padding)
     convolution: Callable[[int, int], nn.Module] = plain if padding == "zeros" else padded
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = 3
-    for stage, (depth, width) in enumerate(STAGES, start=1):
-        for index in range(1, depth + 1):
-            layers[f"conv{stage}_{index}"] = convolution(channels, width)
-            layers[f"relu{stage}_{index}"] = nn.ReLU()
-            channels = width
-        layers[f"pool{stage}"] = pool(2)
+    for name in names:
+        if name.startswith("conv"):
+            layers[name] = convolution(channels, channels := WIDTHS[int(name[4]) - 1])
+        else:
+            layers[name] = nn.ReLU() if name.startswith("relu") else pool(2)
     return layers
 
 
@@ -217,64 +217,3 @@ class Pad(torch.autograd.Function):
         for (row, own_row), (column, own_column) in list(product((inside, first, last), repeat=2))[1:]:
             of_x[:, :, own_row, own_column] += grad[:, :, row, column]
         return of_x, None
-
-
-def orthogonal_weights(own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Random weights with orthogonal rows of length sqrt 2, and biases of 0, under torchvision's names."""
-    shapes = [tensor.shape for tensor in own.values()]
-    drawn = [torch.zeros(size) if len(size) == 1 else nn.init.orthogonal_(torch.empty(size), 2**0.5) for size in shapes]
-    return dict(zip(torchvision_names(), drawn, strict=True))
-
-
-def read_weights(weights: str) -> dict[str, Tensor]:
-    """The state dict of torchvision's ImageNet weights, of its random initialization, or of a file."""
-    if weights == "random":
-        from torchvision.models import vgg19  # imported here, because it takes long
-
-        # the classifier is drawn too, as in the tutorial, but not kept
-        return {f"features.{name}": value for name, value in vgg19(weights=None).features.state_dict().items()}
-    if weights == "imagenet":
-        return imagenet_weights()
-    check_source("weights", weights)
-    try:
-        return torch_file.load(weights)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"weights={weights}: not a file of weights ({reason})") from error
-
-
-def imagenet_weights() -> dict[str, Tensor]:
-    """torchvision's ImageNet weights, downloaded once; ValueError without a network."""
-    from torchvision.models import VGG19_Weights
-
-    source = VGG19_Weights.IMAGENET1K_V1
-    place = Path(torch.hub.get_dir(), "checkpoints", source.url.rpartition("/")[2])
-    try:
-        if not place.exists():  # torch says "Downloading" before it knows whether it can
-            place.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(source.url, str(place), place.stem.partition("-")[2])
-        return source.get_state_dict(progress=True, check_hash=True)
-    except OSError as error:
-        reason = f"{source.url} cannot be downloaded ({getattr(error, 'reason', error)})"
-        cures = "or name it with weights=PATH; without it style transfer has experiment=style_transfer_offline"
-        raise ValueError(f"weights=imagenet: {reason}; put that file at {place}, {cures}") from error
-
-
-def converted(state: dict[str, Tensor], own: dict[str, Tensor], origin: str) -> dict[str, Tensor]:
-    """VGG19's own state dict, in float32, from Gatys' or torchvision's names; ValueError for other tensors."""
-    for names in (own, torchvision_names()):
-        found = [state.get(name) for name in names] if isinstance(state, dict) else []
-        if [getattr(tensor, "shape", None) for tensor in found] == [tensor.shape for tensor in own.values()]:
-            tensors: list[Tensor] = found  # type: ignore[assignment]
-            if all(tensor.is_floating_point() for tensor in tensors):
-                return {name: tensor.detach().float() for name, tensor in zip(own, tensors, strict=True)}
-    raise ValueError(
-        f"weights={origin}: not VGG19's weights (features.0.weight, ... as torchvision has them, or conv1_1.weight, "
-        "... as Gatys has them, in VGG19's shapes)"
-    )
-
-
-def torchvision_names() -> list[str]:
-    """The names of the convolutions' weights in torchvision's `features`, which counts every layer."""
-    convolutions = [index for index, name in enumerate(LAYERS) if name.startswith("conv")]
-    return [f"features.{index}.{kind}" for index in convolutions for kind in ("weight", "bias")]

@@ -1,10 +1,10 @@
-"""Where VGG19's weights come from: known by name, or a file."""
+"""Where VGG's weights come from: known by name, or a file."""
 
 import os
 
 from dlcourse.errors import MissingFileError
 
-SOURCES = ("imagenet", "random", "orthogonal")
+SOURCES = ("imagenet", "edges", "orthogonal", "random")
 
 
 def check_source(key: str, weights: str) -> None:

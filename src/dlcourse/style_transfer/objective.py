@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from dlcourse.engine.optimization import Metrics
-from dlcourse.nn.vgg import LAYERS, PIXELS, VGG19
+from dlcourse.errors import UserError
+from dlcourse.nn.vgg import LAYERS, PIXELS, VGG
 from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.losses import range_penalty, total_variation, weighted
 
@@ -22,7 +23,7 @@ class StyleObjective:
     own region of the image.
     """
 
-    model: Callable[[], VGG19]  # called when first needed: other mistakes are found before weights are downloaded
+    model: Callable[[], VGG]  # called when first needed: other mistakes are found before weights are downloaded
     content_layers: list[str]  # "pixels" is the image itself
     content_layer_weights: list[float] | None  # of each layer within the content loss; None: 1
     style_layers: list[str]
@@ -40,7 +41,7 @@ class StyleObjective:
         known = (PIXELS, *LAYERS)
         unknown = [name for name in (*self.content_layers, *self.style_layers) if name not in known]
         if unknown:
-            raise ValueError(f"VGG19 has no layer {', '.join(unknown)}; it has {', '.join(known)}")
+            raise ValueError(f"VGG has no layer {', '.join(unknown)}; it has {', '.join(known)}")
         if not self.content_layers and not self.style_layers:
             raise ValueError("content_layers and style_layers are both empty: there is nothing to optimize")
         for name in ("content_weight", "style_weight", "tv_weight", "range_weight"):
@@ -51,10 +52,13 @@ class StyleObjective:
         self.layers = self.weight_in_content | self.weight_in_style
 
     @cached_property
-    def network(self) -> VGG19:
-        """The network up to the deepest layer that is used."""
+    def network(self) -> VGG:
+        """The network up to the deepest layer that is used; UserError if its weights do not reach so deep."""
         network = self.model()
-        network.truncate(self.layers)
+        try:
+            network.truncate(self.layers)
+        except ValueError as error:
+            raise UserError(f"model: {error}") from error
         return network
 
     def to(self, device: torch.device) -> None:

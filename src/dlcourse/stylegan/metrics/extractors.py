@@ -13,7 +13,7 @@ from dlcourse.errors import UserError
 from dlcourse.files import torch_file
 from dlcourse.files.locations import CHECKPOINTS
 from dlcourse.nn.attribute_network import AttributeNetwork
-from dlcourse.nn.vgg import LAYERS, VGG19
+from dlcourse.nn.vgg import LAYERS, VGG
 
 BUNDLED = CHECKPOINTS / "face_attributes.pt"
 INCEPTION_URL = (
@@ -70,7 +70,7 @@ class FaceFeatures(Extractor):
 class Vgg19Features(Extractor):
     """The mean over positions of one layer of VGG19, such as relu5_1; images below 64 pixels are enlarged.
 
-    For `weights` see `VGG19`; ValueError if they are missing.
+    For `weights` see `VGG`; ValueError if they are missing.
     """
 
     tag = "vgg19"
@@ -80,8 +80,14 @@ class Vgg19Features(Extractor):
         if layer not in LAYERS:
             raise ValueError(f"layer must be one of {', '.join(LAYERS)}, got {layer!r}")
         try:
-            self.network = VGG19(
-                weights, preprocessing=None, pooling="max", pooling_gain=1.0, padding="zeros", channels_last=False
+            self.network = VGG(
+                weights,
+                depth=19,
+                preprocessing=None,
+                pooling="max",
+                pooling_gain=1.0,
+                padding="zeros",
+                channels_last=False,
             )
         except ValueError as error:  # the message ends with advice for style transfer
             raise ValueError(f"{str(error).partition('; without it')[0]}, or take evaluation=faces") from error

@@ -18,7 +18,7 @@ from dlcourse.images.figures import COLORS, new_figure, to_image
 from dlcourse.images.files import open_image
 from dlcourse.images.tables import enlarged, gain_for, headed_table, heat, stacked
 from dlcourse.images.tensors import resize, to_pil_image, to_tensor
-from dlcourse.nn.vgg import LAYERS, VGG19
+from dlcourse.nn.vgg import LAYERS, VGG
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.sampling.sampler import Result, Sampler
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
@@ -48,7 +48,7 @@ class Project(Sampler):
     noise: str  # "fixed", the stored one, or "free", optimized too
     steps: int  # updates, >= 1
     scales: int  # number of copies that are compared, each half as large as the one before, >= 1
-    features: Callable[[], VGG19] | None  # called after all checks, since it may download weights; None: pixels only
+    features: Callable[[], VGG] | None  # called after all checks, since it may download weights; None: pixels only
     feature_layers: list[str]
     feature_weight: float  # >= 0
     noise_weight: float  # >= 0
@@ -68,7 +68,7 @@ class Project(Sampler):
         if self.feature_weight < 0 or self.noise_weight < 0:
             raise ValueError(f"weights must not be negative, got {self.feature_weight} and {self.noise_weight}")
         if unknown := [name for name in self.feature_layers if name not in LAYERS]:
-            raise ValueError(f"feature_layers: VGG19 has no {', '.join(unknown)}; it has {', '.join(LAYERS)}")
+            raise ValueError(f"feature_layers: VGG has no {', '.join(unknown)}; it has {', '.join(LAYERS)}")
         self.start = [] if self.seeds is None else parse_seeds(self.seeds)
         if len(self.start) > 1:
             raise ValueError(f"seeds must be one, where to start, or null for w_avg, got {self.seeds!r}")
@@ -138,7 +138,8 @@ class Project(Sampler):
         terms: Metrics = {"pixels": pixels, "loss": pixels}
         if self.network is not None:
             found = self.network((image + 1) / 2, self.feature_layers)
-            distances = [F.mse_loss(found[name], wanted) for name, wanted in self.wanted_features.items()]
+            pairs = [(found[name], wanted) for name, wanted in self.wanted_features.items()]
+            distances = [F.mse_loss(one, wanted) / wanted.square().mean() for one, wanted in pairs]
             terms["features"] = torch.stack(distances).sum()
             terms["loss"] = terms["loss"] + self.feature_weight * terms["features"]
         if self.noise == "free":
