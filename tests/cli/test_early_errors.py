@@ -36,7 +36,7 @@ MISTAKES = [  # a command line, and its error message
     (["train", STYLE, "dataset.style_regions=[left,nope.png]"], "dataset.style_regions=nope.png: no such file"),
     (["train", STYLE, "dataset.content_mask=."], "dataset.content_mask=.: is a folder, not a file"),
     (["train", STYLE, "task.init=nope.jpg"], "task.init=nope.jpg: no such file"),
-    (["train", STYLE, "model.weights=nope"], "model.weights=nope: no such file (nor imagenet, edges, orthogonal or random)"),
+    (["train", STYLE, "model.weights=nope"], "model.weights=nope: no such file (nor imagenet, edges, "),
     (["train", "dataset=points_file", "dataset.path=nope.csv"], "dataset.path=nope.csv: no such file"),
     (["train", "dataset=points_file"], "dataset.path: no value given; set dataset.path=..."),
     (["train", CATS, "dataset.root=nope"], NO_IMAGES),
