@@ -81,7 +81,7 @@ def test_import_says_how_gaps_were_filled(folder):
             ("official.pkl", "new.pt", "--resolution", "12"),
             "error: official.pkl: its resolution is 32, so resolution must",
         ),
-        (("official.pkl",), "error: the following arguments are required: target"),
+        (("official.pkl",), "error: the following arguments are required: TARGET"),
     ],
 )
 def test_mistakes_end_in_one_line(folder, arguments, message):

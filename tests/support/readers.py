@@ -107,6 +107,13 @@ def foreign() -> list[bytes]:
 
 
 @cache
+def first_convolutions() -> list[bytes]:
+    weight, bias = torch.zeros(64, 3, 3, 3), torch.zeros(64)
+    names = ("features.0", "conv1_1")
+    return [one for name in names for one in saved({f"{name}.weight": weight, f"{name}.bias": bias})]
+
+
+@cache
 def styles() -> list[bytes]:
     layers = generator().num_layers
     noise = [generator().synthesis.get_buffer(f"noise{layer}") for layer in range(layers)]
@@ -269,7 +276,7 @@ READERS = {
     "checkpoint": Reader(".pt", own_checkpoints, read_checkpoint, UserError),
     "foreign checkpoint": Reader(".pth", foreign, load_pretrained, UserError),
     "w": Reader(".pt", styles, lambda path: SavedLatent(str(path)).read(generator()), UserError),
-    "weights of VGG": Reader(".pth", styles, lambda path: read_weights(str(path), None), ValueError),
+    "weights of VGG": Reader(".pth", first_convolutions, lambda path: read_weights(str(path), None), ValueError),
     "attribute network": Reader(".pt", faces, lambda path: FaceFeatures(str(path)), UserError),
     "features of reals": Reader(".pt", reals, read_reals, (ValueError, OSError)),
     "image": Reader(".png", images, open_image, ValueError),

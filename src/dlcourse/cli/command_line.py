@@ -215,7 +215,7 @@ class Parser(ArgumentParser):
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ArgumentParser's; a word that begins with a dash of a text program is a mistake."""
         for word in sys.argv[1:] if args is None else args:
-            if word[:1] in typography.DASHES and not path_overrides.exists(word):
+            if word and word[0] in typography.DASHES and not path_overrides.exists(word):
                 self.error(f"{word}: an option begins with two hyphens: --{word.lstrip(typography.DASHES + '-')}")
         return super().parse_args(args, namespace)
 

@@ -1,4 +1,4 @@
-"""Sum up a run in summary.html; of a classifier, also print errors, bias or variance, and highest losses."""
+"""Sum up a run in summary.html; of a classifier, also print errors, bias or variance, highest losses."""
 
 import argparse
 from pathlib import Path

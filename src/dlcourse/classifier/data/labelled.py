@@ -114,10 +114,11 @@ def stratified_split(
     """Indices, in ascending order, of the rest and of `share` of the samples, with the same share of every class.
 
     `classes` are the names of the labels, for messages. `equals` is `first_equals` of the samples, if equal samples are
-    to stay together. ValueError for a class that is too small for both parts.
+    to stay together. ValueError for a share outside (0, 1), or a class that is too small for both parts.
 
     Shape: labels and equals int64 (N,).
     """
+    check_fraction(share=share)
     generator = torch.Generator().manual_seed(seed)
     places = torch.arange(len(labels))
     equals = places if equals is None else equals

