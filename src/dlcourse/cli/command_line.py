@@ -154,7 +154,8 @@ def path_argument(text: str) -> Path:
     """A path of an argparse command, with ~ expanded; Path itself would read "" as the current folder."""
     if not text:
         raise ArgumentTypeError("an empty path (a variable that is not set?)")
-    return Path(path_overrides.at_home(text))
+    plain = text if path_overrides.exists(text) else typography.unquoted(text)
+    return Path(path_overrides.at_home(plain))
 
 
 def run_argument(task: str = "") -> Callable[[str], Path]:
@@ -237,6 +238,8 @@ def explain(error: Exception, config_name: str = "") -> str:
         key, _, value = error.override.partition("=")
         quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
         return f"{error.override}: not in Hydra's grammar; if the value is a text, quote it: {quoted}"
+    if several := re.match(r"Ambiguous value for argument '([^=]+)=(.*?)'\n", str(error)):
+        return f"{several[1]}={several[2]}: several values; with -m each of them gets a run of its own"
     missing = re.match(r"Could not (?:override|delete) '(\w+)'\. No match in the defaults list", str(error))
     if missing and missing[1] in unread_keys.OWNERS:
         return unread_keys.no_part(missing[1], sys.argv[1:])

@@ -76,7 +76,7 @@ def no_such_key(key: str, cfg: DictConfig, config_name: str) -> str:
     right = right or ("" if other else similar(key, every))
     if right:
         return f"{key}: no such key; did you mean {right}? {beside}".rstrip()
-    if other := other or of_another_command(name, config_name):
+    if other := other or ("" if beside else of_another_command(name, config_name)):
         return f"{key}: no such key here; {other}"
     return f"{key}: no such key; {beside or '--help lists the keys'}"
 

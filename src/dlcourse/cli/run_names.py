@@ -38,9 +38,12 @@ def run_dir_of(cfg: DictConfig) -> Iterator[Path]:
 
 def name_of(overrides: Iterable[str]) -> str:
     """The time and what was typed, as the name of a folder that needs no quotes in a shell."""
-    words = ",".join(filter(None, map(in_name, overrides)))
-    time = datetime.now().strftime(TIME)
-    return "_".join(filter(None, [time, words.encode()[:LONGEST].decode(errors="ignore")]))
+    name = ""
+    for word in filter(None, map(in_name, overrides)):
+        longer = f"{name},{word}" if name else word
+        if len(longer.encode()) <= LONGEST:
+            name = longer
+    return "_".join(filter(None, [datetime.now().strftime(TIME), name]))
 
 
 def in_name(override: str) -> str:

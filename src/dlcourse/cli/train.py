@@ -99,6 +99,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
         run_folders.record_config(cfg, run_dir)
         continued = f"continuing from step {step}: " if step else ""
         say(f"{run_dir}: {continued}{total - step} steps on {runner.device}{inputs_of(config)}", file=sys.stderr)
+        say(*filter(None, [task.advice(total)]), file=sys.stderr)
     with run_folders.resume_hint_added(run_dir), summed_up(run_dir, total):
         runner.train(task, run_dir, config, step, on_log)
     if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():

@@ -19,16 +19,24 @@ def plain(text: str) -> str:
 
 def plain_word(word: str) -> str:
     """key=value with ASCII's punctuation; in paths, only quotes around all of it go."""
+    if path_overrides.exists(word):
+        return word
+    word = unquoted(word)
     match = KEY.fullmatch(word)
-    if match is None or path_overrides.exists(word):
+    if match is None:
         return word
     key, value = match.groups()
     if not (value.isascii() or path_overrides.QUOTED.fullmatch(value) or path_overrides.exists(value)):
         if key.lstrip("+") not in path_overrides.PATHS - {"seeds"}:
             value = plain(value)
-        elif re.fullmatch("“.*”|‘.*’", value, re.DOTALL):
-            value = value[1:-1]
+        else:
+            value = unquoted(value)
     return f"{key}={value}"
+
+
+def unquoted(text: str) -> str:
+    """The text without the quotes “ ” or ‘ ’ around all of it."""
+    return text[1:-1] if re.fullmatch("“.*”|‘.*’", text, re.DOTALL) else text
 
 
 def cure(words: Iterable[str]) -> str:

@@ -160,20 +160,19 @@ class StyleTransfer(Task):
                 f"given up: the loss diverged {self.guard.restarts} times; the result is the best image so far; "
                 "try a smaller optimizer.lr, or smaller weights of the objective"
             )
-        self.warn_if_unfinished()
         totals = [float(terms["loss"]) for terms in losses]
         best = min(range(len(totals)), key=lambda index: totals[index] if math.isfinite(totals[index]) else math.inf)
         self.result = images[best]
         return {f"result/{name}": value for name, value in losses[best].items()}
 
-    def warn_if_unfinished(self) -> None:
-        """Say that the run ended at a coarse scale."""
-        size, whole, steps = self.sizes[self.scale], self.sizes[-1], (len(self.sizes) - 1) * self.steps_per_scale
-        if size < whole:
-            logging.getLogger(__name__).warning(
-                f"ended at {size} of {whole} pixels, so the result is blurred: task.steps_per_scale="
-                f"{self.steps_per_scale} takes {steps} steps before the last scale; make it or runner.max_steps fit"
-            )
+    def advice(self, steps: int) -> str:
+        """A run that ends at a coarse scale is blurred."""
+        coarse = len(self.sizes) - 1
+        if steps > coarse * self.steps_per_scale:
+            return ""
+        size, fitting = self.sizes[(steps - 1) // self.steps_per_scale], steps // (coarse + 2)
+        cure = f"task.steps_per_scale={fitting}" if fitting else "task.smallest_size=null"
+        return f"{steps} steps end at {size} of {self.sizes[-1]} pixels, which is blurred; {cure} reaches all of them"
 
     def visualize(self) -> Images:
         """The result; before `finalize`, the current image or average."""

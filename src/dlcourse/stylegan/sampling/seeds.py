@@ -15,7 +15,7 @@ from dlcourse.stylegan.networks.generator import Generator
 
 Seeds = str | int | list[int | str]  # as a user writes them, see parse_seeds
 MAX_SEED, MAX_SEEDS = 2**63, 10**6
-SEEDS = re.compile(r"([0-9]+)(?:(?:-|\.\.)([0-9]+))?(?:@([0-9]+))?")  # first, last, class
+SEEDS = re.compile(r"([0-9]+)(?:(?:-|\.\.|~)([0-9]+))?(?:@([0-9]+))?")  # first, last, class
 
 
 @dataclass(frozen=True)
