@@ -146,6 +146,21 @@ def test_the_name_of_a_new_run_is_its_time_and_what_was_typed(overrides, name):
     assert re.fullmatch(TIME + re.escape(name), run_names.name_of(overrides))
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("latest:../..", "latest:../..: the name of a folder in runs/ follows the colon"),
+        ("latest:/etc", "latest:/etc: the name of a folder in runs/ follows the colon"),
+        ("latest:" + "r" * 300, "latest:rrr.*: File name too long"),
+    ],
+)
+def test_only_names_in_runs_follow_the_colon(word, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(UserError, match=message):
+        latest.resolved(word)
+
+
 def test_the_name_needs_no_quotes_in_a_shell_and_has_a_limit():
     words = [f"task.key{index}=ä" for index in range(20)]
     name = run_names.name_of(words)

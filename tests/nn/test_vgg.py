@@ -126,18 +126,20 @@ def test_a_file_may_hold_the_first_convolutions_of_either_depth(rename, state16,
         make(str(tmp_path / "part.pth"), depth=19)
 
 
-@pytest.mark.parametrize("damage", ["missing", "odd", "shape", "integers"])
+@pytest.mark.parametrize("damage", ["missing", "odd", "shape", "integers", "nan"])
 def test_a_file_with_a_hole_is_refused(damage, state16, tmp_path):
     state = dict(state16)
     if damage == "missing":
         del state["features.5.weight"], state["features.5.bias"]
+    elif damage == "nan":
+        state["features.28.bias"] = torch.full((512,), torch.nan)
     elif damage == "odd":
         state = {name: state[name] for name in list(state)[:17]}
     else:
         weight = state["features.28.weight"]
         state["features.28.weight"] = weight.int() if damage == "integers" else weight[:, :8]
     torch.save(state, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match="other.pth: not VGG16's or VGG19's weights"):
+    with pytest.raises(ValueError, match="other.pth: (not VGG16's or VGG19's weights|holds NaN or infinity)"):
         make(str(tmp_path / "other.pth"))
 
 
@@ -150,7 +152,7 @@ def test_the_trained_weights_that_come_with_the_project_respond_to_edges():
     image[..., 32:] = 1
     zeros = [(one(image, ["relu3_2"])["relu3_2"] == 0).float().mean().item() for one in (model, random)]
     assert zeros[0] > zeros[1] + 0.1
-    with pytest.raises(ValueError, match="weights=edges: not VGG19's weights"):
+    with pytest.raises(ValueError, match="depth=19: weights=edges is a VGG16; leave depth out"):
         make("edges", depth=19)
 
 

@@ -13,6 +13,8 @@ import yaml
 from PIL import Image
 
 from conftest import ROOT, run_script, small_overrides
+from dlcourse.engine.checkpoint import save_checkpoint
+from dlcourse.engine.logger import best_row
 from dlcourse.reports import curves
 from dlcourse.reports.page import MOST_BYTES
 from dlcourse.reports.summary import write_summary
@@ -131,6 +133,53 @@ def test_broken_parts_are_left_out(config, tmp_path):
     (run / "images" / "fine_0000001.png").write_text("no image")
     write_summary(run)
     assert read(run).all("img", "alt") == ["fine, step 2"]
+
+
+STYLES = "dlcourse.style_transfer.dataset.ContentAndStyles"
+
+
+@pytest.mark.parametrize(
+    ("rows", "config"),
+    [
+        ([{"step": 5, "dev/loss": 10**400}], {}),
+        ([{"step": 5, "perf/steps_per_second": 5e-324}], {}),
+        ([], {"dataset": {"content": "seascape", "style": "mosaic"}}),
+        ([], {"dataset": {"_target_": STYLES, "_partial_": True, "content": "seascape", "style": "mosaic"}}),
+        ([], {"dataset": {"_target_": STYLES, "content": "seascape", "style": "mosaic", "content_size": [10**9] * 2}}),
+    ],
+)
+def test_odd_numbers_and_nodes_are_left_out(rows, config, tmp_path):
+    run = write_run(tmp_path / "run", rows, **config)
+    draw(run, "image_0000005.png")
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("max_steps: 20", f"max_steps: 0x{'f' * 5000}"))
+    write_summary(run)
+    assert read(run).all("img", "alt")[-1] == "image, step 5"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_best_value_of_a_strangers_metrics_is_a_number(kept, tmp_path):
+    """As in a resumed run whose metrics hold a number that no float can."""
+    run = write_run(tmp_path / "run", [{"step": 5, "dev/loss": 0.5 if kept else -(10**400)}])
+    (run / "checkpoints").mkdir()
+    save_checkpoint(run / "checkpoints" / "best.pt", 5, {}, {})
+    assert best_row(run, "dev/loss") == ((0.5, 5) if kept else None)
+
+
+def test_a_strangers_run_shows_no_image_from_elsewhere(tmp_path, monkeypatch):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "private.png")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    options = {"style_weights": None, "content_mask": None, "style_regions": [], "style_masks": []}
+    options |= {"colors": "free", "background": [255, 255, 255], "keep_alpha": False}
+    options |= {"content_size": 24, "style_size": 24, "style": "mosaic", "_target_": STYLES}
+    for path, shown in {str(tmp_path / "private.png"): 1, "../private.png": 1, "seascape": 3}.items():
+        run = write_run(tmp_path / f"run{path[-6:-4]}{len(path)}", dataset=options | {"content": path})
+        draw(run, "image_0000005.png")
+        write_summary(run)
+        assert len(read(run).all("img", "src")) == shown, path
+        write_summary(run, ended="finished")  # as its own training does
+        assert len(read(run).all("img", "src")) == 3, path
 
 
 def test_a_page_stays_small(tmp_path):

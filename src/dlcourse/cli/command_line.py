@@ -235,6 +235,8 @@ def explain(error: Exception, config_name: str = "") -> str:
     if isinstance(error, OSError):
         return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, OverrideParseException):
+        if cure := typography.cure([error.override]):
+            return f"{error.override}: not in Hydra's grammar; {cure}"
         key, _, value = error.override.partition("=")
         quoted = shlex.quote(f"{key}={QuotedString(value, Quote.double).with_quotes()}")
         return f"{error.override}: not in Hydra's grammar; if the value is a text, quote it: {quoted}"

@@ -3,12 +3,12 @@
 import os
 import re
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dlcourse.engine.run_folder import has_begun, runs_below
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import open_file
-from dlcourse.files.terminal import say
+from dlcourse.files.terminal import printable, say
 
 RUNS = Path("runs")
 LATEST = re.compile(r"latest(?::(.*))?", re.DOTALL)
@@ -24,8 +24,14 @@ def resolved(word: str, task: str = "") -> str:
     match = LATEST.fullmatch(word)
     if match is None or os.path.lexists(word):
         return word
-    folder = RUNS / (match[1] or "")
-    runs = [folder] if has_begun(folder) else runs_below(folder)
+    name = PurePath(match[1] or "")
+    if name.is_absolute() or ".." in name.parts:
+        raise UserError(f"{word}: the name of a folder in runs/ follows the colon, as in latest:points")
+    folder = RUNS / name
+    try:
+        runs = [folder] if has_begun(folder) else runs_below(folder)
+    except OSError as error:
+        raise UserError(f"{printable(word)}: {error.strerror}") from error
     if not runs:
         names = dict.fromkeys(run.relative_to(RUNS).parts[0] for run in reversed(runs_below(RUNS)))
         there = f"; there are latest:{', latest:'.join(list(names)[:5])}" if names else ""

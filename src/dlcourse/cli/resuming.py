@@ -43,7 +43,8 @@ def keys_only(overrides: Iterable[str]) -> Iterator[str]:
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
         if (CONFIGS / key.partition("@")[0]).is_dir():
-            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {key}.KEY=VALUE")
+            example = "runner.max_steps=N" if key in ("debug", "experiment") else f"{key}.KEY=VALUE"
+            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {example}")
         if override.startswith("~"):
             raise UserError(f"{override}: a resumed run keeps its keys; give {key} another value")
         if key in ("run_dir", "init_from") and not hydra_words.is_null(override):

@@ -45,8 +45,8 @@ def train_at(run_dir: Path, cfg: DictConfig, on_log: OnLog) -> None:
             with run_folders.path_hint_added(run_dir):
                 inputs.check_inputs(cfg)
         else:
-            check_links(run_dir)
             run_folders.check_unused(cfg)
+            check_links(run_dir)
             command_line.plain(cfg)  # a value that is missing is told before anything large is imported
             if cfg.get("init_from") is not None:
                 cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())

@@ -270,5 +270,13 @@ def best_row(run_dir: Path, tag: str | None) -> tuple[float, int] | None:
     if tag is None or not path.exists() or (step := best_step(run_dir)) is None:
         return None
     with path.open("rb") as file:
-        values = [row.get(tag) for row in map(row_of, lines_of(file)) if row.get("step") == step]
-    return next(((value, step) for value in values if isinstance(value, int | float)), None)
+        values = [row[tag] for row in map(row_of, lines_of(file)) if row.get("step") == step and tag in row]
+    return next(((float(value), step) for value in values if is_number(value)), None)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a metrics file, which may be a stranger's, is a number that floats can hold."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(float(value))
+    except OverflowError:
+        return False

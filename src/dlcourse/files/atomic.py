@@ -21,6 +21,10 @@ def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
         temporary.replace(path)
         if durable:
             flush(path.parent)
+    except OSError as error:
+        if error.filename is None and error.strerror:  # as when the disk is full
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

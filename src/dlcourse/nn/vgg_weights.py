@@ -51,6 +51,8 @@ class Weights:
 def read_weights(weights: str, depth: int | None) -> Weights:
     """Weights of one of the sources that `vgg.VGG` names; ValueError if they cannot be had."""
     if weights == "edges":
+        if depth == 19:
+            raise ValueError("depth=19: weights=edges is a VGG16; leave depth out")
         return converted(torch_file.load(EDGES), depth, weights)
     if weights in ("imagenet", "random", "orthogonal"):
         make = {"imagenet": imagenet_weights, "random": random_weights, "orthogonal": orthogonal_weights}[weights]
@@ -98,6 +100,8 @@ def converted(state: object, depth: int | None, origin: str) -> Weights:
     for candidate in (19, 16) if depth is None else (depth,):
         for names, preprocessing in ((own_names(candidate), "caffe"), (torchvision_names(candidate), "torchvision")):
             taken = matching(state, names, shapes_of(candidate))
+            if not all(bool(tensor.isfinite().all()) for tensor in taken):
+                raise ValueError(f"weights={origin}: holds NaN or infinity")
             if taken:
                 own = zip(own_names(candidate), taken, strict=False)  # as many as the file has
                 return Weights(candidate, {name: tensor.detach().float() for name, tensor in own}, preprocessing)

@@ -96,6 +96,8 @@ def linear_ticks(low: float, high: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(span))
     width = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= 0.999 * span)
     first, last = math.floor(low / width + 1e-9), math.ceil(high / width - 1e-9)
+    if first == last:
+        first, last = first - 1, last + 1
     return [number * width for number in range(first, last + 1)]
 
 

@@ -28,6 +28,7 @@ from dlcourse.reports.runs import CHOICE, Run, images_of, read_config
 from dlcourse.style_transfer.dataset import ContentAndStyles
 
 FOLDER = "folder"  # used as a key where no key tells the runs apart
+SHOWN = 512  # pixels on the longer side of content and style
 MAX_COLUMNS = 6  # of a row, before it is broken
 
 T = TypeVar("T")
@@ -169,18 +170,26 @@ def inputs(run_dirs: Sequence[Path]) -> Table[Image.Image]:
     contents: dict[str, Image.Image] = {}
     styles: dict[str, Image.Image] = {}
     for run_dir in run_dirs:
-        config = read_config(run_dir)["dataset"]
-        target = locate(config["_target_"], "dataset")
-        if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-            raise UserError(f"--inputs: {run_dir} was given no content and style image but {target.__name__}")
+        config = dataset_of(run_dir)
         content, style = str(config.get("content")), config.get("style")
         given = [str(path) for path in (style if isinstance(style, list) else [style])]
         if content in contents and styles.keys() >= set(given):
             continue
-        images: ContentAndStyles = build(config, "dataset", frozenset({config["_target_"]}))
+        images: ContentAndStyles = build(config, "dataset", frozenset({config["_target_"]}))  # nothing else
         contents.setdefault(content, images.content.convert("RGB"))
         styles |= {path: image for path, image in zip(given, images.styles, strict=True) if path not in styles}
     return named("content", contents) | named("style", styles)
+
+
+def dataset_of(run_dir: Path) -> dict[str, Any]:
+    """The content and styles in a run's config, at most SHOWN pixels large; UserError for other data."""
+    config = read_config(run_dir).get("dataset")
+    node = {name: value for name, value in config.items() if name != "_partial_"} if isinstance(config, dict) else {}
+    target = locate(node.get("_target_"), "dataset")
+    if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
+        raise UserError(f"--inputs: {run_dir} was given no content and style image but {target.__name__}")
+    sizes = {key: node.get(key) for key in ("content_size", "style_size")}
+    return node | {key: size if type(size) is int and size < SHOWN else SHOWN for key, size in sizes.items()}
 
 
 def named(kind: str, images: dict[str, Image.Image]) -> Table[Image.Image]:

@@ -28,9 +28,11 @@ from dlcourse.reports.curves import COLORS, chart
 from dlcourse.reports.doctor import version_of
 from dlcourse.reports.page import figure, safe, titled, whole_page
 from dlcourse.reports.runs import Run, kinds_of, read_config, read_logged_rows, read_yaml
+from dlcourse.style_transfer.demo_images import IMAGES
 
 LARGEST, MEDIUM, SMALL = 2048, 512, 192  # pixels on the longer side: the result, its inputs and other images, earlier
 MOST_EARLIER, MOST_KINDS, MOST_WORDS = 12, 6, 50
+MOST_STEPS, SLOWEST = 10**15, 1e-9  # other numbers of steps, and steps per second, are mistakes
 
 
 def write_summary(run_dir: Path, total: int | None = None, ended: str | None = None) -> Path:
@@ -61,14 +63,14 @@ def page(run_dir: Path, total: int | None, ended: str | None) -> str:
     run, task = Run(run_dir, {}, rows), task_of(config)
     name = node_at(config, "choices.experiment") or task.kind
     most = total or node_at(config, "runner.max_steps")
-    step, total = last_step(run), most if type(most) is int else None
+    step, total = last_step(run), most if type(most) is int and 0 < most < MOST_STEPS else None
     words = [word for word in words_of(config) if not word.startswith(("experiment=", "run_dir="))]
     body = [
         f"<h1>{safe(name)}</h1>",
         f"<p>{safe(state(run, step, total, ended))}</p>",
         f"<p>{' '.join(f'<code>{safe(word)}</code>' for word in words)}</p>" if words else "",
         facts(run, task, config),
-        *images(run_dir, task, config),
+        *images(run_dir, task, inputs(run_dir, config, is_own=ended is not None)),
         titled("Curves", "curves", charts(run, task)),
         "" if rows else "<p>No metrics were logged yet.</p>",
         commands(run_dir, config, step, total, ended),
@@ -94,7 +96,7 @@ def state(run: Run, step: int, total: int | None, ended: str | None) -> str:
     """How far a run is, and about how long it took."""
     of = f" of {total:,}" if total and (step == total or ended != "finished") else ""
     rate = run.final().get("perf/steps_per_second")
-    took = f", about {duration(step / rate)} at {readable(rate)} steps/s" if rate and rate > 0 else ""
+    took = f", about {duration(step / rate)} at {readable(rate)} steps/s" if rate and rate > SLOWEST else ""
     how = f"{ended[:1].upper()}{ended[1:]}: step" if ended else "Step"
     return f"{how} {step:,}{of}{took}"
 
@@ -111,7 +113,7 @@ def facts(run: Run, task: type[Task], config: dict[str, Any]) -> str:
     return f"<dl>{''.join(found)}</dl>" if found else ""
 
 
-def images(run_dir: Path, task: type[Task], config: dict[str, Any]) -> list[str]:
+def images(run_dir: Path, task: type[Task], inputs: dict[str, Image.Image]) -> list[str]:
     """The result in full, beside its inputs; the last image of each other kind; the earlier ones of the first kind."""
     kinds = kinds_of(run_dir)
     names = [*(name for name in task.pictured if name in kinds), *(name for name in kinds if name not in task.pictured)]
@@ -119,7 +121,7 @@ def images(run_dir: Path, task: type[Task], config: dict[str, Any]) -> list[str]
         return []
     main, *others = names[:MOST_KINDS]
     *earlier, last = kinds[main]
-    given = [figure(image, MEDIUM, name) for name, image in inputs(run_dir, config).items()]
+    given = [figure(image, MEDIUM, name) for name, image in inputs.items()]
     result = figure(kinds[main][last], LARGEST, f"{main}, step {last:,}", shown=576)
     beside = f'<div class="inputs">{"".join(given)}</div>' if given else ""
     more = [figure(list(kinds[name].values())[-1], MEDIUM, name, shown=256) for name in others]
@@ -128,14 +130,24 @@ def images(run_dir: Path, task: type[Task], config: dict[str, Any]) -> list[str]
     return [titled("Result", "result", [beside, result, also]), titled("On the way", "earlier", before)]
 
 
-def inputs(run_dir: Path, config: dict[str, Any]) -> dict[str, Image.Image]:
-    """The content and styles of a style transfer, if they are still there."""
-    if not isinstance(node_at(config, "dataset.content"), str):
+def inputs(run_dir: Path, config: dict[str, Any], is_own: bool) -> dict[str, Image.Image]:
+    """The content and styles of a style transfer, if they are still there.
+
+    A run that was not trained just now may be a stranger's, whose config names any file: of such, only built-in images
+    and those in the current folder are shown.
+    """
+    content, style = node_at(config, "dataset.content"), node_at(config, "dataset.style")
+    paths = [content, *(style if isinstance(style, list) else [style])]
+    if not all(isinstance(path, str) and (is_own or path in IMAGES or is_here(path)) for path in paths):
         return {}
     try:
         return {title: image for (_, title), image in sheet.inputs([run_dir]).items()}
     except UserError:
         return {}
+
+
+def is_here(path: str) -> bool:
+    return Path(path).resolve().is_relative_to(Path.cwd())
 
 
 def charts(run: Run, task: type[Task]) -> list[str]:
@@ -180,7 +192,7 @@ def next_commands(run_dir: Path, config: dict[str, Any]) -> list[str]:
 
 def logdir_of(run_dir: Path) -> Path:
     """The folder for TensorBoard: runs, where the other runs are, too, or a run that lies elsewhere."""
-    return Path("runs") if run_dir.parts[:1] == ("runs",) else run_dir
+    return Path("runs") if run_dir.parts[:1] == ("runs",) and ".." not in run_dir.parts else run_dir
 
 
 def whole_config(run_dir: Path) -> str:

@@ -58,7 +58,7 @@ class StyleObjective:
         try:
             network.truncate(self.layers)
         except ValueError as error:
-            raise UserError(f"model: {error}") from error
+            raise UserError(f"objective: {error}; choose other layers, or other model.weights") from error
         return network
 
     def to(self, device: torch.device) -> None:

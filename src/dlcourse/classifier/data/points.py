@@ -22,7 +22,7 @@ class PlanePoints(Labelled):
     coordinate's standard deviation (Bishop 1995: equivalent to Tikhonov regularization).
     """
 
-    example = "0.3,-1.2"
+    example = "0.3,0.7"
 
     def __init__(self, input_noise_std: float):
         check_at_least(0, input_noise_std=input_noise_std)
