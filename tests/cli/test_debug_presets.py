@@ -39,8 +39,8 @@ def test_fast_goes_the_whole_path_with_every_experiment(experiment, tmp_path):
     assert [row["step"] for row in rows] == list(range(1, 9))
     assert list((tmp_path / "run" / "images").glob("*_0000004.png"))
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step_*")) == [
-        "step_00000004.pt",
-        "step_00000008.pt",
+        "step_0000004.pt",
+        "step_0000008.pt",
     ]
 
 
