@@ -125,7 +125,7 @@ def test_every_value_of_a_sweep_takes_its_steps(command, things):
     more = quick_training(dict(word.split("=", 1) for word in first))
     swept = {values[0].partition("=")[0] for values in others if len(values) > 1}
     more = [word for word in more if word.partition("=")[0] not in swept]
-    more += ["dataset.faces.num_images=1000"] if "task.batch_size" in swept else []
+    more += ["dataset.faces.num_images=1000"] if "experiment=batch_size" in first else []
     for place, values in enumerate(others):
         key = values[0].partition("=")[0]
         for value in values[2:]:
