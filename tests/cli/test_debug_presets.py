@@ -17,6 +17,7 @@ OTHERS = [name for name in EXPERIMENTS if "style" in name] + [  # experiments th
     "copy_image",
     "texture",
 ]
+QUICK, SLOW = ("points", "digits", "logistic", "batchnorm"), pytest.mark.slow
 CLASSIFIERS = [name for name in EXPERIMENTS if name not in OTHERS]
 
 
@@ -45,7 +46,9 @@ def test_fast_goes_the_whole_path_with_every_experiment(experiment, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("experiment", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "experiment", [name if name in QUICK else pytest.param(name, marks=SLOW) for name in CLASSIFIERS]
+)
 def test_every_classifier_fits_a_small_batch(experiment, tmp_path):
     result, rows = preset("overfit", experiment, tmp_path / "run")
     assert result.returncode == 0, result.stderr
