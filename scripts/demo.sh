@@ -13,8 +13,8 @@ echo
 echo "1/3  train a classifier of coloured points"
 run train runner.max_steps=2000 run_dir="$here/points"
 echo
-echo "2/3  paint an image in the style of another, without downloaded weights"
-run train experiment=style_transfer_offline dataset.content_size=160 runner.max_steps=260 run_dir="$here/style_transfer"
+echo "2/3  paint an image in the style of another, with the trained VGG16 that comes with the project"
+run train experiment=style_transfer_offline model.weights=edges dataset.content_size=160 runner.max_steps=260 run_dir="$here/style_transfer"
 echo
 echo "3/3  draw faces, mix their styles, and move them towards the mean face and beyond"
 run sample seeds=0-15 output="$here/faces/"

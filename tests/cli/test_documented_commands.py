@@ -144,7 +144,7 @@ def test_the_demo_runs(tmp_path):
     """With trainings of eight steps."""
     python = tmp_path / "python"
     small = "dataset.content_size=44 dataset.style_size=44"
-    style, other = f'*style_t*) set -- "$@" {small} runner.max_steps=8;;', f'*train*) set -- "$@" runner.max_steps=8;;'
+    style, other = f'*style_t*) set -- "$@" {small} runner.max_steps=8;;', '*train*) set -- "$@" runner.max_steps=8;;'
     fast = f'case "$*" in {style} {other} esac'
     python.write_text(f'#!/bin/sh\n{fast}\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
