@@ -220,6 +220,11 @@ class Parser(ArgumentParser):
                 self.error(f"{word}: an option begins with two hyphens: --{word.lstrip(typography.DASHES + '-')}")
         return super().parse_args(args, namespace)
 
+    def add_runs(self) -> None:
+        """The argument `runs`, of one run or more."""
+        text = "run folders, or folders of runs (a sweep)"
+        self.add_argument("runs", nargs="+", type=run_argument(), metavar="RUN", help=text)
+
     def error(self, message: str) -> NoReturn:
         """One line and status 1 instead of the usage and status 2."""
         fail(f"{message} (--help tells more)")

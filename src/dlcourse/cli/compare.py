@@ -42,13 +42,7 @@ def main() -> None:
         description="Curves with mean and band over seeds, a table of the final metrics, and which keys differ.",
         example="runs/optimizers --metrics dev/loss --over epoch",
     )
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        type=command_line.run_argument(),
-        metavar="RUN",
-        help="run folders, or folders of runs (a sweep)",
-    )
+    parser.add_runs()
     parser.add_argument("--metrics", nargs="+", metavar="TAG", help="such as dev/loss (default: losses and accuracies)")
     parser.add_argument(
         "--over", choices=("step", "epoch", "seconds"), default="step", help="axis of the curves (default: %(default)s)"

@@ -38,13 +38,7 @@ def main() -> None:
         description="A sheet of the last images of several runs, laid out by the keys in which the runs differ.",
         example="runs/texture --rows objective.style_weight --output texture.png",
     )
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        type=command_line.run_argument(),
-        metavar="RUN",
-        help="run folders, or folders of runs (a sweep)",
-    )
+    parser.add_runs()
     parser.add_argument(
         "--name", metavar="NAME", help="which images, images/NAME_<step>.png (default: the only kind there is)"
     )
