@@ -68,6 +68,9 @@ def test_long_lists_are_cut():
     assert key_names.no_such_choice("g", "optoin3", names).startswith(
         "g=optoin3: no such choice; did you mean option3?"
     )
+    assert key_names.no_such_choice("g", "mix", ["grid", "mixing"]).startswith(
+        "g=mix: no such choice; did you mean mixing?"
+    )
     assert key_names.no_such_choice("g", "x", ["a", "b"]) == "g=x: no such choice; g is one of a, b"
     line = said("task.xyzzy", "train", "experiment=style_transfer")
     assert line.startswith("task.xyzzy: no such key; task has dataset, ") and len(line) < 200

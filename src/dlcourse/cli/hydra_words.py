@@ -88,10 +88,15 @@ def is_in_folder(path: str) -> bool:
 
 
 def of_group(word: str) -> str:
-    """A group's choice in Hydra's words: null becomes `none`, and a name that looks like a number is quoted."""
+    """A group's choice in Hydra's words: null becomes `none`, and a name that looks like a number is quoted.
+
+    UserError for a list, which Hydra would take for several choices at once.
+    """
     group, equal, value = word.partition("=")
     if not equal or not (CONFIGS / group).is_dir():
         return word
+    if value.lstrip("'\"").startswith(("[", "{")):
+        raise UserError(f"{word}: {group} takes one choice by its name; --help {group} lists them")
     if is_null(word) and (CONFIGS / group / "none.yaml").exists():
         return f"{group}=none"
     return f'{group}="{value}"' if re.fullmatch(r"[\d.]+|true|false|null", value, re.IGNORECASE) else word

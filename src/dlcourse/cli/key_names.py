@@ -57,6 +57,9 @@ def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig],
     if "Missing mandatory value" in str(error):
         return f"{key}: no value given; set {key}=..."
     if "is not in struct" not in str(error):
+        if "Cannot merge" in str(error):
+            is_list = OmegaConf.is_list(OmegaConf.select(config(), key))
+            return f"{key}: takes {'a list, such as [a,b]' if is_list else f'its keys one by one, as {key}.NAME=VALUE'}"
         return f"{key}: {str(error).partition(chr(10))[0]}"
     if key in unread_keys.OWNERS:
         return unread_keys.no_part(key, sys.argv[1:])
@@ -116,10 +119,12 @@ def called(name: str, keys: Iterable[str]) -> str:
 
 
 def like(name: str, keys: Iterable[str]) -> str:
-    """The first key whose last part, or a synonym of it, is similar to `name`; "" if there is none."""
+    """The first key whose last part, or a synonym of it, begins with `name` or is similar; "" if there is none."""
     last = {key.rpartition(".")[2]: key for key in reversed(list(keys))}
     last = {typed: last[one] for typed, ones in SYNONYMS.items() for one in reversed(ones) if one in last} | last
-    close = difflib.get_close_matches(name.replace("-", "_").lower(), last, n=1, cutoff=0.7)
+    name = name.replace("-", "_").lower()
+    longer = [one for one in last if len(name) > 2 and one.startswith(name)]  # mix for mixing
+    close = longer or difflib.get_close_matches(name, last, n=1, cutoff=0.7)
     return last[close[0]] if close else ""
 
 

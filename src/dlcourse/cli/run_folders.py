@@ -17,6 +17,7 @@ from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import MissingFileError, UserError
 from dlcourse.files.atomic import atomic_write
+from dlcourse.files.missing import nothing_at
 from dlcourse.files.terminal import say
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def check_is_run(run_dir: Path) -> None:
         return
     given = resume_word(run_dir)
     if not run_dir.exists():
-        raise UserError(f"{given}: not a run; there is no such folder")
+        raise UserError(f"{given}: {nothing_at(run_dir, 'not a run; there is no such folder')}")
     above = next((folder for folder in run_dir.parents if has_begun(folder)), None)
     if above:
         raise UserError(f"{given}: lies in a run; give its folder, {resume_word(above)}")

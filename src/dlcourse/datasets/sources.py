@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from dlcourse.errors import MissingFileError
 from dlcourse.files.bounded import TooManyFilesError, open_archive, open_file
+from dlcourse.files.missing import nothing_at
 from dlcourse.files.terminal import printable, say
 from dlcourse.images.files import SUFFIXES
 
@@ -73,7 +74,7 @@ def source_at(root: str) -> Source:
 def check_root(key: str, root: str) -> None:
     """Raise MissingFileError, "KEY=ROOT: reason", unless there is a folder or a file."""
     if not path_of(root).is_dir() and not path_of(root).is_file():
-        raise MissingFileError(f"{key}={root}: no such folder or zip file")
+        raise MissingFileError(f"{key}={root}: {nothing_at(path_of(root), 'no such folder or zip file')}")
 
 
 def path_of(root: str) -> Path:

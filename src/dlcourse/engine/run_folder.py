@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from dlcourse.errors import UserError
+from dlcourse.files.missing import nothing_at
 
 STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 
@@ -29,7 +30,7 @@ def newest(run_or_file: Path) -> Path:
     if run_or_file.is_file():
         return run_or_file
     if not run_or_file.exists():
-        raise UserError(f"{run_or_file}: no such run folder or checkpoint file")
+        raise UserError(f"{run_or_file}: {nothing_at(run_or_file, 'no such run folder or checkpoint file')}")
     found = all_of(run_or_file)
     if not found and (runs := runs_below(run_or_file)):
         one = shlex.quote(str(runs[-1]))

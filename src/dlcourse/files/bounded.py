@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dlcourse.errors import MissingFileError
+from dlcourse.files.missing import nothing_at
 
 
 def lines_of(file: BinaryIO, longest: int = 2**20) -> Iterator[bytes]:
@@ -75,7 +76,7 @@ def open_file(path: Path) -> BinaryIO:
         length_of(path)
         return path.open("rb")
     except FileNotFoundError:
-        raise MissingFileError("no such file") from None
+        raise MissingFileError(nothing_at(path)) from None
     except IsADirectoryError:
         raise ValueError("is a folder, not a file") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte

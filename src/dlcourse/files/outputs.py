@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dlcourse.errors import UserError
+from dlcourse.files.missing import nothing_at
 
 ROOM = 16  # bytes that atomic_write adds to the name for its temporary file
 
@@ -30,7 +31,7 @@ def check_new_file(path: Path) -> None:
     if path.exists():
         raise UserError(f"{path} exists already; choose another name or remove it")
     if not path.parent.is_dir():
-        raise UserError(f"{path.parent}: no such folder")
+        raise UserError(nothing_at(path.parent, f"{path.parent}: no such folder"))
     check_file(path, str(path))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from dlcourse.engine.nodes import flatten, is_repeated
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import lines_of, open_file
+from dlcourse.files.missing import nothing_at
 from dlcourse.images.files import natural_order
 
 MAX_CONFIG_BYTES = 2**17  # the project's own have about 10 000
@@ -210,7 +211,7 @@ def find_runs(paths: list[Path]) -> list[Run]:
     for path in paths:
         here = sorted((config.parent for config in path.rglob("config.yaml")), key=natural_order)
         if not here:
-            raise UserError(f"{path}: no run there or below")
+            raise UserError(f"{path}: {nothing_at(path, 'no run there or below')}")
         found += here
     runs = [read_run(path) for path in dict.fromkeys(found)]
     if all(any(key.startswith(CHOICE) for key in run.keys) for run in runs):
@@ -226,7 +227,7 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
         UserError: no run, no images, none of this kind, or several kinds and no name.
     """
     if not run_dir.is_dir():
-        raise UserError(f"{run_dir}: no such run folder")
+        raise UserError(f"{run_dir}: {nothing_at(run_dir, 'no such run folder')}")
     kinds = kinds_of(run_dir)
     if not kinds:
         raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from dlcourse.datasets.sources import is_system_file, leaves_folder
+from dlcourse.files.missing import nothing_at
 from dlcourse.images.files import SUFFIXES, natural_order
 
 
@@ -13,7 +14,7 @@ def frames_in(folder: Path) -> list[Path]:
         film = shlex.quote(str(folder))
         raise ValueError(f"frames={folder}: is a file, not a folder; ffmpeg -i {film} FOLDER/%05d.png takes it apart")
     if not folder.is_dir():
-        raise ValueError(f"frames={folder}: no such folder")
+        raise ValueError(f"frames={folder}: {nothing_at(folder, 'no such folder')}")
     found = [path for path in sorted(folder.iterdir()) if path.is_file() and not is_system_file(path.name)]
     images = [path for path in found if path.suffix.lower() in SUFFIXES and not leaves_folder(path, folder)]
     if not images:

@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from dlcourse.errors import UserError
+from dlcourse.files.missing import nothing_at
 
 TABLES = (".csv", ".npz", ".tsv")
 
@@ -18,4 +19,4 @@ def check_there(word: str) -> None:
     """Raise UserError for a word that is neither there nor a point, such as 0.3,-1.2."""
     if not os.path.lexists(word) and "," not in plain(word):
         is_table = Path(word).suffix.lower() in TABLES
-        raise UserError(f"{word}: no such file" if is_table else f"{word}: no such image, folder or .zip")
+        raise UserError(f"{word}: {nothing_at(word, 'no such file' if is_table else 'no such image, folder or .zip')}")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
+from dlcourse.files.missing import nothing_at
 from dlcourse.images.tables import unique
 from dlcourse.stylegan.networks.generator import Generator
 
@@ -73,7 +74,7 @@ class SavedLatent:
             w = saved["w"].to(device).float()
             noise = [one.to(device).float() for one in saved.get("noise", stored_noise(generator))]
         except FileNotFoundError:
-            raise UserError(f"{self.path}: no such file") from None
+            raise UserError(f"{self.path}: {nothing_at(self.path)}") from None
         except Exception as error:  # the file may hold anything
             raise UserError(f"{self.path}: not a file with a w, as sampler=project writes it") from error
         wanted = (generator.num_layers, generator.w_avg.shape[0])
