@@ -1,0 +1,33 @@
+"""What to say of a path at which there is nothing."""
+
+import difflib
+import os
+from itertools import islice
+from os.path import lexists as exists
+from pathlib import Path
+
+MOST_NAMES = 5000  # of a folder that are compared; larger ones take long
+
+
+def nothing_at(path: str | Path, what: str = "no such file") -> str:
+    """`what`, and the path with the most similar name if there is one: "no such file; did you mean photo.jpg?"."""
+    similar = similar_path(Path(path))
+    return f"{what}; did you mean {similar}?" if similar else what
+
+
+def similar_path(path: Path) -> Path | None:
+    """The path with its first part that does not exist replaced by a similar one beside it; None if there is none."""
+    first = next((part for part in reversed([path, *path.parents]) if not exists(part)), None)
+    if first is None:
+        return None
+    try:
+        with os.scandir(first.parent) as entries:
+            names = {entry.name.lower(): entry.name for entry in islice(entries, MOST_NAMES)}
+    except (OSError, ValueError):  # no folder, no permission, or a null byte
+        return None
+    close = difflib.get_close_matches(first.name.lower(), names, n=1, cutoff=0.75)
+    if not close:
+        return None
+    found = first.with_name(names[close[0]])
+    whole = found / path.relative_to(first)
+    return whole if exists(whole) else found
