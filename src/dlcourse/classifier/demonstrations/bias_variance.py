@@ -23,7 +23,7 @@ def fit(hidden: list[int], seed: int) -> Classification:
         torch.manual_seed(seed)
         task = Classification(
             partial(MLP, hidden=hidden, activation="relu", init="he", init_std=0.0, dropout=0.0, norm="none"),
-            Points(NoisyLine(NOISE), num_train=200, num_dev=1, num_test=4000, input_noise_std=0.0, seed=seed),
+            Points(NoisyLine(NOISE), num_train=200, num_dev=1000, num_test=4000, input_noise_std=0.0, seed=seed),
             optimizer=partial(torch.optim.Adam, lr=0.01),
             scheduler=Constant(),
             batch_size=None,
