@@ -20,7 +20,6 @@ def folder(tmp_path):
     [
         ("photos/cat.jpg", "photos/Cat.JPG"),  # another case
         ("photos/dogs.jpg", "photos/dog.jpg"),
-        ("foto/dog.jpg", None),  # a folder that has another name altogether
         ("photo/dog.jpg", "photos/dog.jpg"),  # the folder is misspelt
         ("photo/bird.jpg", "photos"),  # the folder is, and the file is not in the one that is meant
         ("styles/portrait.png", None),
@@ -36,9 +35,14 @@ def test_a_similar_name_beside_it_is_suggested(typed, meant, folder, monkeypatch
     assert nothing_at(folder / typed, "no such folder") == f"no such folder{hint.replace('mean ', f'mean {folder}/')}"
 
 
+def test_a_folder_that_is_not_there_is_named(folder):
+    assert nothing_at(folder / "fotos" / "dog.jpg") == f"no such file; there is no folder {folder / 'fotos'}"
+
+
 def test_not_more_than_so_many_names_are_read(folder, monkeypatch):
     class Endless:
-        name, read = "photo", 0
+        read = 0
+        name = property(lambda self: f"photo{self.read}")
 
         def __enter__(self):
             return self
@@ -51,4 +55,4 @@ def test_not_more_than_so_many_names_are_read(folder, monkeypatch):
 
     endless = Endless()
     monkeypatch.setattr(os, "scandir", lambda _: endless)
-    assert nothing_at(folder / "nothing") == "no such file" and endless.read == MOST_NAMES
+    assert nothing_at(folder / "photo.") == "no such file" and endless.read == MOST_NAMES + 1

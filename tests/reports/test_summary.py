@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 
 from conftest import ROOT, run_script, small_overrides
+from dlcourse.cli import report
 from dlcourse.engine.checkpoint import save_checkpoint
 from dlcourse.engine.logger import best_row
 from dlcourse.reports import curves
@@ -114,7 +116,14 @@ def test_a_page_that_cannot_be_written_spoils_nothing(tmp_path):
 
 def test_what_a_strangers_folder_says_is_shown_and_not_obeyed(tmp_path):
     rows = [{"step": 1, "train/loss": 1.0, "evil/loss": 2.0, f"{FORGED}/loss": 3.0}]
-    words = [f"model={FORGED}", "hydra.run.dir=/", "--config-dir=/", "x=$(rm -rf /)"]
+    words = [
+        f"model={FORGED}",
+        "hydra.run.dir=/",
+        "resume=/etc",
+        "seed=${oc.env:HOME}",
+        "--config-dir=/",
+        "x=$(rm -rf /)",
+    ]
     run = write_run(tmp_path / f"{FORGED.replace('/', '')}", rows, choices={"experiment": FORGED}, overrides=words)
     draw(run, f"{FORGED.replace('/', '')}_0000001.png")
     write_summary(run, None, f"ended by {FORGED}")
@@ -122,6 +131,7 @@ def test_what_a_strangers_folder_says_is_shown_and_not_obeyed(tmp_path):
     assert_self_contained(page)
     assert page.text.count("<script>alert(1)") >= 4 and "\x1b" not in page.text and "\u202e" not in page.text
     commands = page.text.partition("Made by")[2].partition("Config")[0]
+    assert "/etc" not in commands and "HOME" not in commands
     assert "hydra" not in commands and "config-dir" not in commands and "'x=$(rm -rf /)'" in commands
 
 
@@ -143,6 +153,7 @@ STYLES = "dlcourse.style_transfer.dataset.ContentAndStyles"
     [
         ([{"step": 5, "dev/loss": 10**400}], {}),
         ([{"step": 5, "perf/steps_per_second": 5e-324}], {}),
+        ([{"step": 10**301, "perf/steps_per_second": 2e-9}], {}),
         ([], {"dataset": {"content": "seascape", "style": "mosaic"}}),
         ([], {"dataset": {"_target_": STYLES, "_partial_": True, "content": "seascape", "style": "mosaic"}}),
         ([], {"dataset": {"_target_": STYLES, "content": "seascape", "style": "mosaic", "content_size": [10**9] * 2}}),
@@ -180,6 +191,32 @@ def test_a_strangers_run_shows_no_image_from_elsewhere(tmp_path, monkeypatch):
         assert len(read(run).all("img", "src")) == shown, path
         write_summary(run, ended="finished")  # as its own training does
         assert len(read(run).all("img", "src")) == 3, path
+
+
+def test_a_run_that_begins_with_a_dash_is_no_option(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("-rf"), [{"step": 5, "train/loss": 1.0}], task={"_target_": CLASSIFIER})
+    write_summary(Path("-rf"))
+    commands = read(tmp_path / "-rf").text.partition("Next")[2].partition("Config")[0]
+    assert "--logdir ./-rf" in commands and " -rf" not in commands
+
+
+def test_the_page_of_a_run_that_is_read_only_goes_elsewhere(tmp_path, monkeypatch, capsys):
+    run = write_run(tmp_path / "run", [{"step": 5, "train/loss": 1.0}])
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, to: replace(path, to) if path.parent != run else refuse(path))
+    monkeypatch.setattr(sys, "argv", ["report", str(run)])
+    with pytest.raises(SystemExit):
+        report.main()
+    said = capsys.readouterr().err
+    assert said == f"error: {run / 'summary.html'}: Permission denied; give --output FOLDER, another one\n"
+    monkeypatch.setattr(sys, "argv", ["report", str(run), "--output", str(tmp_path / "new")])
+    report.main()
+    assert (tmp_path / "new" / "summary.html").exists() and not (run / "summary.html").exists()
+
+
+def refuse(path):
+    raise PermissionError(13, "Permission denied", str(path))
 
 
 def test_a_page_stays_small(tmp_path):

@@ -15,7 +15,7 @@ from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.networks.generator import truncate as generators_truncate
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.layer_table import chart_of, energy_by_octave
-from dlcourse.stylegan.sampling.noise import cropped, noise_within
+from dlcourse.stylegan.sampling.noise import cropped, framed, noise_within
 from dlcourse.stylegan.sampling.seeds import draw_z as seeds_draw_z
 from dlcourse.stylegan.sampling.seeds import parse_numbers, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
@@ -245,9 +245,19 @@ def test_noise_is_where_it_is_said_to_be(generator):
         assert torch.equal(own, stored if 2 <= layer < 5 else torch.zeros_like(stored))
 
 
+def test_components_are_chosen_by_number(generator):
+    of = lambda chosen: sampler("edit", "seeds=0", f"sampler.components={chosen}", "sampler.component_seeds=0-99")
+    first, chosen = of(3).directions(generator), of("[2,0]").directions(generator)
+    assert list(chosen) == [list(first)[2], list(first)[0]]
+    assert all(torch.equal(chosen[name], first[name]) for name in chosen)
+    with pytest.raises(UserError, match=r"sampler.components: the last one is \d+, got 90"):
+        of("[90]").directions(generator)
+
+
 def test_crops_stay_inside():
     image = torch.arange(64.0).reshape(1, 8, 8).expand(3, -1, -1)
     assert torch.equal(cropped(image, [0.25, 0.5, 0.5]), image[:, 4:8, 2:6])
+    assert framed(to_pil_image(image / 64), [0, 0, 1e-9]).size == (8, 8)  # less than a pixel
     assert cropped(image, [0, 0, 1]).shape == (3, 8, 8) and cropped(image, [0.99, 0.99, 0.01]).shape == (3, 1, 1)
 
 

@@ -1,5 +1,6 @@
 """The end of a training: the page of its run, and what it says on the console."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,10 @@ from typing import Any
 from dlcourse.engine import distributed
 from dlcourse.engine.checkpoint import best_of
 from dlcourse.engine.logger import best_row, readable
-from dlcourse.engine.signals import Interrupted
+from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
-from dlcourse.reports.summary import next_commands, write_summary
+from dlcourse.reports.summary import next_commands, shown, write_summary
 
 
 @contextmanager
@@ -25,7 +26,20 @@ def summed_up(run_dir: Path, total: int) -> Iterator[None]:
         cause = Signals(error.signum).name if isinstance(error, Interrupted) else "an error"
         write_or_say_why(run_dir, total, f"ended by {cause}")
         raise
-    write_or_say_why(run_dir, total, "finished")
+    with told_as_complete(run_dir):
+        write_or_say_why(run_dir, total, "finished")
+
+
+@contextmanager
+def told_as_complete(run_dir: Path) -> Iterator[None]:
+    """Within the block, which follows the last step, a signal ends the command but finds a complete run."""
+    try:
+        yield
+    except KeyboardInterrupt as end:
+        if not distributed.rank():
+            page = shlex.join(["dlcourse", "report", shown(run_dir)])
+            say(f"interrupted after the last step: {run_dir} is complete; its page: {page}", file=sys.stderr)
+        sys.exit(status_of(end))
 
 
 def write_or_say_why(run_dir: Path, total: int, ended: str) -> None:

@@ -66,10 +66,11 @@ def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable
         if key_help.is_asked(sys.argv[1:]):
             say(*key_help.answer(sys.argv[1:], config_name))
             return
-        sweep_folder.register()
+        folder = sweep_folder.registered()
         sys.argv[1:] = hydra_words.prepared(sys.argv[1:], config_name)
         with exceptions_come_through(), config_composed_once():
             hydra.main(config_path=str(CONFIGS), config_name=config_name, **VERSION_BASE)(guarded)()
+        say(*folder.closing_lines(), file=sys.stderr)
     except (HydraException, OmegaConfBaseException, UserError) as error:
         if wants_trace:
             raise

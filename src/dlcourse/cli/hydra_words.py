@@ -19,6 +19,8 @@ from dlcourse.files.locations import CONFIGS
 
 # What people type for a key, by command
 SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi": "truncation_psi"}}
+NO_NAME = re.compile(r"^[\"']?[\[{]|/|\$\{")  # in the choice of a group
+LONGEST_CHOICE = 200  # letters, also of a sweep's choices together; a file's name has at most 255
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
@@ -32,6 +34,10 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
     commands = [name for name in COMMANDS if getattr(options, name)]
     if len(commands) > 1:
         raise UserError(f"{' and '.join(f'--{name}' for name in commands)} exclude each other")
+    if options.experimental_rerun:
+        raise UserError("--experimental-rerun: to go on with a run, resume=RUN")
+    if options.package and not options.cfg:
+        raise UserError("--package belongs to --cfg job")
     if options.resolve and not options.cfg:
         raise UserError("--resolve belongs to --cfg job")
     overrides = with_key_for_run(list(map(typography.plain_word, options.overrides)), config_name)
@@ -48,6 +54,7 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
 def parsed(words: list[str], config_name: str) -> Namespace:
     """The options and overrides that Hydra finds in these words; UserError for an unknown option."""
     parser = get_args_parser()
+    parser.allow_abbrev = False  # --experiment is not --experimental-rerun
     parser.error = partial(refuse, config_name)  # type: ignore[method-assign]
     return parser.parse_intermixed_args(words)
 
@@ -90,13 +97,14 @@ def is_in_folder(path: str) -> bool:
 def of_group(word: str) -> str:
     """A group's choice in Hydra's words: null becomes `none`, and a name that looks like a number is quoted.
 
-    UserError for a list, which Hydra would take for several choices at once.
+    UserError for what is no name: a list, which Hydra would take for several choices at once, a path, a reference.
     """
     group, equal, value = word.partition("=")
     if not equal or not (CONFIGS / group).is_dir():
         return word
-    if value.lstrip("'\"").startswith(("[", "{")):
-        raise UserError(f"{word}: {group} takes one choice by its name; --help {group} lists them")
+    if NO_NAME.search(value) or len(value) > LONGEST_CHOICE:
+        short = word if len(word) <= LONGEST_CHOICE else f"{word[:40]}..."
+        raise UserError(f"{short}: {group} takes one choice by its name; --help {group} lists them")
     if is_null(word) and (CONFIGS / group / "none.yaml").exists():
         return f"{group}=none"
     return f'{group}="{value}"' if re.fullmatch(r"[\d.]+|true|false|null", value, re.IGNORECASE) else word
@@ -116,7 +124,9 @@ def refuse(config_name: str, message: str) -> NoReturn:
     example = "seeds=0-3" if config_name == "sample" else "seed=1"
     if typed := re.fullmatch(r"unrecognized arguments: --?([\w.-]+)(=\S*)?.*", message):
         every = key_names.dotted_keys(OmegaConf.to_container(compose_config(config_name, [])))
-        if right := key_names.meant(typed[1], every) or key_names.similar(typed[1], every):
+        if (CONFIGS / typed[1]).is_dir():
+            example = f"{typed[1]}{typed[2] or '=...'}"
+        elif right := key_names.meant(typed[1], every) or key_names.similar(typed[1], every):
             example = f"{right}{typed[2] or '=...'}"
     raise UserError(f"{message}; keys have no dashes, as in {example} (--help tells more)")
 

@@ -88,10 +88,17 @@ class Page:
         """The help of the command: the text in its config, with its groups and keys filled in."""
         text = OmegaConf.load(CONFIGS / f"{self.config_name}.yaml").hydra.help
         lines: list[str] = [text.header, ""]
-        for is_named, group in groupby(text.template.splitlines(), lambda line: NAMED.fullmatch(line) is not None):
-            block = list(group)
+        for is_named, found in groupby(text.template.splitlines(), lambda line: NAMED.fullmatch(line) is not None):
+            block = list(found)
             lines += self.table(map(str.strip, block)) if is_named else block
+        for group in self.named_groups():
+            lines += ["", f"{group}={self.composed.choices[group]} has:", "", *self.table(self.keys_of(group))]
         return lines
+
+    def named_groups(self) -> list[str]:
+        """The groups of which the command line names a choice; an experiment's keys are among those above."""
+        named = [word.partition("=")[0] for word in self.overrides]
+        return [name for name in dict.fromkeys(named) if name in self.composed.choices and name != "experiment"]
 
     def table(self, names: Iterable[str]) -> list[str]:
         """Groups with their choices, and keys with their values and what they mean; those that there are here."""

@@ -64,11 +64,19 @@ def check_words(run: Path, inputs: Sequence[Path]) -> None:
     """Raise UserError for an input in the place of the run, or one that is not there."""
     from dlcourse.images.files import SUFFIXES  # here: it loads numpy and Pillow
 
+    if not inputs and not run_folder.all_of(run):
+        raise UserError(
+            f"{run}: a run comes first, then what to classify: dlcourse predict RUN {shlex.quote(str(run))}"
+        )
+    if not inputs:
+        raise UserError("no INPUT: an image, a folder of images, or a point such as 0.3,0.7")
     is_input = run.suffix.lower() in {*SUFFIXES, *TABLES, ".zip"} and not run.is_dir()
     other = next((one for one in inputs if run_folder.all_of(one)), None)
     if is_input or (other and not run.is_file() and not run_folder.all_of(run)):
         words = shlex.join(map(str, [other or "RUN", run]))
         raise UserError(f"{run}: not a run; the run comes first: dlcourse predict {words}")
+    if not run.exists():
+        run_folder.newest(run)
     for one in inputs:
         check_there(str(one))
 
@@ -168,7 +176,7 @@ def main() -> None:
     )
     parser.add_argument(
         "inputs",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="INPUT",
         help="images, folders of images, .zips; for a classifier of points: tables (.csv, .tsv, .npz) with columns x1, "

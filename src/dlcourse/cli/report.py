@@ -27,7 +27,7 @@ def share(text: str) -> float:
 @memory_told("another --device, or on a machine with more")
 def report(arguments: argparse.Namespace) -> None:
     """Write the run's page; of a classifier, rebuild it from its checkpoint, print the report and write the images."""
-    if (arguments.run / "config.yaml").is_file() and not write_page(arguments.run):
+    if (arguments.run / "config.yaml").is_file() and not write_page(arguments.run, arguments.output):
         return
     from dlcourse.engine import run_folder
     from dlcourse.files import outputs
@@ -47,8 +47,8 @@ def report(arguments: argparse.Namespace) -> None:
         say(output / f"{name}.png")
 
 
-def write_page(run_dir: Path) -> bool:
-    """Write summary.html of a run; return whether it is of a classifier, of which there is more to report."""
+def write_page(run_dir: Path, folder: Path | None) -> bool:
+    """Write summary.html of a run, into it or a folder; return whether there is more to report: of a classifier."""
     from dlcourse.classifier.task import Classification
     from dlcourse.engine.checkpoint import task_of
     from dlcourse.engine.run_folder import all_of
@@ -56,7 +56,10 @@ def write_page(run_dir: Path) -> bool:
     from dlcourse.reports.summary import write_summary
 
     check_links(run_dir)
-    say(write_summary(run_dir))
+    try:
+        say(write_summary(run_dir, folder=folder))
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; give --output FOLDER, another one") from error
     return issubclass(task_of(read_config(run_dir)), Classification) and bool(all_of(run_dir))
 
 
@@ -145,12 +148,8 @@ def main() -> None:
         "diagnosis of bias and variance, confusion matrix, top losses and weights.",
         example="runs/points/TIME --top 20",
     )
-    parser.add_argument(
-        "run",
-        type=command_line.run_argument(),
-        metavar="RUN",
-        help="a run folder, or a checkpoint file of a classifier",
-    )
+    text = "a run folder, or a checkpoint file of a classifier"
+    parser.add_argument("run", type=command_line.run_argument(), metavar="RUN", help=text)
     parser.add_argument(
         "--bayes-error",
         type=share,
@@ -174,6 +173,9 @@ def main() -> None:
     )
     parser.add_argument("--device", default="auto", help=DEVICES)
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="folder of the images (default: report/ in the run, or here)"
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of page and images (default: the run, and report/ in it, or here)",
     )
     command_line.run(report, parser.parse_args())

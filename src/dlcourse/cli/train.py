@@ -74,7 +74,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     """
     import torch
 
-    from dlcourse.cli.closing import closing_lines, summed_up
+    from dlcourse.cli.closing import closing_lines, summed_up, told_as_complete, write_or_say_why
     from dlcourse.engine import distributed
     from dlcourse.engine.runner import Runner
     from dlcourse.engine.task import Task
@@ -89,6 +89,8 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
     if step >= total:
         say(f"{run_dir} is complete; to train further: {run_folders.resume_word(run_dir)} runner.max_steps=N")
+        if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step
+            write_or_say_why(run_dir, total, "finished")
         return
     if config.get("init_from") is not None and step == 0:
         start_from(Path(config["init_from"]), pretrained, task)
@@ -103,7 +105,8 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     with run_folders.resume_hint_added(run_dir), summed_up(run_dir, total):
         runner.train(task, run_dir, config, step, on_log)
     if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
-        say(*closing_lines(run_dir, config), file=sys.stderr)
+        with told_as_complete(run_dir):
+            say(*closing_lines(run_dir, config), file=sys.stderr)
 
 
 def inputs_of(config: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
         if durable:
             flush(path.parent)
     except OSError as error:
-        if error.filename is None and error.strerror:  # as when the disk is full
+        if error.strerror and error.filename in (None, str(temporary)):  # the former as when the disk is full
             error.filename = str(path)
         raise
     finally:

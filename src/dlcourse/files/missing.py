@@ -6,13 +6,15 @@ from itertools import islice
 from os.path import lexists as exists
 from pathlib import Path
 
-MOST_NAMES = 5000  # of a folder that are compared; larger ones take long
+MOST_NAMES = 5000  # of a folder; those of larger ones are not compared, which takes long
 
 
 def nothing_at(path: str | Path, what: str = "no such file") -> str:
-    """`what`, and the path with the most similar name if there is one: "no such file; did you mean photo.jpg?"."""
-    similar = similar_path(Path(path))
-    return f"{what}; did you mean {similar}?" if similar else what
+    """`what`, and a similar path or the folder that is not there either: "no such file; did you mean photo.jpg?"."""
+    if similar := similar_path(Path(path)):
+        return f"{what}; did you mean {similar}?"
+    folder = Path(path).parent
+    return what if exists(folder) else f"{what}; there is no folder {folder}"
 
 
 def similar_path(path: Path) -> Path | None:
@@ -22,8 +24,10 @@ def similar_path(path: Path) -> Path | None:
         return None
     try:
         with os.scandir(first.parent) as entries:
-            names = {entry.name.lower(): entry.name for entry in islice(entries, MOST_NAMES)}
+            names = {entry.name.lower(): entry.name for entry in islice(entries, MOST_NAMES + 1)}
     except (OSError, ValueError):  # no folder, no permission, or a null byte
+        return None
+    if len(names) > MOST_NAMES:
         return None
     close = difflib.get_close_matches(first.name.lower(), names, n=1, cutoff=0.75)
     if not close:

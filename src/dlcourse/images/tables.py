@@ -1,6 +1,7 @@
 """Draws tables and grids of images with titles, captions and headings, on white."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 10**8  # of a whole sheet
 MAX_CELL_PIXELS = 6 * 10**7  # of all cells of a `headed_table` together; larger images are scaled down
+MOST_LETTERS = 500  # of a title, caption or heading
 SMALLEST_CELL = 96  # pixels per side; smaller images are enlarged by a whole factor
 
 T = TypeVar("T")
@@ -217,8 +219,12 @@ def columns_of(table: Mapping[tuple[str, str], object]) -> list[str]:
 
 
 def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """Legible text in lines of at most `width` pixels, broken at newlines, at spaces, and within words too long."""
+    """Legible text in lines of at most `width` pixels, broken at newlines, at spaces, and within words too long.
+
+    What follows the first MOST_LETTERS is left out.
+    """
     lines = []
+    text = text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
     for line in legible(text, font).split("\n"):
         current = ""
         for word in line.split(" "):
@@ -229,7 +235,7 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
             if current:
                 lines.append(current)
             while len(word) > 1 and font.getlength(word) > width:
-                cut = next(n for n in range(len(word), 0, -1) if n == 1 or font.getlength(word[:n]) <= width)
+                cut = max(1, bisect_right(range(1, len(word)), width, key=lambda n: font.getlength(word[:n])))  # noqa: B023
                 lines.append(word[:cut])
                 word = word[cut:]
             current = word

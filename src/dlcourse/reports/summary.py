@@ -35,12 +35,15 @@ MOST_EARLIER, MOST_KINDS, MOST_WORDS = 12, 6, 50
 MOST_STEPS, SLOWEST = 10**15, 1e-9  # other numbers of steps, and steps per second, are mistakes
 
 
-def write_summary(run_dir: Path, total: int | None = None, ended: str | None = None) -> Path:
+def write_summary(
+    run_dir: Path, total: int | None = None, ended: str | None = None, folder: Path | None = None
+) -> Path:
     """Write a run's page, atomically, and return its path.
 
     Args:
         run_dir: a folder whose links were checked, see `check_links`.
         total: steps of the whole run; None: `runner.max_steps`, if it is a number.
+        folder: where to write it, which is made if need be; None: in the run.
         ended: "finished", or how else the training ended, if that is known.
 
     Raises:
@@ -48,9 +51,11 @@ def write_summary(run_dir: Path, total: int | None = None, ended: str | None = N
         OSError: the page cannot be written.
     """
     content = page(run_dir, total, ended)
-    with atomic_write(run_dir / "summary.html") as temporary:
+    path = (folder or run_dir) / "summary.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as temporary:
         temporary.write_text(content, encoding="utf-8")
-    return run_dir / "summary.html"
+    return path
 
 
 def page(run_dir: Path, total: int | None, ended: str | None) -> str:
@@ -89,14 +94,19 @@ def words_of(config: dict[str, Any]) -> list[str]:
     """The overrides with which a run was started, as far as a config of a stranger may propose them."""
     words = config.get("overrides")
     given = [word for word in words if isinstance(word, str) and "=" in word] if isinstance(words, list) else []
-    return [word for word in given if not word.lstrip("+~").startswith(("-", "hydra"))][:MOST_WORDS]
+    unfit = ("-", "hydra", "resume=")
+    return [word for word in given if not word.lstrip("+~").startswith(unfit) and "${" not in word][:MOST_WORDS]
 
 
 def state(run: Run, step: int, total: int | None, ended: str | None) -> str:
     """How far a run is, and about how long it took."""
     of = f" of {total:,}" if total and (step == total or ended != "finished") else ""
     rate = run.final().get("perf/steps_per_second")
-    took = f", about {duration(step / rate)} at {readable(rate)} steps/s" if rate and rate > SLOWEST else ""
+    took = (
+        f", about {duration(step / rate)} at {readable(rate)} steps/s"
+        if rate and rate > SLOWEST and step < MOST_STEPS
+        else ""
+    )
     how = f"{ended[:1].upper()}{ended[1:]}: step" if ended else "Step"
     return f"{how} {step:,}{of}{took}"
 
@@ -185,9 +195,14 @@ def next_commands(run_dir: Path, config: dict[str, Any]) -> list[str]:
         example = getattr(locate(node_at(config, "dataset._target_"), "dataset"), "example", "")
     except UserError:
         example = ""
-    values = {"RUN": shlex.quote(str(run_dir)), "INPUT": example}
+    values = {"RUN": shlex.quote(shown(run_dir)), "INPUT": example}
     lines = [" ".join(values.get(word, word) for word in command.split(" ")) for command in task_of(config).commands]
-    return [*lines, f"tensorboard --logdir {shlex.quote(str(logdir_of(run_dir)))}"]
+    return [*lines, f"tensorboard --logdir {shlex.quote(shown(logdir_of(run_dir)))}"]
+
+
+def shown(path: Path) -> str:
+    """A path as a command takes it: not as an option if it begins with a dash."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 def logdir_of(run_dir: Path) -> Path:

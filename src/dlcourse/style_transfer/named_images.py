@@ -1,7 +1,12 @@
 """Images and masks by the path or the built-in name that a user gives."""
 
+import os
+from collections.abc import Iterable
+
 from PIL import Image
 
+from dlcourse.errors import MissingFileError
+from dlcourse.files.missing import nothing_at
 from dlcourse.images.files import check_image, open_image
 from dlcourse.images.srgb import BACKGROUND
 from dlcourse.style_transfer.demo_images import IMAGES, MASKS
@@ -33,8 +38,17 @@ def read_mask(key: str, path: str) -> Image.Image:
 
 def check_named(key: str, path: str) -> None:
     """Raise ValueError, as `read_image` and `read_mask` do, unless there is such an image; it is not decoded."""
-    if path not in IMAGES and path not in MASKS:
-        check_image(key, path)
+    if path in IMAGES or path in MASKS:
+        return
+    if path.isalpha() and not os.path.lexists(path):
+        raise MissingFileError(f"{key}={path}: {nothing_at(path, f'no such file (nor {listed(IMAGES)})')}")
+    check_image(key, path)
+
+
+def listed(names: Iterable[str]) -> str:
+    """a, b or c."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
 
 
 def check_init(key: str, path: str) -> None:

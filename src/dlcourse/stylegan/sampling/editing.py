@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dlcourse.errors import UserError
 from dlcourse.files.bounded import check_file, open_file
 from dlcourse.images.tables import Table, enlarged, headed_table
 from dlcourse.images.tensors import to_pil_image
@@ -36,7 +37,7 @@ class Edit(Sampler):
     """
 
     seeds: Seeds  # the images to edit, one row each for each direction
-    components: int  # how many principal components, from the first, >= 0
+    components: int | list[int]  # how many principal components, from the first, or which ones, from 0
     component_seeds: Seeds  # more than one; the components are those of their w before truncation
     attributes: str | None  # a file, see `read_attributes`
     strengths: list[float]  # one column each; the unit is a standard deviation of a component, or 1 of an attribute
@@ -48,15 +49,17 @@ class Edit(Sampler):
     def __post_init__(self) -> None:
         check_ranges(self.ranges)
         self.latents, self.sampled = parse_seeds(self.seeds), parse_numbers(self.component_seeds)
-        if not 0 <= self.components < len(self.sampled):
+        chosen = self.components if isinstance(self.components, list) else [self.components]
+        if not all(0 <= one < len(self.sampled) for one in chosen):
             raise ValueError(f"components must be in [0, {len(self.sampled)}), got {self.components}")
+        self.chosen = chosen if isinstance(self.components, list) else list(range(self.components))
         if not self.strengths:
             raise ValueError("strengths must name at least one, such as [-2,0,2]")
         if max(map(abs, self.strengths)) > MOST_STRENGTH:
             raise ValueError(f"strengths must be in [{-MOST_STRENGTH:g}, {MOST_STRENGTH:g}], got {self.strengths}")
         self.values = {} if self.attributes is None else read_attributes(self.attributes)
-        if not self.components and not self.values:
-            raise ValueError("components is 0 and there are no attributes: there is no direction to go")
+        if not self.chosen and not self.values:
+            raise ValueError("there are no components and there are no attributes: there is no direction to go")
 
     def __call__(self, generator: Generator) -> Result:
         first, last = find_range(self.layers, self.ranges, generator.num_layers)
@@ -84,11 +87,13 @@ class Edit(Sampler):
     def directions(self, generator: Generator) -> dict[str, Tensor]:
         """Name -> direction, (w_dim)."""
         found: dict[str, Tensor] = {}
-        if self.components:
+        if self.chosen:
             w = self.synthesizer.w(generator, self.sampled)
-            axes, shares = principal_components(w, self.components)
-            for index, (axis, share) in enumerate(zip(axes, shares, strict=True)):
-                found[f"component {index}, {100 * share:.0f} % of the variance"] = axis
+            axes, shares = principal_components(w, max(self.chosen) + 1)
+            for index in self.chosen:
+                if index >= len(axes):
+                    raise UserError(f"sampler.components: the last one is {len(axes) - 1}, got {index}")
+                found[f"component {index}, {100 * shares[index]:.0f} % of the variance"] = axes[index]
         for name, values in self.values.items():
             w = self.synthesizer.w(generator, list(values))
             found[name] = slope(w, torch.tensor(list(values.values()), device=w.device))

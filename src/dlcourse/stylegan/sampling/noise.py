@@ -129,7 +129,7 @@ def framed(image: Image.Image, crop: list[float]) -> Image.Image:
     """The image with a frame drawn around the part [left, top, side], unless that is all of it."""
     if crop[2] < 1:
         left, top, side = (round(share * image.width) for share in crop)
-        box = left, top, left + side - 1, top + side - 1
+        box = left, top, left + max(side, 1) - 1, top + max(side, 1) - 1
         ImageDraw.Draw(image).rectangle(box, outline="white", width=max(2, image.width // 96))
         ImageDraw.Draw(image).rectangle(box, outline="black", width=max(1, image.width // 192))
     return image
