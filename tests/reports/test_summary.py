@@ -195,10 +195,10 @@ def test_a_strangers_run_shows_no_image_from_elsewhere(tmp_path, monkeypatch):
 
 def test_a_run_that_begins_with_a_dash_is_no_option(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_run(Path("-rf"), [{"step": 5, "train/loss": 1.0}], task={"_target_": CLASSIFIER})
+    write_run(Path("-rf"), [{"step": 5, "train/loss": 1.0}])
     write_summary(Path("-rf"))
     commands = read(tmp_path / "-rf").text.partition("Next")[2].partition("Config")[0]
-    assert "--logdir ./-rf" in commands and " -rf" not in commands
+    assert "report ./-rf" in commands and "--logdir ./-rf" in commands and " -rf" not in commands
 
 
 def test_the_page_of_a_run_that_is_read_only_goes_elsewhere(tmp_path, monkeypatch, capsys):
