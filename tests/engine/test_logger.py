@@ -47,12 +47,13 @@ def test_curves_of_one_quantity_share_a_chart():
 def test_hyper_parameters_are_named_as_one_types_them_and_each_only_once():
     config = compose("experiment=points", "optimizer=momentum", "scheduler=cosine", "seed=7", "run_dir=/tmp/secret")
     config["choices"] = {"optimizer": "momentum", "model": "mlp"}
+    config["overrides"] = ["optimizer=momentum", "seed=7"]
     found = hyper_parameters(config)
     expected = {"optimizer": "momentum", "model": "mlp", "optimizer.lr": config["optimizer"]["lr"], "seed": 7}
     expected |= {"model.hidden": "[10, 10]", "task.batch_size": "null", "optimizer.nesterov": "false"}
     assert expected.items() <= found.items()
     assert found["runner.max_steps"] == 5000 and sum(key.startswith("runner.") for key in found) == 1
-    assert not {"run_dir", "resume", "device", "dataset.seed", "task.seed", "task.optimizer.lr"} & found.keys()
+    assert not {"run_dir", "resume", "device", "overrides", "dataset.seed", "task.seed", "task.optimizer.lr"} & found.keys()
     assert not any("_target_" in key or "_partial_" in key for key in found)
     for other in ("style_transfer_offline", "stylegan_faces_tiny"):
         theirs = hyper_parameters(compose(f"experiment={other}"))

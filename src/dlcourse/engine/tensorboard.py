@@ -8,7 +8,7 @@ from typing import Any
 from dlcourse.engine.nodes import flatten, is_repeated
 from dlcourse.files.terminal import printable
 
-IDLE = {"run_dir", "resume", "device"}  # keys that change no result, like all of the runner's but this one:
+IDLE = {"run_dir", "resume", "device", "overrides"}  # keys that change no result, like the runner's but this one:
 LENGTH = "runner.max_steps"
 
 
