@@ -41,7 +41,7 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
         others.remove(word)
     quoted = [of_group(path_overrides.take_path(word, options.multirun)) for word in overrides]
     if options.multirun:
-        check_own_outputs(quoted)
+        check_own_outputs(quoted, config_name)
     return with_prefixes_for_resume(quoted) + others
 
 
@@ -97,13 +97,14 @@ def of_group(word: str) -> str:
     return f'{group}="{value}"' if re.fullmatch(r"[\d.]+|true|false|null", value, re.IGNORECASE) else word
 
 
-def check_own_outputs(words: list[str]) -> None:
+def check_own_outputs(words: list[str], config_name: str) -> None:
     """Raise UserError for an `output` that every run of a sweep would overwrite."""
+    cure = "name a key in it: 'output=A_${seed}.jpg'" if config_name == "train" else "give a folder, as in output=A/"
     for word in words:
         key, _, value = word.partition("=")
         is_folder = value.endswith(("/", '/"')) or Path(value.strip('"')).is_dir()
         if key == "output" and not is_folder and not is_null(word) and "," not in value and "${" not in value:
-            raise UserError(f"{word}: every run of the sweep would write this; give a folder, as in output=A/")
+            raise UserError(f"{word}: every run of the sweep would write this; {cure}")
 
 
 def refuse(config_name: str, message: str) -> NoReturn:

@@ -26,6 +26,8 @@ IGNORED = {
     "run_dir",
     "resume",
     "overrides",
+    "output",
+    "strip",
     "device",
     "runner.num_threads",
     "runner.profile",
