@@ -87,6 +87,7 @@ COMMANDS = {
     "animate.py": lambda folder: runs(folder)[:1],
     "report.py": lambda folder: [no_network(folder)],
     "predict.py": lambda folder: [no_network(folder), FORGED],
+    "blend.py": lambda folder: [runs(folder)[0], f"output={folder / 'c.png'}"],
     "bundle_checkpoint.py": lambda folder: [no_network(folder), str(folder / "b.pt")],
     "import_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pt")],
     "export_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pkl")],

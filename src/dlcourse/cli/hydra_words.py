@@ -19,6 +19,9 @@ from dlcourse.files.locations import CONFIGS
 
 # What people type for a key, by command
 SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi": "truncation_psi"}}
+# The keys of words without one, by command, in order
+BARE = {"sample": ["checkpoint"], "evaluate": ["checkpoint"], "blend": ["run", "result"]}
+ONLY_FIRST = ("sample", "evaluate")  # whose bare word must be the first one
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
@@ -34,7 +37,7 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
         raise UserError(f"{' and '.join(f'--{name}' for name in commands)} exclude each other")
     if options.resolve and not options.cfg:
         raise UserError("--resolve belongs to --cfg job")
-    overrides = with_key_for_run(list(map(typography.plain_word, options.overrides)), config_name)
+    overrides = with_keys(list(map(typography.plain_word, options.overrides)), config_name)
     overrides = [with_long_key(word, SHORT.get(config_name, {})) for word in overrides]
     others = list(words)
     for word in options.overrides:
@@ -52,12 +55,17 @@ def parsed(words: list[str], config_name: str) -> Namespace:
     return parser.parse_intermixed_args(words)
 
 
-def with_key_for_run(words: list[str], config_name: str) -> list[str]:
-    """Put checkpoint= before a run that is the first word of sample or evaluate; UserError for other bare words."""
-    if words and config_name in ("sample", "evaluate") and not has_key(words[0]):
-        if given := [word for word in words if word.startswith("checkpoint=")]:
-            raise UserError(f"{words[0]}: {given[0]} names another checkpoint; give one of them")
-        words = [f"checkpoint={words[0]}", *words[1:]]
+def with_keys(words: list[str], config_name: str) -> list[str]:
+    """Put the keys of BARE before words without one; UserError for other bare words."""
+    keys = list(BARE.get(config_name, []))
+    is_spaced = any(word.startswith("=") or word.endswith("=") for word in words)  # key = value
+    for index, word in enumerate(words):
+        if has_key(word) or not keys or (index and (is_spaced or config_name in ONLY_FIRST)):
+            continue
+        key = keys.pop(0)
+        if given := [other for other in words if other.startswith(f"{key}=")]:
+            raise UserError(f"{word}: {given[0]} names another {key}; give one of them")
+        words = [*words[:index], f"{key}={word}", *words[index + 1 :]]
     for word in words:
         if not has_key(word):
             cure = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"

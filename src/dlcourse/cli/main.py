@@ -15,7 +15,8 @@ GROUPS = {  # modules of this folder, in the order of --help
     "Look at runs": ("report", "compare", "sheet", "animate"),
     "Tune and check a classifier": ("find_lr", "search", "check_gradients"),
     "StyleGAN": ("prepare_dataset", "evaluate", "import_checkpoint", "export_checkpoint"),
-    "More": ("style_frames", "demonstrate", "submit", "doctor"),
+    "Style transfer": ("blend", "style_frames"),
+    "More": ("demonstrate", "submit", "doctor"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 HELP = ("-h", "--help", "help")

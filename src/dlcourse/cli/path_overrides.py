@@ -39,7 +39,9 @@ PATHS = {
     "init_from",
     "model.weights",
     "output",
+    "result",
     "resume",
+    "run",
     "run_dir",
     "sampler.attributes",
     "sampler.features.weights",
@@ -55,7 +57,13 @@ PATHS = {
 # Keys whose value may be a list, [A.jpg, B.jpg]
 LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}
 # Keys whose value may be `latest`, and the task whose runs they take
-RUNS = {"checkpoint": "StyleGAN", "evaluation.extractor.weights": "Attributes", "init_from": "StyleGAN", "resume": ""}
+RUNS = {
+    "checkpoint": "StyleGAN",
+    "evaluation.extractor.weights": "Attributes",
+    "init_from": "StyleGAN",
+    "resume": "",
+    "run": "StyleTransfer",
+}
 QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
 # One item of a list or of a sweep: a quoted text, a list, or everything up to the next comma
 ITEM = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\])\s*(?=,|$)|[^,]+""", re.DOTALL)
