@@ -20,7 +20,12 @@ from dlcourse.files.locations import CONFIGS
 # What people type for a key, by command
 SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi": "truncation_psi"}}
 # The keys of words without one, by command, in order
-BARE = {"sample": ["checkpoint"], "evaluate": ["checkpoint"], "blend": ["run", "result"]}
+BARE = {
+    "sample": ["checkpoint"],
+    "evaluate": ["checkpoint"],
+    "blend": ["run", "result"],
+    "stylize": ["content", "style", "output"],
+}
 ONLY_FIRST = ("sample", "evaluate")  # whose bare word must be the first one
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 

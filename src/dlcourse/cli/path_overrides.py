@@ -31,6 +31,7 @@ PATHS = {
     "dataset.style_masks",
     "dataset.style_regions",
     "dataset_cache",
+    "decoder",
     "evaluation.cache",
     "evaluation.extractor.weights",
     "frames",
@@ -51,14 +52,16 @@ PATHS = {
     "search.study",
     "seeds",
     "style",
+    "style_regions",
     "target",
     "task.init",
 }
 # Keys whose value may be a list, [A.jpg, B.jpg]
-LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}
+LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style", "style_regions"}
 # Keys whose value may be `latest`, and the task whose runs they take
 RUNS = {
     "checkpoint": "StyleGAN",
+    "decoder": "FastStyleTransfer",
     "evaluation.extractor.weights": "Attributes",
     "init_from": "StyleGAN",
     "resume": "",

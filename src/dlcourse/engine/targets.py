@@ -60,6 +60,7 @@ TARGETS = (
             "dlcourse.style_transfer.losses": "gram mean_squared_error moments relative_squared_error unchanged"
             " wasserstein2",
             "dlcourse.style_transfer.objective": "StyleObjective",
+            "dlcourse.style_transfer.painter": "Painter",
             "dlcourse.style_transfer.task": "StyleTransfer",
             "dlcourse.style_transfer.video": "FrameSequence",
             "dlcourse.stylegan.augment": "AdaptiveAugment Augment DiffAugment",

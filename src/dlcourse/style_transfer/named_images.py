@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from dlcourse.images.files import check_image, open_image
+from dlcourse.images.files import check_image, open_image, stated_size
 from dlcourse.images.srgb import BACKGROUND
 from dlcourse.style_transfer.demo_images import IMAGES, MASKS
 
@@ -35,6 +35,12 @@ def check_named(key: str, path: str) -> None:
     """Raise ValueError, as `read_image` and `read_mask` do, unless there is such an image; it is not decoded."""
     if path not in IMAGES and path not in MASKS:
         check_image(key, path)
+
+
+def longest_side(path: str) -> int:
+    """Pixels on the longer side of the image called `path`; ValueError, "content=PATH: reason", for none."""
+    check_named("content", path)
+    return max(IMAGES[path]().size if path in IMAGES else stated_size(path))
 
 
 def check_init(key: str, path: str) -> None:

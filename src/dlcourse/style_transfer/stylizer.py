@@ -159,7 +159,9 @@ def tiled(function: Callable[[Tensor], Tensor], x: Tensor, pixels: int, made: in
 
     def tile(top: int, bottom: int, left: int, right: int) -> Tensor:
         first_row, first_column = max(0, top - MARGIN), max(0, left - MARGIN)
-        part = x[..., first_row * pixels : (bottom + MARGIN) * pixels, first_column * pixels : (right + MARGIN) * pixels]
+        part = x[
+            ..., first_row * pixels : (bottom + MARGIN) * pixels, first_column * pixels : (right + MARGIN) * pixels
+        ]
         inside = function(part)[..., (top - first_row) * made :, (left - first_column) * made :]
         return inside[..., : (bottom - top) * made, : (right - left) * made]
 
