@@ -112,7 +112,8 @@ def of_group(word: str) -> str:
 
 def check_own_outputs(words: list[str], config_name: str) -> None:
     """Raise UserError for an `output` that every run of a sweep would overwrite."""
-    cure = "name a key in it: 'output=A_${seed}.jpg'" if config_name == "train" else "give a folder, as in output=A/"
+    takes_folder = config_name in ("sample", "evaluate")
+    cure = "give a folder, as in output=A/" if takes_folder else "name a key that differs in it: 'output=A_${KEY}.jpg'"
     for word in words:
         key, _, value = word.partition("=")
         is_folder = value.endswith(("/", '/"')) or Path(value.strip('"')).is_dir()
