@@ -199,9 +199,9 @@ def test_null_is_a_groups_none(monkeypatch):
 @pytest.mark.parametrize("word", ["output=same.png", "output=ä.png"])
 def test_the_runs_of_a_sweep_do_not_write_one_file(word):
     with pytest.raises(UserError, match="every run of the sweep would write this; give a folder, as in output=A/"):
-        hydra_words.prepared(["-m", "sampler=grid,uncurated", word])
+        hydra_words.prepared(["-m", "sampler=grid,uncurated", word], "sample")
     for fine in ("output=A/", "output=null", "output=a.png,b.png"):
-        hydra_words.prepared(["-m", "sampler=grid,uncurated", fine])
+        hydra_words.prepared(["-m", "sampler=grid,uncurated", fine], "sample")
     hydra_words.prepared([word])
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from conftest import ROOT
 from dlcourse.cli import command_line  # noqa: F401  # here: imported by a command, it would take over the signals and streams of a process
 from dlcourse.engine import checkpoint
+from stylizers import write_decoder
 
 FORGED = "x\x1b[2J\r\nerror: all is well\u2028\u202e"
 
@@ -76,6 +77,12 @@ def broken_class(folder):
     return ["experiment=cats", f"dataset.root={root}"]
 
 
+def pair(folder):
+    write_decoder(folder / "decoder.pt")
+    (folder / f"{FORGED}.png").write_text("no image")
+    return [os.fspath(folder / f"{FORGED}.png"), "mosaic", f"decoder={folder / 'decoder.pt'}"]
+
+
 def attributes(folder):
     (folder / "a.csv").write_text(f'seed,"{FORGED}"\n1,1\n2,1\n')
     return ["sampler=edit", f"sampler.attributes={folder / 'a.csv'}"]
@@ -87,6 +94,8 @@ COMMANDS = {
     "animate.py": lambda folder: runs(folder)[:1],
     "report.py": lambda folder: [no_network(folder)],
     "predict.py": lambda folder: [no_network(folder), FORGED],
+    "stylize.py": pair,
+    "blend.py": lambda folder: [runs(folder)[0], f"output={folder / 'c.png'}"],
     "bundle_checkpoint.py": lambda folder: [no_network(folder), str(folder / "b.pt")],
     "import_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pt")],
     "export_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pkl")],

@@ -53,7 +53,10 @@ def test_hyper_parameters_are_named_as_one_types_them_and_each_only_once():
     expected |= {"model.hidden": "[10, 10]", "task.batch_size": "null", "optimizer.nesterov": "false"}
     assert expected.items() <= found.items()
     assert found["runner.max_steps"] == 5000 and sum(key.startswith("runner.") for key in found) == 1
-    assert not {"run_dir", "resume", "device", "overrides", "dataset.seed", "task.seed", "task.optimizer.lr"} & found.keys()
+    assert (
+        not {"run_dir", "resume", "device", "overrides", "dataset.seed", "task.seed", "task.optimizer.lr"}
+        & found.keys()
+    )
     assert not any("_target_" in key or "_partial_" in key for key in found)
     for other in ("style_transfer_offline", "stylegan_faces_tiny"):
         theirs = hyper_parameters(compose(f"experiment={other}"))

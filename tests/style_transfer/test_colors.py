@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.images.tensors import to_pil_image, to_tensor
-from dlcourse.style_transfer.colors import keep_chroma, luminance, match_luminance, match_statistics
+from dlcourse.style_transfer.colors import blend, keep_chroma, luminance, match_luminance, match_statistics
 
 WEIGHTS = torch.tensor([0.2126, 0.7152, 0.0722], dtype=torch.float64)
 SEEDS = st.integers(0, 10_000)
@@ -146,3 +146,28 @@ def test_kept_chroma_in_closed_form():
     torch.testing.assert_close(keep_chroma(red, grey), torch.full_like(red, 0.2126))
     torch.testing.assert_close(keep_chroma(torch.full_like(red, 1.7), grey), torch.ones_like(red))
     torch.testing.assert_close(keep_chroma(red, red), red)
+
+
+@given(SEEDS, st.floats(0, 1), st.floats(0, 1))
+def test_a_blend_is_exact_at_its_ends_and_a_colour_between(seed, of_luminance, of_chroma):
+    content, result = random_image(seed), random_image(seed + 1)
+    torch.testing.assert_close(blend(content, result, 1, 1), result)
+    torch.testing.assert_close(blend(content, result, 0, 0), content)
+    assert torch.equal(blend(content, result, 1, 0), keep_chroma(result, content))
+    torch.testing.assert_close(blend(content, content, of_luminance, of_chroma), content)
+    blended = blend(content, result, of_luminance, of_chroma)
+    assert blended.min() >= -1e-12 and blended.max() <= 1 + 1e-12
+    chroma = torch.lerp(content - luminance(content), result - luminance(result), of_chroma)
+    torch.testing.assert_close(blended - luminance(blended), chroma)
+
+
+@given(SEEDS, st.floats(0, 1))
+def test_a_blend_of_both_alike_is_the_mean_of_pixels(seed, share):
+    content, result = random_image(seed), random_image(seed + 1)
+    torch.testing.assert_close(blend(content, result, share, share), torch.lerp(content, result, share))
+
+
+def test_a_blend_of_bytes_is_exact_at_its_ends():
+    content, result = (to_tensor(to_pil_image(random_image(seed)[0])) for seed in (0, 1))
+    for share, image in ((0, content), (1, result)):
+        assert to_pil_image(blend(content, result, share, share)).tobytes() == to_pil_image(image).tobytes()

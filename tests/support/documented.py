@@ -86,6 +86,11 @@ IMAGES = r"=(MY_IMAGES|IMAGES|FOLDER_OR_ZIP|FOLDER|FFHQ)\b"
 RUN = r"\bRUN(_DIR)?(_OR_FILE)?\b"
 STAND_INS = [
     (r"style_frames.py", r"frames=\w+", "frames={things}/frames"),
+    (r"blend.py", r"\bRUN\b|\blatest\b", "{things}/painting"),
+    (r"blend.py", r"\bCONTENT RESULT\b", "A.jpg B.jpg"),
+    (r"stylize.py", r"$", " size=32 style_size=32 decoder={things}/decoder.pt"),
+    (r"stylize.py", r"CONTENT STYLE OUTPUT", "A.jpg B.jpg C.jpg"),
+    (r"stylize.py", r"\b(MY_IMAGES|STYLES)\b", "{things}/frames"),
     (r"predict.py", r"\bRUN\b|runs/mine", "{things}/classes"),
     (r"predict.py", r"\bRUN_ON_POINTS\b", "{things}/points"),
     (r"predict.py", r"\bMY_IMAGES\b", "{images}"),

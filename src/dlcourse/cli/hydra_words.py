@@ -19,6 +19,14 @@ from dlcourse.files.locations import CONFIGS
 
 # What people type for a key, by command
 SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi": "truncation_psi"}}
+# The keys of words without one, by command, in order
+BARE = {
+    "sample": ["checkpoint"],
+    "evaluate": ["checkpoint"],
+    "blend": ["run", "result"],
+    "stylize": ["content", "style", "output"],
+}
+ONLY_FIRST = ("sample", "evaluate")  # whose bare word must be the first one
 NO_NAME = re.compile(r"^[\"']?[\[{]|/|\$\{")  # in the choice of a group
 LONGEST_CHOICE = 200  # letters, also of a sweep's choices together; a file's name has at most 255
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
@@ -40,14 +48,14 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
         raise UserError("--package belongs to --cfg job")
     if options.resolve and not options.cfg:
         raise UserError("--resolve belongs to --cfg job")
-    overrides = with_key_for_run(list(map(typography.plain_word, options.overrides)), config_name)
+    overrides = with_keys(list(map(typography.plain_word, options.overrides)), config_name)
     overrides = [with_long_key(word, SHORT.get(config_name, {})) for word in overrides]
     others = list(words)
     for word in options.overrides:
         others.remove(word)
     quoted = [of_group(path_overrides.take_path(word, options.multirun)) for word in overrides]
     if options.multirun:
-        check_own_outputs(quoted)
+        check_own_outputs(quoted, config_name)
     return with_prefixes_for_resume(quoted) + others
 
 
@@ -59,12 +67,17 @@ def parsed(words: list[str], config_name: str) -> Namespace:
     return parser.parse_intermixed_args(words)
 
 
-def with_key_for_run(words: list[str], config_name: str) -> list[str]:
-    """Put checkpoint= before a run that is the first word of sample or evaluate; UserError for other bare words."""
-    if words and config_name in ("sample", "evaluate") and not has_key(words[0]):
-        if given := [word for word in words if word.startswith("checkpoint=")]:
-            raise UserError(f"{words[0]}: {given[0]} names another checkpoint; give one of them")
-        words = [f"checkpoint={words[0]}", *words[1:]]
+def with_keys(words: list[str], config_name: str) -> list[str]:
+    """Put the keys of BARE before words without one; UserError for other bare words."""
+    keys = list(BARE.get(config_name, []))
+    is_spaced = any(word.startswith("=") or word.endswith("=") for word in words)  # key = value
+    for index, word in enumerate(words):
+        if has_key(word) or not keys or (index and (is_spaced or config_name in ONLY_FIRST)):
+            continue
+        key = keys.pop(0)
+        if given := [other for other in words if other.startswith(f"{key}=")]:
+            raise UserError(f"{word}: {given[0]} names another {key}; give one of them")
+        words = [*words[:index], f"{key}={word}", *words[index + 1 :]]
     for word in words:
         if not has_key(word):
             cure = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
@@ -110,13 +123,15 @@ def of_group(word: str) -> str:
     return f'{group}="{value}"' if re.fullmatch(r"[\d.]+|true|false|null", value, re.IGNORECASE) else word
 
 
-def check_own_outputs(words: list[str]) -> None:
+def check_own_outputs(words: list[str], config_name: str) -> None:
     """Raise UserError for an `output` that every run of a sweep would overwrite."""
+    takes_folder = config_name in ("sample", "evaluate")
+    cure = "give a folder, as in output=A/" if takes_folder else "name a key that differs in it: 'output=A_${KEY}.jpg'"
     for word in words:
         key, _, value = word.partition("=")
         is_folder = value.endswith(("/", '/"')) or Path(value.strip('"')).is_dir()
         if key == "output" and not is_folder and not is_null(word) and "," not in value and "${" not in value:
-            raise UserError(f"{word}: every run of the sweep would write this; give a folder, as in output=A/")
+            raise UserError(f"{word}: every run of the sweep would write this; {cure}")
 
 
 def refuse(config_name: str, message: str) -> NoReturn:

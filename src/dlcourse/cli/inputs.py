@@ -66,6 +66,7 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
     "FrameSequence.frames": frames,
     "ImageClasses.root": images,
     "ImageFolder.root": images,
+    "Painter.style_regions": named_image,
     "PointsFile.path": check_file,
     "Project.target": image,
     "StyleTransfer.init": first_image,

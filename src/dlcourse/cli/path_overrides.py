@@ -31,6 +31,7 @@ PATHS = {
     "dataset.style_masks",
     "dataset.style_regions",
     "dataset_cache",
+    "decoder",
     "evaluation.cache",
     "evaluation.extractor.weights",
     "frames",
@@ -39,7 +40,9 @@ PATHS = {
     "init_from",
     "model.weights",
     "output",
+    "result",
     "resume",
+    "run",
     "run_dir",
     "sampler.attributes",
     "sampler.features.weights",
@@ -49,13 +52,21 @@ PATHS = {
     "search.study",
     "seeds",
     "style",
+    "style_regions",
     "target",
     "task.init",
 }
 # Keys whose value may be a list, [A.jpg, B.jpg]
-LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style"}
+LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style", "style_regions"}
 # Keys whose value may be `latest`, and the task whose runs they take
-RUNS = {"checkpoint": "StyleGAN", "evaluation.extractor.weights": "Attributes", "init_from": "StyleGAN", "resume": ""}
+RUNS = {
+    "checkpoint": "StyleGAN",
+    "decoder": "FastStyleTransfer",
+    "evaluation.extractor.weights": "Attributes",
+    "init_from": "StyleGAN",
+    "resume": "",
+    "run": "StyleTransfer",
+}
 QUOTED = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
 # One item of a list or of a sweep: a quoted text, a list, or everything up to the next comma
 ITEM = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\[[^\]]*\])\s*(?=,|$)|[^,]+""", re.DOTALL)

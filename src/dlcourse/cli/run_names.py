@@ -15,7 +15,8 @@ from dlcourse.files.terminal import printable
 
 TIME = "%Y-%m-%d_%H-%M-%S"  # in the names of folders
 LONGEST = 80  # bytes of the overrides in the name of a folder
-UNNAMED = {"experiment", "run_dir", "resume", "device"}  # keys that the name of a folder does not repeat
+# keys that the name of a folder does not repeat
+UNNAMED = {"experiment", "run_dir", "resume", "device", "output", "strip"}
 
 
 @contextlib.contextmanager

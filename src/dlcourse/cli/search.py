@@ -107,6 +107,8 @@ def search(cfg: DictConfig, sweeps: list[Override]) -> None:
         raise UserError(f"devices={cfg.devices}: here, start several searches with one storage")
     if cfg.resume is not None or cfg.run_dir is not None:
         raise UserError("resume and run_dir are of one run; a search has search.folder, and goes on by search.storage")
+    if cfg.get("output") is not None:
+        raise UserError(f"output={cfg.output}: every trial would write this; leave it out")
     settings: Search = build(command_line.plain(cfg.search), "search")
     space: dict[str, Any] = space_of(sweeps)
     fixed = [word for word in command_line.overrides() if not word.startswith("search.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, inputs, resuming, run_folders, run_names
+from dlcourse.cli import command_line, handover, inputs, resuming, run_folders, run_names
 from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import is_one_of_several
 from dlcourse.errors import UserError
@@ -16,7 +16,7 @@ from dlcourse.files.terminal import say
 if TYPE_CHECKING:
     from dlcourse.stylegan.interop.networks import Pretrained
 
-READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices")
+READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices", "output", "strip")
 OnLog = Callable[[int, dict[str, Any]], None]  # as in dlcourse.engine.runner, which loads torch
 
 
@@ -44,10 +44,12 @@ def train_at(run_dir: Path, cfg: DictConfig, on_log: OnLog) -> None:
             cfg = resuming.config_of(run_dir, command_line.overrides(), READS)
             with run_folders.path_hint_added(run_dir):
                 inputs.check_inputs(cfg)
+            handover.check_output(cfg, command_line.overrides(), is_resumed=True)
         else:
             run_folders.check_unused(cfg)
             check_links(run_dir)
             command_line.plain(cfg)  # a value that is missing is told before anything large is imported
+            handover.check_output(cfg, command_line.overrides())
             if cfg.get("init_from") is not None:
                 cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
         from dlcourse.engine import distributed  # here: it loads torch
@@ -87,16 +89,15 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
         task: Task = run_folders.build_a(Task, config, "task", imposed)
         runner.prepare(task)
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
-    if step >= total:
-        say(f"{run_dir} is complete; to train further: {run_folders.resume_word(run_dir)} runner.max_steps=N")
+    if runner.is_complete(task, step):
+        say(*handover.hand_over(run_dir, config, only_missing=True), file=sys.stderr)
+        further = f"; to train further: {run_folders.resume_word(run_dir)} runner.max_steps=N"
+        say(f"{run_dir} is complete{further if step >= total else f': its task ended by itself after {step} steps'}")
         if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step
             write_or_say_why(run_dir, total, "finished")
         return
     if config.get("init_from") is not None and step == 0:
         start_from(Path(config["init_from"]), pretrained, task)
-    if task.is_finished():
-        say(f"{run_dir} is complete: its task ended by itself after {step} steps")
-        return
     if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
         continued = f"continuing from step {step}: " if step else ""
@@ -104,8 +105,9 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
         say(*filter(None, [task.advice(total)]), file=sys.stderr)
     with run_folders.resume_hint_added(run_dir), summed_up(run_dir, total):
         runner.train(task, run_dir, config, step, on_log)
-    if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
-        with told_as_complete(run_dir):
+    with told_as_complete(run_dir):
+        say(*handover.hand_over(run_dir, config), file=sys.stderr)
+        if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
             say(*closing_lines(run_dir, config), file=sys.stderr)
 
 
@@ -118,6 +120,7 @@ def inputs_of(config: dict[str, Any]) -> str:
     styles = config["style"] if isinstance(config["style"], list) else [config["style"]]
     named = {"content": [config.get("content")], "style": styles}
     shown = [f"{key}={path}{' (built-in)' if path in IMAGES else ''}" for key, paths in named.items() for path in paths]
+    shown += [f"output={config['output']}"] if config.get("output") else []
     return f", {', '.join(shown)}"
 
 

@@ -18,6 +18,8 @@ OWNERS = {
     "content": STYLE,
     "style": STYLE,
     "objective": STYLE,
+    "output": STYLE,
+    "strip": STYLE,
     "loss": GAN,
     "augment": GAN,
     "evaluation": GAN,

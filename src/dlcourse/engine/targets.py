@@ -16,6 +16,7 @@ CLASSIFIERS = names({"dlcourse.nn.cnn": "CNN", "dlcourse.classifier.networks": "
 NETWORKS = CLASSIFIERS | names(
     {
         "dlcourse.nn.attribute_network": "AttributeNetwork",
+        "dlcourse.style_transfer.stylizer": "Decoder",
         "dlcourse.stylegan.networks.discriminator": "Discriminator",
         "dlcourse.stylegan.networks.generator": "Generator",
         "dlcourse.stylegan.networks.variants": "huangzh13_discriminator huangzh13_generator mmgen_discriminator"
@@ -59,6 +60,7 @@ TARGETS = (
             "dlcourse.style_transfer.losses": "gram mean_squared_error moments relative_squared_error unchanged"
             " wasserstein2",
             "dlcourse.style_transfer.objective": "StyleObjective",
+            "dlcourse.style_transfer.painter": "Painter",
             "dlcourse.style_transfer.task": "StyleTransfer",
             "dlcourse.style_transfer.video": "FrameSequence",
             "dlcourse.stylegan.augment": "AdaptiveAugment Augment DiffAugment",

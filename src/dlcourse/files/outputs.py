@@ -3,7 +3,7 @@
 import itertools
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from dlcourse.errors import UserError
@@ -60,5 +60,10 @@ def unused(path: Path) -> Path:
     """`path`, or with _2, _3, ... before its suffix if that name exists already, with any suffix."""
     taken = {entry.name for entry in path.parent.iterdir()} if path.parent.is_dir() else set()
     taken |= {Path(name).stem for name in taken}
-    names = itertools.chain([path.stem], (f"{path.stem}_{number}" for number in itertools.count(2)))
-    return path.with_name(next(name for name in names if name not in taken) + path.suffix)
+    return next(one for one in with_numbers(path) if one.stem not in taken)
+
+
+def with_numbers(path: Path) -> Iterator[Path]:
+    """a.png, a_2.png, a_3.png, ..."""
+    yield path
+    yield from (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in itertools.count(2))

@@ -27,6 +27,8 @@ IGNORED = {
     "run_dir",
     "resume",
     "overrides",
+    "output",
+    "strip",
     "device",
     "runner.num_threads",
     "runner.profile",

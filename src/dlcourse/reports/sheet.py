@@ -170,7 +170,7 @@ def inputs(run_dirs: Sequence[Path]) -> Table[Image.Image]:
     contents: dict[str, Image.Image] = {}
     styles: dict[str, Image.Image] = {}
     for run_dir in run_dirs:
-        config = dataset_of(run_dir)
+        config = limited(dataset_of(run_dir, "--inputs: "))
         content, style = str(config.get("content")), config.get("style")
         given = [str(path) for path in (style if isinstance(style, list) else [style])]
         if content in contents and styles.keys() >= set(given):
@@ -181,13 +181,18 @@ def inputs(run_dirs: Sequence[Path]) -> Table[Image.Image]:
     return named("content", contents) | named("style", styles)
 
 
-def dataset_of(run_dir: Path) -> dict[str, Any]:
-    """The content and styles in a run's config, at most SHOWN pixels large; UserError for other data."""
+def dataset_of(run_dir: Path, given: str = "") -> dict[str, Any]:
+    """The content and styles in a run's config; UserError for other data, whose message begins with `given`."""
     config = read_config(run_dir).get("dataset")
     node = {name: value for name, value in config.items() if name != "_partial_"} if isinstance(config, dict) else {}
     target = locate(node.get("_target_"), "dataset")
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-        raise UserError(f"--inputs: {run_dir} was given no content and style image but {target.__name__}")
+        raise UserError(f"{given}{run_dir} was given no content and style image but {target.__name__}")
+    return node
+
+
+def limited(node: dict[str, Any]) -> dict[str, Any]:
+    """A config of content and styles with images of at most SHOWN pixels."""
     sizes = {key: node.get(key) for key in ("content_size", "style_size")}
     return node | {key: size if type(size) is int and size < SHOWN else SHOWN for key, size in sizes.items()}
 

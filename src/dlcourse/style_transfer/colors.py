@@ -82,9 +82,27 @@ def keep_chroma(image: Tensor, content: Tensor) -> Tensor:
 
     Shape: `image` of any range and `content` in [0, 1], both (..., 3, H, W).
     """
-    chroma = content - luminance(content)
+    return with_chroma(luminance(image), content - luminance(content))
+
+
+def blend(content: Tensor, result: Tensor, of_luminance: float, of_chroma: float) -> Tensor:
+    """Between a content and its painted result, in luminance and in chroma (r-Y, g-Y, b-Y) separately; in [0, 1].
+
+    Both shares are in [0, 1], and 1 is the result: blend(c, r, 1, 1) = r, blend(c, r, 0, 0) = c, up to rounding, and
+    blend(c, r, 1, 0) = keep_chroma(r, c). Shape: `content` and `result` in [0, 1], both (..., 3, H, W).
+    """
+    before, after = luminance(content), luminance(result)
+    chroma = torch.lerp(content - before, result - after, of_chroma)
+    return with_chroma(torch.lerp(before, after, of_luminance), chroma)
+
+
+def with_chroma(brightness: Tensor, chroma: Tensor) -> Tensor:
+    """The colours of a luminance (..., 1, H, W) and a chroma (..., 3, H, W); a luminance without room for it gives way.
+
+    A chroma that is a mean of those of colours in [0, 1]^3 has room: max c - min c <= 1.
+    """
     lowest, highest = -chroma.amin(-3, keepdim=True), 1 - chroma.amax(-3, keepdim=True)  # (..., 1, H, W)
-    return luminance(image).clamp(lowest, highest) + chroma
+    return brightness.clamp(lowest, highest) + chroma
 
 
 def color_moments(images: Tensor, mask: Tensor | None = None) -> Moments:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from dlcourse.errors import MissingFileError
 from dlcourse.files.missing import nothing_at
-from dlcourse.images.files import check_image, open_image
+from dlcourse.images.files import check_image, open_image, stated_size
 from dlcourse.images.srgb import BACKGROUND
 from dlcourse.style_transfer.demo_images import IMAGES, MASKS
 
@@ -49,6 +49,12 @@ def listed(names: Iterable[str]) -> str:
     """a, b or c."""
     *others, last = names
     return f"{', '.join(others)} or {last}"
+
+
+def longest_side(path: str) -> int:
+    """Pixels on the longer side of the image called `path`; ValueError, "content=PATH: reason", for none."""
+    check_named("content", path)
+    return max(IMAGES[path]().size if path in IMAGES else stated_size(path))
 
 
 def check_init(key: str, path: str) -> None:

@@ -1,0 +1,73 @@
+"""Fast style transfer of image files: content and styles are read, painted by a stylizer, and finished."""
+
+import torch
+from PIL import Image
+
+from dlcourse.engine.runner import autocast
+from dlcourse.images.srgb import BACKGROUND
+from dlcourse.images.tensors import to_pil_image
+from dlcourse.style_transfer.dataset import ContentAndStyles, check_size
+from dlcourse.style_transfer.named_images import longest_side
+from dlcourse.style_transfer.stylizer import BUNDLED, load_stylizer
+
+
+class Painter:
+    """Paints image files; the network is loaded once.
+
+    Args:
+        decoder: path of a run of experiment=adain_style or of its checkpoint; None: the bundled one.
+        strength: in [0, 1]; 0 is the content as the decoder draws it.
+        size: pixels on the longer side, or [width, height], at least 16; None: the content's own.
+        style_size, style_weights, style_regions, colors: as in `ContentAndStyles`.
+    """
+
+    def __init__(
+        self,
+        decoder: str | None,
+        strength: float,
+        size: int | list[int] | None,
+        style_size: int | list[int],
+        style_weights: list[float] | None,
+        style_regions: list[str],
+        colors: str,
+    ):
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength must be in [0, 1], got {strength}")
+        if size is not None:
+            check_size("size", size)
+        self.strength, self.size, self.style_size = strength, size, style_size
+        self.style_weights, self.style_regions, self.colors = style_weights, style_regions, colors
+        self.stylizer = load_stylizer(decoder or BUNDLED)
+        self.device, self.precision = torch.device("cpu"), "fp32"
+
+    def to(self, device: torch.device, precision: str) -> "Painter":
+        """Move the network to `device`, and compute there in `precision`; returns itself."""
+        self.device, self.precision = device, precision
+        self.stylizer.to(device)
+        return self
+
+    def __call__(self, content: str, style: str | list[str]) -> Image.Image:
+        """The content in a style, or in the mean of several, RGB or with the content's transparency.
+
+        ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small.
+        """
+        size = self.size or max(16, longest_side(content))
+        dataset = ContentAndStyles(
+            content,
+            style,
+            content_size=size,
+            style_size=self.style_size,
+            style_weights=self.style_weights,
+            content_mask=None,
+            style_regions=self.style_regions,
+            style_masks=[],
+            colors=self.colors,
+            background=[*BACKGROUND],
+            keep_alpha=True,
+        )
+        images = dataset.at(dataset.longest_side).to(self.device)
+        groups = [([one], [1.0]) for one in images.styles] if images.regions else [(images.styles, images.shares)]
+        with autocast(self.device, self.precision):
+            styles = [self.stylizer.style_of(*group) for group in groups]
+            painted = self.stylizer(images.content, styles, self.strength, images.regions)
+        return to_pil_image(dataset.finish(painted.float())[0])

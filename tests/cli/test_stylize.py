@@ -1,0 +1,128 @@
+"""dlcourse stylize: images, folders and sheets by an untrained decoder."""
+
+import re
+
+import pytest
+import torch
+from PIL import Image
+
+from conftest import run_script
+from dlcourse.images.files import open_image
+from dlcourse.images.tensors import to_pil_image, to_tensor
+from dlcourse.style_transfer.colors import luminance
+from dlcourse.style_transfer.stylizer import load_stylizer
+from stylizers import write_decoder
+
+SMALL = ["size=48", "style_size=48", "decoder=decoder.pt"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_decoder(tmp_path / "decoder.pt")
+    gradient = Image.linear_gradient("L")
+    image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)]).resize((60, 44))
+    image.save(tmp_path / "A.png")
+    image.rotate(180).save(tmp_path / "B.png")
+    image.putalpha(gradient.resize(image.size))
+    image.save(tmp_path / "glass.png")
+    (tmp_path / "many").mkdir()
+    for name in ("1.png", "2.jpg", "2.png"):
+        image.convert("RGB").save(tmp_path / "many" / name)
+    (tmp_path / "many" / "broken.png").write_text("no image")
+    return tmp_path
+
+
+def stylize(folder, *words):
+    return run_script("stylize.py", *words, cwd=folder)
+
+
+def painted(folder, *words, name):
+    done = stylize(folder, *words)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(rf"{re.escape(name)}: \d+ x \d+ pixels, \d+\.\d s\n", done.stdout)
+    return open_image(folder / name, keep_alpha=True)
+
+
+def test_an_image_is_painted_as_the_stylizer_does_in_its_own_size_and_not_over_another(folder):
+    image = painted(folder, "A.png", "style_size=48", "decoder=decoder.pt", "B.png", name="A_B.png")
+    stylizer = load_stylizer(folder / "decoder.pt")
+    content, style = (to_tensor(open_image(folder / name))[None] for name in ("A.png", "B.png"))
+    style = to_tensor(open_image(folder / "B.png").resize((48, 35), Image.Resampling.LANCZOS))[None]
+    expected = stylizer(content, stylizer.style_of([style], [1.0]))
+    difference = to_tensor(image) - to_tensor(to_pil_image(expected[0]))
+    assert image.size == (60, 44) and float(difference.abs().max()) <= 1 / 255 + 1e-6
+    assert painted(folder, "A.png", "B.png", *SMALL, name="A_B_2.png").size == (48, 35)
+    again = stylize(folder, "A.png", "B.png", "A_B.png", *SMALL)
+    assert again.returncode == 1 and "output=A_B.png: is there already; choose another name" in again.stderr
+
+
+def test_strength_colours_several_styles_regions_and_transparency(folder):
+    full = painted(folder, "A.png", "[B.png,mosaic]", *SMALL, name="A_B_mosaic.png")
+    half = painted(folder, "A.png", "[B.png,mosaic]", *SMALL, "strength=0.5", "half.png", name="half.png")
+    one = painted(folder, "A.png", "[B.png,mosaic]", *SMALL, "style_weights=[1,3]", "one.png", name="one.png")
+    regions = ["style_regions=[left,right]", "output=regions.png"]
+    split = painted(folder, "A.png", "[B.png,mosaic]", *SMALL, *regions, name="regions.png")
+    assert len({image.tobytes() for image in (full, half, one, split)}) == 4
+    kept = painted(folder, "glass.png", "mosaic", *SMALL, "colors=keep_chroma", name="glass_mosaic.png")
+    content = to_tensor(open_image(folder / "glass.png", keep_alpha=True).resize(kept.size, Image.Resampling.LANCZOS))
+    result = to_tensor(kept)
+    assert torch.equal(result[3], content[3])
+    chroma = [image[:3] - luminance(image[:3]) for image in (result, content)]
+    torch.testing.assert_close(*chroma, atol=1 / 255 + 1e-6, rtol=0)
+
+
+def test_a_folder_of_contents_goes_on_names_what_is_broken_and_keeps_what_is_there(folder):
+    done = stylize(folder, "many", "mosaic", "new/out", *SMALL)
+    assert done.returncode == 1
+    assert "skipped content=many/broken.png: not an image that can be read" in done.stderr
+    assert "error: 1 of 4 images could not be painted; they are named above" in done.stderr
+    found = {path.name: path.read_bytes() for path in (folder / "new" / "out").iterdir()}
+    assert set(found) == {"1.png", "2.jpg.png", "2.png.png"}
+    (folder / "many" / "broken.png").unlink()
+    (folder / "new" / "out" / "1.png").unlink()
+    done = stylize(folder, "many", "mosaic", "new/out", *SMALL)
+    assert done.returncode == 0 and "skipped 2 of 3 images, whose results are there" in done.stderr
+    assert done.stdout.startswith("new/out/1.png: 48 x 35 pixels")
+    assert (folder / "new" / "out" / "1.png").read_bytes() == found["1.png"]
+
+
+def test_a_folder_of_styles_is_a_sheet(folder):
+    done = stylize(folder, "A.png", "many", *SMALL)
+    assert done.returncode == 1 and "skipped style=many/broken.png: not an image" in done.stderr
+    sheet = open_image(folder / "A_many.png")
+    assert sheet.width > 4 * 48 and sheet.height > 35
+    (folder / "many" / "broken.png").unlink()
+    assert painted(folder, "A.png", "many", *SMALL, name="A_many_2.png").tobytes() == sheet.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nope.png", "B.png"], "content=nope.png: no such file"),
+        (["A.png", "nope.png"], "style=nope.png: no such file"),
+        (["A.png", "[B.png,many]"], "style=many: is a folder, not a file"),
+        (["A.png", "empty"], "style=empty: no images in it ("),
+        (["many", "many"], "content=many and style=many: only one of them may be a folder"),
+        (["many", "B.png", "many"], "output=many: is the contents' own folder; choose another one"),
+        (["many", "B.png", "B.png"], "output=B.png: cannot be written (B.png is a file, not a folder)"),
+        (["A.png"], "style: no value given; set style=..."),
+        (["A.png", "[]"], "style must be the path of an image or a folder, got []"),
+        (["A.png", "B.png", "C.gif"], "output=C.gif: must end in one of "),
+        (["A.png", "B.png", "decoder=nope"], "nope: no such run folder or checkpoint file"),
+        (["A.png", "B.png", "decoder=A.png"], "A.png: "),
+        (["A.png", "B.png", "strength=2"], "strength must be in [0, 1], got 2"),
+        (["A.png", "B.png", "size=8"], "size must be at least 16 pixels, or [width, height] of that, got 8"),
+        (["A.png", "B.png", "colors=blue"], "colors must be one of free, "),
+        (["many", "B.png", "colors=blue"], "colors must be one of free, "),
+        (["A.png", "B.png", "style_regions=[nope.png]"], "style_regions=nope.png: no such file"),
+        (["A.png", "B.png", "style_weights=[1,2]"], "style_weights must be one for each of 1 styles, got 2"),
+        (["A.png", "B.png", "C.png", "D.png"], "D.png: neither an option nor key=value"),
+    ],
+)
+def test_what_cannot_be_painted_is_told_and_nothing_written(words, message, folder):
+    (folder / "empty").mkdir()
+    before = sorted(folder.rglob("*"))
+    decoder = [] if any(word.startswith("decoder=") for word in words) else ["decoder=decoder.pt"]
+    done = stylize(folder, *words, *decoder)
+    assert done.returncode == 1 and f"error: {message}" in done.stderr
+    assert sorted(folder.rglob("*")) == before
