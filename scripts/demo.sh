@@ -14,7 +14,9 @@ echo "1/3  train a classifier of coloured points"
 run train runner.max_steps=2000 run_dir="$here/points"
 echo
 echo "2/3  paint an image in the style of another, with the trained VGG16 that comes with the project"
-run train experiment=style_transfer_offline model.weights=edges dataset.content_size=160 runner.max_steps=260 run_dir="$here/style_transfer"
+mkdir -p "$here"
+run train experiment=style_transfer_offline model.weights=edges dataset.content_size=160 runner.max_steps=260 \
+    run_dir="$here/style_transfer" output="$here/painting.png" strip=true
 echo
 echo "3/3  draw faces, mix their styles, and move them towards the mean face and beyond"
 run sample seeds=0-15 output="$here/faces/"
@@ -34,8 +36,8 @@ img { max-width: 100%; vertical-align: top } figure { margin: 0 0 1.5rem }</styl
 <figure><img src="$(cd "$here" && ls points/images/decision_map_*.png | tail -n 1)" alt="decision map">
 <figcaption><a href="points/summary.html">How it was trained</a></figcaption></figure>
 <h2>An image in the style of another</h2>
-<figure><img src="$(cd "$here" && ls style_transfer/images/image_*.png | tail -n 1)" alt="result" width="480">
-<figcaption><a href="style_transfer/summary.html">Content, style, and how it was painted</a></figcaption></figure>
+<figure><img src="painting_strip.png" alt="content, style and result">
+<figcaption><a href="style_transfer/summary.html">How it was painted</a></figcaption></figure>
 <h2>Faces of the bundled StyleGAN</h2>
 <p>It was trained before; <code>dlcourse train experiment=stylegan_faces_tiny</code> trains a small one.</p>
 $(cd "$here" && for image in faces/*.png; do

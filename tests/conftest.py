@@ -70,6 +70,7 @@ SMALL = {
         "objective.style_layer_weights=null",
     ],
     "style_transfer_offline": COARSE_TO_FINE,
+    "style_transfer_untrained": COARSE_TO_FINE,
     "stylegan_faces": [*SMALL_GAN, "task.growth.batch_sizes=null"],
     "stylegan_faces_tiny": SMALL_GAN,
     "stylegan_paper": [
@@ -147,7 +148,7 @@ def kaggle_folder(root: Path, num_train: int, num_test: int) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def vgg_file():
     torch.manual_seed(0)
-    layers = build(compose("experiment=style_transfer_offline")["model"])().layers
+    layers = build(compose("experiment=style_transfer_untrained")["model"])().layers
     torch.save(dict(zip(torchvision_names(19), layers.state_dict().values(), strict=True)), VGG_FILE)
 
 

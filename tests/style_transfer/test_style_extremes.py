@@ -53,7 +53,7 @@ def test_an_image_of_one_colour_is_painted(role, kind, recipe, image):
     }[kind]()
     overrides = WASSERSTEIN if recipe == "wasserstein" else []
     optimizer = SWITCHES["lbfgs" if kind == "white" else "adam"]
-    task = make_task("style_transfer_offline", *SIZES, f"{role}={path}", *overrides, *optimizer)
+    task = make_task("style_transfer_untrained", *SIZES, f"{role}={path}", *overrides, *optimizer)
     run(task, 3)
     loss = float(task.finalize()["result/loss"])
     assert math.isfinite(loss) and loss >= 0 and task.descent.skipped == 0
@@ -73,7 +73,7 @@ def test_the_texture_of_one_colour_is_that_colour(image):
 
 def test_a_style_and_a_content_of_the_same_colour_are_at_their_goal(image, caplog):
     path = image("white.png", (8, 8), (255, 255, 255))
-    task = make_task("style_transfer_offline", *SIZES, f"style={path}")
+    task = make_task("style_transfer_untrained", *SIZES, f"style={path}")
     run(task, 14)
     assert not task.is_finished() and not caplog.records
     task.finalize()
@@ -83,7 +83,7 @@ def test_a_style_and_a_content_of_the_same_colour_are_at_their_goal(image, caplo
 @pytest.mark.parametrize("role", ["style", "content"])
 def test_scales_at_which_an_image_is_too_small_are_left_out(role, image, caplog):
     path = image("wide.png", (1000, 100), (1, 2, 3))
-    task = make_task("style_transfer_offline", f"dataset.{role}_size=96", "task.smallest_size=24", f"{role}={path}")
+    task = make_task("style_transfer_untrained", f"dataset.{role}_size=96", "task.smallest_size=24", f"{role}={path}")
     assert len(task.sizes) == {"content": 1, "style": 1}[role] and task.sizes[-1] == task.dataset.longest_side
     (record,) = caplog.records
     assert record.getMessage().startswith(f"{role}={path}: an image of ")
@@ -96,18 +96,18 @@ def test_an_image_too_small_at_its_full_size_is_named_with_the_cure(role, image)
     path = image("wide.png", (1000, 100), (1, 2, 3))
     words = [f"{role}={path}", f"dataset.{role}_size=64"]
     with pytest.raises(UserError) as caught:
-        build(make_config("style_transfer_offline", *words)["task"], "task")
+        build(make_config("style_transfer_untrained", *words)["task"], "task")
     assert str(caught.value) == (
         f"task: {role}={path}: an image of 64 x 6 pixels is too small for relu3_1, which needs 8 on each side; "
         f"set dataset.{role}_size=80 or more"
     )
-    assert build(make_config("style_transfer_offline", *words, f"dataset.{role}_size=80")["task"]).sizes
+    assert build(make_config("style_transfer_untrained", *words, f"dataset.{role}_size=80")["task"]).sizes
 
 
 def test_the_cure_for_a_width_and_height_is_one(image):
     words = ["dataset.content_size=[64,16]", "objective.content_layers=[relu5_1]"]
     with pytest.raises(UserError, match=r"content=seascape: .* set dataset.content_size=\[64,32\] or more"):
-        build(make_config("style_transfer_offline", *words)["task"])
+        build(make_config("style_transfer_untrained", *words)["task"])
 
 
 def test_a_row_of_pixels_is_copied(image):
@@ -121,7 +121,7 @@ def test_a_speck_of_a_mask_counts_at_every_scale(tmp_path, image):
     mask = Image.new("L", (2000, 2000))
     mask.putpixel((1000, 1000), 255)
     mask.save(tmp_path / "speck.png")
-    task = make_task("style_transfer_offline", *SIZES, f"dataset.style_masks=[{tmp_path / 'speck.png'}]")
+    task = make_task("style_transfer_untrained", *SIZES, f"dataset.style_masks=[{tmp_path / 'speck.png'}]")
     assert task.dataset.at(32).style_masks[0].max() > 0
     assert math.isfinite(run(task, 2)["train/loss"])
 
@@ -170,7 +170,7 @@ def test_mistakes_are_found_before_weights_are_read_or_downloaded(node, values, 
 
 
 @pytest.mark.parametrize(
-    ("experiment", "optimizer"), [("style_transfer_offline", "adam"), ("style_transfer_hq", "lbfgs")]
+    ("experiment", "optimizer"), [("style_transfer_untrained", "adam"), ("style_transfer_hq", "lbfgs")]
 )
 def test_every_experiment_takes_every_optimizer(experiment, optimizer):
     build(make_config(experiment, f"optimizer={optimizer}")["optimizer"])([torch.nn.Parameter(torch.zeros(3))])
@@ -179,10 +179,10 @@ def test_every_experiment_takes_every_optimizer(experiment, optimizer):
 def test_in_bf16_too_a_later_scale_is_resumed_to_the_last_bit():
     options = ["task.smallest_size=24", "task.steps_per_scale=2"]
     with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):  # as the runner steps
-        straight = make_task("style_transfer_offline", *options)
+        straight = make_task("style_transfer_untrained", *options)
         run(straight, 3)
     saved = copy.deepcopy(straight.state_dict())
-    resumed = make_task("style_transfer_offline", *options)
+    resumed = make_task("style_transfer_untrained", *options)
     resumed.load_state_dict(saved)  # as the runner does, outside of autocast
     for task in (straight, resumed):
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):

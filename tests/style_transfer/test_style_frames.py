@@ -19,7 +19,7 @@ from dlcourse.style_transfer.demo_images import IMAGES
 from dlcourse.style_transfer.frames import frames_in
 from dlcourse.style_transfer.video import FrameSequence, content_size, flicker, of_one_size
 
-SMALL = ["experiment=style_transfer_offline", "dataset.content_size=32", "dataset.style_size=32"]
+SMALL = ["experiment=style_transfer_untrained", "dataset.content_size=32", "dataset.style_size=32"]
 SMALL += [f"model.weights={VGG_FILE}", "task.smallest_size=16", "task.steps_per_scale=5", "device=cpu"]
 SMALL += ["steps_first=30", "steps_next=10"]
 
@@ -132,7 +132,7 @@ def test_steps_are_as_many_as_asked_for_and_only_the_first_has_coarse_scales(tmp
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("task", ["style_transfer", "style_transfer_offline"])
+@pytest.mark.parametrize("task", ["style_transfer", "style_transfer_untrained"])
 def test_an_interrupted_command_goes_on_to_the_same_bytes(task, tmp_path, capsys):
     folder = write_frames(tmp_path / "frames")
     whole, part = tmp_path / "whole", tmp_path / "part"

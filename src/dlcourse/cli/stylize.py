@@ -35,7 +35,7 @@ def stylize(cfg: DictConfig) -> None:
     contents, styles = (images_in(key, config[key]) for key in ("content", "style"))
     if contents and styles:
         raise UserError(f"content={config['content']} and style={config['style']}: only one of them may be a folder")
-    newest(Path(config["decoder"] or CHECKPOINTS / "adain_decoder.pt"))
+    check_decoder(config["decoder"])
     output = output_of(config, is_folder=bool(contents))
     if contents:
         check_folder(output, Path(config["content"]))
@@ -49,6 +49,14 @@ def stylize(cfg: DictConfig) -> None:
         paint_sheet(painter_of(config, size=size), config["content"], styles, output)
     else:
         paint(painter_of(config), config["content"], config["style"], output)
+
+
+def check_decoder(decoder: str | None) -> None:
+    """Raise UserError unless there is a checkpoint of a decoder."""
+    bundled = CHECKPOINTS / "adain_decoder.pt"
+    if decoder is None and not bundled.exists():
+        raise UserError("decoder: none comes with the project; train one with experiment=adain_style: decoder=RUN")
+    newest(Path(decoder or bundled))
 
 
 def images_in(key: str, value: Any) -> list[Path]:
