@@ -91,6 +91,7 @@ STAND_INS = [
     (r"stylize.py", r"$", " size=32 style_size=32 decoder={things}/decoder.pt"),
     (r"stylize.py", r"CONTENT STYLE OUTPUT", "A.jpg B.jpg C.jpg"),
     (r"stylize.py", r"\b(MY_IMAGES|STYLES)\b", "{things}/frames"),
+    (r"painted_images.py", r"\bRUN\b", "{things}/painting"),
     (r"predict.py", r"\bRUN\b|runs/mine", "{things}/classes"),
     (r"predict.py", r"\bRUN_ON_POINTS\b", "{things}/points"),
     (r"predict.py", r"\bMY_IMAGES\b", "{images}"),
