@@ -168,3 +168,15 @@ def test_durations_are_read_at_a_glance(seconds, text):
 )
 def test_numbers_are_read_at_a_glance(value, text):
     assert readable(value) == text
+
+
+def test_the_time_left_counts_the_work_that_is_left(tmp_path, capsys, monkeypatch):
+    """Ten steps of a second each, then ten of four seconds, as where images grow; five are done in five seconds."""
+    work = lambda steps: min(steps, 10) + 4 * max(0, steps - 10)
+    with RunLogger(tmp_path, {}, step=0, max_steps=20, work=work) as logger:
+        logger.recent[0] = (100.0, 0)
+        with monkeypatch.context() as context:
+            context.setattr(time, "monotonic", lambda: 105.0)
+            logger.last_line = 0.0
+            logger.show(5, is_last=False)
+    assert capsys.readouterr().err == "step 5/20  1 steps/s  45 s left\n"

@@ -178,6 +178,12 @@ def test_coarse_scales_come_first_and_hand_over_their_image(optimizer):
     assert task.visualize()["image"].shape == (1, 3, 36, 48)
     task.finalize()
     assert not task.advice(9)
+    assert [task.work(steps) for steps in (0, 3, 8, 14)] == [
+        0,
+        3 * 24**2,
+        4 * (24**2 + 34**2),
+        sum(x**2 for x in sizes),
+    ]
     blurred = "which is blurred; task."
     assert task.advice(8).startswith(f"8 steps end at 34 of 48 pixels, {blurred}steps_per_scale=2 reaches")
     assert task.advice(2).startswith(f"2 steps end at 24 of 48 pixels, {blurred}smallest_size=null reaches")

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from dlcourse.images.tensors import tile, to_pil_image
 
 BINS = 60  # of a histogram
 MAX_TAGS = 10_000  # that a resumed run reads from its metrics.jsonl; the runs of this project have 50
+BAR = (
+    "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"  # of a terminal; tqdm's own time left is wrong
+)
 CONSOLE_PERIOD = 2.0  # seconds between two lines of a log file; a terminal shows a progress bar instead
 SAMPLE_COUNTS = {"progress/images", "progress/samples"}  # samples per second are computed from these
 
@@ -44,7 +47,7 @@ class RunLogger:
     metrics are named accordingly. It shows the resolved config as text and as hyper-parameters.
 
     The folder `run_dir` is created if need be; `max_steps` are the updates of the whole run, `shown` the metrics on the
-    console, with the step at which an older one was measured.
+    console, with the step at which an older one was measured; `work` is as of a `Task`.
     """
 
     def __init__(
@@ -55,10 +58,12 @@ class RunLogger:
         max_steps: int,
         shown: Sequence[str] = (),
         profile: bool = False,
+        work: Callable[[int], float] = float,
     ):
         self.run_dir, self.config, self.max_steps, self.shown = run_dir, config, max_steps, shown
         self.start = self.last_line = time.monotonic()
         self.first_step = step
+        self.work, self.speed = work, list[str]()
         self.recent = deque([(self.start, step)], maxlen=10)  # time and step of the last lines
         self.latest: dict[str, float] = {}
         self.measured: dict[str, int] = {}  # tag -> step of its latest value
@@ -72,7 +77,7 @@ class RunLogger:
         self.metrics = self.metrics_file.open("a", buffering=1, encoding="utf-8")
         # the config's text belongs to step 0; a run that starts again from there writes it again
         self.writer = SummaryWriter(str(run_dir), purge_step=step + 1 if step else 0)
-        self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, unit="step")
+        self.bar = tqdm(total=max_steps, initial=step, disable=None, dynamic_ncols=True, bar_format=BAR)
         if step == 0:
             self.writer.add_text("config", f"```json\n{json.dumps(config, indent=2)}\n```", 0)
         self.profile = Profile(run_dir, max_steps - step) if profile else None
@@ -165,18 +170,21 @@ class RunLogger:
             for tag in self.shown
             if tag in self.latest
         }
-        self.bar.set_postfix(values, refresh=False)
+        numbers = [f"{tag} {value}" for tag, value in values.items()]
         now = time.monotonic()
-        if self.bar.disable and (is_last or now - self.last_line >= CONSOLE_PERIOD):
+        if is_last or now - self.last_line >= CONSOLE_PERIOD:
             # the recent rate: style transfer and growing GANs slow down as their images grow
             then, before = self.recent[0]
-            rate = (step - before) / max(now - then, 1e-9)
+            seconds, rate = max(now - then, 1e-9), (step - before) / max(now - then, 1e-9)
+            pace = (self.work(step) - self.work(before)) / seconds
             self.last_line = now
             self.recent.append((now, step))
-            numbers = [f"{tag} {value}" for tag, value in values.items()]
             speed = f"{readable(float(f'{rate:.3g}'))} steps/s" if rate >= 1 else f"{readable(1 / rate)} s/step"
-            left = "" if is_last else f"{duration((self.max_steps - step) / rate)} left"
-            say("  ".join(filter(None, [f"step {step}/{self.max_steps}", *numbers, speed, left])), file=sys.stderr)
+            left = "" if is_last else f"{duration((self.work(self.max_steps) - self.work(step)) / pace)} left"
+            self.speed = [word for word in (speed, left) if word]
+            if self.bar.disable:
+                say("  ".join([f"step {step}/{self.max_steps}", *numbers, *self.speed]), file=sys.stderr)
+        self.bar.set_postfix_str(", ".join([*numbers, *self.speed]), refresh=False)
 
     def write_layout(self) -> None:
         """Fill TensorBoard's CUSTOM SCALARS tab: all curves of one quantity, such as the losses, in one chart."""

@@ -136,7 +136,8 @@ class Runner:
         """
         total = self.total_steps(task)
         make = NullLogger if distributed.rank() else RunLogger  # only process 0 logs
-        with SignalHandler(announce) as handler, make(run_dir, config, step, total, task.shown, self.profile) as logger:
+        shown = task.shown, self.profile, task.work
+        with SignalHandler(announce) as handler, make(run_dir, config, step, total, *shown) as logger:
             (best, _), is_last = best_row(run_dir, self.keep_best) or (math.inf, 0), self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)
@@ -144,8 +145,7 @@ class Runner:
                 is_last = step >= total or task.is_finished()
                 record: Metrics = task.evaluate() if is_last or is_due(step, self.evaluate_every) else {}
                 is_last |= task.is_finished()  # early stopping: the evaluation may end the training
-                if is_last:
-                    record |= finalize(task, step)
+                record |= finalize(task, step) if is_last else {}
                 value = float(record.get(self.keep_best or "", best))
                 if is_last or is_due(step, self.log_every):
                     record = metrics | record

@@ -73,6 +73,10 @@ class Task(ABC):
         """The updates of a whole training, if the task knows them; called after `setup`."""
         return None
 
+    def work(self, steps: int) -> float:
+        """The time that the first `steps` updates take, in any unit; called after `setup`."""
+        return float(steps)
+
     def advice(self, steps: int) -> str:
         """What is wrong with a run of so many steps, told before it begins, and the cure; called after `setup`."""
         return ""

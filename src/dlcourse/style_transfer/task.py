@@ -165,6 +165,15 @@ class StyleTransfer(Task):
         self.result = images[best]
         return {f"result/{name}": value for name, value in losses[best].items()}
 
+    def work(self, steps: int) -> float:
+        """The pixels of the first `steps` updates: those of coarse scales take less time."""
+        begins = [scale * self.steps_per_scale for scale in range(len(self.sizes))]
+        ends = [*begins[1:], math.inf]
+        return sum(
+            max(0.0, min(steps, end) - begin) * size**2
+            for begin, end, size in zip(begins, ends, self.sizes, strict=True)
+        )
+
     def advice(self, steps: int) -> str:
         """A run that ends at a coarse scale is blurred."""
         coarse = len(self.sizes) - 1
