@@ -46,6 +46,13 @@ SMALL_FACES = ["dataset.faces.num_images=80", "dataset.faces.resolution=8", "tas
 IMAGES = Path(SCRATCH.name) / "images"
 SMALL_FOLDER = [f"dataset.root={IMAGES}", "dataset.resolution=8", "task.batch_size=8"]
 SMALL = {
+    "adain_style": [
+        "dataset.num_faces=4",
+        "dataset.num_textures=4",
+        "dataset.num_dev=2",
+        "task.crop_size=32",
+        "task.batch_size=2",
+    ],
     "batch_size": SMALL_FACES,
     "cats": SMALL_FOLDER,
     "face_attributes": [

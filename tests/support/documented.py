@@ -82,7 +82,7 @@ def plain(command: str) -> str:
 
 
 # Placeholders and examples, by program; the things are made in test_documented_commands.py.
-IMAGES = r"=(MY_IMAGES|IMAGES|FOLDER_OR_ZIP|FOLDER|FFHQ)\b"
+IMAGES = r"=(MY_IMAGES|IMAGES|PHOTOS|PAINTINGS|FOLDER_OR_ZIP|FOLDER|FFHQ)\b"
 RUN = r"\bRUN(_DIR)?(_OR_FILE)?\b"
 STAND_INS = [
     (r"style_frames.py", r"frames=\w+", "frames={things}/frames"),
@@ -100,7 +100,7 @@ STAND_INS = [
     (r"time_split.py", r"IMAGES|FOLDER", "{images}"),
     (r"shape.py", r"\bCHECKOUT\b", "{root}"),
     (r"", r"root=MY.zip", "root={things}/images.zip"),
-    (r"", f"root{IMAGES}", "root={images}"),
+    (r"", f"(root|styles){IMAGES}", r"\1={images}"),
     (r"", r"\b(POINTS.csv|A.jpg|B.jpg|PHOTO.jpg)\b", r"{things}/\1"),
     (r"train.py", rf"run_dir={RUN}", "run_dir=new"),
     (r"train.py", rf"resume=latest|resume={RUN}", "resume={copy}"),

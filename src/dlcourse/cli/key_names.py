@@ -41,6 +41,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # what people type for a key -> last p
 WITH_TASK = {  # a task -> an experiment with it
     "task=attributes": "experiment=face_attributes",
     "task=classification": "experiment=points",
+    "task=fast_style_transfer": "experiment=adain_style",
     "task=style_transfer": unread_keys.STYLE[1],
     "task=stylegan": unread_keys.GAN[1],
 }

@@ -56,7 +56,9 @@ TARGETS = (
             "dlcourse.engine.runner": "Runner",
             "dlcourse.nn.vgg": "VGG",
             "dlcourse.search.study": "Search",
+            "dlcourse.style_transfer.adain_task": "FastStyleTransfer",
             "dlcourse.style_transfer.dataset": "ContentAndStyles",
+            "dlcourse.style_transfer.training_images": "PhotosAndPaintings",
             "dlcourse.style_transfer.losses": "gram mean_squared_error moments relative_squared_error unchanged"
             " wasserstein2",
             "dlcourse.style_transfer.objective": "StyleObjective",

@@ -23,6 +23,8 @@ LAYER = STYLE_LAYERS[-1]  # where AdaIN is
 CELL = 8  # pixels per side of a position of relu4_1
 TILE = 64  # cells per side of a tile
 MARGIN = 4  # cells around it: as far as the edge of a tile reaches through encoder or decoder
+COMPONENTS = 256  # of relu4_1 that the decoder sees
+WHITENING_FLOOR = 0.01  # added to each component's variance, relative to the mean over all: weak ones stay weaker
 BUNDLED = CHECKPOINTS / "adain_decoder.pt"
 
 
@@ -41,20 +43,22 @@ def statistics(features: Tensor) -> Statistics:
 
 
 class Decoder(nn.Module):
-    """Features of relu4_1 -> image: VGG16 in reverse, with one 256 -> 256 convolution where VGG has three.
+    """Features of relu4_1 -> image: VGG16 in reverse, with fewer convolutions of 256 channels.
 
-    Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). Pixels are in the
-    encoder's own unit, 1/255, about `Stylizer.encoder.mean`.
+    Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). The channels of
+    relu4_1 depend on each other so much that fifteen directions hold most of their variance, which slows gradient
+    descent down: a fixed 1x1 convolution, which `whiten` computes before the training, decorrelates them first.
 
-    Shape: (N, 512, h, w) -> (N, 3, 8h, 8w), h and w at least 2.
+    Shape: (N, 512, h, w) -> images (N, 3, 8h, 8w), not clamped to [0, 1]; h and w at least 2.
     """
 
     def __init__(self) -> None:
         super().__init__()
         convolution = lambda inputs, outputs: PaddedConv2d(inputs, outputs, "reflect")
         double = lambda: nn.Upsample(scale_factor=2, mode="nearest")
+        self.whitening = nn.Conv2d(512, COMPONENTS, 1).requires_grad_(False)
         self.layers = nn.Sequential(
-            *(convolution(512, 256), nn.ReLU(), double()),
+            *(convolution(COMPONENTS, 256), nn.ReLU(), double()),
             *(convolution(256, 256), nn.ReLU(), convolution(256, 128), nn.ReLU(), double()),
             *(convolution(128, 128), nn.ReLU(), convolution(128, 64), nn.ReLU(), double()),
             *(convolution(64, 64), nn.ReLU(), convolution(64, 3)),
@@ -62,10 +66,20 @@ class Decoder(nn.Module):
         for layer in self.layers:
             if isinstance(layer, PaddedConv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                nn.init.constant_(layer.bias, 0)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.layers(features)
+        return 0.5 + 0.25 * self.layers(self.whitening(features))
+
+    @torch.no_grad()
+    def whiten(self, features: Tensor) -> None:
+        """Set the first layer to the principal components of `features` (N, 512, h, w), each of variance about 1."""
+        vectors = features.permute(0, 2, 3, 1).flatten(0, 2).double()  # (N h w, 512)
+        values, directions = torch.linalg.eigh(torch.cov(vectors.T))  # rising
+        scales = (values[-COMPONENTS:] + WHITENING_FLOOR * values.mean()).rsqrt()
+        weight = scales[:, None] * directions[:, -COMPONENTS:].T
+        self.whitening.weight.copy_(weight[:, :, None, None])
+        self.whitening.bias.copy_(-weight @ vectors.mean(0))  # type: ignore[union-attr]
 
 
 class Stylizer(nn.Module):
@@ -112,7 +126,7 @@ class Stylizer(nn.Module):
         features = self.features(content)
         target = self.target(features, styles, [whole_cells(region) for region in regions])
         mixed = (1 - alpha) * features + alpha * target
-        return tiled(self.decode, mixed, 1, CELL)[..., :height, :width].clamp(0, 1)
+        return tiled(self.decoder, mixed, 1, CELL)[..., :height, :width].clamp(0, 1)
 
     @torch.no_grad()
     def style_of(self, images: Sequence[Tensor], shares: Sequence[float]) -> Statistics:
@@ -139,10 +153,6 @@ class Stylizer(nn.Module):
         painted = torch.stack([mask * one for mask, one in zip(masks, targets, strict=True)]).sum(0)
         return painted / covered.clamp(min=1) + features * (1 - covered).clamp(min=0)
 
-    def decode(self, features: Tensor) -> Tensor:
-        """(N, C, h, w) -> images (N, 3, 8h, 8w), not clamped to [0, 1]."""
-        return self.decoder(features) * self.encoder.std + self.encoder.mean
-
 
 def whole_cells(images: Tensor) -> Tensor:
     """Images (N, C, H, W) with their last row and column repeated until H and W are multiples of CELL."""
@@ -159,14 +169,12 @@ def tiled(function: Callable[[Tensor], Tensor], x: Tensor, pixels: int, made: in
 
     def tile(top: int, bottom: int, left: int, right: int) -> Tensor:
         first_row, first_column = max(0, top - MARGIN), max(0, left - MARGIN)
-        part = x[
-            ..., first_row * pixels : (bottom + MARGIN) * pixels, first_column * pixels : (right + MARGIN) * pixels
-        ]
-        inside = function(part)[..., (top - first_row) * made :, (left - first_column) * made :]
-        return inside[..., : (bottom - top) * made, : (right - left) * made]
+        part = x[..., first_row * pixels : (bottom + MARGIN) * pixels, :]
+        part = function(part[..., first_column * pixels : (right + MARGIN) * pixels])
+        part = part[..., (top - first_row) * made :, (left - first_column) * made :]
+        return part[..., : (bottom - top) * made, : (right - left) * made]
 
-    edges = [pairwise([*range(0, count, TILE), count]) for count in (rows, columns)]
-    row_edges, column_edges = map(list, edges)
+    row_edges, column_edges = (list(pairwise([*range(0, count, TILE), count])) for count in (rows, columns))
     bands = [torch.cat([tile(*row, *column) for column in column_edges], 3) for row in row_edges]
     return torch.cat(bands, 2)
 
