@@ -1,7 +1,7 @@
 """The content and style images of neural style transfer, and their masks."""
 
 import math
-from collections.abc import Collection, Sized
+from collections.abc import Collection, Sequence, Sized
 
 import torch
 from PIL import Image
@@ -20,7 +20,7 @@ class ContentAndStyles:
     """A content image and one or more style images, each at its own size and aspect ratio.
 
     Args:
-        content, style: path of an image, or the name of a built-in one; style: also several of them.
+        content, style: path of an image, the name of a built-in one, or an RGB image; style: also several of them.
         content_size, style_size: pixels on the longer side, or [width, height]; at least 16.
         style_weights: how much each style counts, > 0; None: all the same.
         content_mask: path of a grey image, white where the content counts, or the name of a built-in one; None:
@@ -38,8 +38,8 @@ class ContentAndStyles:
 
     def __init__(
         self,
-        content: str,
-        style: str | list[str],
+        content: str | Image.Image,
+        style: str | Sequence[str | Image.Image],
         content_size: int | list[int],
         style_size: int | list[int],
         style_weights: list[float] | None,
@@ -55,7 +55,7 @@ class ContentAndStyles:
         if colors not in COLORS:
             raise ValueError(f"colors must be one of {', '.join(COLORS)}, got {colors!r}")
         self.background = rgb_of(background)
-        paths = style if isinstance(style, list) else [style]
+        paths = [style] if isinstance(style, str) else style
         if not paths:
             raise ValueError("style must be an image or a list of at least one, got []")
         weights = style_weights or [1.0] * len(paths)
