@@ -151,7 +151,7 @@ def test_what_is_no_whole_video_is_told_and_nothing_written(make, reason, tmp_pa
 
 def test_frames_beyond_the_limit_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     path = write_film(tmp_path / "a.mp4")
-    monkeypatch.setattr(video_files, "MAX_VIDEO_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(video_files, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(ValueError, match=r"a\.mp4: refused as too large \(64 x 48; at most 0 million pixels, 65536 p"):
         count_frames(path)
 

@@ -14,7 +14,7 @@ from PIL import Image
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import length_of, open_file
 from dlcourse.images.animation import add_h264, check_pyav, video_frame
-from dlcourse.images.files import MAX_SIDE, MAX_VIDEO_PIXELS
+from dlcourse.images.files import MAX_SIDE
 
 if TYPE_CHECKING:
     from av import AudioStream, Packet, VideoFrame
@@ -25,6 +25,7 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"  # no playlists: they name
 COPIED = {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}  # sound as it is in an .mp4; other sound becomes AAC
 ATTACHED = 0x400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: the cover of an album
 UNSPECIFIED, HD = 2, 720  # FFmpeg's code of no colour space; the height from which players assume BT.709 then
+MAX_PIXELS = 2**25  # of a frame, 34 million: 8K; a decoder may hold 17 of them
 MAX_MISSING = 0.5  # seconds that a whole file may be shorter than it states
 TICKS = 90_000  # units of time of a written video are about 1 / TICKS s
 MAX_RATE = Fraction(1000)  # frames per second
@@ -52,7 +53,7 @@ class Video:
         if context is None:
             raise ValueError(f"{path}: a video of a kind that PyAV cannot decode")
         check_size(path, context.width, context.height)
-        context.options = {"max_pixels": str(MAX_VIDEO_PIXELS)}  # the size may change on the way
+        context.options = {"max_pixels": str(MAX_PIXELS * 9 // 8)}  # the size may change; FFmpeg counts the padding
         self.path, self.container, self.stream = path, container, streams[0]
         self.sound: AudioStream | None = container.streams.best("audio")  # type: ignore[assignment]
         self.streams = [one for one in (self.stream, self.sound) if one is not None]
@@ -82,6 +83,7 @@ class Video:
 
     def image(self, frame: "VideoFrame") -> Image.Image:
         """A frame as an RGB image: upright, and of square pixels."""
+        check_size(self.path, frame.width, frame.height)
         is_guessed = frame.colorspace == UNSPECIFIED and min(frame.width, frame.height) >= HD
         image = frame.to_image(**({"src_colorspace": "ITU709"} if is_guessed else {}))
         shape = fraction(self.stream.sample_aspect_ratio or 1)  # width of a pixel / its height
@@ -96,7 +98,7 @@ class Video:
 def open_video(path: Path) -> Iterator[Video]:
     """Open a video file for reading; nothing else than the file is read.
 
-    ValueError, "PATH: reason", for no file, no video, or one of more than MAX_VIDEO_PIXELS; UserError without PyAV.
+    ValueError, "PATH: reason", for no file, no video, or one of more than MAX_PIXELS; UserError without PyAV.
     """
     check_pyav("a video")
     import av
@@ -242,8 +244,8 @@ def reasons(path: Path, what: str = "") -> Iterator[None]:
 
 def check_size(path: Path, width: int, height: int) -> None:
     """Raise ValueError for frames beyond the limits."""
-    if width * height > MAX_VIDEO_PIXELS or max(width, height) > MAX_SIDE:
-        limits = f"at most {MAX_VIDEO_PIXELS / 1e6:.0f} million pixels, {MAX_SIDE} per side"
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        limits = f"at most {MAX_PIXELS / 1e6:.0f} million pixels, {MAX_SIDE} per side"
         raise ValueError(f"{path}: refused as too large ({width} x {height}; {limits})")
 
 
