@@ -99,6 +99,8 @@ def test_what_does_not_fit_together_is_told_before_anything_is_written(tmp_path)
             style(source, tmp_path / name)
     with pytest.raises(UserError, match=r"output=\S*B\.mp4: must be a folder, because frames=\S* is one$"):
         style(tmp_path, tmp_path / "B.mp4")
+    with pytest.raises(UserError, match=r"^output: no value given; set output=\.\.\.$"):
+        style(source, "null")
     (tmp_path / "text.mp4").write_text("no video")
     for name, words in {"text": "not a video that can be read (.mp4, ", "no": "no such file"}.items():
         done = run_script("style_frames.py", *FEW, f"frames={name}.mp4", "output=B.mp4", cwd=tmp_path)

@@ -31,6 +31,8 @@ def style_frames(cfg: DictConfig) -> None:
             raise UserError(f"{key}={cfg[key]}: has no meaning here; give frames and output")
     config = command_line.plain(cfg)
     size, names = content_size(config), config["sequence"]
+    if names["output"] is None:
+        raise UserError("output: no value given; set output=...")
     film = film_of(names["frames"], names["output"])
     try:
         if film:

@@ -1,7 +1,7 @@
 """The content and style images of neural style transfer, and their masks."""
 
 import math
-from collections.abc import Collection, Sequence, Sized
+from collections.abc import Collection, Sized
 
 import torch
 from PIL import Image
@@ -20,7 +20,7 @@ class ContentAndStyles:
     """A content image and one or more style images, each at its own size and aspect ratio.
 
     Args:
-        content, style: path of an image, the name of a built-in one, or an RGB image; style: also several of them.
+        content, style: path of an image, or the name of a built-in one; style: also several of them.
         content_size, style_size: pixels on the longer side, or [width, height]; at least 16.
         style_weights: how much each style counts, > 0; None: all the same.
         content_mask: path of a grey image, white where the content counts, or the name of a built-in one; None:
@@ -38,8 +38,8 @@ class ContentAndStyles:
 
     def __init__(
         self,
-        content: str | Image.Image,
-        style: str | Sequence[str | Image.Image],
+        content: str,
+        style: str | list[str],
         content_size: int | list[int],
         style_size: int | list[int],
         style_weights: list[float] | None,
@@ -55,7 +55,7 @@ class ContentAndStyles:
         if colors not in COLORS:
             raise ValueError(f"colors must be one of {', '.join(COLORS)}, got {colors!r}")
         self.background = rgb_of(background)
-        paths = [style] if isinstance(style, str) else style
+        paths = style if isinstance(style, list) else [style]
         if not paths:
             raise ValueError("style must be an image or a list of at least one, got []")
         weights = style_weights or [1.0] * len(paths)
@@ -67,15 +67,19 @@ class ContentAndStyles:
             raise ValueError(f"style_weights must be positive, got {weights}")
         self.shares = [weight / sum(weights) for weight in weights]
         original = read_image("content", content, self.background, keep_alpha)
-        self.original, self.content = original, resize(original, content_size)
-        self.longest_side = max(self.content.size)  # of the content and of the result, pixels
         self.styles = [read_image("style", path, self.background) for path in paths]
         self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
+        self.set_content(original)
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         masks: list[str | None] = [*style_masks] or [None] * len(paths)
         self.style_masks = [read_mask("style_masks", path) if path else None for path in masks]
+
+    def set_content(self, image: Image.Image) -> None:
+        """Take another content image, RGB or RGBA."""
+        self.original, self.content = image, resize(image, self.content_size)
+        self.longest_side = max(self.content.size)  # of the content and of the result, pixels
 
     def at(self, longest_side: int) -> StyleInputs:
         """All images and masks, scaled so that the content has `longest_side` pixels on its longer side."""

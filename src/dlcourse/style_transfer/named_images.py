@@ -15,11 +15,9 @@ NAMED_INITS = ("content", "style", "noise")  # what the task's `init` may be ins
 
 
 def read_image(
-    key: str, path: str | Image.Image, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
+    key: str, path: str, background: tuple[int, int, int] = BACKGROUND, keep_alpha: bool = False
 ) -> Image.Image:
-    """The built-in image called `path`, or the image in that file; error messages name `key`. An image is returned."""
-    if isinstance(path, Image.Image):
-        return path
+    """The built-in image called `path`, or the image in that file; error messages name `key`."""
     if path in IMAGES:
         return IMAGES[path]()
     try:

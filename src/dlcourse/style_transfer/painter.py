@@ -1,7 +1,5 @@
 """Fast style transfer of images and videos: content and styles are read, painted by a stylizer, and finished."""
 
-from collections.abc import Sequence
-
 import torch
 from PIL import Image
 
@@ -10,7 +8,7 @@ from dlcourse.images.srgb import BACKGROUND
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.style_transfer.dataset import ContentAndStyles, check_size
 from dlcourse.style_transfer.inputs import StyleInputs
-from dlcourse.style_transfer.named_images import longest_side, read_image
+from dlcourse.style_transfer.named_images import longest_side
 from dlcourse.style_transfer.stylizer import BUNDLED, Statistics, load_stylizer
 
 
@@ -54,17 +52,11 @@ class Painter:
 
         ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small.
         """
-        return self.paint(content, style, self.size or max(16, longest_side(content)), [])
+        return self.paint(self.dataset(content, style, self.size or max(16, longest_side(content))), [])
 
-    def paint(
-        self,
-        content: str | Image.Image,
-        style: str | Sequence[str | Image.Image],
-        size: int | list[int],
-        known: list[Statistics],
-    ) -> Image.Image:
-        """`__call__` at a size; `known` has the statistics of the styles, or is empty and then gets them."""
-        dataset = ContentAndStyles(
+    def dataset(self, content: str, style: str | list[str], size: int | list[int]) -> ContentAndStyles:
+        """The content, at a size, and its styles."""
+        return ContentAndStyles(
             content,
             style,
             content_size=size,
@@ -77,6 +69,9 @@ class Painter:
             background=[*BACKGROUND],
             keep_alpha=True,
         )
+
+    def paint(self, dataset: ContentAndStyles, known: list[Statistics]) -> Image.Image:
+        """The content in its styles; `known` has their statistics, or is empty and then gets them."""
         images = dataset.at(dataset.longest_side).to(self.device)
         with autocast(self.device, self.precision):
             if not known:
@@ -97,10 +92,13 @@ class FramePainter:
     """
 
     def __init__(self, painter: Painter, style: str | list[str]):
-        self.painter = painter
-        self.styles = [read_image("style", one) for one in (style if isinstance(style, list) else [style])]
+        self.painter, self.style = painter, style
+        self.dataset: ContentAndStyles | None = None
         self.known: list[Statistics] = []
 
     def __call__(self, frame: Image.Image) -> Image.Image:
-        size = self.painter.size or max(16, *frame.size)
-        return self.painter.paint(frame, self.styles, size, self.known)
+        if self.dataset is None:
+            stand_in = self.style if isinstance(self.style, str) else self.style[0]  # for the content, which is no file
+            self.dataset = self.painter.dataset(stand_in, self.style, self.painter.size or max(16, *frame.size))
+        self.dataset.set_content(frame)
+        return self.painter.paint(self.dataset, self.known)
