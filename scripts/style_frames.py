@@ -1,6 +1,6 @@
 """A video in one style.
 
-dlcourse style_frames experiment=style_transfer_offline frames=F output=G style=B.jpg
+dlcourse style_frames experiment=style_transfer_offline frames=A.mp4 output=C.mp4 style=B.jpg
 """
 
 from dlcourse.cli.start import run

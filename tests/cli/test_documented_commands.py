@@ -17,6 +17,7 @@ from PIL import Image
 from conftest import EVERY_STEP, IMAGES, ROOT, SMALL, SMALL_GAN, compose
 from dlcourse.engine.build import build
 from documented import PAGES, everywhere, filled, quick, quick_training, values_of
+from films import write_film
 from stylizers import write_decoder
 from warm import warm
 
@@ -40,7 +41,7 @@ LEAVES = {  # command -> what it leaves in the folder where it runs, or prints
     r"sheet\.py": ["sheet.png"],
     r"output=(walk|noise)\.(mp4|gif)": ["walk.*|noise.*", "walk.png|noise.png"],
     r"output=photo\.png": ["photo.png", "photo.pt"],
-    r"style_frames\.py": ["painted/1.png", "painted/2.png", "painted/flicker.json"],
+    r"style_frames\.py": ["painted/2.png|C.mp4", "painted/flicker.json|C_frames/painted/flicker.json"],
     r"import_checkpoint\.py.*ffhq": ["checkpoints/ffhq.pt"],
     r"export_checkpoint\.py": ["*.pkl"],
     r"bundle_checkpoint\.py.*attributes": ["checkpoints/face_attributes.pt"],
@@ -69,6 +70,7 @@ def things(tmp_path_factory):
     folder = tmp_path_factory.mktemp("things")
     for name, angle in (("A", 0), ("B", 90), ("PHOTO", 180)):
         Image.linear_gradient("L").convert("RGB").rotate(angle).resize((60, 44)).save(folder / f"{name}.jpg")
+    write_film(folder / "A.mp4", 2)
     (folder / "frames").mkdir()
     for number in (1, 2):
         Image.radial_gradient("L").convert("RGB").rotate(number).resize((60, 44)).save(folder / f"frames/{number}.png")

@@ -9,8 +9,11 @@ from PIL import Image
 from conftest import run_script
 from dlcourse.images.files import open_image
 from dlcourse.images.tensors import to_pil_image, to_tensor
+from dlcourse.images.video_files import open_video
 from dlcourse.style_transfer.colors import luminance
-from dlcourse.style_transfer.stylizer import load_stylizer
+from dlcourse.style_transfer.painter import FramePainter, Painter
+from dlcourse.style_transfer.stylizer import Stylizer, load_stylizer
+from films import film_facts, sound_of, write_film
 from stylizers import write_decoder
 
 SMALL = ["size=48", "style_size=48", "decoder=decoder.pt"]
@@ -95,9 +98,44 @@ def test_a_folder_of_styles_is_a_sheet(folder):
     assert painted(folder, "A.png", "many", *SMALL, name="A_many_2.png").tobytes() == sheet.tobytes()
 
 
+def test_a_video_is_painted_with_its_sound_as_its_frames_alone_would_be(folder):
+    film = write_film(folder / "A.mp4")
+    done = stylize(folder, "A.mp4", "B.png", "B.mp4", "size=64", "style_size=48", "decoder=decoder.pt")
+    assert done.returncode == 0, done.stderr
+    flicker = r"flicker: 0\.\d{4}; of the frames themselves 0\.\d{4}, \d+\.\d\d times as much\n"
+    assert re.fullmatch(flicker + r"B\.mp4: 6 frames, \d+\.\d s\n", done.stdout)
+    assert film_facts(folder / "B.mp4") == film_facts(film) and sound_of(folder / "B.mp4") == sound_of(film)
+    with open_video(film) as before, open_video(folder / "B.mp4") as after:
+        pairs = list(zip(before.images(), after.images(), strict=True))
+    for number in (0, 5):
+        frame, image = pairs[number]
+        frame.save(folder / "frame.png")
+        alone = painted(folder, "frame.png", "B.png", *SMALL[1:], "size=64", f"{number}.png", name=f"{number}.png")
+        assert float((to_tensor(alone) - to_tensor(image)).abs().mean()) < 0.02
+    again = stylize(folder, "A.mp4", "B.png", "B.mp4", *SMALL)
+    assert again.stderr == "error: output=B.mp4: is there already; choose another name, such as B_2.mp4\n"
+
+
+@pytest.mark.parametrize("colors", ["style_to_content", "content_to_style", "keep_chroma"])
+def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, monkeypatch):
+    calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, ["left", "right"], colors)
+    style_of = Stylizer.style_of
+    monkeypatch.setattr(Stylizer, "style_of", lambda *args: calls.append(1) or style_of(*args))
+    paint = FramePainter(painter, [str(folder / "B.png"), "mosaic"])
+    with Image.open(folder / "A.png") as image:
+        first, second = paint(image.copy()), paint(image.copy())
+    assert len(calls) == 2 and first.tobytes() == second.tobytes()  # once for each of two styles
+    assert first.tobytes() == painter(str(folder / "A.png"), [str(folder / "B.png"), "mosaic"]).tobytes()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["text.mp4", "B.png"], "content=text.mp4: not a video that can be read (.mp4, "),
+        (["nope.mp4", "B.png"], "content=nope.mp4: no such file"),
+        (["text.mp4", "many"], "style=many: is a folder; a video is painted in one style, or in a mean of several"),
+        (["text.mp4", "B.png", "C.png"], "output=C.png: must end in one of .mp4"),
+        (["A.png", "B.png", "C.mp4"], "output=C.mp4: must end in one of .jpeg, "),
         (["nope.png", "B.png"], "content=nope.png: no such file"),
         (["A.png", "nope.png"], "style=nope.png: no such file"),
         (["A.png", "[B.png,many]"], "style=many: is a folder, not a file"),
@@ -121,6 +159,7 @@ def test_a_folder_of_styles_is_a_sheet(folder):
 )
 def test_what_cannot_be_painted_is_told_and_nothing_written(words, message, folder):
     (folder / "empty").mkdir()
+    (folder / "text.mp4").write_text("no video")
     before = sorted(folder.rglob("*"))
     decoder = [] if any(word.startswith("decoder=") for word in words) else ["decoder=decoder.pt"]
     done = stylize(folder, *words, *decoder)

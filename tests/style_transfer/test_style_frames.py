@@ -176,7 +176,7 @@ def test_mistakes_of_a_sequence_are_named(tmp_path):
     for words, arguments in {
         "frames=nope: no such folder": ("nope",),
         "empty: no images in it": (tmp_path / "empty",),
-        r"8.png: is a file, not a folder; ffmpeg -i": (folder / "8.png",),
+        r"8.png: must be a folder of images, or a video \(\.mp4, ": (folder / "8.png",),
         "is the frames' own folder; choose another one": (folder, folder / ".." / "frames"),
         "8.png: is a file, not a folder$": (folder, folder / "8.png"),
     }.items():
@@ -259,7 +259,7 @@ def test_other_tasks_and_keys_without_meaning_are_refused(tmp_path):
     folder = write_frames(tmp_path / "frames")
     with pytest.raises(UserError, match="task: Classification paints no content; try experiment=style_transfer_off"):
         content_size(compose())
-    with pytest.raises(UserError, match="content=A.jpg: has no meaning here; give frames=FOLDER and output=FOLDER"):
+    with pytest.raises(UserError, match="content=A.jpg: has no meaning here; give frames and output"):
         style(folder, tmp_path / "images", "content=A.jpg")
 
 

@@ -85,7 +85,7 @@ def plain(command: str) -> str:
 IMAGES = r"=(MY_IMAGES|IMAGES|PHOTOS|PAINTINGS|FOLDER_OR_ZIP|FOLDER|FFHQ)\b"
 RUN = r"\bRUN(_DIR)?(_OR_FILE)?\b"
 STAND_INS = [
-    (r"style_frames.py", r"frames=\w+", "frames={things}/frames"),
+    (r"style_frames.py", r"frames=FOLDER\b", "frames={things}/frames"),
     (r"blend.py", r"\bRUN\b|\blatest\b", "{things}/painting"),
     (r"blend.py", r"\bCONTENT RESULT\b", "A.jpg B.jpg"),
     (r"stylize.py", r"$", " size=32 style_size=32 decoder={things}/decoder.pt"),
@@ -96,12 +96,12 @@ STAND_INS = [
     (r"predict.py", r"\bRUN_ON_POINTS\b", "{things}/points"),
     (r"predict.py", r"\bMY_IMAGES\b", "{images}"),
     (r"predict.py", r"\bMY.zip\b", "{things}/images.zip"),
-    (r"style_frames.py", r"output=\w+", "output=painted"),
+    (r"style_frames.py", r"output=FOLDER2\b", "output=painted"),
     (r"time_split.py", r"IMAGES|FOLDER", "{images}"),
     (r"shape.py", r"\bCHECKOUT\b", "{root}"),
     (r"", r"root=MY.zip", "root={things}/images.zip"),
     (r"", f"(root|styles){IMAGES}", r"\1={images}"),
-    (r"", r"\b(POINTS.csv|A.jpg|B.jpg|PHOTO.jpg)\b", r"{things}/\1"),
+    (r"", r"\b(POINTS.csv|A.jpg|A.mp4|B.jpg|PHOTO.jpg)\b", r"{things}/\1"),
     (r"train.py", rf"run_dir={RUN}", "run_dir=new"),
     (r"train.py", rf"resume=latest|resume={RUN}", "resume={copy}"),
     (r"sample.py", r"\blatest\b", "{things}/gan"),

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,18 @@ def check_output(cfg: DictConfig, overrides: Iterable[str], is_resumed: bool = F
     check_new(Path(output), bool(strip), may_exist=is_resumed and not is_typed)
 
 
-def check_new(output: Path, strip: bool = False, may_exist: bool = False) -> None:
-    """Raise UserError unless a new image, and perhaps its strip, can be written in a folder that is there."""
+def check_new(
+    output: Path, strip: bool = False, may_exist: bool = False, suffixes: Collection[str] | None = None
+) -> None:
+    """Raise UserError unless a new image, and perhaps its strip, can be written in a folder that is there.
+
+    With `suffixes`, a file of one of these instead of an image.
+    """
     from dlcourse.images.files import WRITERS  # here: it loads numpy and Pillow
 
     given = f"output={output}"
-    if output.suffix.lower() not in WRITERS:
-        raise UserError(f"{given}: must end in one of {', '.join(WRITERS)}")
+    if output.suffix.lower() not in (suffixes or WRITERS):
+        raise UserError(f"{given}: must end in one of {', '.join(suffixes or WRITERS)}")
     if not output.parent.exists():
         raise UserError(f"{given}: no such folder as {output.parent}; make it first, or choose another")
     for path in files_of(output, strip):

@@ -35,9 +35,9 @@ def first_image(key: str, path: str) -> None:
 
 
 def frames(_key: str, path: str) -> None:
-    from dlcourse.style_transfer.frames import frames_in
+    from dlcourse.style_transfer.frames import check_frames
 
-    frames_in(Path(path))
+    check_frames(Path(path))
 
 
 def images(key: str, path: str) -> None:

@@ -1,8 +1,4 @@
-"""Paint the frames of a video in one style.
-
-ffmpeg -i A.mp4 F/%05d.png makes the frames=F, and ffmpeg -framerate 25 -i G/%05d.png -pix_fmt yuv420p B.mp4 makes a
-video of the output=G.
-"""
+"""Paint a video, or a folder of its frames, in one style."""
 
 import json
 import math
@@ -26,18 +22,42 @@ READS = ("sequence", "task", "runner", "content", "run_dir", "resume", "seed")
 
 
 def style_frames(cfg: DictConfig) -> None:
-    """Paint the frames that are not painted yet, and measure the flicker."""
+    """Paint the frames of a folder, or those of a video, and put these together."""
+    from dlcourse.style_transfer.film import film_of
+    from dlcourse.style_transfer.video import content_size
+
+    for key in ("content", "resume", "run_dir"):
+        if cfg[key] is not None:
+            raise UserError(f"{key}={cfg[key]}: has no meaning here; give frames and output")
+    config = command_line.plain(cfg)
+    size, names = content_size(config), config["sequence"]
+    if names["output"] is None:
+        raise UserError("output: no value given; set output=...")
+    film = film_of(names["frames"], names["output"])
+    try:
+        if film:
+            film.take_apart()
+            config["sequence"] = names | film.parts
+        images = paint_frames(config, size)
+        if film:
+            film.put_together(images)
+            say(f"{film.folder} has its frames, and is not needed any more", file=sys.stderr)
+    except OSError as error:
+        raise UserError(f"output={error}") from error
+    except KeyboardInterrupt as end:
+        say("interrupted; the same command goes on", file=sys.stderr)
+        sys.exit(status_of(end))
+    say(names["output"])
+
+
+def paint_frames(config: dict[str, Any], size: int | list[int]) -> list[Path]:
+    """Paint the frames that are not painted yet, measure the flicker, and return the images of all frames."""
     from dlcourse.engine.build import build
     from dlcourse.files import outputs
     from dlcourse.files.atomic import atomic_write
     from dlcourse.style_transfer import video
-    from dlcourse.style_transfer.video import check_painted, content_size, flicker, of_one_size
+    from dlcourse.style_transfer.video import check_painted, flicker, of_one_size
 
-    for key in ("content", "resume", "run_dir"):
-        if cfg[key] is not None:
-            raise UserError(f"{key}={cfg[key]}: has no meaning here; give frames=FOLDER and output=FOLDER")
-    config = command_line.plain(cfg)
-    size = content_size(config)
     sequence: FrameSequence = build(config["sequence"], "sequence")
     outputs.check_folder(Path(sequence.output), f"output={sequence.output}")
     images = sequence.images()
@@ -46,21 +66,14 @@ def style_frames(cfg: DictConfig) -> None:
     if painted:
         video.check_same_settings(settings, painted, Path(sequence.output))
         say(f"skipped {len(painted)} of {len(images)} frames, whose images are there already", file=sys.stderr)
-    try:
-        if len(painted) < len(images):
-            paint_missing(config, sequence, settings)
-        of_images = flicker(of_one_size(images.values(), None))
-        report = {"frames": of_frames, "images": of_images, "ratio": of_images / of_frames if of_frames else None}
-        with atomic_write(Path(sequence.output, "flicker.json")) as temporary:
-            temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"output={error}") from error
-    except KeyboardInterrupt as end:
-        say("interrupted; the same command goes on", file=sys.stderr)
-        sys.exit(status_of(end))
-    ratio = f", {of_images / of_frames:.2f} times as much" if of_frames else ""
-    say(f"flicker: {of_images:.4f}; of the frames themselves {of_frames:.4f}{ratio}")
-    say(sequence.output)
+    if len(painted) < len(images):
+        paint_missing(config, sequence, settings)
+    of_images = flicker(of_one_size(images.values(), None))
+    report = {"frames": of_frames, "images": of_images, "ratio": of_images / of_frames if of_frames else None}
+    with atomic_write(Path(sequence.output, "flicker.json")) as temporary:
+        temporary.write_text(json.dumps(report) + "\n", encoding="utf-8")
+    say(video.flicker_line(of_frames, of_images))
+    return list(images.values())
 
 
 def paint_missing(config: dict[str, Any], sequence: "FrameSequence", settings: dict[str, Any]) -> None:

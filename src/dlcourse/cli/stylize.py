@@ -1,4 +1,4 @@
-"""Paint an image in the style of another in seconds, by a trained network."""
+"""Paint an image or a video in the style of an image in seconds, by a trained network."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, handover
+from dlcourse.cli import command_line, handover, stylize_video
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
@@ -32,11 +32,22 @@ LONGEST = 100  # bytes of the names that a default output is made of
 def stylize(cfg: DictConfig) -> None:
     """Look at everything that the config names, then paint."""
     config = command_line.plain(cfg)
-    contents, styles = (images_in(key, config[key]) for key in ("content", "style"))
-    if contents and styles:
+    film = stylize_video.is_video(config["content"])
+    contents = [] if film else images_in("content", config["content"])
+    styles = images_in("style", config["style"])
+    if styles and film:
+        raise UserError(
+            f"style={config['style']}: is a folder; a video is painted in one style, or in a mean of several"
+        )
+    if styles and contents:
         raise UserError(f"content={config['content']} and style={config['style']}: only one of them may be a folder")
     check_decoder(config["decoder"])
-    output = output_of(config, is_folder=bool(contents))
+    output = output_of(config, ".mp4" if film else "" if contents else ".png")
+    if film:
+        handover.check_new(output, suffixes=[".mp4"])
+        count = stylize_video.count_frames(config["content"])
+        stylize_video.paint_video(painter_of(config), config["content"], config["style"], output, count)
+        return
     if contents:
         check_folder(output, Path(config["content"]))
         paint_folder(painter_of(config), results_of(contents, output), config["style"])
@@ -81,18 +92,15 @@ def images_in(key: str, value: Any) -> list[Path]:
     return []
 
 
-def output_of(config: dict[str, Any], is_folder: bool) -> Path:
-    """`output`, or a name made of those of content and style, which nothing has yet unless it is a folder."""
+def output_of(config: dict[str, Any], suffix: str) -> Path:
+    """`output`, or a name made of those of content and style; nothing has it yet, unless it is a folder (no suffix)."""
     if config["output"] is not None:
         return Path(config["output"])
     styles = config["style"] if isinstance(config["style"], list) else [config["style"]]
     names = [Path(path).stem or Path(path).resolve().name for path in (config["content"], *styles)]
     name = "_".join(names).encode()[:LONGEST].decode(errors="ignore")
-    return (
-        Path(name)
-        if is_folder
-        else next(one for one in outputs.with_numbers(Path(f"{name}.png")) if not os.path.lexists(one))
-    )
+    numbered = outputs.with_numbers(Path(f"{name}{suffix}"))
+    return next(one for one in numbered if not suffix or not os.path.lexists(one))
 
 
 def check_folder(output: Path, contents: Path) -> None:

@@ -5,11 +5,17 @@ from fractions import Fraction
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
 
 MAX_HELD = 2**28  # pixels of all frames of a GIF or WebP, which are held in memory: 256 frames of 1024 x 1024
 BT709, LIMITED = 1, 1  # ITU-T H.273's code of BT.709; FFmpeg's code of the range 16 to 235
@@ -44,9 +50,15 @@ def writer_for(path: Path) -> "Writer":
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise UserError(f"{path}: the name of an animation must end in one of {', '.join(WRITERS)}")
-    if write is write_mp4 and find_spec("av") is None:
-        raise UserError("an .mp4 needs PyAV, which is not installed: pip install 'dlcourse[video]'")
+    if write is write_mp4:
+        check_pyav("an .mp4")
     return write
+
+
+def check_pyav(what: str) -> None:
+    """Raise UserError, "WHAT needs PyAV ...", unless it is installed."""
+    if find_spec("av") is None:
+        raise UserError(f"{what} needs PyAV, which is not installed: pip install 'dlcourse[video]'")
 
 
 def write_gif(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
@@ -62,7 +74,7 @@ def write_webp(frames: Iterator[Image.Image], durations: Sequence[int], path: Pa
 
 
 def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Path) -> None:
-    """An H.264 video for every player and browser: yuv420p in BT.709, padded with white to an even size.
+    """A video as of `add_h264`, padded with white to an even size.
 
     All frames of a video have the same duration, so longer ones are repeated.
     """
@@ -73,20 +85,32 @@ def write_mp4(frames: Iterator[Image.Image], durations: Sequence[int], path: Pat
     repeats = [max(1, round(duration / durations[0])) for duration in durations]
     shown = (frame for frame, count in zip(chain([first], frames), repeats, strict=True) for _ in range(count))
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(1000, durations[0]), options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        tags = stream.codec_context  # without these tags, players guess the colour space from the size
-        tags.colorspace = tags.color_primaries = tags.color_trc = BT709
-        tags.color_range = LIMITED
+        stream = add_h264(container, (width, height), Fraction(1000, durations[0]))
         for number, image in enumerate(shown):
             even = Image.new("RGB", (width, height), "white")
             even.paste(image)
-            frame = av.VideoFrame.from_image(even).reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
-            )
+            frame = video_frame(even)
             frame.pts, frame.time_base = number, Fraction(durations[0], 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def add_h264(container: "OutputContainer", size: tuple[int, int], rate: Fraction) -> "VideoStream":
+    """A new stream of H.264 for every player and browser: yuv420p in BT.709; width and height are even."""
+    stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+    stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+    tags = stream.codec_context  # without these tags, players guess the colour space from the size
+    tags.colorspace = tags.color_primaries = tags.color_trc = BT709
+    tags.color_range = LIMITED
+    return stream
+
+
+def video_frame(image: Image.Image) -> "VideoFrame":
+    """A frame of `add_h264`, without a time, of an RGB image."""
+    from av import VideoFrame
+
+    frame = VideoFrame.from_image(image)
+    return frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
 
 
 # suffix -> function of (RGB frames of equal size, their durations in ms, path of any name)

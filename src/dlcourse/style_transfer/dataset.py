@@ -67,15 +67,19 @@ class ContentAndStyles:
             raise ValueError(f"style_weights must be positive, got {weights}")
         self.shares = [weight / sum(weights) for weight in weights]
         original = read_image("content", content, self.background, keep_alpha)
-        self.original, self.content = original, resize(original, content_size)
-        self.longest_side = max(self.content.size)  # of the content and of the result, pixels
         self.styles = [read_image("style", path, self.background) for path in paths]
         self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
+        self.set_content(original)
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         masks: list[str | None] = [*style_masks] or [None] * len(paths)
         self.style_masks = [read_mask("style_masks", path) if path else None for path in masks]
+
+    def set_content(self, image: Image.Image) -> None:
+        """Take another content image, RGB or RGBA."""
+        self.original, self.content = image, resize(image, self.content_size)
+        self.longest_side = max(self.content.size)  # of the content and of the result, pixels
 
     def at(self, longest_side: int) -> StyleInputs:
         """All images and masks, scaled so that the content has `longest_side` pixels on its longer side."""

@@ -1,4 +1,4 @@
-"""Fast style transfer of image files: content and styles are read, painted by a stylizer, and finished."""
+"""Fast style transfer of images and videos: content and styles are read, painted by a stylizer, and finished."""
 
 import torch
 from PIL import Image
@@ -7,8 +7,9 @@ from dlcourse.engine.runner import autocast
 from dlcourse.images.srgb import BACKGROUND
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.style_transfer.dataset import ContentAndStyles, check_size
+from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.named_images import longest_side
-from dlcourse.style_transfer.stylizer import BUNDLED, load_stylizer
+from dlcourse.style_transfer.stylizer import BUNDLED, Statistics, load_stylizer
 
 
 class Painter:
@@ -51,8 +52,11 @@ class Painter:
 
         ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small.
         """
-        size = self.size or max(16, longest_side(content))
-        dataset = ContentAndStyles(
+        return self.paint(self.dataset(content, style, self.size or max(16, longest_side(content))), [])
+
+    def dataset(self, content: str, style: str | list[str], size: int | list[int]) -> ContentAndStyles:
+        """The content, at a size, and its styles."""
+        return ContentAndStyles(
             content,
             style,
             content_size=size,
@@ -65,9 +69,36 @@ class Painter:
             background=[*BACKGROUND],
             keep_alpha=True,
         )
+
+    def paint(self, dataset: ContentAndStyles, known: list[Statistics]) -> Image.Image:
+        """The content in its styles; `known` has their statistics, or is empty and then gets them."""
         images = dataset.at(dataset.longest_side).to(self.device)
-        groups = [([one], [1.0]) for one in images.styles] if images.regions else [(images.styles, images.shares)]
         with autocast(self.device, self.precision):
-            styles = [self.stylizer.style_of(*group) for group in groups]
-            painted = self.stylizer(images.content, styles, self.strength, images.regions)
+            if not known:
+                known += self.statistics(images)
+            painted = self.stylizer(images.content, known, self.strength, images.regions)
         return to_pil_image(dataset.finish(painted.float())[0])
+
+    def statistics(self, images: StyleInputs) -> list[Statistics]:
+        """The statistics of the styles together, or of each if there are regions."""
+        groups = [([one], [1.0]) for one in images.styles] if images.regions else [(images.styles, images.shares)]
+        return [self.stylizer.style_of(*group) for group in groups]
+
+
+class FramePainter:
+    """Paints the frames of a video, in order, with the style's statistics at the first of them.
+
+    So they are computed once, and the style does not flicker if its colours are matched to those of the content.
+    """
+
+    def __init__(self, painter: Painter, style: str | list[str]):
+        self.painter, self.style = painter, style
+        self.dataset: ContentAndStyles | None = None
+        self.known: list[Statistics] = []
+
+    def __call__(self, frame: Image.Image) -> Image.Image:
+        if self.dataset is None:
+            stand_in = self.style if isinstance(self.style, str) else self.style[0]  # for the content, which is no file
+            self.dataset = self.painter.dataset(stand_in, self.style, self.painter.size or max(16, *frame.size))
+        self.dataset.set_content(frame)
+        return self.painter.paint(self.dataset, self.known)

@@ -106,8 +106,33 @@ def flicker(images: Iterable[Tensor]) -> float:
 
     Values are in [0, 1], so 1/255 is one level. Motion counts too, so compare with the frames' value at the same size.
     """
-    changes = [float((after - before).abs().mean()) for before, after in pairwise(images)]
-    return sum(changes) / len(changes) if changes else 0.0
+    measured = Flicker()
+    for image in images:
+        measured.add(image)
+    return measured.mean()
+
+
+class Flicker:
+    """`flicker` of images that are added one at a time."""
+
+    def __init__(self) -> None:
+        self.last: Tensor | None = None
+        self.total, self.count = 0.0, 0  # of changes; of images
+
+    def add(self, image: Tensor) -> None:
+        """Take the next image, (3, H, W) in [0, 1]."""
+        self.total += 0.0 if self.last is None else float((image - self.last).abs().mean())
+        self.last, self.count = image, self.count + 1
+
+    def mean(self) -> float:
+        """The flicker of the images so far."""
+        return self.total / max(1, self.count - 1)
+
+
+def flicker_line(of_frames: float, of_images: float) -> str:
+    """What is printed of the flicker of frames and of the images painted from them."""
+    ratio = f", {of_images / of_frames:.2f} times as much" if of_frames else ""
+    return f"flicker: {of_images:.4f}; of the frames themselves {of_frames:.4f}{ratio}"
 
 
 def settings_of(config: Mapping[str, Any], frames: Mapping[Path, Path]) -> dict[str, dict[str, Any]]:
