@@ -36,7 +36,7 @@ img { max-width: 100%; vertical-align: top } figure { margin: 0 0 1.5rem }</styl
 <figure><img src="$(cd "$here" && ls points/images/decision_map_*.png | tail -n 1)" alt="decision map">
 <figcaption><a href="points/summary.html">How it was trained</a></figcaption></figure>
 <h2>An image in the style of another</h2>
-<figure><img src="painting_strip.png" alt="content, style and result">
+<figure><img src="painting_strip.png" alt="content, style and result" width="960">
 <figcaption><a href="style_transfer/summary.html">How it was painted</a></figcaption></figure>
 <h2>Faces of the bundled StyleGAN</h2>
 <p>It was trained before; <code>dlcourse train experiment=stylegan_faces_tiny</code> trains a small one.</p>
