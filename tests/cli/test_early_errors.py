@@ -42,6 +42,8 @@ MISTAKES = [  # a command line, and its error message
     (["train", "dataset=points_file"], "dataset.path: no value given; set dataset.path=..."),
     (["train", CATS, "dataset.root=nope"], NO_IMAGES),
     (["train", GAN, "dataset=image_folder", "dataset.root=nope"], NO_IMAGES),
+    (["train", "experiment=adain_style", "dataset.root=nope"], NO_IMAGES),
+    (["train", "experiment=adain_style", "dataset.styles=nope"], "dataset.styles=nope: no such folder or zip file"),
     (["train", GAN, "init_from=nope"], NO_RUN),
     (["train", "resume=old"], "content=gone.jpg: no such file; relative paths of a run begin in the folder where"),
     (["sample", "nope"], NO_RUN),

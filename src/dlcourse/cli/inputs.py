@@ -67,6 +67,8 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
     "ImageClasses.root": images,
     "ImageFolder.root": images,
     "Painter.style_regions": named_image,
+    "PhotosAndPaintings.root": images,
+    "PhotosAndPaintings.styles": images,
     "PointsFile.path": check_file,
     "Project.target": image,
     "StyleTransfer.init": first_image,

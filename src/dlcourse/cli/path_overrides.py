@@ -30,6 +30,7 @@ PATHS = {
     "dataset.style",
     "dataset.style_masks",
     "dataset.style_regions",
+    "dataset.styles",
     "dataset_cache",
     "decoder",
     "evaluation.cache",
