@@ -145,6 +145,7 @@ def test_senseless_values_are_refused(changes, words):
         RangeTest(**TEST | changes)
 
 
+@pytest.mark.long
 def test_the_command_draws_and_suggests(tmp_path):
     arguments = ["dataset=rings", "model.hidden=[10,5]", "optimizer=momentum", "low=1e-5", "high=1", "steps=60"]
     done = run_script("find_lr.py", *arguments, "output=some/where/lr.png", cwd=tmp_path)

@@ -41,6 +41,7 @@ def result_of(folder):
     return open_image(sorted((folder / "runs" / "a" / "images").glob("*.png"))[-1], keep_alpha=True)
 
 
+@pytest.mark.long
 def test_a_run_is_blended_with_its_content_and_keeps_its_transparency(folder):
     result = result_of(folder)
     assert result.mode == "RGBA"

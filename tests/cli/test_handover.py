@@ -53,6 +53,7 @@ def test_a_run_that_goes_on_keeps_what_is_there(run):
     assert open_image(run / "C_2.png").tobytes() == last_image(run).tobytes()
 
 
+@pytest.mark.long
 def test_a_complete_run_writes_what_is_missing_or_asked_for(run):
     assert "result" not in train(run, "resume=run").stderr
     for path in run.glob("C*.png"):
@@ -64,6 +65,7 @@ def test_a_complete_run_writes_what_is_missing_or_asked_for(run):
     assert "error: output=D.jpg: is there already; choose another name, such as D_2.jpg" in again.stderr
 
 
+@pytest.mark.long
 def test_a_strangers_run_writes_nothing_outside_of_this_folder(run, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "C.png"
     composed = run / "run" / "composed.yaml"

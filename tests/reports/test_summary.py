@@ -86,6 +86,7 @@ def test_a_training_leaves_one_file_with_its_result(experiment, tmp_path):
     assert "dlcourse train 'resume=my run' runner.max_steps=6" in page.text and "_target_: dlcourse." in page.text
 
 
+@pytest.mark.long
 def test_an_interrupted_run_tells_how_far_it_came_and_how_to_go_on(tmp_path):
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), "run_dir=run", "runner.max_steps=1000000"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)

@@ -39,6 +39,7 @@ def test_the_losses_are_zero_only_if_the_features_are_the_wanted_ones():
     assert perfect["content"] < 1e-8 and perfect["style"] < 1e-8
 
 
+@pytest.mark.long
 def test_only_the_decoder_learns_and_the_dev_loss_falls():
     task = make_task("optimizer.lr=1e-4")
     encoder = {name: value.clone() for name, value in task.stylizer.encoder.state_dict().items()}
@@ -52,6 +53,7 @@ def test_only_the_decoder_learns_and_the_dev_loss_falls():
     }
 
 
+@pytest.mark.long
 def test_a_restored_training_goes_on_with_the_same_bits():
     def steps(task, numbers):
         for number in numbers:
@@ -69,6 +71,7 @@ def test_a_restored_training_goes_on_with_the_same_bits():
     assert_same(steps(task, range(2, 4)), whole)
 
 
+@pytest.mark.long
 def test_the_grid_shows_what_is_held_out():
     image = make_task().visualize()["styled"]
     assert image.shape[:2] == (1, 3) and image.min() >= 0 and image.max() <= 1
