@@ -23,6 +23,7 @@ from dlcourse.cli.compose import compose_config
 from dlcourse.cli.unread_keys import check_read, reached_from
 from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CONFIGS
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +190,11 @@ def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
 )
 def test_a_group_takes_null_and_names_that_look_like_numbers(word, given):
     assert hydra_words.prepared([word]) == [given]
+
+
+def test_a_sweep_may_name_all_choices_of_a_group():
+    word = f"experiment={','.join(sorted(path.stem for path in (CONFIGS / 'experiment').glob('*.yaml')))}"
+    assert len(word) > hydra_words.LONGEST_CHOICE and hydra_words.of_group(word) == word
 
 
 def test_null_is_a_groups_none(monkeypatch):

@@ -28,7 +28,7 @@ BARE = {
 }
 ONLY_FIRST = ("sample", "evaluate")  # whose bare word must be the first one
 NO_NAME = re.compile(r"^[\"']?[\[{]|/|\$\{")  # in the choice of a group
-LONGEST_CHOICE = 200  # letters, also of a sweep's choices together; a file's name has at most 255
+LONGEST_CHOICE = 200  # letters; a file's name has at most 255
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
@@ -115,7 +115,7 @@ def of_group(word: str) -> str:
     group, equal, value = word.partition("=")
     if not equal or not (CONFIGS / group).is_dir():
         return word
-    if NO_NAME.search(value) or len(value) > LONGEST_CHOICE:
+    if NO_NAME.search(value) or max(map(len, value.split(","))) > LONGEST_CHOICE:
         short = word if len(word) <= LONGEST_CHOICE else f"{word[:40]}..."
         raise UserError(f"{short}: {group} takes one choice by its name; --help {group} lists them")
     if is_null(word) and (CONFIGS / group / "none.yaml").exists():

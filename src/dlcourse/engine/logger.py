@@ -32,9 +32,8 @@ from dlcourse.images.tensors import tile, to_pil_image
 
 BINS = 60  # of a histogram
 MAX_TAGS = 10_000  # that a resumed run reads from its metrics.jsonl; the runs of this project have 50
-BAR = (
-    "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"  # of a terminal; tqdm's own time left is wrong
-)
+# of a terminal, without tqdm's own time left, which takes all steps for equal
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 CONSOLE_PERIOD = 2.0  # seconds between two lines of a log file; a terminal shows a progress bar instead
 SAMPLE_COUNTS = {"progress/images", "progress/samples"}  # samples per second are computed from these
 
