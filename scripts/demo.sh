@@ -16,7 +16,7 @@ echo
 echo "2/3  paint an image in the style of another, with the trained VGG16 that comes with the project"
 mkdir -p "$here"
 run train experiment=style_transfer_offline dataset.content_size=160 dataset.style_size=160 \
-    task.steps_per_scale=30 runner.max_steps=130 run_dir="$here/style_transfer" output="$here/painting.png" strip=true
+    runner.max_steps=60 run_dir="$here/style_transfer" output="$here/painting.png" strip=true
 echo
 echo "3/3  draw faces, mix their styles, and move them towards the mean face and beyond"
 run sample seeds=0-15 output="$here/faces/"

@@ -18,7 +18,6 @@ from conftest import EVERY_STEP, IMAGES, ROOT, SMALL, SMALL_GAN, compose
 from dlcourse.engine.build import build
 from documented import PAGES, everywhere, filled, quick, quick_training, values_of
 from films import write_film
-from stylizers import write_decoder
 from warm import warm
 
 COMMANDS = everywhere()
@@ -94,7 +93,6 @@ def things(tmp_path_factory):
     ):
         done = warm().run(shlex.split(command), folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    write_decoder(folder / "decoder.pt")
     (folder / "painting").symlink_to(sorted((folder / "paintings").glob("0_*"))[0])
     return folder
 

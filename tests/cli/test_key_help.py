@@ -45,7 +45,7 @@ def test_values_are_those_of_the_overrides_before_it():
     assert "optimizer.lr=0.001" in answer("train", "--help", "optimizer.lr")
     assert "optimizer.lr=0.0015" in answer("train", "experiment=stylegan_faces", "--help", "optimizer.lr")
     assert "optimizer.lr=5" in answer("train", "optimizer.lr=5", "-h", "lr")
-    assert "objective.style_weight=1 " in answer("train", "experiment=style_transfer_offline", "--help")
+    assert "objective.style_weight=1000 " in answer("train", "experiment=style_transfer_offline", "--help")
     assert "task.l2" not in answer("train", "experiment=style_transfer_offline", "--help")
     assert "seeds=0-4" in answer("sample", "sampler=mixing", "help")
 

@@ -2,11 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from conftest import run_script
+from dlcourse.cli.stylize import results_of
 from dlcourse.images.files import open_image
 from dlcourse.images.tensors import to_pil_image, to_tensor
 from dlcourse.images.video_files import open_video
@@ -51,7 +53,7 @@ def test_an_image_is_painted_as_the_stylizer_does_in_its_own_size_and_not_over_a
     stylizer = load_stylizer(folder / "decoder.pt")
     content, style = (to_tensor(open_image(folder / name))[None] for name in ("A.png", "B.png"))
     style = to_tensor(open_image(folder / "B.png").resize((48, 35), Image.Resampling.LANCZOS))[None]
-    expected = stylizer(content, stylizer.style_of([style], [1.0]))
+    expected = stylizer(content, [stylizer.style_of([style], [1.0])])
     difference = to_tensor(image) - to_tensor(to_pil_image(expected[0]))
     assert image.size == (60, 44) and float(difference.abs().max()) <= 1 / 255 + 1e-6
     assert painted(folder, "A.png", "B.png", *SMALL, name="A_B_2.png").size == (48, 35)
@@ -116,6 +118,46 @@ def test_a_video_is_painted_with_its_sound_as_its_frames_alone_would_be(folder):
     assert again.stderr == "error: output=B.mp4: is there already; choose another name, such as B_2.mp4\n"
 
 
+def test_contents_of_one_name_have_results_of_their_own(tmp_path):
+    contents = [tmp_path / name for name in ("a.jpg", "a.png", "a.jpg.webp", "b.png")]
+    names = {content.name: result.name for content, result in results_of(contents, tmp_path).items()}
+    assert names == {"a.jpg": "a.jpg.png", "a.png": "a.png.png", "a.jpg.webp": "a.jpg.webp.png", "b.png": "b.png"}
+
+
+def test_an_image_that_is_too_thin_is_skipped_by_name(folder):
+    Image.new("RGB", (1, 300)).save(folder / "many" / "thin.png")
+    done = stylize(folder, "many", "B.png", "out", *SMALL)
+    assert done.returncode == 1
+    assert "skipped content=many/thin.png: an image of 1 x 48 pixels is too small for relu3_1" in done.stderr
+    assert "size=2400 is enough" in done.stderr and len(list((folder / "out").glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("colors", ["style_to_content", "content_to_style"])
+def test_strength_0_is_the_content_in_its_own_colours(colors, folder):
+    plain, other = (
+        Painter(str(folder / "decoder.pt"), 0.0, 48, 48, None, [], choice)(str(folder / "A.png"), "mosaic")
+        for choice in ("free", colors)
+    )
+    difference = np.abs(np.asarray(plain, float) - np.asarray(other, float))
+    assert difference.mean() < 1
+
+
+@pytest.mark.parametrize(("colors", "times"), [("free", 1), ("content_to_style", 1), ("style_to_content", 2)])
+def test_the_statistics_of_a_style_are_computed_once_unless_they_depend_on_the_content(
+    colors, times, folder, monkeypatch
+):
+    calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, [], colors)
+    style_of = Stylizer.style_of
+    monkeypatch.setattr(Stylizer, "style_of", lambda *args: calls.append(1) or style_of(*args))
+    contents = [str(folder / name) for name in ("A.png", "B.png")]
+    painted = [painter(content, "mosaic").tobytes() for content in contents]
+    assert len(calls) == times
+    anew = [
+        Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, [], colors)(content, "mosaic") for content in contents
+    ]
+    assert painted == [image.tobytes() for image in anew]
+
+
 @pytest.mark.parametrize("colors", ["style_to_content", "content_to_style", "keep_chroma"])
 def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, monkeypatch):
     calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, ["left", "right"], colors)
@@ -148,6 +190,12 @@ def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, mon
         (["A.png", "B.png", "C.gif"], "output=C.gif: must end in one of "),
         (["A.png", "B.png", "decoder=nope"], "nope: no such run folder or checkpoint file"),
         (["A.png", "B.png", "decoder=A.png"], "A.png: "),
+        (["A.png", "B.png", "size=1000000"], "size=1000000: content=A.png would have 1000000 x "),
+        (
+            ["A.png", "B.png", "style_size=[9999,99999]"],
+            "style_size=[9999, 99999]: style=B.png would have",
+        ),
+        (["A.png", "B.png", f"{'a' * 300}.png"], f"output={'a' * 300}.png: cannot be written (a name of more than "),
         (["A.png", "B.png", "strength=2"], "strength must be in [0, 1], got 2"),
         (["A.png", "B.png", "size=8"], "size must be at least 16 pixels, or [width, height] of that, got 8"),
         (["A.png", "B.png", "colors=blue"], "colors must be one of free, "),

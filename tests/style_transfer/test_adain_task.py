@@ -31,26 +31,36 @@ def make_task(*overrides) -> FastStyleTransfer:
 def test_the_losses_are_zero_only_if_the_features_are_the_wanted_ones():
     task = make_task()
     contents, styles = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
-    found = task.losses(*task.targets(contents, styles))
+    found = task.losses(task.features(contents), task.features(styles))
     assert found["content"] > 0 and found["style"] > 0
     assert found["loss"] == found["content"] + task.style_weight * found["style"]
-    task.model.forward = lambda _: contents  # a perfect decoder
-    perfect = task.losses(*task.targets(contents, contents))
+    task.model.decoder.forward = lambda _: contents  # a perfect decoder
+    perfect = task.losses(task.features(contents), task.features(contents))
     assert perfect["content"] < 1e-8 and perfect["style"] < 1e-8
 
 
+def test_features_are_calibrated_and_the_stylizer_sees_the_same():
+    task = make_task()
+    typical = task.typical_images()
+    features = task.vgg(typical, ["conv1_1", "conv3_1", "conv4_1"])
+    for feature in features.values():
+        std, mean = torch.std_mean(feature, dim=(0, 2, 3), correction=0)
+        torch.testing.assert_close(std, torch.ones_like(std), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=1e-3, atol=1e-3)
+    own = dict(task.model.encoder.state_dict())
+    assert_same(own, {name: value for name, value in task.vgg.state_dict().items() if name in own})
+
+
 @pytest.mark.long
-def test_only_the_decoder_learns_and_the_dev_loss_falls():
+def test_only_the_decoder_learns_and_the_loss_of_a_pair_falls():
     task = make_task("optimizer.lr=1e-4")
-    encoder = {name: value.clone() for name, value in task.stylizer.encoder.state_dict().items()}
-    before = task.evaluate()["dev/loss"]
-    for _ in range(6):
-        task.step()
-    assert task.evaluate()["dev/loss"] < before
-    assert_same(encoder, dict(task.stylizer.encoder.state_dict()))
-    assert {name for name, _ in task.stylizer.named_parameters() if _.requires_grad} == {
-        f"decoder.layers.{name}" for name, _ in task.model.layers.named_parameters()
-    }
+    encoder = {name: value.clone() for name, value in task.model.encoder.state_dict().items()}
+    pair = [task.features(images) for images in task.dev_images()]
+    losses = [task.descent.step(lambda: task.losses(*pair))["loss"] for _ in range(4)]
+    assert losses[-1] < losses[0]
+    assert_same(encoder, dict(task.model.encoder.state_dict()))
+    learning = {name for name, parameter in task.model.named_parameters() if parameter.requires_grad}
+    assert learning == {f"decoder.{name}" for name, _ in task.model.decoder.named_parameters()}
 
 
 @pytest.mark.long
@@ -102,7 +112,7 @@ def test_folders_replace_what_is_at_hand(tmp_path):
         ("dataset.styles", "nope", "dataset.styles=nope: no such folder"),
         ("dataset.root", "nope", "dataset.root=nope: no such folder"),
         ("dataset.num_dev", "0", "dataset.num_dev must be at least 1, got 0"),
-        ("dataset.num_dev", "50", "dataset.num_dev must be less than the 5 images of root, got 50"),
+        ("dataset.num_dev", "50", "dataset.root must have more than the 50 images of num_dev, got 5"),
         ("task.crop_size", "20", "task.crop_size must be a multiple of 8 from 16 on, got 20"),
         ("task.style_weight", "-1", "task.style_weight must be at least 0, got -1"),
     ],
@@ -115,7 +125,7 @@ def test_mistakes_name_the_key(key, value, message):
 def test_absent_photographs_are_named(monkeypatch, caplog):
     monkeypatch.setattr(training_images, "PHOTOS", {"skimage": ("data", "no_such.png", "")})
     assert list(training_images.photos(1)) == []
-    assert "skimage's no_such.png is not there; trained without it" in caplog.text
+    assert "trained without no_such.png of skimage; pip install '.[photos]' has them" in caplog.text
 
 
 def test_squares_cover_the_image():

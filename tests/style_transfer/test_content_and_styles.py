@@ -64,7 +64,7 @@ def test_styles_blend_by_their_weights(tmp_path):
 
 
 def test_the_contents_chroma_is_kept():
-    task = make_task("style_transfer_offline", "dataset.colors=keep_chroma", "task.smallest_size=null")
+    task = make_task("style_transfer_untrained", "dataset.colors=keep_chroma", "task.smallest_size=null")
     run(task, 5)
     task.finalize()
     result, content = task.visualize()["image"], task.dataset.at(48).content

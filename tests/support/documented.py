@@ -88,7 +88,7 @@ STAND_INS = [
     (r"style_frames.py", r"frames=FOLDER\b", "frames={things}/frames"),
     (r"blend.py", r"\bRUN\b|\blatest\b", "{things}/painting"),
     (r"blend.py", r"\bCONTENT RESULT\b", "A.jpg B.jpg"),
-    (r"stylize.py", r"$", " size=32 style_size=32 decoder={things}/decoder.pt"),
+    (r"stylize.py", r"$", " size=32 style_size=32"),
     (r"stylize.py", r"CONTENT STYLE OUTPUT", "A.jpg B.jpg C.jpg"),
     (r"stylize.py", r"\b(MY_IMAGES|STYLES)\b", "{things}/frames"),
     (r"painted_images.py", r"\bRUN\b", "{things}/painting"),

@@ -253,7 +253,7 @@ def explain(error: Exception, config_name: str = "") -> str:
         return unread_keys.no_part(missing[1], sys.argv[1:])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        choices = [word.partition(",")[0] for word in sys.argv[1:] if (CONFIGS / word.partition("=")[0]).is_dir()]
+        choices = [word.partition(",")[0] for word in sys.argv[1:] if path_overrides.is_group(word.partition("=")[0])]
         return key_names.explain_key(cause, lambda: compose_config(config_name, choices), config_name)
     return " ".join(str(error).split())
 

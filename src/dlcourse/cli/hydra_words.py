@@ -4,7 +4,6 @@ import re
 from argparse import Namespace
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -97,7 +96,7 @@ def with_long_key(word: str, keys: Mapping[str, str]) -> str:
 def has_key(word: str) -> bool:
     """Whether a word is key=value or ~key, and not the path of a run such as runs/points/TIME/0_seed=1."""
     key = word.partition("=")[0]
-    is_group = key.startswith("hydra/") or (CONFIGS / key.partition("@")[0]).is_dir()
+    is_group = key.startswith("hydra/") or path_overrides.is_group(key)
     if word.startswith("~/") or "/" in key and (path_overrides.exists(word) or not is_group and is_in_folder(key)):
         return False
     return "=" in word or word.startswith("~")
@@ -113,7 +112,7 @@ def of_group(word: str) -> str:
     UserError for what is no name: a list, which Hydra would take for several choices at once, a path, a reference.
     """
     group, equal, value = word.partition("=")
-    if not equal or not (CONFIGS / group).is_dir():
+    if not equal or not path_overrides.is_group(group):
         return word
     if NO_NAME.search(value) or max(map(len, value.split(","))) > LONGEST_CHOICE:
         short = word if len(word) <= LONGEST_CHOICE else f"{word[:40]}..."
@@ -129,7 +128,7 @@ def check_own_outputs(words: list[str], config_name: str) -> None:
     cure = "give a folder, as in output=A/" if takes_folder else "name a key that differs in it: 'output=A_${KEY}.jpg'"
     for word in words:
         key, _, value = word.partition("=")
-        is_folder = value.endswith(("/", '/"')) or Path(value.strip('"')).is_dir()
+        is_folder = value.endswith(("/", '/"')) or path_overrides.is_folder(value.strip('"'))
         if key == "output" and not is_folder and not is_null(word) and "," not in value and "${" not in value:
             raise UserError(f"{word}: every run of the sweep would write this; {cure}")
 
@@ -139,7 +138,7 @@ def refuse(config_name: str, message: str) -> NoReturn:
     example = "seeds=0-3" if config_name == "sample" else "seed=1"
     if typed := re.fullmatch(r"unrecognized arguments: --?([\w.-]+)(=\S*)?.*", message):
         every = key_names.dotted_keys(OmegaConf.to_container(compose_config(config_name, [])))
-        if (CONFIGS / typed[1]).is_dir():
+        if path_overrides.is_group(typed[1]):
             example = f"{typed[1]}{typed[2] or '=...'}"
         elif right := key_names.meant(typed[1], every) or key_names.similar(typed[1], every):
             example = f"{right}{typed[2] or '=...'}"
@@ -160,7 +159,7 @@ def with_prefixes_for_resume(overrides: list[str]) -> list[str]:
 def needs_no_prefix(override: str) -> bool:
     """Whether an override needs no ++: one of Hydra's own keys, of a group, or with + or ~ already."""
     key = override.partition("=")[0]
-    return key.startswith(("+", "~", "hydra.")) or "/" in key or (CONFIGS / key.partition("@")[0]).is_dir()
+    return key.startswith(("+", "~", "hydra.")) or "/" in key or path_overrides.is_group(key)
 
 
 def is_null(override: str) -> bool:

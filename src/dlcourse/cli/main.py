@@ -11,11 +11,11 @@ from dlcourse.files.terminal import say
 begin()  # on import, as in scripts/*.py: the processes of `devices=N` import their main module
 
 GROUPS = {  # modules of this folder, in the order of --help
-    "Start here": ("train", "sample", "predict"),
+    "Start here": ("train", "stylize", "sample", "predict"),
     "Look at runs": ("report", "compare", "sheet", "animate"),
     "Tune and check a classifier": ("find_lr", "search", "check_gradients"),
     "StyleGAN": ("prepare_dataset", "evaluate", "import_checkpoint", "export_checkpoint"),
-    "Style transfer": ("stylize", "blend", "style_frames"),
+    "Style transfer": ("blend", "style_frames"),
     "More": ("demonstrate", "submit", "doctor"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

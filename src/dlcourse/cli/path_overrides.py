@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import latest
 from dlcourse.errors import UserError
+from dlcourse.files.locations import CONFIGS
 
 # The keys of all configs whose value is a path, or a name
 PATHS = {
@@ -130,6 +131,16 @@ def quote(text: str) -> str:
     except HydraException:
         is_plain = False
     return text if is_plain else QuotedString(text, Quote.double).with_quotes()
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder of this name, which may be longer than the system allows."""
+    return os.path.isdir(path)  # noqa: PTH112  (pathlib raises then)
+
+
+def is_group(key: str) -> bool:
+    """Whether a key of an override is a group of configs, which has a folder of its own."""
+    return is_folder(str(CONFIGS / key.partition("@")[0]))
 
 
 def exists(text: str) -> bool:

@@ -10,7 +10,6 @@ from omegaconf.errors import OmegaConfBaseException
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
 from dlcourse.cli.key_names import explain_key
 from dlcourse.errors import UserError
-from dlcourse.files.locations import CONFIGS
 
 NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of every run's config
 
@@ -42,7 +41,7 @@ def keys_only(overrides: Iterable[str]) -> Iterator[str]:
     """The overrides that change a resumed run's keys; UserError for those that cannot be changed."""
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
-        if (CONFIGS / key.partition("@")[0]).is_dir():
+        if path_overrides.is_group(key):
             example = "runner.max_steps=N" if key in ("debug", "experiment") else f"{key}.KEY=VALUE"
             raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {example}")
         if override.startswith("~"):

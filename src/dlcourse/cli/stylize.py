@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, handover, stylize_video
+from dlcourse.cli import command_line, handover, path_overrides, stylize_video
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files import outputs
-from dlcourse.files.locations import CHECKPOINTS
+from dlcourse.files.locations import ADAIN_DECODER
 from dlcourse.files.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def stylize(cfg: DictConfig) -> None:
         )
     if styles and contents:
         raise UserError(f"content={config['content']} and style={config['style']}: only one of them may be a folder")
-    check_decoder(config["decoder"])
+    newest(
+        Path(ADAIN_DECODER if config["decoder"] is None else config["decoder"])
+    )  # UserError without torch if there is none
     output = output_of(config, ".mp4" if film else "" if contents else ".png")
     if film:
         handover.check_new(output, suffixes=[".mp4"])
@@ -62,14 +64,6 @@ def stylize(cfg: DictConfig) -> None:
         paint(painter_of(config), config["content"], config["style"], output)
 
 
-def check_decoder(decoder: str | None) -> None:
-    """Raise UserError unless there is a checkpoint of a decoder."""
-    bundled = CHECKPOINTS / "adain_decoder.pt"
-    if decoder is None and not bundled.exists():
-        raise UserError("decoder: none comes with the project; train one with experiment=adain_style: decoder=RUN")
-    newest(Path(decoder or bundled))
-
-
 def images_in(key: str, value: Any) -> list[Path]:
     """The images in the folder that a key names; none for images, which are checked; UserError if there are none."""
     from dlcourse.images.files import SUFFIXES
@@ -78,7 +72,7 @@ def images_in(key: str, value: Any) -> list[Path]:
     from dlcourse.style_transfer.named_images import check_named
 
     paths = value if isinstance(value, list) else [value]
-    if isinstance(value, str) and value not in IMAGES and Path(value).is_dir():
+    if isinstance(value, str) and value not in IMAGES and path_overrides.is_folder(value):
         if found := images_of(Path(value)):
             return found
         raise UserError(f"{key}={value}: no images in it ({', '.join(sorted(SUFFIXES))})")
@@ -112,9 +106,10 @@ def check_folder(output: Path, contents: Path) -> None:
 
 def results_of(contents: Iterable[Path], output: Path) -> dict[Path, Path]:
     """Content -> NAME.png in the folder of results; of a.jpg and a.png, a.jpg.png and a.png.png."""
-    contents = list(contents)
-    stems = Counter(path.stem for path in contents)
-    return {path: output / f"{path.name if stems[path.stem] > 1 else path.stem}.png" for path in contents}
+    names = {path: path.stem for path in contents}
+    while shared := {name for name, count in Counter(names.values()).items() if count > 1}:
+        names = {path: path.name if name in shared else name for path, name in names.items()}
+    return {path: output / f"{name}.png" for path, name in names.items()}
 
 
 def painter_of(config: dict[str, Any], **changes: Any) -> "Painter":

@@ -16,7 +16,7 @@ CLASSIFIERS = names({"dlcourse.nn.cnn": "CNN", "dlcourse.classifier.networks": "
 NETWORKS = CLASSIFIERS | names(
     {
         "dlcourse.nn.attribute_network": "AttributeNetwork",
-        "dlcourse.style_transfer.stylizer": "Decoder",
+        "dlcourse.style_transfer.stylizer": "Stylizer",
         "dlcourse.stylegan.networks.discriminator": "Discriminator",
         "dlcourse.stylegan.networks.generator": "Generator",
         "dlcourse.stylegan.networks.variants": "huangzh13_discriminator huangzh13_generator mmgen_discriminator"

@@ -6,3 +6,4 @@ PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = PACKAGE if (PACKAGE / "configs").is_dir() else PACKAGE.parents[1]
 CONFIGS = ROOT / "configs"
 CHECKPOINTS = ROOT / "checkpoints"
+ADAIN_DECODER = CHECKPOINTS / "adain_decoder.pt"

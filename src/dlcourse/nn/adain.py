@@ -9,13 +9,21 @@ EPSILON = 1e-8  # of StyleGAN's official code; PyTorch's instance norm has 1e-5
 def adain(x: Tensor, scale: Tensor, bias: Tensor, epsilon: float = EPSILON) -> Tensor:
     """AdaIN(x, y) = y_scale (x - mean(x)) / std(x) + y_bias   (Karras et al. 2019, arXiv:1812.04948, eq. 1).
 
-    Mean and (biased) standard deviation are per image and channel, in at least float32; `epsilon` is added to the
-    variance. Shape: x (N, C, H, W), scale and bias (N, C, 1, 1) -> (N, C, H, W).
+    Shape: x (N, C, H, W), scale and bias (N, C, 1, 1) -> (N, C, H, W).
+    """
+    std, mean = std_mean(x, epsilon)
+    return (scale * (at_least_float32(x) - mean) / std + bias).to(x.dtype)
+
+
+def std_mean(x: Tensor, epsilon: float = EPSILON) -> tuple[Tensor, Tensor]:
+    """(Biased) standard deviation and mean per image and channel, (N, C, 1, 1), in at least float32.
+
+    `epsilon` is added to the variance.
     """
     wide = at_least_float32(x)
-    mean = wide.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+    mean = wide.mean((2, 3), keepdim=True)
     variance = (wide - mean).square().mean((2, 3), keepdim=True)
-    return (scale * (wide - mean) / (variance + epsilon).sqrt() + bias).to(x.dtype)
+    return (variance + epsilon).sqrt(), mean
 
 
 def at_least_float32(x: Tensor) -> Tensor:

@@ -14,24 +14,34 @@ from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.errors import check_at_least
 from dlcourse.images.tables import labelled_grid, under
 from dlcourse.images.tensors import to_tensor
-from dlcourse.style_transfer.stylizer import LAYER, STYLE_LAYERS, Decoder, Statistics, Stylizer, statistics
+from dlcourse.nn.adain import adain, std_mean
+from dlcourse.nn.vgg import PIXELS
+from dlcourse.style_transfer.colors import match_statistics
+from dlcourse.style_transfer.losses import gram
+from dlcourse.style_transfer.stylizer import ADAIN_LAYERS, Stylizer, edges_vgg, with_grain
 from dlcourse.style_transfer.training_images import PhotosAndPaintings, random_crops
 
-TYPICAL = 60  # contents, and styles, that the decoder's first layer is made for
+CONTENT_LAYER = "relu4_1"
+STYLE_LAYERS = (PIXELS, *ADAIN_LAYERS, CONTENT_LAYER)  # of pixels: mean and covariance of the colours
+USUAL = 0.1  # share of the usual mean square of Gram matrices in the unit of their distances
+TYPICAL = 12  # contents, and styles, that the features are calibrated on
+Features = dict[str, Tensor]  # by layer
 
 
 @dataclass(eq=False, repr=False)
 class FastStyleTransfer(Task):
     """Minimise L = L_c + lambda L_s   (eq. 11) over the weights of the decoder g, for random contents and styles.
 
-    Squared distances are means over channels and positions, and relative to the mean square of the style's features: so
-    the layers, whose features differ in scale, count the same, and so do glaring styles and pale ones.
+    The features are calibrated: each channel before its ReLU has mean 0 and variance 1 over some of the images, so that
+    all count. Squared distances are means over channels and positions. Those of Gram matrices are relative to their own
+    mean square and a share of the usual one: so layers count the same, and so do glaring styles and pale ones.
+    Contents get the colours of their style first, as `dlcourse stylize` does it unless told otherwise.
     """
 
     kind = "fast style transfer"
     pictured = ("styled",)
 
-    model: Decoder
+    model: Stylizer
     dataset: PhotosAndPaintings
     optimizer: MakeOptimizer
     scheduler: Schedule
@@ -52,26 +62,26 @@ class FastStyleTransfer(Task):
     def setup(self, device: torch.device) -> None:
         """Move networks and images to `device`, then build the optimizer."""
         self.device = device
-        self.stylizer = Stylizer(self.model).to(device)
+        self.vgg = edges_vgg()
+        typical = self.typical_images()
+        for network, layers in ((self.vgg, STYLE_LAYERS), (self.model.encoder, ADAIN_LAYERS)):
+            network.calibrate([typical], [None], [1.0], layers)
+        self.vgg.to(device)
+        self.model.to(device)
+        self.usual = {name: mean_square(second_moments(x)).mean() for name, x in self.features(typical).items()}
         self.contents, self.styles = (
             BatchStream((images.to(device),), self.batch_size, seed)
             for images, seed in ((self.dataset.contents, self.seed), (self.dataset.styles, self.seed + 1))
         )
-        features = self.stylizer.encoder(self.dev_images()[1], STYLE_LAYERS)
-        self.usual = [features[name].square().mean() for name in STYLE_LAYERS]
-        self.model.whiten(self.typical_features())
-        self.descent = Descent(self.model.layers.parameters(), self.optimizer, self.scheduler)
+        self.descent = Descent(self.model.decoder.parameters(), self.optimizer, self.scheduler)
 
-    def typical_features(self) -> Tensor:
-        """relu4_1 of some of the images to train on: what the decoder's first layer is made for."""
-        images = torch.cat(
-            [some[:: max(1, len(some) // TYPICAL)] for some in (self.dataset.contents, self.dataset.styles)]
-        )
-        parts = F.avg_pool2d(images.to(self.device).float() / 255, 2).split(8)
-        return torch.cat([self.stylizer.encoder(part, [LAYER])[LAYER] for part in parts])
+    def typical_images(self) -> Tensor:
+        """Some of the images to train on, at half their size: (n, 3, 128, 128) in [0, 1]."""
+        some = [images[:: -(-len(images) // TYPICAL)] for images in (self.dataset.contents, self.dataset.styles)]
+        return F.avg_pool2d(torch.cat(some).float() / 255, 2)
 
     def networks(self) -> list[nn.Module]:
-        return [self.stylizer]
+        return [self.model]
 
     def step(self) -> Metrics:
         """One update on pairs of random crops."""
@@ -84,33 +94,32 @@ class FastStyleTransfer(Task):
         ]
         contents, styles = distributed.shard(*crops)
         with torch.no_grad():
-            targets = self.targets(contents, styles)
-        terms = self.descent.step(lambda: self.losses(*targets))
+            content = self.features(with_grain(in_colors_of(styles, contents), torch.default_generator))
+            style = self.features(styles)
+        terms = self.descent.step(lambda: self.losses(content, style))
         progress = {"progress/images": self.contents.samples_seen, "optimizer/lr": self.descent.lr()}
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
-    def targets(self, contents: Tensor, styles: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """What the features of the output should be.
+    def features(self, images: Tensor) -> Features:
+        """STYLE_LAYERS of images."""
+        return self.vgg(images, STYLE_LAYERS)
 
-        t = AdaIN(f(c), f(s))   (eq. 8), (N, C, h, w); the moments of f(s) at each of STYLE_LAYERS, (N, 2C); and the
-        unit of each layer's squared distances, (N): the mean square of f(s) plus that of all held-out styles.
+    def losses(self, content: Features, style: Features) -> Metrics:
+        """L_c = |f(g(t)) - t|^2   (eq. 12), f being relu4_1; L_s = sum_l |G_l(g(t)) - G_l(s)|^2.
+
+        t = AdaIN(f(c), f(s))   (eq. 8). G_l are Gram matrices (Gatys et al. 2016, eq. 3), which Huang and Belongie
+        mention as an alternative to the means and deviations of eq. 13.
         """
-        found = self.stylizer.encoder(styles, STYLE_LAYERS)
-        features = [found[name] for name in STYLE_LAYERS]
-        style = [statistics(feature) for feature in features]
-        units = [mean_square(feature) + usual for feature, usual in zip(features, self.usual, strict=True)]
-        content = self.stylizer.encoder(contents, [LAYER])[LAYER]
-        return self.stylizer.target(content, style[-1:]), [moments(one) for one in style], units
-
-    def losses(self, target: Tensor, style: list[Tensor], units: list[Tensor]) -> Metrics:
-        """L_c = |f(g(t)) - t|^2   (eq. 12); L_s = sum_l |mean - mean|^2 + |std - std|^2   (eq. 13)."""
-        features = self.stylizer.encoder(self.model(target), STYLE_LAYERS)
-        content_loss = (mean_square(features[LAYER] - target) / units[-1]).mean()
-        distances = [
-            2 * ((moments(statistics(features[name])) - wanted).square().mean(1) / unit).mean()
-            for name, wanted, unit in zip(STYLE_LAYERS, style, units, strict=True)
-        ]
-        style_loss = torch.stack(distances).sum()
+        layers = (*ADAIN_LAYERS, CONTENT_LAYER)
+        targets = {name: adain(content[name], *std_mean(style[name])) for name in layers}
+        found = self.features(self.model.decoder([targets[name] for name in ADAIN_LAYERS]))
+        content_loss = mean_square(found[CONTENT_LAYER] - targets[CONTENT_LAYER]).mean()
+        distances = []
+        for name in STYLE_LAYERS:
+            wanted = second_moments(style[name])
+            distance = mean_square(second_moments(found[name]) - wanted)
+            distances.append((distance / (mean_square(wanted) + USUAL * self.usual[name])).mean())
+        style_loss = torch.stack(distances).mean()
         return {"loss": content_loss + self.style_weight * style_loss, "content": content_loss, "style": style_loss}
 
     def dev_images(self) -> tuple[Tensor, Tensor]:
@@ -121,15 +130,16 @@ class FastStyleTransfer(Task):
     @torch.no_grad()
     def evaluate(self) -> Metrics:
         """The losses on the pairs that are held out."""
-        found = self.losses(*self.targets(*self.dev_images()))
+        contents, styles = self.dev_images()
+        found = self.losses(self.features(with_grain(in_colors_of(styles, contents))), self.features(styles))
         return {f"dev/{name}": value for name, value in found.items()}
 
     def visualize(self) -> Images:
         """Held-out contents, styles and results side by side, captioned."""
         contents, styles = self.dev_images()
         shown = [
-            (content, style, self.stylizer(content[None], self.stylizer.style_of([style[None]], [1.0]))[0])
-            for content, style in zip(contents, styles, strict=True)
+            (content, style, self.model(matched[None], [self.model.style_of([style[None]], [1.0])])[0])
+            for content, matched, style in zip(contents, in_colors_of(styles, contents), styles, strict=True)
         ]
         images = torch.stack([image for row in shown for image in row])
         grid = labelled_grid(images, ["content", "style", "result"] * len(shown), columns=6)
@@ -139,11 +149,16 @@ class FastStyleTransfer(Task):
         return {"model": self.model, "descent": self.descent, "contents": self.contents, "styles": self.styles}
 
 
-def moments(style: Statistics) -> Tensor:
-    """Standard deviation and mean together, (N, 2C)."""
-    return torch.cat([style.scale, style.bias], 1).flatten(1)
+def in_colors_of(styles: Tensor, contents: Tensor) -> Tensor:
+    """Contents with the mean colour and covariance of the styles, all (N, 3, H, W) in [0, 1]."""
+    return match_statistics(contents, styles).clamp(0, 1)
 
 
-def mean_square(features: Tensor) -> Tensor:
-    """Of each image, (N, C, h, w) -> (N)."""
-    return features.square().mean((1, 2, 3))
+def second_moments(features: Tensor) -> Tensor:
+    """Gram matrices divided by the number of positions, (N, C, H, W) -> (N, C, C)."""
+    return gram(features, None, "hw")
+
+
+def mean_square(x: Tensor) -> Tensor:
+    """Of each image, (N, ...) -> (N)."""
+    return x.square().flatten(1).mean(1)

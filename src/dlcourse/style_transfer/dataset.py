@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from dlcourse.images.files import MAX_PIXELS
 from dlcourse.images.srgb import rgb_of, to_rgb
 from dlcourse.images.tensors import resize, resized, to_tensor
 from dlcourse.nn.vgg import down_to_deepest, smallest_side
@@ -71,6 +72,8 @@ class ContentAndStyles:
         self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
         self.set_content(original)
+        for label, image in zip(self.labels[1:], self.styles, strict=True):
+            check_pixels(label, "style_size", image, style_size)
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         masks: list[str | None] = [*style_masks] or [None] * len(paths)
@@ -78,6 +81,7 @@ class ContentAndStyles:
 
     def set_content(self, image: Image.Image) -> None:
         """Take another content image, RGB or RGBA."""
+        check_pixels(self.labels[0], "content_size", image, self.content_size)
         self.original, self.content = image, resize(image, self.content_size)
         self.longest_side = max(self.content.size)  # of the content and of the result, pixels
 
@@ -130,6 +134,15 @@ def check_size(key: str, size: int | list[int]) -> None:
     sides = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or min(sides) < 16:
         raise ValueError(f"{key} must be at least 16 pixels, or [width, height] of that, got {size}")
+
+
+def check_pixels(label: str, key: str, image: Image.Image, size: int | list[int]) -> None:
+    """Raise ValueError for a size at which an image has more pixels than a file may have."""
+    width, height = resized(image.size, size)
+    if width * height > MAX_PIXELS:
+        raise ValueError(
+            f"{key}={size}: {label} would have {width} x {height} pixels; at most {MAX_PIXELS:,} are possible"
+        )
 
 
 def mask_tensor(mask: Image.Image, image: Tensor) -> Tensor:

@@ -4,16 +4,19 @@ import torch
 from PIL import Image
 
 from dlcourse.engine.runner import autocast
-from dlcourse.images.srgb import BACKGROUND
-from dlcourse.images.tensors import to_pil_image
+from dlcourse.files.locations import ADAIN_DECODER
+from dlcourse.images.srgb import BACKGROUND, to_rgb
+from dlcourse.images.tensors import to_pil_image, to_tensor
 from dlcourse.style_transfer.dataset import ContentAndStyles, check_size
 from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.named_images import longest_side
-from dlcourse.style_transfer.stylizer import BUNDLED, Statistics, load_stylizer
+from dlcourse.style_transfer.stylizer import ADAIN_LAYERS, Style, load_stylizer
+
+UNCHANGED = ("free", "content_to_style")  # choices of `colors` that leave the style as it is, whatever the content
 
 
 class Painter:
-    """Paints image files; the network is loaded once.
+    """Paints image files; the network is loaded once, and a style's statistics are computed once where that is exact.
 
     Args:
         decoder: path of a run of experiment=adain_style or of its checkpoint; None: the bundled one.
@@ -38,8 +41,9 @@ class Painter:
             check_size("size", size)
         self.strength, self.size, self.style_size = strength, size, style_size
         self.style_weights, self.style_regions, self.colors = style_weights, style_regions, colors
-        self.stylizer = load_stylizer(decoder or BUNDLED)
+        self.stylizer = load_stylizer(ADAIN_DECODER if decoder is None else decoder)
         self.device, self.precision = torch.device("cpu"), "fp32"
+        self.known: dict[str, list[Style]] = {}  # the statistics of styles that do not depend on the content
 
     def to(self, device: torch.device, precision: str) -> "Painter":
         """Move the network to `device`, and compute there in `precision`; returns itself."""
@@ -52,34 +56,44 @@ class Painter:
 
         ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small.
         """
-        return self.paint(self.dataset(content, style, self.size or max(16, longest_side(content))), [])
+        known = self.known.setdefault(str(style), []) if self.colors in UNCHANGED else []
+        return self.paint(self.dataset(content, style, self.size or max(16, longest_side(content))), known)
 
     def dataset(self, content: str, style: str | list[str], size: int | list[int]) -> ContentAndStyles:
-        """The content, at a size, and its styles."""
-        return ContentAndStyles(
-            content,
-            style,
-            content_size=size,
-            style_size=self.style_size,
-            style_weights=self.style_weights,
-            content_mask=None,
-            style_regions=self.style_regions,
-            style_masks=[],
-            colors=self.colors,
-            background=[*BACKGROUND],
-            keep_alpha=True,
-        )
+        """The content, at a size, and its styles; ValueError for an image that is too small or too large then."""
+        try:
+            dataset = ContentAndStyles(
+                content,
+                style,
+                content_size=size,
+                style_size=self.style_size,
+                style_weights=self.style_weights,
+                content_mask=None,
+                style_regions=self.style_regions,
+                style_masks=[],
+                colors=self.colors,
+                background=[*BACKGROUND],
+                keep_alpha=True,
+            )
+        except ValueError as error:
+            raise ValueError(str(error).replace("content_size=", "size=", 1)) from error
+        if small := dataset.too_small(dataset.longest_side, ADAIN_LAYERS, ADAIN_LAYERS):
+            what, cure = small
+            raise ValueError(f"{what}; {cure.replace('dataset.content_', '').replace('dataset.', '')} is enough")
+        return dataset
 
-    def paint(self, dataset: ContentAndStyles, known: list[Statistics]) -> Image.Image:
+    def paint(self, dataset: ContentAndStyles, known: list[Style]) -> Image.Image:
         """The content in its styles; `known` has their statistics, or is empty and then gets them."""
         images = dataset.at(dataset.longest_side).to(self.device)
+        own = to_tensor(to_rgb(dataset.content))[None].to(self.device)
+        content = torch.lerp(own, images.content, self.strength)  # its colours change as far as it is painted
         with autocast(self.device, self.precision):
             if not known:
                 known += self.statistics(images)
-            painted = self.stylizer(images.content, known, self.strength, images.regions)
+            painted = self.stylizer(content, known, self.strength, images.regions)
         return to_pil_image(dataset.finish(painted.float())[0])
 
-    def statistics(self, images: StyleInputs) -> list[Statistics]:
+    def statistics(self, images: StyleInputs) -> list[Style]:
         """The statistics of the styles together, or of each if there are regions."""
         groups = [([one], [1.0]) for one in images.styles] if images.regions else [(images.styles, images.shares)]
         return [self.stylizer.style_of(*group) for group in groups]
@@ -94,7 +108,7 @@ class FramePainter:
     def __init__(self, painter: Painter, style: str | list[str]):
         self.painter, self.style = painter, style
         self.dataset: ContentAndStyles | None = None
-        self.known: list[Statistics] = []
+        self.known: list[Style] = []
 
     def __call__(self, frame: Image.Image) -> Image.Image:
         if self.dataset is None:

@@ -1,11 +1,11 @@
 """Fast style transfer with any style: encoder, AdaIN, decoder (Huang and Belongie 2017, arXiv:1703.06868).
 
-Letters: N images, C = 512 channels, H x W pixels, h x w = H/8 x W/8 positions of relu4_1, which are called cells.
+Letters: N images, C channels, H x W pixels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import torch
@@ -14,100 +14,97 @@ from torch.nn import functional as F
 
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.run_folder import newest
-from dlcourse.files.locations import CHECKPOINTS
-from dlcourse.nn.adain import EPSILON, adain, at_least_float32
+from dlcourse.files.locations import ADAIN_DECODER
+from dlcourse.nn.adain import EPSILON
+from dlcourse.nn.adain_kernels import mean_and_variance, normalized
 from dlcourse.nn.vgg import VGG, PaddedConv2d
 
-STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-LAYER = STYLE_LAYERS[-1]  # where AdaIN is
-CELL = 8  # pixels per side of a position of relu4_1
-TILE = 64  # cells per side of a tile
-MARGIN = 4  # cells around it: as far as the edge of a tile reaches through encoder or decoder
-COMPONENTS = 256  # of relu4_1 that the decoder sees
-WHITENING_FLOOR = 0.01  # added to each component's variance, relative to the mean over all: weak ones stay weaker
-BUNDLED = CHECKPOINTS / "adain_decoder.pt"
+ADAIN_LAYERS = ("relu1_1", "relu2_1", "relu3_1")  # where AdaIN is
+CELL = 4  # pixels per side of a position of relu3_1
+TILE = 1024  # pixels per side of a tile, a multiple of CELL
+MARGIN = 40  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
+GRAIN = 0.02  # standard deviation of the noise on the content, at each of four scales
+
+Area = tuple[slice, slice]  # rows and columns of an image
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What AdaIN takes from a style: standard deviation and mean of each channel of relu4_1, each (N, C, 1, 1)."""
+    """What AdaIN takes from a style: standard deviation and mean of each channel of a layer, each (N, C, 1, 1)."""
 
-    scale: Tensor
-    bias: Tensor
+    std: Tensor
+    mean: Tensor
 
 
-def statistics(features: Tensor) -> Statistics:
-    """The standard deviation and the mean over positions of each channel, in at least float32."""
-    variance, mean = torch.var_mean(at_least_float32(features), dim=(2, 3), correction=0, keepdim=True)
-    return Statistics((variance + EPSILON).sqrt(), mean)
+Style = tuple[Statistics, ...]  # at each of ADAIN_LAYERS
+Moments = tuple[Tensor, Tensor]  # mean and variance of each channel, each (1, C, 1, 1)
+
+
+def edges_vgg() -> VGG:
+    """The VGG16 that comes with the project."""
+    return VGG("edges", None, None, "max", 1.0, "reflect", channels_last=True)
 
 
 class Decoder(nn.Module):
-    """Features of relu4_1 -> image: VGG16 in reverse, with fewer convolutions of 256 channels.
+    """Features of relu3_1, relu2_1 and relu1_1 -> image: each joins where the decoder has reached its resolution.
 
-    Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). The channels of
-    relu4_1 depend on each other so much that fifteen directions hold most of their variance, which slows gradient
-    descent down: a fixed 1x1 convolution, which `whiten` computes before the training, decorrelates them first.
+    Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). The paper's decoder
+    sees one layer, relu4_1. Deep layers of the bundled VGG16, which was trained on edges, hardly hold colour, and
+    relu1_1 holds all of it.
 
-    Shape: (N, 512, h, w) -> images (N, 3, 8h, 8w), not clamped to [0, 1]; h and w at least 2.
+    Shape: [(N, 64, 4h, 4w), (N, 128, 2h, 2w), (N, 256, h, w)] -> images (N, 3, 4h, 4w), not clamped to [0, 1].
     """
 
     def __init__(self) -> None:
         super().__init__()
-        convolution = lambda inputs, outputs: PaddedConv2d(inputs, outputs, "reflect")
         double = lambda: nn.Upsample(scale_factor=2, mode="nearest")
-        self.whitening = nn.Conv2d(512, COMPONENTS, 1).requires_grad_(False)
-        self.layers = nn.Sequential(
-            *(convolution(COMPONENTS, 256), nn.ReLU(), double()),
-            *(convolution(256, 256), nn.ReLU(), convolution(256, 128), nn.ReLU(), double()),
-            *(convolution(128, 128), nn.ReLU(), convolution(128, 64), nn.ReLU(), double()),
-            *(convolution(64, 64), nn.ReLU(), convolution(64, 3)),
-        )
-        for layer in self.layers:
+        self.quarter_size = nn.Sequential(*convolutions(256, 128, 128, 128), double())
+        self.half_size = nn.Sequential(*convolutions(128 + 128, 64, 64), double())
+        last = PaddedConv2d(32, 3, "reflect")
+        self.full_size = nn.Sequential(*convolutions(64 + 64, 32), last)
+        for layer in self.modules():
             if isinstance(layer, PaddedConv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.constant_(layer.bias, 0)  # type: ignore[arg-type]
+        with torch.no_grad():
+            last.weight *= 0.1  # so that the decoder begins near grey
 
-    def forward(self, features: Tensor) -> Tensor:
-        return 0.5 + 0.25 * self.layers(self.whitening(features))
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        fine, middle, coarse = features
+        x = self.half_size(torch.cat([middle, self.quarter_size(coarse)], 1))
+        return 0.5 + 0.25 * self.full_size(torch.cat([fine, x], 1))
 
-    @torch.no_grad()
-    def whiten(self, features: Tensor) -> None:
-        """Set the first layer to the principal components of `features` (N, 512, h, w), each of variance about 1."""
-        vectors = features.permute(0, 2, 3, 1).flatten(0, 2).double()  # (N h w, 512)
-        values, directions = torch.linalg.eigh(torch.cov(vectors.T))  # rising
-        scales = (values[-COMPONENTS:] + WHITENING_FLOOR * values.mean()).rsqrt()
-        weight = scales[:, None] * directions[:, -COMPONENTS:].T
-        self.whitening.weight.copy_(weight[:, :, None, None])
-        self.whitening.bias.copy_(-weight @ vectors.mean(0))  # type: ignore[union-attr]
+
+def convolutions(*channels: int) -> list[nn.Module]:
+    """Padded 3x3 convolutions with ReLU, from the first number of channels through the others."""
+    layers = [
+        [PaddedConv2d(inputs, outputs, "reflect"), nn.ReLU(inplace=True)] for inputs, outputs in pairwise(channels)
+    ]
+    return [layer for pair in layers for layer in pair]
 
 
 class Stylizer(nn.Module):
     """T(c, s) = g((1 - alpha) f(c) + alpha AdaIN(f(c), f(s)))   (Huang and Belongie 2017, eq. 14).
 
-    f is the bundled VGG16 up to relu4_1, frozen; g is a trained `Decoder`. Large images are computed in tiles that
-    share the statistics of the whole image, so the result is the same, up to rounding, as without tiles.
+    f is the bundled VGG16 at ADAIN_LAYERS, frozen; g is a `Decoder`. Large images are computed in tiles that share the
+    statistics of the whole image, so the result is the same, up to rounding, as without tiles.
     """
 
-    def __init__(self, decoder: Decoder):
+    def __init__(self) -> None:
         super().__init__()
-        self.encoder = VGG("edges", None, None, "max", 1.0, "reflect", channels_last=True)
-        self.encoder.truncate(STYLE_LAYERS)
-        self.decoder = decoder.to(memory_format=torch.channels_last)
+        self.encoder = edges_vgg()
+        self.encoder.truncate(ADAIN_LAYERS)
+        self.decoder = Decoder().to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def forward(
-        self,
-        content: Tensor,
-        styles: Statistics | Sequence[Statistics],
-        alpha: float = 1.0,
-        regions: Sequence[Tensor] = (),
+        self, content: Tensor, styles: Sequence[Style], alpha: float = 1.0, regions: Sequence[Tensor] = ()
     ) -> Tensor:
         """Paint a content image.
 
         Args:
             content: (1, 3, H, W) in [0, 1], at least 16 pixels on each side.
-            styles: the statistics of a style, as `style_of` gives them; with `regions`, one for each of them.
+            styles: one style, as `style_of` gives it; with `regions`, one for each of them.
             alpha: strength in [0, 1]; 0 is the content as the decoder reproduces it.
             regions: masks (1, 1, H, W) in [0, 1], where to paint each style; the rest stays content.
 
@@ -119,39 +116,89 @@ class Stylizer(nn.Module):
         """
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha must be in [0, 1], got {alpha}")
-        styles = [styles] if isinstance(styles, Statistics) else styles
         if len(styles) != len(regions or [None]):
             raise ValueError(f"styles must be one, or one for each of {len(regions)} regions, got {len(styles)}")
         height, width = content.shape[-2:]
-        features = self.features(content)
-        target = self.target(features, styles, [whole_cells(region) for region in regions])
-        mixed = (1 - alpha) * features + alpha * target
-        return tiled(self.decoder, mixed, 1, CELL)[..., :height, :width].clamp(0, 1)
+        image, masks = whole_cells(with_grain(content)), [whole_cells(region) for region in regions]
+        result, areas = torch.empty_like(image), list(tiles(*image.shape[-2:]))
+        own = self.moments(image) if len(areas) > 1 else None
+        for around, inner, area in areas:
+            features = self.features(image[..., *around])
+            targets = self.targets(features, styles, [mask[..., *around] for mask in masks], own)
+            if alpha < 1:
+                targets = [torch.lerp(x, target, alpha) for x, target in zip(features, targets, strict=True)]
+            result[..., *area] = self.decoder(targets)[..., *inner]
+        return result[..., :height, :width].clamp(0, 1)
 
     @torch.no_grad()
-    def style_of(self, images: Sequence[Tensor], shares: Sequence[float]) -> Statistics:
+    def style_of(self, images: Sequence[Tensor], shares: Sequence[float]) -> Style:
         """The statistics of style images, each (1, 3, H, W) in [0, 1], weighted by `shares`, whose sum is 1.
 
         ValueError for an image of less than 16 pixels on a side.
         """
-        found = [statistics(self.features(image)) for image in images]
-        pairs = list(zip(shares, found, strict=True))
-        scale = torch.stack([share * one.scale for share, one in pairs]).sum(0)
-        return Statistics(scale, torch.stack([share * one.bias for share, one in pairs]).sum(0))
+        found = [self.moments(whole_cells(image)) for image in images]
+        style = []
+        for layer in zip(*found, strict=True):
+            pairs = list(zip(shares, layer, strict=True))
+            std = torch.stack([share * (variance + EPSILON).sqrt() for share, (_, variance) in pairs]).sum(0)
+            style.append(Statistics(std, torch.stack([share * mean for share, (mean, _) in pairs]).sum(0)))
+        return tuple(style)
 
-    def features(self, images: Tensor) -> Tensor:
-        """relu4_1 of images (N, 3, H, W) enlarged to whole cells: (N, C, h, w)."""
-        return tiled(lambda tile: self.encoder(tile, [LAYER])[LAYER], whole_cells(images), CELL, 1)
+    def features(self, images: Tensor) -> list[Tensor]:
+        """ADAIN_LAYERS of images (N, 3, H, W), whose sides are multiples of CELL."""
+        found = self.encoder(images, ADAIN_LAYERS)
+        return [found[name] for name in ADAIN_LAYERS]
 
-    def target(self, features: Tensor, styles: Sequence[Statistics], regions: Sequence[Tensor] = ()) -> Tensor:
-        """t = AdaIN(f(c), f(s))   (eq. 8), in regions of the features where there are masks (1, 1, 8h, 8w)."""
-        targets = [adain(features, style.scale, style.bias) for style in styles]
-        if not regions:
-            return targets[0]
-        masks = [F.avg_pool2d(region, CELL) for region in regions]  # (1, 1, h, w)
-        covered = torch.stack(masks).sum(0)  # more than 1 where regions overlap
-        painted = torch.stack([mask * one for mask, one in zip(masks, targets, strict=True)]).sum(0)
-        return painted / covered.clamp(min=1) + features * (1 - covered).clamp(min=0)
+    def moments(self, image: Tensor) -> list[Moments]:
+        """Of each layer of an image (1, 3, H, W), whose sides are multiples of CELL."""
+        found: list[list[tuple[int, Moments]]] = [[] for _ in ADAIN_LAYERS]
+        for around, inner, _ in tiles(*image.shape[-2:]):
+            for layer, parts in zip(self.features(image[..., *around]), found, strict=True):
+                stride = (around[0].stop - around[0].start) // layer.shape[-2]
+                rows, columns = (slice(one.start // stride, one.stop // stride) for one in inner)
+                inside = layer[..., rows, columns]
+                parts.append((inside.shape[-2] * inside.shape[-1], mean_and_variance(inside)))
+        return list(map(pooled, found))
+
+    def targets(
+        self,
+        features: Sequence[Tensor],
+        styles: Sequence[Style],
+        masks: Sequence[Tensor] = (),
+        own: Sequence[Moments] | None = None,
+    ) -> list[Tensor]:
+        """t = AdaIN(f(c), f(s))   (eq. 8) at each layer, in regions where there are masks (1, 1, H, W).
+
+        `own` are the moments of the whole content, for features of a part of it.
+        """
+        targets = []
+        for index, x in enumerate(features):
+            mean, variance = own[index] if own else mean_and_variance(x)
+            layers = [style[index] for style in styles]
+            painted = [normalized(x, layer.std, layer.mean, mean, variance, EPSILON) for layer in layers]
+            targets.append(in_regions(x, painted, masks) if masks else painted[0])
+        return targets
+
+
+def in_regions(x: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+    """Each of the painted features (1, C, h, w) where its mask (1, 1, H, W) is, and x elsewhere."""
+    masks = [F.adaptive_avg_pool2d(mask, x.shape[-2:]) for mask in masks]  # type: ignore[arg-type]
+    covered = torch.stack(masks).sum(0)  # more than 1 where regions overlap
+    mixed = torch.stack([mask * one for mask, one in zip(masks, painted, strict=True)]).sum(0)
+    return mixed / covered.clamp(min=1) + x * (1 - covered).clamp(min=0)
+
+
+def with_grain(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Images (N, 3, H, W) with grey noise at four scales, so that AdaIN finds something to paint in flat areas.
+
+    The noise depends on the size alone, unless there is a generator.
+    """
+    n, _, height, width = images.shape
+    generator = generator or torch.Generator().manual_seed(0)
+    for cell in (1, 2, 4, 8):
+        noise = torch.randn(n, 1, -(-height // cell), -(-width // cell), generator=generator).to(images)
+        images = images + GRAIN * F.interpolate(noise, (height, width), mode="bilinear", align_corners=False)
+    return images
 
 
 def whole_cells(images: Tensor) -> Tensor:
@@ -160,29 +207,30 @@ def whole_cells(images: Tensor) -> Tensor:
     return F.pad(images, (0, -width % CELL, 0, -height % CELL), "replicate")
 
 
-def tiled(function: Callable[[Tensor], Tensor], x: Tensor, pixels: int, made: int) -> Tensor:
-    """function(x), computed tile by tile; a cell has `pixels` x `pixels` values of x and `made` x `made` of the result.
-
-    The result of a cell may depend on cells that are at most MARGIN away.
-    """
-    rows, columns = (side // pixels for side in x.shape[-2:])
-
-    def tile(top: int, bottom: int, left: int, right: int) -> Tensor:
-        first_row, first_column = max(0, top - MARGIN), max(0, left - MARGIN)
-        part = x[..., first_row * pixels : (bottom + MARGIN) * pixels, :]
-        part = function(part[..., first_column * pixels : (right + MARGIN) * pixels])
-        part = part[..., (top - first_row) * made :, (left - first_column) * made :]
-        return part[..., : (bottom - top) * made, : (right - left) * made]
-
-    row_edges, column_edges = (list(pairwise([*range(0, count, TILE), count])) for count in (rows, columns))
-    bands = [torch.cat([tile(*row, *column) for column in column_edges], 3) for row in row_edges]
-    return torch.cat(bands, 2)
+def tiles(height: int, width: int) -> Iterator[tuple[Area, Area, Area]]:
+    """Of each tile of an image: the area with its margin, the tile within that area, and the tile in the image."""
+    edges = [pairwise([*range(0, side, TILE), side]) for side in (height, width)]
+    for tile in product(*edges):
+        around, inner = [], []
+        for (start, stop), side in zip(tile, (height, width), strict=True):
+            first = max(0, start - MARGIN)
+            around.append(slice(first, min(side, stop + MARGIN)))
+            inner.append(slice(start - first, stop - first))
+        yield tuple(around), tuple(inner), tuple(slice(*one) for one in tile)  # type: ignore[misc]
 
 
-def load_stylizer(path: Path | str = BUNDLED) -> Stylizer:
-    """A stylizer with the decoder of a checkpoint or run of experiment=adain_style; nothing in the file is executed.
+def pooled(parts: Sequence[tuple[int, Moments]]) -> Moments:
+    """The moments of all parts together, from those of each and its number of positions."""
+    total = sum(count for count, _ in parts)
+    mean = torch.stack([count / total * mean for count, (mean, _) in parts]).sum(0)
+    apart = [count / total * (variance + (own - mean).square()) for count, (own, variance) in parts]
+    return mean, torch.stack(apart).sum(0)
+
+
+def load_stylizer(path: Path | str = ADAIN_DECODER) -> Stylizer:
+    """The stylizer of a checkpoint or run of experiment=adain_style; nothing in the file is executed.
 
     UserError for a missing, damaged or other file.
     """
     saved = Checkpoint.load(newest(Path(path)))
-    return Stylizer(saved.network("model", Decoder, "not a checkpoint of experiment=adain_style")).eval()
+    return saved.network("model", Stylizer, "not a checkpoint of experiment=adain_style").eval()

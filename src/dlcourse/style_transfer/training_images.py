@@ -67,7 +67,7 @@ class PhotosAndPaintings:
     def held_out(self, key: str, images: Squares, num_dev: int) -> tuple[Tensor, Tensor]:
         """All squares of most images, and the first square of `num_dev` others, uint8 (n, 3, SIDE, SIDE)."""
         if len(images) <= num_dev:
-            raise ValueError(f"num_dev must be less than the {len(images)} images of {key}, got {num_dev}")
+            raise ValueError(f"{key} must have more than the {num_dev} images of num_dev, got {len(images)}")
         order = np.random.default_rng(self.seed).permutation(len(images))
         dev, train = [images[i][:1] for i in order[:num_dev]], [images[i] for i in order[num_dev:]]
         return torch.cat(train), torch.cat(dev)
@@ -86,17 +86,21 @@ class PhotosAndPaintings:
 
 
 def photos(place: int) -> Iterator[Image.Image]:
-    """The photographs of things (place 1) or of surfaces (place 2) in other packages; a warning for each lacking one.
+    """The photographs of things (place 1) or of surfaces (place 2) in other packages; a warning names those that lack.
 
     The packages are not imported.
     """
     for package, found in PHOTOS.items():
+        missing = []
         for name in found[place].split():
             paths = (Path(entry, package, found[0], name) for entry in sys.path)
             if path := next(filter(Path.is_file, paths), None):
                 yield load_image(path)
             else:
-                logging.getLogger(__name__).warning(f"{package}'s {name} is not there; trained without it")
+                missing.append(name)
+        if missing:
+            what = f"trained without {', '.join(missing)} of {package}"
+            logging.getLogger(__name__).warning(f"{what}; pip install '.[photos]' has them")
 
 
 def pixels(image: Image.Image | np.ndarray) -> Tensor:
