@@ -67,17 +67,20 @@ class ContentAndStyles:
         if not all(weight > 0 for weight in weights):
             raise ValueError(f"style_weights must be positive, got {weights}")
         self.shares = [weight / sum(weights) for weight in weights]
-        original = read_image("content", content, self.background, keep_alpha)
-        self.styles = [read_image("style", path, self.background) for path in paths]
-        self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
         self.content_size, self.style_size, self.colors = content_size, style_size, colors
-        self.set_content(original)
-        for label, image in zip(self.labels[1:], self.styles, strict=True):
-            check_pixels(label, "style_size", image, style_size)
+        self.labels = [f"content={content}", *(f"style={path}" for path in paths)]
+        self.set_content(read_image("content", content, self.background, keep_alpha))
+        self.styles = [self.read_style(path) for path in paths]
         self.content_mask = read_mask("content_mask", content_mask) if content_mask else None
         self.style_regions = [read_mask("style_regions", path) for path in style_regions]
         masks: list[str | None] = [*style_masks] or [None] * len(paths)
         self.style_masks = [read_mask("style_masks", path) if path else None for path in masks]
+
+    def read_style(self, path: str) -> Image.Image:
+        """A style image, RGB, whose size is possible."""
+        image = read_image("style", path, self.background)
+        check_pixels(f"style={path}", "style_size", image, self.style_size)
+        return image
 
     def set_content(self, image: Image.Image) -> None:
         """Take another content image, RGB or RGBA."""
