@@ -28,6 +28,7 @@ NOT_RUN = {  # command -> why; those of Hydra are composed
     r"runner\.profile=true": "tests/engine/test_profiling.py profiles runs of every system",
     r"evaluation=inception": "Inception's weights are not downloaded",
     r"--rosinality CLONE": "needs a clone of rosinality/style-based-gan-pytorch",
+    r"benchmarks/fast_style_transfer\.py": "it needs another program, in an environment of its own",
     r"benchmarks/style_transfer\.py.* --(large|to-loss)": "2048 pixels, or 300 evaluations, whatever else is given",
     r"scripts/demonstrate\.py( \w+)?$": "tests/classifier/test_demonstrations.py draws each of them",
 }
