@@ -101,11 +101,11 @@ class FastStyleTransfer(Task):
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
     def features(self, images: Tensor) -> Features:
-        """STYLE_LAYERS of images."""
+        """What the losses compare, of images (N, 3, H, W) in [0, 1]: the pixels and the calibrated STYLE_LAYERS."""
         return self.vgg(images, STYLE_LAYERS)
 
     def losses(self, content: Features, style: Features) -> Metrics:
-        """L_c = |f(g(t)) - t|^2   (eq. 12), f being relu4_1; L_s = sum_l |G_l(g(t)) - G_l(s)|^2.
+        """L_c = |f(g(t)) - t|^2   (eq. 12), f being relu4_1; L_s = mean_l |G_l(g(t)) - G_l(s)|^2.
 
         t = AdaIN(f(c), f(s))   (eq. 8). G_l are Gram matrices (Gatys et al. 2016, eq. 3), which Huang and Belongie
         mention as an alternative to the means and deviations of eq. 13.
