@@ -236,7 +236,7 @@ def test_senseless_values_are_refused(changes, words):
 
 def test_a_value_of_the_wrong_kind_is_named():
     config = compose("epsilon=small", config_name="check_gradients")
-    with pytest.raises(UserError, match=r"check\.epsilon must be float, got 'small'"):
+    with pytest.raises(UserError, match=r"check\.epsilon must be a number, got 'small'"):
         build(config["check"], "check")
 
 

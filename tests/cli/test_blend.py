@@ -67,7 +67,7 @@ def test_two_images_are_blended(folder):
     [
         (["nope"], "nope: not a run; give a run's folder or latest, or two images, CONTENT RESULT"),
         (["other.png"], "other.png: a file, not a run; of two images, dlcourse blend CONTENT RESULT"),
-        (["points"], "points was given no content and style image but Points"),
+        (["points"], "points: its dataset is Points; only a style transfer has content and style images"),
         (["other.png", "nope.png"], "result=nope.png: no such file"),
         (["nope.png", "other.png"], "content=nope.png: no such file"),
         (

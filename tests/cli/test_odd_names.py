@@ -70,7 +70,7 @@ def test_a_key_is_named_as_it_is_typed():
         "task.size": "task.size",
         "elsewhere/task.optimizer": "elsewhere/task.optimizer",
     }.items():
-        for end in ("", " must be float", ": Adam: odd", "._target_: refused"):
+        for end in ("", " must be a number", ": Adam: odd", "._target_: refused"):
             assert key_names.as_typed(key + end, config) == typed + end
     assert key_names.as_typed("", config) == ""
 

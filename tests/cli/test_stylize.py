@@ -128,8 +128,8 @@ def test_an_image_that_is_too_thin_is_skipped_by_name(folder):
     Image.new("RGB", (1, 300)).save(folder / "many" / "thin.png")
     done = stylize(folder, "many", "B.png", "out", *SMALL)
     assert done.returncode == 1
-    assert "skipped content=many/thin.png: an image of 1 x 48 pixels is too small for relu3_1" in done.stderr
-    assert "size=2400 is enough" in done.stderr and len(list((folder / "out").glob("*.png"))) == 3
+    assert "skipped content=many/thin.png: an image of 1 x 48 pixels is too small for the network" in done.stderr
+    assert "size=4800 is enough" in done.stderr and len(list((folder / "out").glob("*.png"))) == 3
 
 
 @pytest.mark.parametrize("colors", ["style_to_content", "content_to_style"])

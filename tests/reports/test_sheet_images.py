@@ -117,7 +117,7 @@ def test_inputs_are_the_content_and_the_style_image(sweep, tmp_path):
     with pytest.raises(UserError, match=r"style=gone\.jpg: no such file"):
         inputs([run.path for run in find_runs([sweep / "1"])])
     write_run(tmp_path / "points", compose("experiment=points"), (0, 0, 0))
-    with pytest.raises(UserError, match="--inputs: .*/points was given no content and style image but"):
+    with pytest.raises(UserError, match="--inputs: .*/points: its dataset is Points; only a style transfer has"):
         inputs([run.path for run in find_runs([tmp_path / "points"])])
 
 

@@ -36,11 +36,12 @@ def test_adain_gives_each_layer_the_statistics_of_the_style(network, images):
 
 
 def test_a_style_is_mean_and_deviation_of_its_features(network, images, monkeypatch):
-    features = network.encoder(images[1], ADAIN_LAYERS)
+    halves = torch.nn.functional.interpolate(images[1], scale_factor=0.5, mode="area")
+    features = network.encoder(halves, ADAIN_LAYERS[1:])
     for tile in (1024, 24):
         monkeypatch.setattr(stylizer, "TILE", tile)
         for name, found in zip(ADAIN_LAYERS, network.style_of([images[1]], [1.0]), strict=True):
-            x = features[name].double()
+            x = features.get(name, images[1]).double()
             torch.testing.assert_close(found.mean.double(), x.mean((2, 3), keepdim=True), rtol=1e-5, atol=1e-4)
             std = (x.var((2, 3), correction=0, keepdim=True) + 1e-8).sqrt()
             torch.testing.assert_close(found.std.double(), std, rtol=1e-4, atol=1e-4)
@@ -72,16 +73,16 @@ def test_tiles_give_the_same_image(network, monkeypatch):
         monkeypatch.setattr(stylizer, "TILE", tile)
         torch.testing.assert_close(network(content, [style]), whole, rtol=0, atol=1e-4)
     torch.testing.assert_close(network(content, [style], 1.0, [region]), in_region, rtol=0, atol=1e-4)
-    monkeypatch.setattr(stylizer, "MARGIN", 16)  # too narrow
+    monkeypatch.setattr(stylizer, "MARGIN", 24)  # too narrow
     assert (network(content, [style]) - whole).abs().max() > 1e-3
 
 
-def test_the_grain_of_an_image_depends_on_its_size_alone():
-    grey = torch.full((1, 3, 50, 70), 0.5)
-    noise = with_grain(grey) - grey
-    assert torch.equal(noise, with_grain(grey) - grey)
-    torch.testing.assert_close(noise[:, :1].expand_as(noise), noise)  # grey
-    assert 0.02 < noise.std() < 0.05
+def test_the_grain_of_an_image_depends_on_its_size_and_contrast_alone():
+    for image, expected in ((torch.full((1, 3, 50, 70), 0.5), 0.05), (torch.rand(1, 3, 50, 70), 0.289)):
+        noise = with_grain(image) - image
+        assert torch.equal(noise, with_grain(image) - image)
+        torch.testing.assert_close(noise[:, :1].expand_as(noise), noise, rtol=0, atol=1e-6)  # grey
+        assert 0.1 * expected < noise.std() < 0.25 * expected
 
 
 def test_each_region_gets_its_style_and_the_rest_stays_content(network, images):
@@ -108,8 +109,8 @@ def test_mistakes_are_named(network, images):
         network(images[0], [style], 1.5)
     with pytest.raises(ValueError, match="one for each of 1 regions, got 2"):
         network(images[0], [style, style], 1.0, [torch.ones(1, 1, 72, 104)])
-    with pytest.raises(ValueError, match="4 x 40 pixels is too small for relu1_1, relu2_1, relu3_1"):
-        network(torch.rand(1, 3, 40, 4), [style])
+    with pytest.raises(ValueError, match="4 x 20 pixels is too small for relu1_1, relu2_1, relu3_1"):
+        network(torch.rand(1, 3, 40, 8), [style])
 
 
 def test_one_colour_and_odd_sizes_are_painted(network, images):
@@ -130,11 +131,11 @@ def test_a_stylizer_is_read_from_a_checkpoint(network, images, tmp_path):
     [
         ({"_target_": "os.system"}, {}, "refused"),
         ({"_target_": "dlcourse.classifier.networks.MLP"}, {}, "model"),
-        (STYLIZER, {"decoder.half_size.0.bias": torch.full((64,), torch.nan)}, "not finite"),
+        (STYLIZER, {"decoder.half_size.0.bias": torch.full((48,), torch.nan)}, "not finite"),
         (
             STYLIZER,
-            {"decoder.half_size.0.bias": torch.zeros(63)},
-            r"decoder.half_size.0.bias is \(63,\), where \(64,\) fits",
+            {"decoder.half_size.0.bias": torch.zeros(47)},
+            r"decoder.half_size.0.bias is \(47,\), where \(48,\) fits",
         ),
         (STYLIZER, {"more": torch.zeros(1)}, "has more too many"),
     ],

@@ -32,14 +32,13 @@ def blend(cfg: DictConfig) -> None:
     content, result = images_of_run(Path(config["run"])) if config["result"] is None else two_images(config)
     import torch
 
-    from dlcourse.images.files import save_image
+    from dlcourse.images.files import save_new_image
     from dlcourse.images.tensors import to_pil_image, to_tensor
     from dlcourse.style_transfer import colors
 
     before, after = to_tensor(content.convert("RGB")), to_tensor(result)
     blended = colors.blend(before, after[:3], *shares)  # (3, H, W)
-    save_image(to_pil_image(torch.cat([blended, after[3:]])), output)
-    say(output)
+    say(save_new_image(to_pil_image(torch.cat([blended, after[3:]])), output))
 
 
 def two_images(config: dict[str, Any]) -> "tuple[Image.Image, Image.Image]":

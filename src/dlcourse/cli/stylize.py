@@ -132,11 +132,11 @@ def painter_of(config: dict[str, Any], **changes: Any) -> "Painter":
 
 def paint(painter: "Painter", content: str, style: str | list[str], output: Path) -> None:
     """Paint one image, write it and say so."""
-    from dlcourse.images.files import save_image
+    from dlcourse.images.files import save_new_image
 
     start = time.perf_counter()
     image = painted(painter, content, style)
-    save_image(image, output)
+    output = save_new_image(image, output)
     say(f"{output}: {image.width} x {image.height} pixels, {time.perf_counter() - start:.1f} s")
 
 
@@ -158,7 +158,7 @@ def paint_folder(painter: "Painter", results: dict[Path, Path], style: str | lis
 
 def paint_sheet(painter: "Painter", content: str, styles: list[Path], output: Path) -> None:
     """Paint the content in each style, and arrange the results, labelled, in rows."""
-    from dlcourse.images.files import save_image
+    from dlcourse.images.files import save_new_image
     from dlcourse.images.srgb import to_rgb
     from dlcourse.images.tables import Cell, Table, draw_tables, unique
     from dlcourse.reports.sheet import broken
@@ -175,8 +175,8 @@ def paint_sheet(painter: "Painter", content: str, styles: list[Path], output: Pa
         height = max(16, max(cell.size[1] for cell in cells.values()))
         table: Table[Cell] = {("", "content"): read_image("content", content), **cells}
         sheet = draw_tables(broken(table), height)
-        save_image(sheet, output)
-        say(f"{output}: {sheet.width} x {sheet.height} pixels, {time.perf_counter() - start:.1f} s")
+        written = save_new_image(sheet, output)
+        say(f"{written}: {sheet.width} x {sheet.height} pixels, {time.perf_counter() - start:.1f} s")
 
     each("style", styles, add, write)
 

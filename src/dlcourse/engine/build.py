@@ -17,6 +17,7 @@ from dlcourse.engine.targets import TARGETS
 from dlcourse.errors import UserError
 
 PLAIN = (int, float, str, list, dict, NoneType)  # what YAML holds
+WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false", NoneType: "null"}
 NOTHING: Mapping[str, Any] = {}  # the default of `imposed`
 MAX_INT = 2**63 - 1  # torch's largest integer
 MAX_FLOAT = torch.finfo(torch.float32).max
@@ -144,7 +145,7 @@ def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: 
     for argument, value in arguments.items():
         hint = hints.get(argument, Any)
         if not fits(value, hint):
-            got = repr(value)[:200] if isinstance(value, PLAIN) else f"a {type(value).__name__}"
+            got = in_yaml(value)[:200] if isinstance(value, PLAIN) else f"a {type(value).__name__}"
             raise UserError(f"{key}.{argument} must be {describe_type(hint)}, got {got}")
 
 
@@ -171,12 +172,22 @@ def fits(value: Any, hint: Any) -> bool:
     return {float: isinstance(value, int | float), Any: True}.get(hint, type(value) is hint)
 
 
+def in_yaml(value: Any) -> str:
+    """A value as it is typed: null, true, 'text', [1, 2]."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
 def describe_type(hint: Any) -> str:
-    """A type annotation in the words of YAML; Tensor is left out, as a config cannot hold one."""
+    """A type annotation in words; Tensor is left out, as a config cannot hold one."""
+    kinds = [kind for kind in get_args(hint) if kind is not Tensor]
     if get_origin(hint) in (Union, UnionType):
-        return " | ".join(describe_type(option) for option in get_args(hint) if option is not Tensor)
+        *others, last = map(describe_type, kinds)
+        return f"{', '.join(others)} or {last}" if others else last
+    if get_origin(hint) is list:
+        word = describe_type(kinds[0])
+        return f"a list of {word.removeprefix('a ')}s" if kinds[0] in WORDS else f"a list, each item {word}"
     if get_origin(hint) is tuple:
-        return f"[{', '.join(map(describe_type, get_args(hint)))}]"
-    if hint is NoneType:
-        return "null"
-    return str(hint.__name__ if isinstance(hint, type) and not get_args(hint) else hint).replace("None", "null")
+        return f"[{', '.join(map(describe_type, kinds))}]"
+    if get_origin(hint) is dict:
+        return f"keys, each with {describe_type(kinds[1])}"
+    return WORDS.get(hint) or str(getattr(hint, "__name__", hint))

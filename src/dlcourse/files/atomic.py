@@ -1,5 +1,6 @@
 """Atomic writing: readers see the old file or the complete new one."""
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -8,17 +9,21 @@ from pathlib import Path
 
 
 @contextmanager
-def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
-    """A temporary path to write to; at the end of the block it replaces `path`, after an exception it is removed.
+def atomic_write(path: Path, durable: bool = False, replace: bool = True) -> Iterator[Path]:
+    """A temporary path to write to; at the end of the block it becomes `path`, after an exception it is removed.
 
-    The folder must exist. `durable`: wait until file and name are on the disk, for the case of a power failure.
+    The folder must exist. `durable`: wait until file and name are on the disk, for the case of a power failure. Without
+    `replace`, FileExistsError if something has that name by then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}.tmp")
     try:
         yield temporary
         if durable:
             flush(temporary)
-        temporary.replace(path)
+        if replace:
+            temporary.replace(path)
+        else:
+            name_new(temporary, path)
         if durable:
             flush(path.parent)
     except OSError as error:
@@ -27,6 +32,18 @@ def atomic_write(path: Path, durable: bool = False) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def name_new(temporary: Path, path: Path) -> None:
+    """Give a file its name; FileExistsError if something has it, also if that came to be there in this moment."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        temporary.replace(path)
 
 
 def flush(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reads image files as upright 8-bit sRGB, and writes them; a failure leaves no partial file."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dlcourse.errors import UserError
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import open_file
+from dlcourse.files.outputs import with_numbers
 from dlcourse.images import heif
 from dlcourse.images.srgb import BACKGROUND, SRGB_PROFILE, to_rgb
 from dlcourse.images.tiff import piece_bytes
@@ -160,11 +162,11 @@ def why_unidentified(file: BinaryIO) -> str:
     return f"not an image that can be read (the formats are {', '.join(FORMATS)})"
 
 
-def save_image(image: Image.Image, path: str | Path) -> None:
+def save_image(image: Image.Image, path: str | Path, replace: bool = True) -> None:
     """Write an image in sRGB, with an ICC profile, as a whole file or not at all.
 
     The suffix chooses one of the WRITERS; JPEGs are on white. The folder is created if needed. ValueError for another
-    suffix; OSError, "PATH: cannot be written (reason)".
+    suffix; OSError, "PATH: cannot be written (reason)". Without `replace`, FileExistsError if there is a file by then.
     """
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
@@ -173,11 +175,23 @@ def save_image(image: Image.Image, path: str | Path) -> None:
     image = to_rgb(image, keep_alpha=file_format != "JPEG")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as temporary:
+        with atomic_write(path, replace=replace) as temporary:
             image.save(temporary, file_format, icc_profile=SRGB_PROFILE, **options)
     except (OSError, ValueError) as error:  # ValueError: a WebP of more than 16383 pixels per side
+        if isinstance(error, FileExistsError) and not replace and os.path.lexists(path):
+            raise
         reason = getattr(error, "strerror", None) or error
         raise OSError(f"{path}: cannot be written ({reason})") from error
+
+
+def save_new_image(image: Image.Image, path: Path) -> Path:
+    """`save_image` under a name that nothing has: the path, or with a number if a file came to be there meanwhile."""
+    names = with_numbers(path)
+    while True:
+        unused = next(names)
+        with suppress(FileExistsError):
+            save_image(image, unused, replace=False)
+            return unused
 
 
 def load_image(path: Path) -> Image.Image:

@@ -18,14 +18,13 @@ from dlcourse.nn.adain import adain, std_mean
 from dlcourse.nn.vgg import PIXELS
 from dlcourse.style_transfer.colors import match_statistics
 from dlcourse.style_transfer.losses import gram
-from dlcourse.style_transfer.stylizer import ADAIN_LAYERS, Stylizer, edges_vgg, with_grain
+from dlcourse.style_transfer.stylizer import ENCODED, Stylizer, edges_vgg, with_grain
 from dlcourse.style_transfer.training_images import PhotosAndPaintings, random_crops
 
 CONTENT_LAYER = "relu4_1"
-STYLE_LAYERS = (PIXELS, *ADAIN_LAYERS, CONTENT_LAYER)  # of pixels: mean and covariance of the colours
+STYLE_LAYERS = (PIXELS, "relu1_1", "relu2_1", "relu3_1", CONTENT_LAYER)  # of pixels: mean and covariance of the colours
 USUAL = 0.1  # share of the usual mean square of Gram matrices in the unit of their distances
 TYPICAL = 12  # contents, and styles, that the features are calibrated on
-Features = dict[str, Tensor]  # by layer
 
 
 @dataclass(eq=False, repr=False)
@@ -64,8 +63,8 @@ class FastStyleTransfer(Task):
         self.device = device
         self.vgg = edges_vgg()
         typical = self.typical_images()
-        for network, layers in ((self.vgg, STYLE_LAYERS), (self.model.encoder, ADAIN_LAYERS)):
-            network.calibrate([typical], [None], [1.0], layers)
+        self.vgg.calibrate([typical], [None], [1.0], STYLE_LAYERS)
+        self.model.encoder.calibrate([F.avg_pool2d(typical, 2)], [None], [1.0], ENCODED)
         self.vgg.to(device)
         self.model.to(device)
         self.usual = {name: mean_square(second_moments(x)).mean() for name, x in self.features(typical).items()}
@@ -93,34 +92,36 @@ class FastStyleTransfer(Task):
             )
         ]
         contents, styles = distributed.shard(*crops)
-        with torch.no_grad():
-            content = self.features(with_grain(in_colors_of(styles, contents), torch.default_generator))
-            style = self.features(styles)
-        terms = self.descent.step(lambda: self.losses(content, style))
+        contents = with_grain(in_colors_of(styles, contents), torch.default_generator)
+        terms = self.descent.step(lambda: self.losses(contents, styles))
         progress = {"progress/images": self.contents.samples_seen, "optimizer/lr": self.descent.lr()}
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
-    def features(self, images: Tensor) -> Features:
+    def features(self, images: Tensor) -> dict[str, Tensor]:
         """What the losses compare, of images (N, 3, H, W) in [0, 1]: the pixels and the calibrated STYLE_LAYERS."""
         return self.vgg(images, STYLE_LAYERS)
 
-    def losses(self, content: Features, style: Features) -> Metrics:
+    def losses(self, contents: Tensor, styles: Tensor) -> Metrics:
         """L_c = |f(g(t)) - t|^2   (eq. 12), f being relu4_1; L_s = mean_l |G_l(g(t)) - G_l(s)|^2.
 
         t = AdaIN(f(c), f(s))   (eq. 8). G_l are Gram matrices (Gatys et al. 2016, eq. 3), which Huang and Belongie
-        mention as an alternative to the means and deviations of eq. 13.
+        mention as an alternative to the means and deviations of eq. 13. Images (N, 3, H, W) in [0, 1].
         """
-        layers = (*ADAIN_LAYERS, CONTENT_LAYER)
-        targets = {name: adain(content[name], *std_mean(style[name])) for name in layers}
-        found = self.features(self.model.decoder([targets[name] for name in ADAIN_LAYERS]))
-        content_loss = mean_square(found[CONTENT_LAYER] - targets[CONTENT_LAYER]).mean()
-        distances = []
-        for name in STYLE_LAYERS:
-            wanted = second_moments(style[name])
-            distance = mean_square(second_moments(found[name]) - wanted)
-            distances.append((distance / (mean_square(wanted) + USUAL * self.usual[name])).mean())
-        style_loss = torch.stack(distances).mean()
+        with torch.no_grad():
+            content, style = self.features(contents)[CONTENT_LAYER], self.features(styles)
+            wanted = adain(content, *std_mean(style[CONTENT_LAYER]))
+            pairs = zip(self.model.features(contents), self.model.features(styles), strict=True)
+            targets = [adain(x, *std_mean(y)) for x, y in pairs]
+        found = self.features(self.model.decoder(targets))
+        content_loss = mean_square(found[CONTENT_LAYER] - wanted).mean()
+        style_loss = torch.stack([self.gram_error(name, found[name], style[name]) for name in STYLE_LAYERS]).mean()
         return {"loss": content_loss + self.style_weight * style_loss, "content": content_loss, "style": style_loss}
+
+    def gram_error(self, name: str, found: Tensor, style: Tensor) -> Tensor:
+        """Squared distance of the Gram matrices of a layer, relative to those of the style, mean over images."""
+        wanted = second_moments(style)
+        distance = mean_square(second_moments(found) - wanted)
+        return (distance / (mean_square(wanted) + USUAL * self.usual[name])).mean()
 
     def dev_images(self) -> tuple[Tensor, Tensor]:
         """The contents and styles that are held out, at half their size: (num_dev, 3, 128, 128)."""
@@ -131,7 +132,7 @@ class FastStyleTransfer(Task):
     def evaluate(self) -> Metrics:
         """The losses on the pairs that are held out."""
         contents, styles = self.dev_images()
-        found = self.losses(self.features(with_grain(in_colors_of(styles, contents))), self.features(styles))
+        found = self.losses(with_grain(in_colors_of(styles, contents)), styles)
         return {f"dev/{name}": value for name, value in found.items()}
 
     def visualize(self) -> Images:

@@ -1,7 +1,7 @@
 """The content and style images of neural style transfer, and their masks."""
 
 import math
-from collections.abc import Collection, Sized
+from collections.abc import Sized
 
 import torch
 from PIL import Image
@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from dlcourse.images.files import MAX_PIXELS
 from dlcourse.images.srgb import rgb_of, to_rgb
 from dlcourse.images.tensors import resize, resized, to_tensor
-from dlcourse.nn.vgg import down_to_deepest, smallest_side
 from dlcourse.style_transfer.colors import keep_chroma
 from dlcourse.style_transfer.inputs import COLORS, StyleInputs
 from dlcourse.style_transfer.named_images import read_image, read_mask
+
+Needed = tuple[str, int]  # what needs how many pixels on each side of an image
 
 
 class ContentAndStyles:
@@ -105,19 +106,19 @@ class ContentAndStyles:
         return COLORS[self.colors](images)
 
     def too_small(
-        self, longest_side: int, content_layers: Collection[str], style_layers: Collection[str]
+        self, longest_side: int, of_content: Needed, of_style: Needed
     ) -> tuple[str, str] | None:
-        """The first image too small for its layers of VGG19 at this size: what is wrong, and the setting that helps."""
+        """The first image too small at this size: what is wrong, and the setting that helps."""
         factor = longest_side / self.longest_side
         content_row = ("content_size", self.content_size, self.original, scaled([*self.content.size], factor))
         style_rows = [("style_size", self.style_size, style, scaled(self.style_size, factor)) for style in self.styles]
         for label, (key, asked, image, size) in zip(self.labels, [content_row, *style_rows], strict=True):
-            layers = content_layers if key == "content_size" else style_layers
-            needed, (width, height) = smallest_side(layers), resized(image.size, size)
+            what_for, needed = of_content if key == "content_size" else of_style
+            width, height = resized(image.size, size)
             if min(width, height) < needed:
                 enough = math.ceil(needed * max(image.size) / min(image.size))
                 wanted = enough if isinstance(asked, int) else [max(side, needed) for side in asked]
-                what = f"{label}: an image of {width} x {height} pixels is too small for {down_to_deepest(layers)[-1]}"
+                what = f"{label}: an image of {width} x {height} pixels is too small for {what_for}"
                 return f"{what}, which needs {needed} on each side", f"dataset.{key}={wanted}".replace(" ", "")
         return None
 

@@ -10,7 +10,7 @@ from dlcourse.images.tensors import to_pil_image, to_tensor
 from dlcourse.style_transfer.dataset import ContentAndStyles, check_size
 from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.named_images import longest_side
-from dlcourse.style_transfer.stylizer import ADAIN_LAYERS, Style, load_stylizer
+from dlcourse.style_transfer.stylizer import SMALLEST, Style, load_stylizer
 
 UNCHANGED = ("free", "content_to_style")  # choices of `colors` that leave the style as it is, whatever the content
 
@@ -57,7 +57,7 @@ class Painter:
         ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small.
         """
         known = self.known.setdefault(str(style), []) if self.colors in UNCHANGED else []
-        return self.paint(self.dataset(content, style, self.size or max(16, longest_side(content))), known)
+        return self.paint(self.dataset(content, style, self.size or max(SMALLEST, longest_side(content))), known)
 
     def dataset(self, content: str, style: str | list[str], size: int | list[int]) -> ContentAndStyles:
         """The content, at a size, and its styles; ValueError for an image that is too small or too large then."""
@@ -77,7 +77,7 @@ class Painter:
             )
         except ValueError as error:
             raise ValueError(str(error).replace("content_size=", "size=", 1)) from error
-        if small := dataset.too_small(dataset.longest_side, ADAIN_LAYERS, ADAIN_LAYERS):
+        if small := dataset.too_small(dataset.longest_side, *[("the network", SMALLEST)] * 2):
             what, cure = small
             raise ValueError(f"{what}; {cure.replace('dataset.content_', '').replace('dataset.', '')} is enough")
         return dataset
@@ -113,6 +113,6 @@ class FramePainter:
     def __call__(self, frame: Image.Image) -> Image.Image:
         if self.dataset is None:
             stand_in = self.style if isinstance(self.style, str) else self.style[0]  # for the content, which is no file
-            self.dataset = self.painter.dataset(stand_in, self.style, self.painter.size or max(16, *frame.size))
+            self.dataset = self.painter.dataset(stand_in, self.style, self.painter.size or max(SMALLEST, *frame.size))
         self.dataset.set_content(frame)
         return self.painter.paint(self.dataset, self.known)

@@ -17,13 +17,15 @@ from dlcourse.engine.run_folder import newest
 from dlcourse.files.locations import ADAIN_DECODER
 from dlcourse.nn.adain import EPSILON
 from dlcourse.nn.adain_kernels import mean_and_variance, normalized
-from dlcourse.nn.vgg import VGG, PaddedConv2d
+from dlcourse.nn.vgg import PIXELS, VGG, PaddedConv2d
 
-ADAIN_LAYERS = ("relu1_1", "relu2_1", "relu3_1")  # where AdaIN is
-CELL = 4  # pixels per side of a position of relu3_1
+ENCODED = ("relu1_1", "relu2_1", "relu3_1")  # of the image at half its size
+ADAIN_LAYERS = (PIXELS, *ENCODED)  # where AdaIN is
+CELL = 8  # pixels per side of a position of relu3_1
+SMALLEST = 2 * CELL  # pixels per side of an image
 TILE = 1024  # pixels per side of a tile, a multiple of CELL
-MARGIN = 40  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
-GRAIN = 0.02  # standard deviation of the noise on the content, at each of four scales
+MARGIN = 80  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
+GRAIN = 0.1  # standard deviation of the noise on the content, at each of four scales, per that of its pixels
 
 Area = tuple[slice, slice]  # rows and columns of an image
 
@@ -46,22 +48,24 @@ def edges_vgg() -> VGG:
 
 
 class Decoder(nn.Module):
-    """Features of relu3_1, relu2_1 and relu1_1 -> image: each joins where the decoder has reached its resolution.
+    """The features at ADAIN_LAYERS -> image: each joins where the decoder has reached its resolution.
 
     Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). The paper's decoder
-    sees one layer, relu4_1. Deep layers of the bundled VGG16, which was trained on edges, hardly hold colour, and
-    relu1_1 holds all of it.
+    sees one layer, relu4_1. Deep layers of the bundled VGG16, which was trained on edges, hardly hold colour; the
+    pixels hold all of it.
 
-    Shape: [(N, 64, 4h, 4w), (N, 128, 2h, 2w), (N, 256, h, w)] -> images (N, 3, 4h, 4w), not clamped to [0, 1].
+    Shape: [(N, 3, 8h, 8w), (N, 64, 4h, 4w), (N, 128, 2h, 2w), (N, 256, h, w)] -> images (N, 3, 8h, 8w), not clamped to
+    [0, 1].
     """
 
     def __init__(self) -> None:
         super().__init__()
         double = lambda: nn.Upsample(scale_factor=2, mode="nearest")
-        self.quarter_size = nn.Sequential(*convolutions(256, 128, 128, 128), double())
-        self.half_size = nn.Sequential(*convolutions(128 + 128, 64, 64), double())
-        last = PaddedConv2d(32, 3, "reflect")
-        self.full_size = nn.Sequential(*convolutions(64 + 64, 32), last)
+        self.eighth_size = nn.Sequential(*convolutions(256, 128, 128, 128), double())
+        self.quarter_size = nn.Sequential(*convolutions(128 + 128, 96, 64), double())
+        self.half_size = nn.Sequential(*convolutions(64 + 64, 48, 32), double())
+        last = PaddedConv2d(24, 3, "reflect")
+        self.full_size = nn.Sequential(*convolutions(32 + 3, 24), last)
         for layer in self.modules():
             if isinstance(layer, PaddedConv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -70,9 +74,10 @@ class Decoder(nn.Module):
             last.weight *= 0.1  # so that the decoder begins near grey
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        fine, middle, coarse = features
-        x = self.half_size(torch.cat([middle, self.quarter_size(coarse)], 1))
-        return 0.5 + 0.25 * self.full_size(torch.cat([fine, x], 1))
+        pixels, fine, middle, coarse = features
+        x = self.quarter_size(torch.cat([middle, self.eighth_size(coarse)], 1))
+        x = self.half_size(torch.cat([fine, x], 1))
+        return 0.5 + 0.25 * self.full_size(torch.cat([pixels, x], 1))
 
 
 def convolutions(*channels: int) -> list[nn.Module]:
@@ -86,14 +91,14 @@ def convolutions(*channels: int) -> list[nn.Module]:
 class Stylizer(nn.Module):
     """T(c, s) = g((1 - alpha) f(c) + alpha AdaIN(f(c), f(s)))   (Huang and Belongie 2017, eq. 14).
 
-    f is the bundled VGG16 at ADAIN_LAYERS, frozen; g is a `Decoder`. Large images are computed in tiles that share the
+    f is the pixels, and the bundled VGG16 of the image at half its size, frozen; g is a `Decoder`. Large images are computed in tiles that share the
     statistics of the whole image, so the result is the same, up to rounding, as without tiles.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = edges_vgg()
-        self.encoder.truncate(ADAIN_LAYERS)
+        self.encoder.truncate(ENCODED)
         self.decoder = Decoder().to(memory_format=torch.channels_last)
 
     @torch.no_grad()
@@ -103,7 +108,7 @@ class Stylizer(nn.Module):
         """Paint a content image.
 
         Args:
-            content: (1, 3, H, W) in [0, 1], at least 16 pixels on each side.
+            content: (1, 3, H, W) in [0, 1], at least SMALLEST pixels on each side.
             styles: one style, as `style_of` gives it; with `regions`, one for each of them.
             alpha: strength in [0, 1]; 0 is the content as the decoder reproduces it.
             regions: masks (1, 1, H, W) in [0, 1], where to paint each style; the rest stays content.
@@ -134,7 +139,7 @@ class Stylizer(nn.Module):
     def style_of(self, images: Sequence[Tensor], shares: Sequence[float]) -> Style:
         """The statistics of style images, each (1, 3, H, W) in [0, 1], weighted by `shares`, whose sum is 1.
 
-        ValueError for an image of less than 16 pixels on a side.
+        ValueError for an image of less than SMALLEST pixels on a side.
         """
         found = [self.moments(whole_cells(image)) for image in images]
         style = []
@@ -146,8 +151,8 @@ class Stylizer(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """ADAIN_LAYERS of images (N, 3, H, W), whose sides are multiples of CELL."""
-        found = self.encoder(images, ADAIN_LAYERS)
-        return [found[name] for name in ADAIN_LAYERS]
+        found = self.encoder(F.avg_pool2d(images, 2), ENCODED)
+        return [images, *(found[name] for name in ENCODED)]
 
     def moments(self, image: Tensor) -> list[Moments]:
         """Of each layer of an image (1, 3, H, W), whose sides are multiples of CELL."""
@@ -195,9 +200,10 @@ def with_grain(images: Tensor, generator: torch.Generator | None = None) -> Tens
     """
     n, _, height, width = images.shape
     generator = generator or torch.Generator().manual_seed(0)
+    std = GRAIN * images.std((1, 2, 3), keepdim=True).clamp(min=0.05)
     for cell in (1, 2, 4, 8):
         noise = torch.randn(n, 1, -(-height // cell), -(-width // cell), generator=generator).to(images)
-        images = images + GRAIN * F.interpolate(noise, (height, width), mode="bilinear", align_corners=False)
+        images = images + std * F.interpolate(noise, (height, width), mode="bilinear", align_corners=False)
     return images
 
 

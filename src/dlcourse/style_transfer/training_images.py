@@ -31,14 +31,14 @@ Squares = list[Tensor]  # of each image, its squares: uint8 (n, 3, SIDE, SIDE)
 class PhotosAndPaintings:
     """Squares of content images and of style images, some of which are held out.
 
-    Without folders: the project's own drawings, the photographs in scikit-image's and scikit-learn's wheels where these
-    are installed, and procedural textures.
+    Without folders: the project's own drawings, and the photographs in scikit-image's and scikit-learn's wheels where
+    these are installed. Without one of them, the images of the other folder serve as both.
 
     Args:
         root: folder or zip of content images; None: those at hand.
-        styles: folder or zip of style images; None: those at hand, which include the contents.
+        styles: folder or zip of style images; None: those at hand.
         num_faces: drawn faces among the contents at hand, >= 0.
-        num_textures: procedural textures among the styles at hand, >= 1.
+        num_textures: procedural textures among the styles, >= 0.
         num_dev: contents, and as many styles, that are held out, >= 1.
         cache: folder for the decoded images of folders, as in `ImageFolder`.
         seed: of the faces, the textures, and the choice of what is held out.
@@ -54,15 +54,16 @@ class PhotosAndPaintings:
         cache: str | None,
         seed: int,
     ):
-        check_at_least(0, num_faces=num_faces)
-        check_at_least(1, num_textures=num_textures, num_dev=num_dev)
-        self.num_faces, self.num_textures, self.seed = num_faces, num_textures, seed
+        check_at_least(0, num_faces=num_faces, num_textures=num_textures)
+        check_at_least(1, num_dev=num_dev)
+        self.num_faces, self.seed = num_faces, seed
         contents = self.contents_at_hand() if root is None else folder("root", root, cache)
         paintings = self.styles_at_hand() if styles is None else folder("styles", styles, cache)
-        self.contents, self.dev_contents = self.held_out("root", contents, num_dev)
-        self.styles, self.dev_styles = self.held_out("styles", paintings, num_dev)
-        if styles is None:
-            self.styles = torch.cat([self.styles, self.contents])
+        paintings += [pixels(texture(seed, index, SIDE))[None] for index in range(num_textures)]
+        contents, self.dev_contents = self.held_out("root", contents, num_dev)
+        paintings, self.dev_styles = self.held_out("styles", paintings, num_dev)
+        self.contents = torch.cat([contents, paintings]) if root is None and styles is not None else contents
+        self.styles = torch.cat([paintings, contents]) if styles is None else paintings
 
     def held_out(self, key: str, images: Squares, num_dev: int) -> tuple[Tensor, Tensor]:
         """All squares of most images, and the first square of `num_dev` others, uint8 (n, 3, SIDE, SIDE)."""
@@ -79,10 +80,9 @@ class PhotosAndPaintings:
         return [*(torch.cat([squares(image)] * 4) for image in pictures), *(face[None] for face in faces)]
 
     def styles_at_hand(self) -> Squares:
-        """The painting, the mosaic, photographs of surfaces, and textures."""
+        """The painting, the mosaic and photographs of surfaces."""
         pictures = [IMAGES["painting"](), IMAGES["mosaic"](), *photos(2)]
-        textures = (texture(self.seed, index, SIDE) for index in range(self.num_textures))
-        return [*(torch.cat([squares(image)] * 4) for image in pictures), *(pixels(one)[None] for one in textures)]
+        return [torch.cat([squares(image)] * 4) for image in pictures]
 
 
 def photos(place: int) -> Iterator[Image.Image]:
