@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dlcourse.engine.runner import find_device
+from dlcourse.engine.device import find_device
 
 
 def synchronize(device: torch.device) -> None:

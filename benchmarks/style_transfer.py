@@ -114,7 +114,7 @@ class Ours:
 
     def __init__(self, config: dict):
         from dlcourse.engine.build import build
-        from dlcourse.engine.device import return_freed_memory
+        from dlcourse.engine.memory import return_freed_memory
 
         torch.manual_seed(0)
         self.task = build(config["task"], "task")

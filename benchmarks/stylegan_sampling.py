@@ -148,7 +148,7 @@ def work_of(peer: str, arguments: argparse.Namespace, stack: ExitStack) -> Work:
 
 def child(arguments: argparse.Namespace) -> None:
     """Measure the peers in this process, and its peak memory in GiB (on a GPU torch's); prints a line of JSON."""
-    from dlcourse.engine.device import keep_freed_memory
+    from dlcourse.engine.memory import keep_freed_memory
 
     keep_freed_memory()  # as scripts/sample.py does
     torch.set_num_threads(arguments.threads)

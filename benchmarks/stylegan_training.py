@@ -27,7 +27,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlcourse.engine.build import build
-from dlcourse.engine.runner import Runner, autocast
+from dlcourse.engine.device import autocast
+from dlcourse.engine.runner import Runner
 from dlcourse.stylegan.task import StyleGAN
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"

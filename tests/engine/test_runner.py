@@ -8,7 +8,8 @@ from bowl import CONFIG, NoisyBowl, is_complete, make_runner, resume, rows, trai
 from conftest import assert_same
 from dlcourse.engine import run_folder
 from dlcourse.engine.checkpoint import Checkpoint
-from dlcourse.engine.runner import allow_tf32, step_seed
+from dlcourse.engine.device import allow_tf32
+from dlcourse.engine.runner import step_seed
 from dlcourse.errors import UserError
 
 

@@ -27,7 +27,7 @@ def images():
 
 def test_adain_gives_each_layer_the_statistics_of_the_style(network, images):
     content, style = images[0], network.style_of([images[1]], [1.0])
-    features = network.features(content)
+    features = network.features(content, content)
     for x, target, wanted in zip(features, network.targets(features, [style]), style, strict=True):
         std, mean = std_mean(target)
         varies = x.std((2, 3), keepdim=True) > 0.1
@@ -56,7 +56,7 @@ def test_several_styles_are_the_weighted_mean_of_their_statistics(network, image
 
 def test_alpha_leads_from_the_content_to_the_style(network, images):
     content, style = images[0], network.style_of([images[1]], [1.0])
-    features = network.features(with_grain(content))
+    features = network.features(content, with_grain(content))
     target = [adain(x, of.std, of.mean) for x, of in zip(features, style, strict=True)]
     for alpha in (0.0, 0.5, 1.0):
         mixed = [(1 - alpha) * x + alpha * t for x, t in zip(features, target, strict=True)]
@@ -91,7 +91,7 @@ def test_each_region_gets_its_style_and_the_rest_stays_content(network, images):
     left[..., :24] = 1
     right = torch.zeros_like(left)
     right[..., 80:] = 1
-    features = network.features(content)
+    features = network.features(content, content)
     both = network.targets(features, styles, [left, right])
     one, other = (network.targets(features, [style]) for style in styles)
     for target, on_left, on_right, x in zip(both, one, other, features, strict=True):

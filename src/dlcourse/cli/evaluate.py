@@ -24,8 +24,8 @@ def evaluate(cfg: DictConfig) -> None:
     files = files_of(Path(cfg.checkpoint), only_to_draw=True)
     path = files[0]
     from dlcourse.engine.build import build
-    from dlcourse.engine.device import keep_freed_memory
-    from dlcourse.engine.runner import find_device
+    from dlcourse.engine.device import find_device
+    from dlcourse.engine.memory import keep_freed_memory
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.metrics.evaluation import Evaluation
     from dlcourse.stylegan.metrics.report import compare_with_baselines, write_evaluation

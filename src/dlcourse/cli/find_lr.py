@@ -23,7 +23,7 @@ def suggest(cfg: DictConfig, output: Path) -> None:
     """Run the test, and write its curve."""
     from dlcourse.classifier.lr_range import RangeTest, draw_range_curve
     from dlcourse.engine.build import build
-    from dlcourse.engine.runner import autocast
+    from dlcourse.engine.device import autocast
     from dlcourse.errors import UserError
     from dlcourse.files import outputs
     from dlcourse.images.figures import save_figure

@@ -96,7 +96,7 @@ def load_task(path: Path, device: str) -> Any:
 
 def device_of(name: str) -> Any:
     """The torch.device of --device; UserError if there is none."""
-    from dlcourse.engine.runner import find_device
+    from dlcourse.engine.device import find_device
 
     try:
         return find_device(name)

@@ -27,8 +27,8 @@ def sample(cfg: DictConfig) -> None:
     import torch
 
     from dlcourse.engine.build import build
-    from dlcourse.engine.device import keep_freed_memory
-    from dlcourse.engine.runner import allow_tf32, autocast, find_device
+    from dlcourse.engine.device import allow_tf32, autocast, find_device
+    from dlcourse.engine.memory import keep_freed_memory
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
     from dlcourse.stylegan.sampling.sampler import check_output, save_result

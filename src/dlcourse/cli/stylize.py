@@ -117,7 +117,8 @@ def painter_of(config: dict[str, Any], **changes: Any) -> "Painter":
     import torch
 
     from dlcourse.engine.build import build
-    from dlcourse.engine.runner import allow_tf32, autocast, find_device
+    from dlcourse.engine.device import allow_tf32, autocast, find_device
+    from dlcourse.engine.memory import keep_freed_memory
 
     try:
         device = find_device(config["device"])
@@ -125,6 +126,7 @@ def painter_of(config: dict[str, Any], **changes: Any) -> "Painter":
     except ValueError as error:
         raise UserError(str(error)) from error
     allow_tf32(config["precision"])
+    keep_freed_memory()  # every image allocates the same again
     torch.backends.cudnn.deterministic = True  # the same command gives the same image on a GPU, too
     painter: Painter = build(config["painter"] | changes, "painter")
     return painter.to(device, config["precision"])

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from dlcourse.datasets.sources import MAX_BYTES, Source
-from dlcourse.engine.device import return_freed_memory
+from dlcourse.engine.memory import return_freed_memory
 from dlcourse.files.terminal import printable
 from dlcourse.images.files import MAX_MEMORY, MAX_PIECE, UnwantedImageError, decode, memory_of
 from dlcourse.images.srgb import BACKGROUND, to_rgb

@@ -1,29 +1,52 @@
-"""Settings of glibc's memory allocator on Linux; elsewhere these functions do nothing."""
+"""The device that computes, and in which precision."""
 
-import ctypes
-import sys
-from typing import Any
+import contextlib
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from malloc.h
+import torch
+
+PRECISIONS = ("fp32", "tf32", "bf16")
 
 
-def keep_freed_memory() -> None:
-    """Keep freed memory in this process, for its next tensors.
+def find_device(name: str) -> torch.device:
+    """The device called `name`, or ValueError; "auto" is CUDA if there is a GPU, else MPS, else the CPU."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        found = torch.zeros(1, device=name)
+        found.item()  # fails on a device that cannot compute, such as "meta"
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device={name} cannot be used here ({reason}); try device=auto or device=cpu") from error
+    return found.device  # with its index
 
-    By default every block above 32 MiB is requested from the system and returned to it page by page: for the
-    activations of a large image that can take longer than computing them.
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """A context in which networks compute in `precision`; ValueError for an unknown one.
+
+    Casts of the weights are not cached, because a step may update networks between two forward passes.
     """
-    if mallopt := c_function("mallopt"):
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if precision != "bf16":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
-def return_freed_memory() -> None:
-    """Return freed memory to the system."""
-    if malloc_trim := c_function("malloc_trim"):
-        malloc_trim(0)
+def allow_tf32(precision: str) -> None:
+    """Allow NVIDIA GPUs to round the inputs of float32 products to TF32 (10 bits), unless `precision` is fp32."""
+    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
-def c_function(function: str) -> Any:
-    """A function of the C library; None if it has none of this name."""
-    return getattr(ctypes.CDLL(None), function, None) if sys.platform.startswith("linux") else None
+def default_generators(device: torch.device) -> list[torch.Generator]:
+    """torch's default generators of `device` and of the CPU.
+
+    Seeding them directly takes a microsecond; `torch.manual_seed` seeds those of every backend and takes a hundred.
+    """
+    if device.type == "cuda":
+        return [torch.default_generator, torch.cuda.default_generators[device.index or 0]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]

@@ -1,6 +1,5 @@
 """The training loop of all tasks: when and on which device steps happen. What a step does is up to the task."""
 
-import contextlib
 import inspect
 import math
 import zlib
@@ -12,8 +11,9 @@ import torch
 
 from dlcourse.engine import checkpoint, distributed, run_folder
 from dlcourse.engine.build import objection
-from dlcourse.engine.device import return_freed_memory
+from dlcourse.engine.device import allow_tf32, autocast, default_generators, find_device
 from dlcourse.engine.logger import NullLogger, RunLogger, best_row
+from dlcourse.engine.memory import return_freed_memory
 from dlcourse.engine.nodes import flatten
 from dlcourse.engine.optimization import CURE, Metrics
 from dlcourse.engine.profiling import span
@@ -22,7 +22,6 @@ from dlcourse.engine.signals import Interrupted, SignalHandler, announce
 from dlcourse.engine.task import Task
 from dlcourse.errors import UserError
 
-PRECISIONS = ("fp32", "tf32", "bf16")
 MAX_THREADS = 1024
 COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkpoint_every", "keep_checkpoints",
           "num_threads")  # fmt: skip
@@ -214,54 +213,9 @@ def check_metrics_finite(step: int, metrics: Mapping[str, Any], state: Mapping[s
         raise UserError(f"step {step}: {some(wrong)}, so nothing of it is kept; {CURE}")
 
 
-def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
-    """A context in which networks compute in `precision`; ValueError for an unknown one.
-
-    Casts of the weights are not cached, because a step may update networks between two forward passes.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if precision != "bf16":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
-
-
-def allow_tf32(precision: str) -> None:
-    """Allow NVIDIA GPUs to round the inputs of float32 products to TF32 (10 bits), unless `precision` is fp32."""
-    torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
-    torch.backends.cudnn.allow_tf32 = precision != "fp32"
-
-
 def step_seed(seed: int, step: int) -> int:
     """The generators' seed for a step: different for every step of a run, far apart for different `seed`s.
 
     It has 32 bits, as many as torch's CPU generator (mt19937) uses.
     """
     return (zlib.crc32(str(seed).encode()) + step) % 2**32
-
-
-def default_generators(device: torch.device) -> list[torch.Generator]:
-    """torch's default generators of `device` and of the CPU.
-
-    Seeding them directly takes a microsecond; `torch.manual_seed` seeds those of every backend and takes a hundred.
-    """
-    if device.type == "cuda":
-        return [torch.default_generator, torch.cuda.default_generators[device.index or 0]]
-    if device.type == "mps":
-        return [torch.default_generator, torch.mps._get_default_mps_generator()]
-    return [torch.default_generator]
-
-
-def find_device(name: str) -> torch.device:
-    """The device called `name`, or ValueError; "auto" is CUDA if there is a GPU, else MPS, else the CPU."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        found = torch.zeros(1, device=name)
-        found.item()  # fails on a device that cannot compute, such as "meta"
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"device={name} cannot be used here ({reason}); try device=auto or device=cpu") from error
-    return found.device  # with its index

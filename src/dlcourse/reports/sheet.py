@@ -187,7 +187,8 @@ def dataset_of(run_dir: Path, given: str = "") -> dict[str, Any]:
     node = {name: value for name, value in config.items() if name != "_partial_"} if isinstance(config, dict) else {}
     target = locate(node.get("_target_"), "dataset")
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-        raise UserError(f"{given}{run_dir}: its dataset is {target.__name__}; only a style transfer has content and style images")
+        what = f"its dataset is {target.__name__}; only a style transfer has content and style images"
+        raise UserError(f"{given}{run_dir}: {what}")
     return node
 
 

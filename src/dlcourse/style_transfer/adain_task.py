@@ -92,8 +92,9 @@ class FastStyleTransfer(Task):
             )
         ]
         contents, styles = distributed.shard(*crops)
-        contents = with_grain(in_colors_of(styles, contents), torch.default_generator)
-        terms = self.descent.step(lambda: self.losses(contents, styles))
+        contents = in_colors_of(styles, contents)
+        grained = with_grain(contents, torch.default_generator)
+        terms = self.descent.step(lambda: self.losses(contents, grained, styles))
         progress = {"progress/images": self.contents.samples_seen, "optimizer/lr": self.descent.lr()}
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
@@ -101,16 +102,17 @@ class FastStyleTransfer(Task):
         """What the losses compare, of images (N, 3, H, W) in [0, 1]: the pixels and the calibrated STYLE_LAYERS."""
         return self.vgg(images, STYLE_LAYERS)
 
-    def losses(self, contents: Tensor, styles: Tensor) -> Metrics:
+    def losses(self, contents: Tensor, grained: Tensor, styles: Tensor) -> Metrics:
         """L_c = |f(g(t)) - t|^2   (eq. 12), f being relu4_1; L_s = mean_l |G_l(g(t)) - G_l(s)|^2.
 
         t = AdaIN(f(c), f(s))   (eq. 8). G_l are Gram matrices (Gatys et al. 2016, eq. 3), which Huang and Belongie
-        mention as an alternative to the means and deviations of eq. 13. Images (N, 3, H, W) in [0, 1].
+        mention as an alternative to the means and deviations of eq. 13. Images (N, 3, H, W) in [0, 1]; `grained` are
+        the contents with noise, which the encoder sees.
         """
         with torch.no_grad():
             content, style = self.features(contents)[CONTENT_LAYER], self.features(styles)
             wanted = adain(content, *std_mean(style[CONTENT_LAYER]))
-            pairs = zip(self.model.features(contents), self.model.features(styles), strict=True)
+            pairs = zip(self.model.features(contents, grained), self.model.features(styles, styles), strict=True)
             targets = [adain(x, *std_mean(y)) for x, y in pairs]
         found = self.features(self.model.decoder(targets))
         content_loss = mean_square(found[CONTENT_LAYER] - wanted).mean()
@@ -132,7 +134,8 @@ class FastStyleTransfer(Task):
     def evaluate(self) -> Metrics:
         """The losses on the pairs that are held out."""
         contents, styles = self.dev_images()
-        found = self.losses(with_grain(in_colors_of(styles, contents)), styles)
+        contents = in_colors_of(styles, contents)
+        found = self.losses(contents, with_grain(contents), styles)
         return {f"dev/{name}": value for name, value in found.items()}
 
     def visualize(self) -> Images:

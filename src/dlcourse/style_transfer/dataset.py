@@ -105,9 +105,7 @@ class ContentAndStyles:
         )
         return COLORS[self.colors](images)
 
-    def too_small(
-        self, longest_side: int, of_content: Needed, of_style: Needed
-    ) -> tuple[str, str] | None:
+    def too_small(self, longest_side: int, of_content: Needed, of_style: Needed) -> tuple[str, str] | None:
         """The first image too small at this size: what is wrong, and the setting that helps."""
         factor = longest_side / self.longest_side
         content_row = ("content_size", self.content_size, self.original, scaled([*self.content.size], factor))

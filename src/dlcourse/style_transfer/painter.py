@@ -3,7 +3,7 @@
 import torch
 from PIL import Image
 
-from dlcourse.engine.runner import autocast
+from dlcourse.engine.device import autocast
 from dlcourse.files.locations import ADAIN_DECODER
 from dlcourse.images.srgb import BACKGROUND, to_rgb
 from dlcourse.images.tensors import to_pil_image, to_tensor

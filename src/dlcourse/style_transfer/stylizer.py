@@ -52,7 +52,7 @@ class Decoder(nn.Module):
 
     Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). The paper's decoder
     sees one layer, relu4_1. Deep layers of the bundled VGG16, which was trained on edges, hardly hold colour; the
-    pixels hold all of it.
+    pixels hold all of it, and what the layers give is added to them.
 
     Shape: [(N, 3, 8h, 8w), (N, 64, 4h, 4w), (N, 128, 2h, 2w), (N, 256, h, w)] -> images (N, 3, 8h, 8w), not clamped to
     [0, 1].
@@ -71,13 +71,13 @@ class Decoder(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.constant_(layer.bias, 0)  # type: ignore[arg-type]
         with torch.no_grad():
-            last.weight *= 0.1  # so that the decoder begins near grey
+            last.weight *= 0.1  # so that the decoder begins near the pixels
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         pixels, fine, middle, coarse = features
         x = self.quarter_size(torch.cat([middle, self.eighth_size(coarse)], 1))
         x = self.half_size(torch.cat([fine, x], 1))
-        return 0.5 + 0.25 * self.full_size(torch.cat([pixels, x], 1))
+        return pixels + 0.25 * self.full_size(torch.cat([pixels, x], 1))
 
 
 def convolutions(*channels: int) -> list[nn.Module]:
@@ -91,8 +91,9 @@ def convolutions(*channels: int) -> list[nn.Module]:
 class Stylizer(nn.Module):
     """T(c, s) = g((1 - alpha) f(c) + alpha AdaIN(f(c), f(s)))   (Huang and Belongie 2017, eq. 14).
 
-    f is the pixels, and the bundled VGG16 of the image at half its size, frozen; g is a `Decoder`. Large images are computed in tiles that share the
-    statistics of the whole image, so the result is the same, up to rounding, as without tiles.
+    f is the pixels, and the bundled VGG16 of the image at half its size, frozen; g is a `Decoder`. Large images are
+    computed in tiles that share the statistics of the whole image, so the result is the same, up to rounding, as
+    without tiles.
     """
 
     def __init__(self) -> None:
@@ -124,11 +125,12 @@ class Stylizer(nn.Module):
         if len(styles) != len(regions or [None]):
             raise ValueError(f"styles must be one, or one for each of {len(regions)} regions, got {len(styles)}")
         height, width = content.shape[-2:]
-        image, masks = whole_cells(with_grain(content)), [whole_cells(region) for region in regions]
+        image, masks = whole_cells(content), [whole_cells(region) for region in regions]
+        grained = with_grain(image)
         result, areas = torch.empty_like(image), list(tiles(*image.shape[-2:]))
-        own = self.moments(image) if len(areas) > 1 else None
+        own = self.moments(image, grained) if len(areas) > 1 else None
         for around, inner, area in areas:
-            features = self.features(image[..., *around])
+            features = self.features(image[..., *around], grained[..., *around])
             targets = self.targets(features, styles, [mask[..., *around] for mask in masks], own)
             if alpha < 1:
                 targets = [torch.lerp(x, target, alpha) for x, target in zip(features, targets, strict=True)]
@@ -141,7 +143,7 @@ class Stylizer(nn.Module):
 
         ValueError for an image of less than SMALLEST pixels on a side.
         """
-        found = [self.moments(whole_cells(image)) for image in images]
+        found = [self.moments(image, image) for image in map(whole_cells, images)]
         style = []
         for layer in zip(*found, strict=True):
             pairs = list(zip(shares, layer, strict=True))
@@ -149,16 +151,16 @@ class Stylizer(nn.Module):
             style.append(Statistics(std, torch.stack([share * mean for share, (mean, _) in pairs]).sum(0)))
         return tuple(style)
 
-    def features(self, images: Tensor) -> list[Tensor]:
-        """ADAIN_LAYERS of images (N, 3, H, W), whose sides are multiples of CELL."""
-        found = self.encoder(F.avg_pool2d(images, 2), ENCODED)
+    def features(self, images: Tensor, encoded: Tensor) -> list[Tensor]:
+        """The pixels of images (N, 3, H, W), whose sides are multiples of CELL, and ENCODED of these with grain."""
+        found = self.encoder(F.avg_pool2d(encoded, 2), ENCODED)
         return [images, *(found[name] for name in ENCODED)]
 
-    def moments(self, image: Tensor) -> list[Moments]:
-        """Of each layer of an image (1, 3, H, W), whose sides are multiples of CELL."""
+    def moments(self, image: Tensor, encoded: Tensor) -> list[Moments]:
+        """Of each layer of `features` of an image (1, 3, H, W)."""
         found: list[list[tuple[int, Moments]]] = [[] for _ in ADAIN_LAYERS]
         for around, inner, _ in tiles(*image.shape[-2:]):
-            for layer, parts in zip(self.features(image[..., *around]), found, strict=True):
+            for layer, parts in zip(self.features(image[..., *around], encoded[..., *around]), found, strict=True):
                 stride = (around[0].stop - around[0].start) // layer.shape[-2]
                 rows, columns = (slice(one.start // stride, one.stop // stride) for one in inner)
                 inside = layer[..., rows, columns]
