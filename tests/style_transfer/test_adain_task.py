@@ -42,7 +42,7 @@ def test_the_losses_are_zero_only_if_the_features_are_the_wanted_ones():
 def test_features_are_calibrated():
     task = make_task()
     typical = task.typical_images()
-    features = task.vgg(typical, ["conv1_1", "conv3_1", "conv4_1"])
+    features = task.vgg(typical, ["conv1_1", "conv2_1", "conv3_1"])
     for feature in features.values():
         std, mean = torch.std_mean(feature, dim=(0, 2, 3), correction=0)
         torch.testing.assert_close(std, torch.ones_like(std), rtol=1e-3, atol=1e-3)

@@ -21,8 +21,7 @@ from dlcourse.style_transfer.losses import gram
 from dlcourse.style_transfer.stylizer import ENCODED, Stylizer, edges_vgg, with_grain
 from dlcourse.style_transfer.training_images import PhotosAndPaintings, random_crops
 
-CONTENT_LAYER = "relu4_1"
-STYLE_LAYERS = (PIXELS, "relu1_1", "relu2_1", "relu3_1", CONTENT_LAYER)  # of pixels: mean and covariance of the colours
+FULL_SIZE = (PIXELS, *ENCODED)  # layers of the style loss; of pixels: mean and covariance of the colours
 USUAL = 0.1  # share of the usual mean square of Gram matrices in the unit of their distances
 TYPICAL = 12  # contents, and styles, that the features are calibrated on
 
@@ -63,11 +62,11 @@ class FastStyleTransfer(Task):
         self.device = device
         self.vgg = edges_vgg()
         typical = self.typical_images()
-        self.vgg.calibrate([typical], [None], [1.0], STYLE_LAYERS)
+        self.vgg.calibrate([typical], [None], [1.0], ENCODED)
         self.model.encoder.calibrate([F.avg_pool2d(typical, 2)], [None], [1.0], ENCODED)
         self.vgg.to(device)
         self.model.to(device)
-        self.usual = {name: mean_square(second_moments(x)).mean() for name, x in self.features(typical).items()}
+        self.usual = [mean_square(second_moments(x)).mean() for x in self.features(typical)]
         self.contents, self.styles = (
             BatchStream((images.to(device),), self.batch_size, seed)
             for images, seed in ((self.dataset.contents, self.seed), (self.dataset.styles, self.seed + 1))
@@ -98,32 +97,28 @@ class FastStyleTransfer(Task):
         progress = {"progress/images": self.contents.samples_seen, "optimizer/lr": self.descent.lr()}
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
-    def features(self, images: Tensor) -> dict[str, Tensor]:
-        """What the losses compare, of images (N, 3, H, W) in [0, 1]: the pixels and the calibrated STYLE_LAYERS."""
-        return self.vgg(images, STYLE_LAYERS)
+    def features(self, images: Tensor) -> list[Tensor]:
+        """What the style loss compares, of images (N, 3, H, W): FULL_SIZE, then ENCODED of the images at half size."""
+        found = self.vgg(images, FULL_SIZE)
+        return [*(found[name] for name in FULL_SIZE), *self.model.features(images, images)[1:]]
 
     def losses(self, contents: Tensor, grained: Tensor, styles: Tensor) -> Metrics:
-        """L_c = |f(g(t)) - t|^2   (eq. 12), f being relu4_1; L_s = mean_l |G_l(g(t)) - G_l(s)|^2.
+        """L_c = |f(g(t)) - t|^2   (eq. 12), f being the last layer of the encoder; L_s = mean_l |G_l(g(t)) - G_l(s)|^2.
 
         t = AdaIN(f(c), f(s))   (eq. 8). G_l are Gram matrices (Gatys et al. 2016, eq. 3), which Huang and Belongie
         mention as an alternative to the means and deviations of eq. 13. Images (N, 3, H, W) in [0, 1]; `grained` are
         the contents with noise, which the encoder sees.
         """
         with torch.no_grad():
-            content, style = self.features(contents)[CONTENT_LAYER], self.features(styles)
-            wanted = adain(content, *std_mean(style[CONTENT_LAYER]))
-            pairs = zip(self.model.features(contents, grained), self.model.features(styles, styles), strict=True)
-            targets = [adain(x, *std_mean(y)) for x, y in pairs]
+            wanted = self.features(styles)
+            of_styles = [styles, *wanted[len(FULL_SIZE) :]]
+            pairs = zip(self.model.features(contents, grained), of_styles, strict=True)
+            targets = [adain(x, *std_mean(style)) for x, style in pairs]
         found = self.features(self.model.decoder(targets))
-        content_loss = mean_square(found[CONTENT_LAYER] - wanted).mean()
-        style_loss = torch.stack([self.gram_error(name, found[name], style[name]) for name in STYLE_LAYERS]).mean()
+        content_loss = mean_square(found[-1] - targets[-1]).mean()
+        errors = [gram_error(*layer) for layer in zip(found, wanted, self.usual, strict=True)]
+        style_loss = torch.stack(errors).mean()
         return {"loss": content_loss + self.style_weight * style_loss, "content": content_loss, "style": style_loss}
-
-    def gram_error(self, name: str, found: Tensor, style: Tensor) -> Tensor:
-        """Squared distance of the Gram matrices of a layer, relative to those of the style, mean over images."""
-        wanted = second_moments(style)
-        distance = mean_square(second_moments(found) - wanted)
-        return (distance / (mean_square(wanted) + USUAL * self.usual[name])).mean()
 
     def dev_images(self) -> tuple[Tensor, Tensor]:
         """The contents and styles that are held out, at half their size: (num_dev, 3, 128, 128)."""
@@ -156,6 +151,13 @@ class FastStyleTransfer(Task):
 def in_colors_of(styles: Tensor, contents: Tensor) -> Tensor:
     """Contents with the mean colour and covariance of the styles, all (N, 3, H, W) in [0, 1]."""
     return match_statistics(contents, styles).clamp(0, 1)
+
+
+def gram_error(x: Tensor, style: Tensor, usual: Tensor) -> Tensor:
+    """Squared distance of the Gram matrices of a layer, relative to the style's and a share of the usual ones."""
+    wanted = second_moments(style)
+    distance = mean_square(second_moments(x) - wanted)
+    return (distance / (mean_square(wanted) + USUAL * usual)).mean()
 
 
 def second_moments(features: Tensor) -> Tensor:
