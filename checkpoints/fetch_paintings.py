@@ -6,6 +6,7 @@ Debian's package gcompris-qt-data holds them as jigsaw puzzles, which are put to
 each of them whole, about 700 x 500 pixels, and in squares of 256.
 """
 
+import argparse
 import hashlib
 import io
 import re
@@ -30,12 +31,15 @@ PIECE = re.compile(r'"image/(\S+\.webp)",\s*"x"\s*:\s*"([\d.]+)",\s*"y"\s*:\s*"(
 
 
 def download() -> bytes:
-    """The file of Qt resources in the package; ValueError if it is not that package."""
-    with urllib.request.urlopen(URL, timeout=60) as answer:
-        package = answer.read()
+    """The file of Qt resources in the package; ends with a message if it cannot be had or is another one."""
+    try:
+        with urllib.request.urlopen(URL, timeout=60) as answer:
+            package = answer.read()
+    except OSError as error:
+        sys.exit(f"error: {URL}: {error}")
     found = hashlib.sha256(package).hexdigest()
     if found != SHA256:
-        raise ValueError(f"{URL} has the SHA-256 {found}, not {SHA256}")
+        sys.exit(f"error: {URL} has the SHA-256 {found}, not {SHA256}")
     start = package.index(b"data.tar.xz") + 60  # members of an ar archive have headers of 60 bytes
     with tarfile.open(fileobj=io.BytesIO(package[start:]), mode="r:xz") as archive:
         member = archive.extractfile(MEMBER)
@@ -59,7 +63,7 @@ def resources(content: bytes, node: int = 0) -> Iterator[tuple[str, bytes]]:
 
 
 def paintings(files: dict[str, bytes]) -> Iterator[tuple[str, Image.Image]]:
-    """Name and image of each puzzle; its pieces lie at the places that its description names."""
+    """Name and image of each puzzle; its description says where the pieces' centres are."""
     for board in (text.decode() for name, text in files.items() if re.fullmatch(r"board\d+_0\.qml", name)):
         size, pieces = SIZE.search(board), PIECE.findall(board)
         assert size
@@ -73,9 +77,14 @@ def paintings(files: dict[str, bytes]) -> Iterator[tuple[str, Image.Image]]:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    if folder.exists():
+        sys.exit(f"error: {folder}: is there already; choose another name")
+    found = list(paintings(dict(resources(download()))))
     folder.mkdir(parents=True)
-    for name, image in paintings(dict(resources(download()))):
+    for name, image in found:
         image.save(folder / f"{name}.png")
         for index, square in enumerate(squares(image)):
             to_pil_image(square / 255).save(folder / f"{name}_{index:02}.png")

@@ -25,7 +25,7 @@ CELL = 8  # pixels per side of a position of relu3_1
 SMALLEST = 2 * CELL  # pixels per side of an image
 TILE = 1024  # pixels per side of a tile, a multiple of CELL
 MARGIN = 80  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
-GRAIN = 0.1  # standard deviation of the noise on the content, at each of four scales, per that of its pixels
+GRAIN = 0.15  # standard deviation of the noise on the content, at each of four scales, per that of its pixels
 
 Area = tuple[slice, slice]  # rows and columns of an image
 
@@ -52,7 +52,7 @@ class Decoder(nn.Module):
 
     Reflection padding, nearest upsampling, no normalization (Huang and Belongie 2017, section 5). The paper's decoder
     sees one layer, relu4_1. Deep layers of the bundled VGG16, which was trained on edges, hardly hold colour; the
-    pixels hold all of it, and what the layers give is added to them.
+    pixels hold all of it: what the layers give is added to them, blurred.
 
     Shape: [(N, 3, 8h, 8w), (N, 64, 4h, 4w), (N, 128, 2h, 2w), (N, 256, h, w)] -> images (N, 3, 8h, 8w), not clamped to
     [0, 1].
@@ -71,13 +71,14 @@ class Decoder(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.constant_(layer.bias, 0)  # type: ignore[arg-type]
         with torch.no_grad():
-            last.weight *= 0.1  # so that the decoder begins near the pixels
+            last.weight *= 0.1  # so that the decoder begins near the blurred pixels
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         pixels, fine, middle, coarse = features
+        colors = F.interpolate(F.avg_pool2d(pixels, 4), scale_factor=4, mode="bilinear", align_corners=False)
         x = self.quarter_size(torch.cat([middle, self.eighth_size(coarse)], 1))
         x = self.half_size(torch.cat([fine, x], 1))
-        return pixels + 0.25 * self.full_size(torch.cat([pixels, x], 1))
+        return colors + 0.25 * self.full_size(torch.cat([pixels, x], 1))
 
 
 def convolutions(*channels: int) -> list[nn.Module]:
@@ -196,15 +197,15 @@ def in_regions(x: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) ->
 
 
 def with_grain(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Images (N, 3, H, W) with grey noise at four scales, so that AdaIN finds something to paint in flat areas.
+    """Images (N, 3, H, W) with noise at four scales, so that AdaIN finds something to paint in flat areas.
 
     The noise depends on the size alone, unless there is a generator.
     """
     n, _, height, width = images.shape
     generator = generator or torch.Generator().manual_seed(0)
     std = GRAIN * images.std((1, 2, 3), keepdim=True).clamp(min=0.05)
-    for cell in (1, 2, 4, 8):
-        noise = torch.randn(n, 1, -(-height // cell), -(-width // cell), generator=generator).to(images)
+    for cell in (2, 4, 8, 16):
+        noise = torch.randn(n, 3, -(-height // cell), -(-width // cell), generator=generator).to(images)
         images = images + std * F.interpolate(noise, (height, width), mode="bilinear", align_corners=False)
     return images
 
