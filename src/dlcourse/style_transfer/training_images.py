@@ -60,10 +60,12 @@ class PhotosAndPaintings:
         contents = self.contents_at_hand() if root is None else folder("root", root, cache)
         paintings = self.styles_at_hand() if styles is None else folder("styles", styles, cache)
         paintings += [pixels(texture(seed, index, SIDE))[None] for index in range(num_textures)]
-        contents, self.dev_contents = self.held_out("root", contents, num_dev)
-        paintings, self.dev_styles = self.held_out("styles", paintings, num_dev)
-        self.contents = torch.cat([contents, paintings]) if root is None and styles is not None else contents
-        self.styles = torch.cat([paintings, contents]) if styles is None else paintings
+        self.contents, self.dev_contents = self.held_out("root", contents, num_dev)
+        self.styles, self.dev_styles = self.held_out("styles", paintings, num_dev)
+        if styles is None:
+            self.styles = torch.cat([self.styles, self.contents])
+        elif root is None:
+            self.contents = torch.cat([self.contents, self.styles])
 
     def held_out(self, key: str, images: Squares, num_dev: int) -> tuple[Tensor, Tensor]:
         """All squares of most images, and the first square of `num_dev` others, uint8 (n, 3, SIDE, SIDE)."""
