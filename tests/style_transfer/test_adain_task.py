@@ -31,11 +31,11 @@ def make_task(*overrides) -> FastStyleTransfer:
 def test_the_losses_are_zero_only_if_the_features_are_the_wanted_ones():
     task = make_task()
     contents, styles = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
-    found = task.losses(contents, contents, styles)
+    found = task.losses(contents, styles)
     assert found["content"] > 0 and found["style"] > 0
     assert found["loss"] == found["content"] + task.style_weight * found["style"]
     task.model.decoder.forward = lambda _: contents  # a perfect decoder
-    perfect = task.losses(contents, contents, contents)
+    perfect = task.losses(contents, contents)
     assert perfect["content"] < 1e-8 and perfect["style"] < 1e-8
 
 
@@ -47,7 +47,7 @@ def test_features_are_calibrated():
         std, mean = torch.std_mean(feature, dim=(0, 2, 3), correction=0)
         torch.testing.assert_close(std, torch.ones_like(std), rtol=1e-3, atol=1e-3)
         torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=1e-3, atol=1e-3)
-    for feature in task.model.features(typical, typical)[1:]:  # after the ReLU: half of the values are 0
+    for feature in task.model.features(typical)[1:]:  # after the ReLU: half of the values are 0
         assert 0.2 < feature.mean() < 0.6
 
 
@@ -56,7 +56,7 @@ def test_only_the_decoder_learns_and_the_loss_of_a_pair_falls():
     task = make_task("optimizer.lr=1e-4")
     encoder = {name: value.clone() for name, value in task.model.encoder.state_dict().items()}
     contents, styles = task.dev_images()
-    losses = [task.descent.step(lambda: task.losses(contents, contents, styles))["loss"] for _ in range(4)]
+    losses = [task.descent.step(lambda: task.losses(contents, styles))["loss"] for _ in range(4)]
     assert losses[-1] < losses[0]
     assert_same(encoder, dict(task.model.encoder.state_dict()))
     learning = {name for name, parameter in task.model.named_parameters() if parameter.requires_grad}

@@ -27,7 +27,7 @@ def images():
 
 def test_adain_gives_each_layer_the_statistics_of_the_style(network, images):
     content, style = images[0], network.style_of([images[1]], [1.0])
-    features = network.features(content, content)
+    features = network.features(content)
     for x, target, wanted in zip(features, network.targets(features, [style]), style, strict=True):
         std, mean = std_mean(target)
         varies = x.std((2, 3), keepdim=True) > 0.1
@@ -56,9 +56,9 @@ def test_several_styles_are_the_weighted_mean_of_their_statistics(network, image
 
 def test_alpha_leads_from_the_content_to_the_style(network, images):
     content, style = images[0], network.style_of([images[1]], [1.0])
-    features = network.features(content, with_grain(content))
-    target = [adain(x, of.std, of.mean) for x, of in zip(features, style, strict=True)]
     for alpha in (0.0, 0.5, 1.0):
+        features = network.features(with_grain(content, alpha))
+        target = [adain(x, of.std, of.mean) for x, of in zip(features, style, strict=True)]
         mixed = [(1 - alpha) * x + alpha * t for x, t in zip(features, target, strict=True)]
         wanted = network.decoder(mixed).clamp(0, 1)
         torch.testing.assert_close(network(content, [style], alpha), wanted, rtol=1e-3, atol=1e-4)
@@ -77,11 +77,23 @@ def test_tiles_give_the_same_image(network, monkeypatch):
     assert (network(content, [style]) - whole).abs().max() > 1e-3
 
 
-def test_the_grain_of_an_image_depends_on_its_size_and_contrast_alone():
-    for image, expected in ((torch.full((1, 3, 50, 70), 0.5), 0.05), (torch.rand(1, 3, 50, 70), 0.289)):
-        noise = with_grain(image) - image
-        assert torch.equal(noise, with_grain(image) - image)
-        assert 0.1 * expected < noise.std() < 0.3 * expected
+def test_grain_has_the_colours_of_the_image_and_is_the_same_each_time():
+    draw = torch.rand(3, 1, 1, 400, 400)
+    image = torch.cat([0.2 * draw[0], 0.1 * draw[0] + 0.3 * draw[1], 0.5 * draw[2]], 1)
+    noise = with_grain(image) - image
+    assert torch.equal(noise, with_grain(image) - image)
+    of_image, of_noise = (torch.cov(x.flatten(2)[0]) for x in (image, noise))
+    ratio = float(of_noise.trace() / of_image.trace())
+    assert 0.1 < ratio < 0.25  # four scales of 0.3^2, less by interpolation
+    torch.testing.assert_close(of_noise / ratio, of_image, rtol=0.3, atol=2e-3)
+    assert 0 < (with_grain(torch.full_like(image, 0.5)) - 0.5).std() < 0.02
+
+
+def test_grain_is_where_it_is_wanted():
+    image, half = torch.rand(1, 3, 40, 60), torch.zeros(1, 1, 40, 60)
+    half[..., :30] = 1
+    noise = with_grain(image, half) - image
+    assert noise[..., 30:].abs().max() == 0 and noise[..., :30].std() > 0.05
 
 
 def test_each_region_gets_its_style_and_the_rest_stays_content(network, images):
@@ -90,7 +102,7 @@ def test_each_region_gets_its_style_and_the_rest_stays_content(network, images):
     left[..., :24] = 1
     right = torch.zeros_like(left)
     right[..., 80:] = 1
-    features = network.features(content, content)
+    features = network.features(content)
     both = network.targets(features, styles, [left, right])
     one, other = (network.targets(features, [style]) for style in styles)
     for target, on_left, on_right, x in zip(both, one, other, features, strict=True):

@@ -91,28 +91,26 @@ class FastStyleTransfer(Task):
             )
         ]
         contents, styles = distributed.shard(*crops)
-        contents = in_colors_of(styles, contents)
-        grained = with_grain(contents, torch.default_generator)
-        terms = self.descent.step(lambda: self.losses(contents, grained, styles))
+        contents = with_grain(in_colors_of(styles, contents), generator=torch.default_generator)
+        terms = self.descent.step(lambda: self.losses(contents, styles))
         progress = {"progress/images": self.contents.samples_seen, "optimizer/lr": self.descent.lr()}
         return {f"train/{name}": value for name, value in terms.items()} | progress
 
     def features(self, images: Tensor) -> list[Tensor]:
         """What the style loss compares, of images (N, 3, H, W): FULL_SIZE, then ENCODED of the images at half size."""
         found = self.vgg(images, FULL_SIZE)
-        return [*(found[name] for name in FULL_SIZE), *self.model.features(images, images)[1:]]
+        return [*(found[name] for name in FULL_SIZE), *self.model.features(images)[1:]]
 
-    def losses(self, contents: Tensor, grained: Tensor, styles: Tensor) -> Metrics:
+    def losses(self, contents: Tensor, styles: Tensor) -> Metrics:
         """L_c = |f(g(t)) - t|^2   (eq. 12), f being the last layer of the encoder; L_s = mean_l |G_l(g(t)) - G_l(s)|^2.
 
         t = AdaIN(f(c), f(s))   (eq. 8). G_l are Gram matrices (Gatys et al. 2016, eq. 3), which Huang and Belongie
-        mention as an alternative to the means and deviations of eq. 13. Images (N, 3, H, W) in [0, 1]; `grained` are
-        the contents with noise, which the encoder sees.
+        mention as an alternative to the means and deviations of eq. 13. Images (N, 3, H, W).
         """
         with torch.no_grad():
             wanted = self.features(styles)
             of_styles = [styles, *wanted[len(FULL_SIZE) :]]
-            pairs = zip(self.model.features(contents, grained), of_styles, strict=True)
+            pairs = zip(self.model.features(contents), of_styles, strict=True)
             targets = [adain(x, *std_mean(style)) for x, style in pairs]
         found = self.features(self.model.decoder(targets))
         content_loss = mean_square(found[-1] - targets[-1]).mean()
@@ -129,8 +127,7 @@ class FastStyleTransfer(Task):
     def evaluate(self) -> Metrics:
         """The losses on the pairs that are held out."""
         contents, styles = self.dev_images()
-        contents = in_colors_of(styles, contents)
-        found = self.losses(contents, with_grain(contents), styles)
+        found = self.losses(with_grain(in_colors_of(styles, contents)), styles)
         return {f"dev/{name}": value for name, value in found.items()}
 
     def visualize(self) -> Images:

@@ -25,7 +25,8 @@ CELL = 8  # pixels per side of a position of relu3_1
 SMALLEST = 2 * CELL  # pixels per side of an image
 TILE = 1024  # pixels per side of a tile, a multiple of CELL
 MARGIN = 80  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
-GRAIN = 0.15  # standard deviation of the noise on the content, at each of four scales, per that of its pixels
+GRAIN = 0.3  # of the noise on the content, at each of four scales, relative to the colours' own deviations
+PALE = 0.02  # standard deviation of colours, at least, in images with less
 
 Area = tuple[slice, slice]  # rows and columns of an image
 
@@ -126,12 +127,12 @@ class Stylizer(nn.Module):
         if len(styles) != len(regions or [None]):
             raise ValueError(f"styles must be one, or one for each of {len(regions)} regions, got {len(styles)}")
         height, width = content.shape[-2:]
-        image, masks = whole_cells(content), [whole_cells(region) for region in regions]
-        grained = with_grain(image)
+        painted = torch.stack([*regions]).sum(0).clamp(max=1) if regions else 1
+        image, masks = whole_cells(with_grain(content, alpha * painted)), [whole_cells(region) for region in regions]
         result, areas = torch.empty_like(image), list(tiles(*image.shape[-2:]))
-        own = self.moments(image, grained) if len(areas) > 1 else None
+        own = self.moments(image) if len(areas) > 1 else None
         for around, inner, area in areas:
-            features = self.features(image[..., *around], grained[..., *around])
+            features = self.features(image[..., *around])
             targets = self.targets(features, styles, [mask[..., *around] for mask in masks], own)
             if alpha < 1:
                 targets = [torch.lerp(x, target, alpha) for x, target in zip(features, targets, strict=True)]
@@ -144,7 +145,7 @@ class Stylizer(nn.Module):
 
         ValueError for an image of less than SMALLEST pixels on a side.
         """
-        found = [self.moments(image, image) for image in map(whole_cells, images)]
+        found = [self.moments(whole_cells(image)) for image in images]
         style = []
         for layer in zip(*found, strict=True):
             pairs = list(zip(shares, layer, strict=True))
@@ -152,16 +153,16 @@ class Stylizer(nn.Module):
             style.append(Statistics(std, torch.stack([share * mean for share, (mean, _) in pairs]).sum(0)))
         return tuple(style)
 
-    def features(self, images: Tensor, encoded: Tensor) -> list[Tensor]:
-        """The pixels of images (N, 3, H, W), whose sides are multiples of CELL, and ENCODED of these with grain."""
-        found = self.encoder(F.avg_pool2d(encoded, 2), ENCODED)
+    def features(self, images: Tensor) -> list[Tensor]:
+        """ADAIN_LAYERS of images (N, 3, H, W), whose sides are multiples of CELL."""
+        found = self.encoder(F.avg_pool2d(images, 2), ENCODED)
         return [images, *(found[name] for name in ENCODED)]
 
-    def moments(self, image: Tensor, encoded: Tensor) -> list[Moments]:
-        """Of each layer of `features` of an image (1, 3, H, W)."""
+    def moments(self, image: Tensor) -> list[Moments]:
+        """Of each layer of an image (1, 3, H, W), whose sides are multiples of CELL."""
         found: list[list[tuple[int, Moments]]] = [[] for _ in ADAIN_LAYERS]
         for around, inner, _ in tiles(*image.shape[-2:]):
-            for layer, parts in zip(self.features(image[..., *around], encoded[..., *around]), found, strict=True):
+            for layer, parts in zip(self.features(image[..., *around]), found, strict=True):
                 stride = (around[0].stop - around[0].start) // layer.shape[-2]
                 rows, columns = (slice(one.start // stride, one.stop // stride) for one in inner)
                 inside = layer[..., rows, columns]
@@ -196,18 +197,21 @@ def in_regions(x: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) ->
     return mixed / covered.clamp(min=1) + x * (1 - covered).clamp(min=0)
 
 
-def with_grain(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def with_grain(images: Tensor, amount: float | Tensor = 1.0, generator: torch.Generator | None = None) -> Tensor:
     """Images (N, 3, H, W) with noise at four scales, so that AdaIN finds something to paint in flat areas.
 
-    The noise depends on the size alone, unless there is a generator.
+    Its colours vary as those of the image do. `amount` may differ from place to place, (N, 1, H, W). The same size has
+    the same noise, unless there is a generator.
     """
     n, _, height, width = images.shape
     generator = generator or torch.Generator().manual_seed(0)
-    std = GRAIN * images.std((1, 2, 3), keepdim=True).clamp(min=0.05)
+    noise = torch.zeros_like(images)
     for cell in (2, 4, 8, 16):
-        noise = torch.randn(n, 3, -(-height // cell), -(-width // cell), generator=generator).to(images)
-        images = images + std * F.interpolate(noise, (height, width), mode="bilinear", align_corners=False)
-    return images
+        one = torch.randn(n, 3, -(-height // cell), -(-width // cell), generator=generator).to(images)
+        noise += F.interpolate(one, (height, width), mode="bilinear", align_corners=False)
+    colors = images.flatten(2) - images.flatten(2).mean(2, keepdim=True)
+    covariance = colors @ colors.mT / colors.shape[2] + PALE**2 * torch.eye(3).to(images)
+    return images + GRAIN * amount * torch.einsum("nij,njhw->nihw", torch.linalg.cholesky(covariance), noise)
 
 
 def whole_cells(images: Tensor) -> Tensor:
