@@ -23,6 +23,7 @@ def folder(tmp_path_factory):
     content.save(folder / "content.png")
     picture(180).save(folder / "other.png")
     picture(90).resize((30, 22)).save(folder / "small.png")
+    picture(90).resize((60, 20)).save(folder / "wide.png")
     words = ["content=content.png", "dataset.keep_alpha=true", "model.weights=random", "run_dir=runs/a"]
     done = run_script("train.py", *small_overrides("style_transfer_offline", 2), *words, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -58,6 +59,8 @@ def test_a_run_is_blended_with_its_content_and_keeps_its_transparency(folder):
 def test_two_images_are_blended(folder):
     half = blend(folder, "small.png", "small.png", "luminance=0.5", "output=small_half.png")
     assert half.tobytes() == open_image(folder / "small.png").tobytes()
+    scaled = blend(folder, "other.png", "small.png", "scaled.png", "luminance=0", "color=0")
+    assert scaled.tobytes() == open_image(folder / "other.png").resize((30, 22), Image.Resampling.LANCZOS).tobytes()
     end = blend(folder, "content.png", "output=end.png", "other.png")
     assert end.tobytes() == open_image(folder / "other.png").tobytes()
 
@@ -71,14 +74,16 @@ def test_two_images_are_blended(folder):
         (["other.png", "nope.png"], "result=nope.png: no such file"),
         (["nope.png", "other.png"], "content=nope.png: no such file"),
         (
-            ["small.png", "other.png"],
-            "small.png has 30 x 22 pixels, other.png 60 x 44 pixels; content and result must be of one size",
+            ["wide.png", "other.png"],
+            "wide.png has 60 x 20 pixels, other.png 60 x 44 pixels; content and result must have one shape",
         ),
         (["runs/a", "luminance=1.5"], "luminance must be from 0 (the content) to 1 (the result), got 1.5"),
         (["runs/a", "color=null"], "color must be from 0 (the content) to 1 (the result), got None"),
         (["runs/a", "run=points"], "runs/a: run=points names another run; give one of them"),
-        (["a", "b", "c"], "c: neither an option nor key=value"),
-        ([], "run: no value given; set run=..."),
+        (["a", "b", "c"], "c: output=new.png names another output; give one of them"),
+        (["a", "b", "output=new.png", "c", "d"], "c: output=new.png names another output"),
+        ([], "run: no value given; the words are RUN, or CONTENT RESULT [OUTPUT]"),
+        (["runs/a", "strength=0.5"], "strength: no such key; did you mean luminance?"),
         (["runs/a", "output=other.png"], "output=other.png: is there already; choose another name"),
     ],
 )

@@ -113,7 +113,8 @@ def test_a_video_is_painted_with_its_sound_as_its_frames_alone_would_be(folder):
         frame, image = pairs[number]
         frame.save(folder / "frame.png")
         alone = painted(folder, "frame.png", "B.png", *SMALL[1:], "size=64", f"{number}.png", name=f"{number}.png")
-        assert float((to_tensor(alone) - to_tensor(image)).abs().mean()) < 0.02
+        lights = [luminance(to_tensor(one)[None]) for one in (alone, image)]  # an .mp4 halves the colours' size
+        assert float((lights[0] - lights[1]).abs().mean()) < 0.015
     again = stylize(folder, "A.mp4", "B.png", "B.mp4", *SMALL)
     assert again.stderr == "error: output=B.mp4: is there already; choose another name, such as B_2.mp4\n"
 
@@ -184,8 +185,7 @@ def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, mon
         (["A.png", "empty"], "style=empty: no images in it ("),
         (["many", "many"], "content=many and style=many: only one of them may be a folder"),
         (["many", "B.png", "many"], "output=many: is the contents' own folder; choose another one"),
-        (["many", "B.png", "B.png"], "output=B.png: cannot be written (B.png is a file, not a folder)"),
-        (["A.png"], "style: no value given; set style=..."),
+        (["many", "B.png", "decoder.pt"], "output=decoder.pt: cannot be written (decoder.pt is a file, not a folder)"),
         (["A.png", "[]"], "style must be the path of an image or a folder, got []"),
         (["A.png", "B.png", "C.gif"], "output=C.gif: must end in one of "),
         (["A.png", "B.png", "decoder=nope"], "nope: no such run folder or checkpoint file"),
@@ -202,7 +202,15 @@ def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, mon
         (["many", "B.png", "colors=blue"], "colors must be one of free, "),
         (["A.png", "B.png", "style_regions=[nope.png]"], "style_regions=nope.png: no such file"),
         (["A.png", "B.png", "style_weights=[1,2]"], "style_weights must be one for each of 1 styles, got 2"),
-        (["A.png", "B.png", "C.png", "D.png"], "D.png: neither an option nor key=value"),
+        (
+            ["A.png", "B.png", "C.png", "D.png"],
+            "D.png: neither an option nor key=value; the words are ",
+        ),
+        (["A.png", "A.png,B.png"], "style=A.png,B.png: no such file; several are 'style=[A.png,B.png]'"),
+        (["many", "B.png", "new.png"], "output=new.png: the results of content=many, a folder, need a folder"),
+        (["A.png"], "style: no value given; the words are CONTENT STYLE [OUTPUT]"),
+        (["A.png", "B.png", "style_regions=[middle]"], "style_regions=middle: no such file (nor left, right, top or"),
+        (["A.png", "B.png", "content_size=64"], "content_size: no such key; did you mean size?"),
     ],
 )
 def test_what_cannot_be_painted_is_told_and_nothing_written(words, message, folder):

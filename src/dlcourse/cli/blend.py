@@ -42,13 +42,19 @@ def blend(cfg: DictConfig) -> None:
 
 
 def two_images(config: dict[str, Any]) -> "tuple[Image.Image, Image.Image]":
-    """The images that the keys `run` and `result` name, the content without transparency; UserError for other sizes."""
+    """The images that the keys `run` and `result` name, the content without transparency and as large as the result.
+
+    UserError for another shape.
+    """
+    from dlcourse.images.tensors import resize, resized
     from dlcourse.style_transfer.named_images import read_image
 
     try:
         content, result = read_image("content", config["run"]), read_image("result", config["result"], keep_alpha=True)
     except ValueError as error:
         raise UserError(str(error)) from error
+    if resized(content.size, max(result.size)) == result.size:
+        content = resize(content, max(result.size))
     check_same_size(config["run"], content.size, config["result"], result.size)
     return content, result
 
@@ -57,7 +63,7 @@ def check_same_size(name: str, size: tuple[int, int], other: str, other_size: tu
     """Raise UserError unless two images have the same size."""
     if size != other_size:
         sizes = ["{} x {} pixels".format(*one) for one in (size, other_size)]
-        raise UserError(f"{name} has {sizes[0]}, {other} {sizes[1]}; content and result must be of one size")
+        raise UserError(f"{name} has {sizes[0]}, {other} {sizes[1]}; content and result must have one shape")
 
 
 def images_of_run(run_dir: Path) -> "tuple[Image.Image, Image.Image]":

@@ -22,11 +22,12 @@ SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi
 BARE = {
     "sample": ["checkpoint"],
     "evaluate": ["checkpoint"],
-    "blend": ["run", "result"],
+    "blend": ["run", "result", "output"],
     "stylize": ["content", "style", "output"],
 }
 ONLY_FIRST = ("sample", "evaluate")  # whose bare word must be the first one
 NO_NAME = re.compile(r"^[\"']?[\[{]|/|\$\{")  # in the choice of a group
+IMAGE = re.compile(r"\.(png|jpe?g|webp|tiff?|bmp|gif|avif|heic)$", re.IGNORECASE)
 LONGEST_CHOICE = 200  # letters; a file's name has at most 255
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
@@ -82,6 +83,10 @@ def with_keys(words: list[str], config_name: str) -> list[str]:
             cure = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
             if config_name == "train" and words[0] == word and not any(other.startswith("=") for other in words):
                 cure = f"to go on with a run, resume={word}; to choose an experiment, experiment={word}"
+            elif config_name == "train" and IMAGE.search(word) and path_overrides.exists(word):
+                cure = f"an image of a style transfer is content={word} or style={word}"
+            elif not is_spaced and (usage := key_names.USAGES.get(config_name)):
+                cure = usage
             cure = typography.cure(words) or cure
             raise UserError(f"{word}: neither an option nor key=value; {cure}")
     return words

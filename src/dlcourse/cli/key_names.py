@@ -26,7 +26,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # what people type for a key -> last p
     **dict.fromkeys(("amp", "fp16", "dtype"), ("precision",)),
     **dict.fromkeys(("bs", "batch", "minibatch_size"), ("batch_size",)),
     **dict.fromkeys(("folder", "dir", "data_dir", "path", "images"), ("root", "path", "frames")),
-    **dict.fromkeys(("size", "image_size", "img_size"), ("resolution", "content_size")),
+    **dict.fromkeys(("size", "image_size", "img_size", "content_size"), ("resolution", "content_size", "size")),
+    "strength": ("luminance", "content_weight"),
     **dict.fromkeys(("out", "output_dir", "out_dir", "save_dir", "log_dir"), ("output", "run_dir")),
     **dict.fromkeys(("checkpoint", "ckpt", "run"), ("checkpoint", "resume")),
     **dict.fromkeys(("layers", "hidden_sizes", "units"), ("hidden",)),
@@ -37,6 +38,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {  # what people type for a key -> last p
     "optim": ("optimizer",),
     "network": ("model",),
     "data": ("dataset",),
+}
+USAGES = {  # of commands whose words need no key
+    "stylize": "the words are CONTENT STYLE [OUTPUT]; several styles are one word, '[A.jpg,B.jpg]'",
+    "blend": "the words are RUN, or CONTENT RESULT [OUTPUT]",
 }
 WITH_TASK = {  # a task -> an experiment with it
     "task=attributes": "experiment=face_attributes",
@@ -56,7 +61,7 @@ def explain_key(error: OmegaConfBaseException, config: Callable[[], DictConfig],
     """
     key = str(error.full_key)
     if "Missing mandatory value" in str(error):
-        return f"{key}: no value given; set {key}=..."
+        return f"{key}: no value given; {USAGES.get(config_name) or f'set {key}=...'}"
     if "is not in struct" not in str(error):
         if "Cannot merge" in str(error):
             is_list = OmegaConf.is_list(OmegaConf.select(config(), key))

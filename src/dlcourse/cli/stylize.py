@@ -99,6 +99,10 @@ def output_of(config: dict[str, Any], suffix: str) -> Path:
 
 def check_folder(output: Path, contents: Path) -> None:
     """Raise UserError unless images can be written to the folder `output`, another one than that of the contents."""
+    from dlcourse.images.files import WRITERS
+
+    if output.suffix.lower() in WRITERS:
+        raise UserError(f"output={output}: the results of content={contents}, a folder, need a folder")
     outputs.check_folder(output, f"output={output}", "image.png")
     if output.resolve() == contents.resolve():
         raise UserError(f"output={output}: is the contents' own folder; choose another one")
@@ -154,7 +158,8 @@ def paint_folder(painter: "Painter", results: dict[Path, Path], style: str | lis
     """Paint the images of a folder that have no result yet."""
     missing = {content: result for content, result in results.items() if not os.path.lexists(result)}
     if len(missing) < len(results):
-        say(f"skipped {len(results) - len(missing)} of {len(results)} images, whose results are there", file=sys.stderr)
+        skipped = f"skipped {len(results) - len(missing)} of {len(results)} images, whose results are there"
+        say(f"{skipped}; for others, with other settings, choose another output", file=sys.stderr)
     each("content", missing, lambda content: paint(painter, str(content), style, missing[content]))
 
 

@@ -91,7 +91,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
     if runner.is_complete(task, step):
         say(*handover.hand_over(run_dir, config, only_missing=True), file=sys.stderr)
-        further = f"; to train further: {run_folders.resume_word(run_dir)} runner.max_steps=N"
+        further = f"; to train further: {run_folders.resume_word(run_dir)} runner.max_steps={2 * total}"
         say(f"{run_dir} is complete{further if step >= total else f': its task ended by itself after {step} steps'}")
         if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step
             write_or_say_why(run_dir, total, "finished")

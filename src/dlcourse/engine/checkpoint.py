@@ -125,7 +125,8 @@ class Checkpoint:
                 part.load_state_dict(self.state[name])
             except Exception as error:  # a state of something else can fail in any way
                 reason = " ".join(str(error).split())
-                raise UserError(f"{self.path}: its {name} does not fit the configured one: {reason}") from error
+                what = f"its {name} does not fit the configured one (sizes cannot change when a run goes on)"
+                raise UserError(f"{self.path}: {what}: {reason}") from error
 
     def check_same_model(self, config: dict[str, Any]) -> None:
         """Raise UserError naming both values where the `model` of `config` differs from the checkpoint's."""

@@ -30,6 +30,7 @@ def read_mask(key: str, path: str) -> Image.Image:
     """The built-in mask called `path`, or the image in that file as grey; ValueError if all of it is black."""
     if path in MASKS:
         return MASKS[path]()
+    check_named(key, path)
     mask = read_image(key, path).convert("L")
     if mask.getextrema()[1] == 0:
         raise ValueError(f"{key}={path}: is all black; a mask is white where it counts")
@@ -41,7 +42,10 @@ def check_named(key: str, path: str) -> None:
     if path in IMAGES or path in MASKS:
         return
     if path.isalpha() and not os.path.lexists(path):
-        raise MissingFileError(f"{key}={path}: {nothing_at(path, f'no such file (nor {listed(IMAGES)})')}")
+        names = listed(MASKS if "mask" in key or "region" in key else IMAGES)
+        raise MissingFileError(f"{key}={path}: {nothing_at(path, f'no such file (nor {names})')}")
+    if "," in path and not os.path.lexists(path):
+        raise MissingFileError(f"{key}={path}: no such file; several are '{key}=[{path}]'")
     check_image(key, path)
 
 

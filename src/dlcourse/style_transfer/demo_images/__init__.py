@@ -27,4 +27,5 @@ def half(quarter_turns: int) -> Image.Image:
     return Image.fromarray((255 * values).round().astype(np.uint8))
 
 
-MASKS = {side: functools.partial(half, turns) for turns, side in enumerate(("right", "top", "left", "bottom"))}
+TURNS = {"left": 2, "right": 0, "top": 1, "bottom": 3}
+MASKS = {side: functools.partial(half, turns) for side, turns in TURNS.items()}
