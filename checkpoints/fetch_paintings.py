@@ -1,4 +1,4 @@
-"""Fetch the paintings that checkpoints/adain_decoder.pt was trained on: by Hokusai, Degas, van Gogh and others.
+"""Fetch the paintings that checkpoints/adain_decoder.pt was trained on: by Hokusai, van Gogh, Renoir and others.
 
     python checkpoints/fetch_paintings.py FOLDER
 

@@ -84,7 +84,7 @@ def test_grain_has_the_colours_of_the_image_and_is_the_same_each_time():
     assert torch.equal(noise, with_grain(image) - image)
     of_image, of_noise = (torch.cov(x.flatten(2)[0]) for x in (image, noise))
     ratio = float(of_noise.trace() / of_image.trace())
-    assert 0.1 < ratio < 0.25  # four scales of 0.3^2, less by interpolation
+    assert 0.05 < ratio < 0.11  # four scales of 0.2^2, less by interpolation
     torch.testing.assert_close(of_noise / ratio, of_image, rtol=0.3, atol=2e-3)
     assert 0 < (with_grain(torch.full_like(image, 0.5)) - 0.5).std() < 0.02
 
@@ -93,7 +93,7 @@ def test_grain_is_where_it_is_wanted():
     image, half = torch.rand(1, 3, 40, 60), torch.zeros(1, 1, 40, 60)
     half[..., :30] = 1
     noise = with_grain(image, half) - image
-    assert noise[..., 30:].abs().max() == 0 and noise[..., :30].std() > 0.05
+    assert noise[..., 30:].abs().max() == 0 and noise[..., :30].std() > 0.04
 
 
 def test_each_region_gets_its_style_and_the_rest_stays_content(network, images):

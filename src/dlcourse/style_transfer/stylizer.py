@@ -25,7 +25,7 @@ CELL = 8  # pixels per side of a position of relu3_1
 SMALLEST = 2 * CELL  # pixels per side of an image
 TILE = 1024  # pixels per side of a tile, a multiple of CELL
 MARGIN = 80  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
-GRAIN = 0.3  # of the noise on the content, at each of four scales, relative to the colours' own deviations
+GRAIN = 0.2  # of the noise on the content, at each of four scales, relative to the colours' own deviations
 PALE = 0.02  # standard deviation of colours, at least, in images with less
 
 Area = tuple[slice, slice]  # rows and columns of an image
