@@ -75,6 +75,7 @@ class Decoder(nn.Module):
             last.weight *= 0.1  # so that the decoder begins near the blurred pixels
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Draw an image over the blurred pixels."""
         pixels, fine, middle, coarse = features
         colors = F.interpolate(F.avg_pool2d(pixels, 4), scale_factor=4, mode="bilinear", align_corners=False)
         x = self.quarter_size(torch.cat([middle, self.eighth_size(coarse)], 1))

@@ -13,7 +13,7 @@ from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
 from dlcourse.images.tensors import resize, to_tensor
-from dlcourse.nn.vgg import down_to_deepest, smallest_side
+from dlcourse.nn.vgg import PIXELS, down_to_deepest, smallest_side
 from dlcourse.style_transfer.canvas import Canvas, DivergenceGuard
 from dlcourse.style_transfer.dataset import ContentAndStyles
 from dlcourse.style_transfer.inputs import StyleInputs
@@ -215,7 +215,9 @@ def scale_sizes(smallest: int, largest: int) -> list[int]:
 def large_enough(sizes: list[int], dataset: ContentAndStyles, objective: StyleObjective) -> list[int]:
     """Those of the rising `sizes` at which no image is too small for the objective's layers; ValueError if none."""
     of_styles = objective.layers if objective.calibrate else objective.style_layers
-    needed = [(down_to_deepest(layers)[-1], smallest_side(layers)) for layers in (objective.layers, of_styles)]
+    needed = [
+        ((PIXELS, *down_to_deepest(layers))[-1], smallest_side(layers)) for layers in (objective.layers, of_styles)
+    ]
     objections = [found for size in sizes if (found := dataset.too_small(size, *needed))]
     if len(objections) == len(sizes):
         raise ValueError("{}; set {} or more".format(*objections[-1]))
