@@ -168,3 +168,10 @@ def test_missing_and_broken_files_are_refused(tmp_path):
 
 def test_the_network_in_half_precision_takes_at_most_five_megabytes(network):
     assert 2 * sum(value.numel() for value in network.state_dict().values()) < 5e6
+
+
+def test_grain_of_a_grey_image_in_half_precision():
+    image = (torch.rand(1, 1, 64, 64) > 0.5).float().expand(1, 3, 64, 64)  # the covariance has rank 1
+    exact = with_grain(image)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(with_grain(image), exact)

@@ -66,7 +66,7 @@ class FastStyleTransfer(Task):
         self.model.encoder.calibrate([F.avg_pool2d(typical, 2)], [None], [1.0], ENCODED)
         self.vgg.to(device)
         self.model.to(device)
-        self.usual = [mean_square(second_moments(x)).mean() for x in self.features(typical)]
+        self.usual = [mean_square(second_moments(x)).mean() for x in self.features(typical.to(device))]
         self.contents, self.styles = (
             BatchStream((images.to(device),), self.batch_size, seed)
             for images, seed in ((self.dataset.contents, self.seed), (self.dataset.styles, self.seed + 1))

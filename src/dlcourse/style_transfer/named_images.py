@@ -44,7 +44,7 @@ def check_named(key: str, path: str) -> None:
     if path.isalpha() and not os.path.lexists(path):
         names = listed(MASKS if "mask" in key or "region" in key else IMAGES)
         raise MissingFileError(f"{key}={path}: {nothing_at(path, f'no such file (nor {names})')}")
-    if "," in path and not os.path.lexists(path):
+    if key == "style" and "," in path and not os.path.lexists(path):
         raise MissingFileError(f"{key}={path}: no such file; several are '{key}=[{path}]'")
     check_image(key, path)
 

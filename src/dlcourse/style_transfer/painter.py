@@ -77,7 +77,8 @@ class Painter:
             )
         except ValueError as error:
             raise ValueError(str(error).replace("content_size=", "size=", 1)) from error
-        if small := dataset.too_small(dataset.longest_side, *[("the network", SMALLEST)] * 2):
+        needed = ("the network", SMALLEST)
+        if small := dataset.too_small(dataset.longest_side, needed, needed):
             what, cure = small
             raise ValueError(f"{what}; {cure.replace('dataset.content_', '').replace('dataset.', '')} is enough")
         return dataset

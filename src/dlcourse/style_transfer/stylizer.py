@@ -18,6 +18,7 @@ from dlcourse.files.locations import ADAIN_DECODER
 from dlcourse.nn.adain import EPSILON
 from dlcourse.nn.adain_kernels import mean_and_variance, normalized
 from dlcourse.nn.vgg import PIXELS, VGG, PaddedConv2d
+from dlcourse.style_transfer.colors import color_moments
 
 ENCODED = ("relu1_1", "relu2_1", "relu3_1")  # of the image at half its size
 ADAIN_LAYERS = (PIXELS, *ENCODED)  # where AdaIN is
@@ -128,7 +129,7 @@ class Stylizer(nn.Module):
         if len(styles) != len(regions or [None]):
             raise ValueError(f"styles must be one, or one for each of {len(regions)} regions, got {len(styles)}")
         height, width = content.shape[-2:]
-        painted = torch.stack([*regions]).sum(0).clamp(max=1) if regions else 1
+        painted = torch.stack(list(regions)).sum(0).clamp(max=1) if regions else 1
         image, masks = whole_cells(with_grain(content, alpha * painted)), [whole_cells(region) for region in regions]
         result, areas = torch.empty_like(image), list(tiles(*image.shape[-2:]))
         own = self.moments(image) if len(areas) > 1 else None
@@ -201,7 +202,7 @@ def in_regions(x: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) ->
 def with_grain(images: Tensor, amount: float | Tensor = 1.0, generator: torch.Generator | None = None) -> Tensor:
     """Images (N, 3, H, W) with noise at four scales, so that AdaIN finds something to paint in flat areas.
 
-    Its colours vary as those of the image do. `amount` may differ from place to place, (N, 1, H, W). The same size has
+    Its colours vary as those of the images do. `amount` may differ from place to place, (N, 1, H, W). The same size has
     the same noise, unless there is a generator.
     """
     n, _, height, width = images.shape
@@ -210,9 +211,10 @@ def with_grain(images: Tensor, amount: float | Tensor = 1.0, generator: torch.Ge
     for cell in (2, 4, 8, 16):
         one = torch.randn(n, 3, -(-height // cell), -(-width // cell), generator=generator).to(images)
         noise += F.interpolate(one, (height, width), mode="bilinear", align_corners=False)
-    colors = images.flatten(2) - images.flatten(2).mean(2, keepdim=True)
-    covariance = colors @ colors.mT / colors.shape[2] + PALE**2 * torch.eye(3).to(images)
-    return images + GRAIN * amount * torch.einsum("nij,njhw->nihw", torch.linalg.cholesky(covariance), noise)
+    with torch.autocast(images.device.type, enabled=False):  # in half precision there may be no Cholesky factor
+        _, covariance = color_moments(images)
+        factor = torch.linalg.cholesky(covariance + PALE**2 * torch.eye(3).to(covariance)).to(images)
+        return images + GRAIN * amount * torch.einsum("nij,njhw->nihw", factor, noise)
 
 
 def whole_cells(images: Tensor) -> Tensor:
