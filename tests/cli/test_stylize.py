@@ -13,6 +13,7 @@ from dlcourse.images.files import open_image
 from dlcourse.images.tensors import to_pil_image, to_tensor
 from dlcourse.images.video_files import open_video
 from dlcourse.style_transfer.colors import luminance
+from dlcourse.style_transfer.inputs import COLORS
 from dlcourse.style_transfer.painter import FramePainter, Painter
 from dlcourse.style_transfer.stylizer import Stylizer, load_stylizer
 from films import film_facts, sound_of, write_film
@@ -74,6 +75,49 @@ def test_strength_colours_several_styles_regions_and_transparency(folder):
     assert torch.equal(result[3], content[3])
     chroma = [image[:3] - luminance(image[:3]) for image in (result, content)]
     torch.testing.assert_close(*chroma, atol=1 / 255 + 1e-6, rtol=0)
+
+
+def test_in_regions_half_precision_paints_nearly_the_same_and_the_rest_stays_as_it_is(folder):
+    words = ["A.png", "B.png", *SMALL, "strength=0.5", "style_regions=[left]"]
+    exact, half = (
+        to_tensor(painted(folder, *words, f"precision={precision}", f"{precision}.png", name=f"{precision}.png"))
+        for precision in ("fp32", "bf16")
+    )
+    assert 0 < float((exact - half).abs().mean()) < 0.01
+    content = to_tensor(open_image(folder / "A.png").resize((48, 35), Image.Resampling.LANCZOS))
+    for image in (exact, half):
+        assert torch.equal(image[..., 31:], content[..., 31:]) and not torch.equal(image[..., :17], content[..., :17])
+
+
+@pytest.mark.parametrize("colors", COLORS)
+def test_outside_of_regions_the_content_stays_whatever_the_colours(colors, folder):
+    painter = Painter(str(folder / "decoder.pt"), 1.0, 64, 48, None, ["left", "top"], colors)
+    image = to_tensor(painter(str(folder / "A.png"), [str(folder / "B.png"), "mosaic"]))
+    content = to_tensor(open_image(folder / "A.png").resize((64, 47), Image.Resampling.LANCZOS))
+    assert torch.equal(image[:, 31:, 42:], content[:, 31:, 42:])
+    assert not torch.equal(image[:, :12, :20], content[:, :12, :20])  # there the regions overlap
+
+
+def test_an_image_that_is_not_finite_is_not_written(folder):
+    saved = torch.load(folder / "decoder.pt")
+    saved["state"]["model"]["decoder.quarter_size.0.weight"] *= 1e38
+    torch.save(saved, folder / "big.pt")
+    write_film(folder / "A.mp4")
+    before = sorted(folder.rglob("*"))
+    for content, output in (("A.png", "C.png"), ("A.mp4", "C.mp4"), ("many", "out"), ("A.png", "C.png")):
+        done = stylize(folder, content, "B.png", output, *SMALL[:-1], "decoder=big.pt")
+        assert done.returncode == 1
+        assert done.stderr == "error: decoder=big.pt: its image is not finite; its training has diverged\n"
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_files_with_an_equals_sign_in_their_names_are_words_or_values(folder):
+    for name in ("a=b.png", "c=d.png", "strength=1"):
+        (folder / name).write_bytes((folder / "A.png").read_bytes())
+    first = painted(folder, "a=b.png", "[c=d.png,B.png]", "1.png", *SMALL, "strength=1", name="1.png")
+    again = painted(folder, "content=a=b.png", "style=[c=d.png,B.png]", "output=2.png", *SMALL, name="2.png")
+    after_key = painted(folder, "content=a=b.png", "[c=d.png,B.png]", "3.png", *SMALL, name="3.png")
+    assert first.tobytes() == again.tobytes() == after_key.tobytes()
 
 
 def test_a_folder_of_contents_goes_on_names_what_is_broken_and_keeps_what_is_there(folder):
@@ -188,8 +232,16 @@ def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, mon
         (["many", "B.png", "decoder.pt"], "output=decoder.pt: cannot be written (decoder.pt is a file, not a folder)"),
         (["A.png", "[]"], "style must be the path of an image or a folder, got []"),
         (["A.png", "B.png", "C.gif"], "output=C.gif: must end in one of "),
-        (["A.png", "B.png", "decoder=nope"], "nope: no such run folder or checkpoint file"),
-        (["A.png", "B.png", "decoder=A.png"], "A.png: "),
+        (["A.png", "B.png", "decoder=nope"], "decoder=nope: no such run folder or checkpoint file"),
+        (["A.png", "B.png", "decoder=A.png"], "decoder=A.png: not a whole checkpoint"),
+        (["A.png", "B.png", "C.png", "decoder="], "decoder=: no path is given; for none, decoder=null"),
+        (["A.png", "B.png", "C.png", "strength="], "strength=: no value is given; give one, or leave strength out"),
+        (["strength=", "A.png", "B.png"], "strength=: no value is given; around the = belong no spaces"),
+        (["-A.png", "B.png"], "-A.png: a word with a dash is an option; for the file, write ./-A.png"),
+        (
+            ["A.png", "B.png", "C.webp", "size=[16384,16]"],
+            "output=C.webp: a .webp holds at most 16383 pixels per side, and this image would have 16384; choose .png",
+        ),
         (["A.png", "B.png", "size=1000000"], "size=1000000: content=A.png would have 1000000 x "),
         (
             ["A.png", "B.png", "style_size=[9999,99999]"],
@@ -216,6 +268,7 @@ def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, mon
 def test_what_cannot_be_painted_is_told_and_nothing_written(words, message, folder):
     (folder / "empty").mkdir()
     (folder / "text.mp4").write_text("no video")
+    (folder / "-A.png").touch()
     before = sorted(folder.rglob("*"))
     decoder = [] if any(word.startswith("decoder=") for word in words) else ["decoder=decoder.pt"]
     done = stylize(folder, *words, *decoder)

@@ -78,6 +78,33 @@ def test_the_name_of_an_existing_file_stays():
 
 
 @pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (["optimizer.lr="], "give one, or leave optimizer.lr out"),
+        (["optimizer=", "seed=1"], "give one, or leave optimizer out"),
+        (["seed=", "1"], "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"),
+        (["content=", "A.jpg"], "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"),
+    ],
+)
+def test_an_empty_value_is_blamed_on_its_own_key(words, cure):
+    with pytest.raises(UserError) as error:
+        hydra_words.prepared(words, "train")
+    assert str(error.value) == f"{words[0]}: no value is given; {cure}"
+
+
+def test_what_was_given_by_its_key_is_not_asked_for_again():
+    words = hydra_words.prepared(["content=A.jpg", "B.jpg", "strength=1", "C.jpg"], "stylize")
+    assert words == ["content=A.jpg", "style=B.jpg", "strength=1", "output=C.jpg"]
+
+
+def test_a_file_whose_name_looks_like_a_key_and_its_value_is_a_word_unless_there_is_such_a_key():
+    for name in ("a=b.pt", "seed=0", "psi=1"):
+        Path(name).touch()
+    assert value_of("a=b.pt") == ("checkpoint", "a=b.pt")
+    assert hydra_words.prepared(["seed=0", "psi=1"], "sample") == ["seeds=0", "truncation_psi=1"]
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (["content=“my", "photo.jpg”"], 'photo.jpg”: neither an option nor key=value; type " for “'),

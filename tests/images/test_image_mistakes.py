@@ -149,6 +149,8 @@ def test_places_that_cannot_be_written_are_named(tmp_path):
         assert str(caught.value) == f"{path}: cannot be written ({reason})"
     with pytest.raises(OSError, match=r"a\.webp: cannot be written \(.*16383"):
         save_image(Image.new("L", (20_000, 1)), tmp_path / "a.webp")
+    with pytest.raises(OSError, match=r"a\.jpg: cannot be written \(a \.jpg holds at most 65500 .* choose \.png"):
+        save_image(Image.new("L", (1, 65_501)), tmp_path / "a.jpg")
     assert {path.name for path in tmp_path.iterdir()} == {"file", "taken.png"}
 
 

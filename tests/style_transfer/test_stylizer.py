@@ -28,7 +28,7 @@ def images():
 def test_adain_gives_each_layer_the_statistics_of_the_style(network, images):
     content, style = images[0], network.style_of([images[1]], [1.0])
     features = network.features(content)
-    for x, target, wanted in zip(features, network.targets(features, [style]), style, strict=True):
+    for x, target, wanted in zip(features, network.targets(features, [style]), style.layers, strict=True):
         std, mean = std_mean(target)
         varies = x.std((2, 3), keepdim=True) > 0.1
         torch.testing.assert_close(std[varies], wanted.std[varies], rtol=1e-3, atol=1e-4)
@@ -40,7 +40,7 @@ def test_a_style_is_mean_and_deviation_of_its_features(network, images, monkeypa
     features = network.encoder(halves, ADAIN_LAYERS[1:])
     for tile in (1024, 24):
         monkeypatch.setattr(stylizer, "TILE", tile)
-        for name, found in zip(ADAIN_LAYERS, network.style_of([images[1]], [1.0]), strict=True):
+        for name, found in zip(ADAIN_LAYERS, network.style_of([images[1]], [1.0]).layers, strict=True):
             x = features.get(name, images[1]).double()
             torch.testing.assert_close(found.mean.double(), x.mean((2, 3), keepdim=True), rtol=1e-5, atol=1e-4)
             std = (x.var((2, 3), correction=0, keepdim=True) + 1e-8).sqrt()
@@ -49,7 +49,9 @@ def test_a_style_is_mean_and_deviation_of_its_features(network, images, monkeypa
 
 def test_several_styles_are_the_weighted_mean_of_their_statistics(network, images):
     one, other = (network.style_of([style], [1.0]) for style in images[1:])
-    for mean, first, second in zip(network.style_of(images[1:], [0.25, 0.75]), one, other, strict=True):
+    both = network.style_of(images[1:], [0.25, 0.75])
+    torch.testing.assert_close(both.grain, 0.25 * one.grain + 0.75 * other.grain)
+    for mean, first, second in zip(both.layers, one.layers, other.layers, strict=True):
         torch.testing.assert_close(mean.std, 0.25 * first.std + 0.75 * second.std)
         torch.testing.assert_close(mean.mean, 0.25 * first.mean + 0.75 * second.mean)
 
@@ -57,8 +59,8 @@ def test_several_styles_are_the_weighted_mean_of_their_statistics(network, image
 def test_alpha_leads_from_the_content_to_the_style(network, images):
     content, style = images[0], network.style_of([images[1]], [1.0])
     for alpha in (0.0, 0.5, 1.0):
-        features = network.features(with_grain(content, alpha))
-        target = [adain(x, of.std, of.mean) for x, of in zip(features, style, strict=True)]
+        features = network.features(with_grain(content, alpha * style.grain))
+        target = [adain(x, of.std, of.mean) for x, of in zip(features, style.layers, strict=True)]
         mixed = [(1 - alpha) * x + alpha * t for x, t in zip(features, target, strict=True)]
         wanted = network.decoder(mixed).clamp(0, 1)
         torch.testing.assert_close(network(content, [style], alpha), wanted, rtol=1e-3, atol=1e-4)
@@ -114,6 +116,23 @@ def test_each_region_gets_its_style_and_the_rest_stays_content(network, images):
     torch.testing.assert_close(everywhere, network(content, styles[:1]))
 
 
+def test_the_content_shows_through_as_far_as_the_masks_leave_it(network, images):
+    content, style = images[0], network.style_of([images[1]], [1.0])
+    shades = torch.linspace(0, 1, 104).expand(1, 1, 72, 104)
+    once, twice = network(content, [style], 1.0, [shades]), network(content, [style] * 2, 1.0, [shades, shades])
+    assert torch.equal(once[..., 0], content[..., 0]) and torch.equal(twice[..., 0], content[..., 0])
+    closest = torch.finfo().eps + shades  # nothing is farther from the content than its mask allows
+    assert ((once - content).abs() <= closest).all() and ((twice - content).abs() <= 2 * closest).all()
+
+
+def test_half_precision_paints_in_regions(network, images):
+    content, style = images[0], network.style_of([images[1]], [1.0])
+    region = torch.rand(1, 1, 72, 104)
+    exact = network(content, [style], 0.5, [region])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (network(content, [style], 0.5, [region]) - exact).abs().mean() < 0.02
+
+
 def test_mistakes_are_named(network, images):
     style = network.style_of([images[1]], [1.0])
     with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\], got 1.5"):
@@ -122,6 +141,19 @@ def test_mistakes_are_named(network, images):
         network(images[0], [style, style], 1.0, [torch.ones(1, 1, 72, 104)])
     with pytest.raises(ValueError, match="4 x 20 pixels is too small for relu1_1, relu2_1, relu3_1"):
         network(torch.rand(1, 3, 40, 8), [style])
+
+
+def test_flat_styles_get_little_grain(network):
+    """Lines on flat ground are a print, noise everywhere is a canvas."""
+    generator = torch.Generator().manual_seed(2)
+    canvas = torch.rand(1, 3, 64, 64, generator=generator)
+    lines = torch.ones(1, 3, 64, 64)
+    lines[..., ::16, :] = 0
+    between = torch.where(torch.arange(64) < 40, canvas, canvas.mean((2, 3), keepdim=True))
+    assert stylizer.texture(canvas).item() == pytest.approx(1, abs=0.1)
+    assert stylizer.texture(torch.full((1, 3, 64, 64), 0.3)).item() < 0.1 * stylizer.TEXTURE  # rounding
+    amounts = [network.style_of([image], [1.0]).grain.item() for image in (lines, between, canvas)]
+    assert amounts == pytest.approx([0, 0, 1], abs=0.01)
 
 
 def test_one_colour_and_odd_sizes_are_painted(network, images):

@@ -61,7 +61,7 @@ def test_sizes_that_are_not_those_of_the_weights_are_refused(finished, override)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["init_from=nowhere"], "nowhere: no such run folder or checkpoint file"),
+        (["init_from=nowhere"], "error: init_from=nowhere: no such run folder or checkpoint file"),
         (["init_from=first", "dataset.resolution=8"], "networks of 16 pixels; set dataset.resolution=16, or cut them"),
     ],
 )

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from dlcourse.cli import command_line, handover
 from dlcourse.cli.memory_told import memory_told
+from dlcourse.engine.nodes import in_yaml
 from dlcourse.engine.run_folder import has_begun
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
@@ -26,10 +27,11 @@ def blend(cfg: DictConfig) -> None:
     shares = [config["luminance"], config["color"]]
     for key, share in zip(("luminance", "color"), shares, strict=True):
         if type(share) not in (int, float) or not 0 <= share <= 1:
-            raise UserError(f"{key} must be from 0 (the content) to 1 (the result), got {share}")
+            raise UserError(f"{key} must be from 0 (the content) to 1 (the result), got {in_yaml(share)}")
     output = Path(config["output"])
     handover.check_new(output)
     content, result = images_of_run(Path(config["run"])) if config["result"] is None else two_images(config)
+    handover.check_sides(output, *result.size)
     import torch
 
     from dlcourse.images.files import save_new_image

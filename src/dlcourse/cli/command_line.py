@@ -215,8 +215,13 @@ class Parser(ArgumentParser):
             self.register("type", kind, read)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As ArgumentParser's; a word that begins with a dash of a text program is a mistake."""
-        for word in sys.argv[1:] if args is None else args:
+        """As ArgumentParser's; a file whose name begins with a dash, or a dash of a text program, is a mistake."""
+        words = sys.argv[1:] if args is None else args
+        try:
+            typography.check_dashes(words)
+        except UserError as error:
+            fail(str(error))
+        for word in words:
             if word and word[0] in typography.DASHES and not path_overrides.exists(word):
                 self.error(f"{word}: an option begins with two hyphens: --{word.lstrip(typography.DASHES + '-')}")
         return super().parse_args(args, namespace)

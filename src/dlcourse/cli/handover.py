@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
 from dlcourse.files import outputs
 from dlcourse.files.terminal import say
@@ -23,9 +24,9 @@ def check_output(cfg: DictConfig, overrides: Iterable[str], is_resumed: bool = F
     """
     output, strip = cfg.get("output"), cfg.get("strip")
     if not isinstance(output, str | None):
-        raise UserError(f"output must be the path of a new image, got {output}")
+        raise UserError(f"output must be the path of a new image, got {in_yaml(output)}")
     if strip not in (None, True, False):
-        raise UserError(f"strip must be true or false, got {strip}")
+        raise UserError(f"strip must be true or false, got {in_yaml(strip)}")
     if output is None:
         if strip and not is_resumed:
             raise UserError("strip=true: the strip is written beside the result; give output=PATH.jpg as well")
@@ -36,6 +37,10 @@ def check_output(cfg: DictConfig, overrides: Iterable[str], is_resumed: bool = F
         cfg.output = None
         return
     check_new(Path(output), bool(strip), may_exist=is_resumed and not is_typed)
+    size = OmegaConf.select(cfg, "dataset.content_size")
+    sides = size if OmegaConf.is_list(size) else [size]
+    if sides and all(type(side) is int for side in sides):  # else the dataset refuses it
+        check_sides(Path(output), *sides)
 
 
 def check_new(
@@ -57,6 +62,16 @@ def check_new(
         if os.path.lexists(path) and not may_exist:
             which = "" if path == output else f"{path} "
             raise UserError(f"{given}: {which}is there already; choose another name, such as {unused(output, strip)}")
+
+
+def check_sides(output: Path, *sides: int) -> None:
+    """Raise UserError if an image with these sides, in pixels, is too large for the format of `output`."""
+    from dlcourse.images import files
+
+    try:
+        files.check_sides(output, *sides)
+    except ValueError as error:
+        raise UserError(f"output={output}: {error}") from error
 
 
 def files_of(output: Path, strip: bool) -> list[Path]:

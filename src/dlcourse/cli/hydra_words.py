@@ -4,6 +4,7 @@ import re
 from argparse import Namespace
 from collections.abc import Mapping
 from functools import partial
+from itertools import zip_longest
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -11,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import key_names, path_overrides, typography
+from dlcourse.cli import key_names, path_overrides, typography, unread_keys
 from dlcourse.cli.compose import compose_config
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
@@ -22,13 +23,15 @@ SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi
 BARE = {
     "sample": ["checkpoint"],
     "evaluate": ["checkpoint"],
+    "explore": ["checkpoint"],
     "blend": ["run", "result", "output"],
     "stylize": ["content", "style", "output"],
 }
-ONLY_FIRST = ("sample", "evaluate")  # whose bare word must be the first one
+ONLY_FIRST = ("sample", "evaluate", "explore")  # whose bare word must be the first one
 NO_NAME = re.compile(r"^[\"']?[\[{]|/|\$\{")  # in the choice of a group
 IMAGE = re.compile(r"\.(png|jpe?g|webp|tiff?|bmp|gif|avif|heic)$", re.IGNORECASE)
 LONGEST_CHOICE = 200  # letters; a file's name has at most 255
+NO_SPACES = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
 COMMANDS = ("run", "multirun", "cfg", "info", "shell_completion")  # options of Hydra that exclude each other
 
 
@@ -38,6 +41,7 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
     Raises:
         UserError: an unknown option, options that exclude each other, or a word that is neither option nor key=value.
     """
+    typography.check_dashes(words)
     options = parsed(words, config_name)
     commands = [name for name in COMMANDS if getattr(options, name)]
     if len(commands) > 1:
@@ -48,7 +52,9 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
         raise UserError("--package belongs to --cfg job")
     if options.resolve and not options.cfg:
         raise UserError("--resolve belongs to --cfg job")
-    overrides = with_keys(list(map(typography.plain_word, options.overrides)), config_name)
+    overrides = list(map(typography.plain_word, options.overrides))
+    check_values(overrides, config_name)
+    overrides = with_keys(overrides, config_name)
     overrides = [with_long_key(word, SHORT.get(config_name, {})) for word in overrides]
     others = list(words)
     for word in options.overrides:
@@ -57,6 +63,18 @@ def prepared(words: list[str], config_name: str = "train") -> list[str]:
     if options.multirun:
         check_own_outputs(quoted, config_name)
     return with_prefixes_for_resume(quoted) + others
+
+
+def check_values(words: list[str], config_name: str) -> None:
+    """Raise UserError for key= without a value; that of a path is told by `take_path`, unless spaces are the reason."""
+    for word, following in zip_longest(words, words[1:]):
+        key = word.lstrip("+").removesuffix("=")
+        if not re.fullmatch(r"\+*[^=~]+=", word) or key.startswith("hydra.") or not has_key(word, config_name):
+            continue
+        if following is not None and not has_key(following, config_name):
+            raise UserError(f"{word}: no value is given; {NO_SPACES}")
+        if key not in path_overrides.PATHS:
+            raise UserError(f"{word}: no value is given; give one, or leave {key} out")
 
 
 def parsed(words: list[str], config_name: str) -> Namespace:
@@ -68,19 +86,21 @@ def parsed(words: list[str], config_name: str) -> Namespace:
 
 
 def with_keys(words: list[str], config_name: str) -> list[str]:
-    """Put the keys of BARE before words without one; UserError for other bare words."""
+    """Give words without a key those of BARE that no word before them has; UserError for the others."""
     keys = list(BARE.get(config_name, []))
-    is_spaced = any(word.startswith("=") or word.endswith("=") for word in words)  # key = value
+    is_spaced = any(word.startswith("=") for word in words)  # key = value
     for index, word in enumerate(words):
-        if has_key(word) or not keys or (index and (is_spaced or config_name in ONLY_FIRST)):
+        if has_key(word, config_name) or not keys or (index and (is_spaced or config_name in ONLY_FIRST)):
             continue
+        while len(keys) > 1 and any(other.startswith(f"{keys[0]}=") for other in words[:index]):
+            keys.pop(0)
         key = keys.pop(0)
         if given := [other for other in words if other.startswith(f"{key}=")]:
             raise UserError(f"{word}: {given[0]} names another {key}; give one of them")
         words = [*words[:index], f"{key}={word}", *words[index + 1 :]]
     for word in words:
-        if not has_key(word):
-            cure = "around the = belong no spaces, and what holds spaces belongs in quotes: 'key=a b'"
+        if not has_key(word, config_name):
+            cure = NO_SPACES
             if config_name == "train" and words[0] == word and not any(other.startswith("=") for other in words):
                 cure = f"to go on with a run, resume={word}; to choose an experiment, experiment={word}"
             elif config_name == "train" and IMAGE.search(word) and path_overrides.exists(word):
@@ -98,13 +118,23 @@ def with_long_key(word: str, keys: Mapping[str, str]) -> str:
     return f"{keys.get(key, key)}{equal}{value}"
 
 
-def has_key(word: str) -> bool:
-    """Whether a word is key=value or ~key, and not the path of a run such as runs/points/TIME/0_seed=1."""
+def has_key(word: str, config_name: str = "train") -> bool:
+    """Whether a word is key=value or ~key, and not a path such as runs/points/TIME/0_seed=1, a=b.jpg or [a=b.jpg]."""
+    if word.startswith("[") or is_file(word, config_name):
+        return False
     key = word.partition("=")[0]
     is_group = key.startswith("hydra/") or path_overrides.is_group(key)
     if word.startswith("~/") or "/" in key and (path_overrides.exists(word) or not is_group and is_in_folder(key)):
         return False
     return "=" in word or word.startswith("~")
+
+
+def is_file(word: str, config_name: str) -> bool:
+    """Whether a word with = is a file, and its first part no key of a command whose words need none."""
+    if "=" not in word or config_name not in BARE or not path_overrides.exists(word):
+        return False
+    name = unread_keys.top_level_name(word)
+    return name not in SHORT.get(config_name, {}) and name not in compose_config(config_name, [])
 
 
 def is_in_folder(path: str) -> bool:

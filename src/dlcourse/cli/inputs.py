@@ -1,4 +1,4 @@
-"""Look at the files and folders that a config names before anything large is imported."""
+"""Look at the files and folders that a config names, and at its batch sizes, before anything large is imported."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,8 +46,12 @@ def images(key: str, path: str) -> None:
     check_root(key, path)
 
 
-def run(_key: str, path: str) -> None:
-    newest(Path(path))
+def run(key: str, path: str) -> None:
+    """A run with a checkpoint, or the file of one."""
+    try:
+        newest(Path(path))
+    except UserError as error:
+        raise ValueError(f"{key}={error}") from error
 
 
 def seed_file(key: str, seed: str) -> None:
@@ -66,6 +70,7 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
     "FrameSequence.frames": frames,
     "ImageClasses.root": images,
     "ImageFolder.root": images,
+    "Painter.decoder": run,
     "Painter.style_regions": named_image,
     "PhotosAndPaintings.root": images,
     "PhotosAndPaintings.styles": images,
@@ -79,16 +84,30 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
 
 
 def check_inputs(cfg: DictConfig) -> None:
-    """Raise UserError for the first input that is not there; the message begins with the key as it is typed."""
+    """Raise UserError for the first input that is not there, or for an empty batch.
+
+    The message begins with the key as it is typed.
+    """
     config = OmegaConf.to_container(cfg)
+    check_batch_sizes(cfg, config)
     for key, target in nodes_of(config):
         for name in OmegaConf.select(cfg, key):
             check = CHECKS.get(f"{target}.{name}", CHECKS.get(str(name)))
-            for path in paths_at(cfg, f"{key}.{name}") if check else ():
+            if check is None:
+                continue
+            for path in (value for value in values_at(cfg, f"{key}.{name}") if isinstance(value, str)):
                 try:
-                    check(str(name), path)  # type: ignore[misc]
+                    check(str(name), path)
                 except ValueError as error:
                     raise UserError(key_names.as_typed(f"{key}.{error}", config)) from error
+
+
+def check_batch_sizes(cfg: DictConfig, config: Any) -> None:
+    """Raise UserError for a batch size below 1, which the tasks tell when their data set is made; `config` is plain."""
+    for key, _ in nodes_of(config):
+        for size in values_at(cfg, f"{key}.batch_size"):
+            if type(size) is int and size < 1:
+                raise UserError(key_names.as_typed(f"{key}.batch_size must be at least 1, got {size}", config))
 
 
 def nodes_of(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -100,10 +119,10 @@ def nodes_of(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from nodes_of(value, f"{key}.{name}" if key else str(name))
 
 
-def paths_at(cfg: DictConfig, key: str) -> list[str]:
-    """The texts at a key, or in the list there; none for a value that is missing, which is told later."""
+def values_at(cfg: DictConfig, key: str) -> list[Any]:
+    """The value at a key, or those in the list there; none for one that is missing, which is told later."""
     try:
         value = OmegaConf.select(cfg, key)
     except OmegaConfBaseException:
         return []
-    return [one for one in (value if OmegaConf.is_list(value) else [value]) if isinstance(one, str)]
+    return list(value) if OmegaConf.is_list(value) else [value]

@@ -44,7 +44,7 @@ def answer(words: list[str], config_name: str) -> list[str]:
     """
     at = next(index for index, word in enumerate(words) if is_help(word))
     before, after = (hydra_words.parsed(some, config_name).overrides for some in (words[:at], words[at + 1 :]))
-    given = [word for word in before if hydra_words.has_key(word)]
+    given = [word for word in before if hydra_words.has_key(word, config_name)]
     topics = [word for word in before if word not in given and not Path(word).exists()] + after
     if not any(word.startswith("experiment=") for word in given):
         given = [*EXAMPLE.get(config_name, []), *given]

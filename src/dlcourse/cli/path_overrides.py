@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from dlcourse.cli import latest
+from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
 
@@ -160,9 +161,10 @@ def expand_home(cfg: DictConfig) -> None:
         if not isinstance(node, DictConfig) or name not in node or OmegaConf.is_missing(node, name):
             continue
         if not OmegaConf.is_interpolation(node, name):
-            value: Any = node[name]
-            paths = value if OmegaConf.is_list(value) else [value]
+            value: Any = list(node[name]) if OmegaConf.is_list(node[name]) else node[name]
+            paths = value if isinstance(value, list) else [value]
             if not all(path is None or isinstance(path, str) for path in paths):
-                raise UserError(f"{key} must be a path, got {value!r}; a name that looks like a number needs quotes")
+                got = in_yaml(value)
+                raise UserError(f"{key} must be a path, got {got}; a name that looks like a number needs quotes")
             homes = [None if path is None else at_home(path) for path in paths]
-            node[name] = homes if OmegaConf.is_list(value) else homes[0]
+            node[name] = homes if isinstance(value, list) else homes[0]

@@ -126,10 +126,13 @@ def with_networks_of(
 
     if "generator" not in cfg.model:
         raise UserError(f"init_from={init_from}: init_from is for StyleGAN, as in experiment=stylegan_faces_tiny")
-    files = files_of(init_from)
-    from dlcourse.stylegan.interop.files import load_files  # here: it loads torch
+    try:
+        files = files_of(init_from)
+        from dlcourse.stylegan.interop.files import load_files  # here: it loads torch
 
-    path, pretrained = files[0], load_files(files)
+        path, pretrained = files[0], load_files(files)
+    except UserError as error:
+        raise UserError(f"init_from={error}") from error
     model: Any = pretrained.config
     if "generator" not in model:
         raise UserError(f"init_from={init_from}: there is no generator in it")

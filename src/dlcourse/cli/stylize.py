@@ -12,10 +12,9 @@ from omegaconf import DictConfig
 
 from dlcourse.cli import command_line, handover, path_overrides, stylize_video
 from dlcourse.cli.memory_told import memory_told
-from dlcourse.engine.run_folder import newest
+from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
 from dlcourse.files import outputs
-from dlcourse.files.locations import ADAIN_DECODER
 from dlcourse.files.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ def stylize(cfg: DictConfig) -> None:
         )
     if styles and contents:
         raise UserError(f"content={config['content']} and style={config['style']}: only one of them may be a folder")
-    newest(
-        Path(ADAIN_DECODER if config["decoder"] is None else config["decoder"])
-    )  # UserError without torch if there is none
     output = output_of(config, ".mp4" if film else "" if contents else ".png")
     if film:
         handover.check_new(output, suffixes=[".mp4"])
@@ -60,8 +56,11 @@ def stylize(cfg: DictConfig) -> None:
 
         size = config["size"] or min(SHEET_SIZE, longest_side(config["content"]))
         paint_sheet(painter_of(config, size=size), config["content"], styles, output)
-    else:
-        paint(painter_of(config), config["content"], config["style"], output)
+        return
+    painter = painter_of(config)
+    size = painter.size_for(config["content"])
+    handover.check_sides(output, *(size if isinstance(size, list) else [size]))
+    paint(painter, config["content"], config["style"], output)
 
 
 def images_in(key: str, value: Any) -> list[Path]:
@@ -77,7 +76,7 @@ def images_in(key: str, value: Any) -> list[Path]:
             return found
         raise UserError(f"{key}={value}: no images in it ({', '.join(sorted(SUFFIXES))})")
     if not paths or not all(isinstance(path, str) for path in paths) or (key == "content" and len(paths) > 1):
-        raise UserError(f"{key} must be the path of an image or a folder, got {value}")
+        raise UserError(f"{key} must be the path of an image or a folder, got {in_yaml(value)}")
     for path in paths:
         try:
             check_named(key, path)

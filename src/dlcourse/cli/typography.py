@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dlcourse.cli import path_overrides
+from dlcourse.errors import UserError
 
 # Beside the full-width forms, which Unicode itself maps to ASCII
 PLAIN = str.maketrans("“”‘’、。【】–—−", "\"\"'',.[]---")
@@ -37,6 +38,13 @@ def plain_word(word: str) -> str:
 def unquoted(text: str) -> str:
     """The text without the quotes “ ” or ‘ ’ around all of it."""
     return text[1:-1] if re.fullmatch("“.*”|‘.*’", text, re.DOTALL) else text
+
+
+def check_dashes(words: Sequence[str]) -> None:
+    """Raise UserError for a file whose name would be read as an option; those of one letter or two are options."""
+    for word in words:
+        if word.startswith("-") and len(word) > 3 and "--" not in words and path_overrides.exists(word):
+            raise UserError(f"{word}: a word with a dash is an option; for the file, write ./{word}")
 
 
 def cure(words: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
+from dlcourse.engine.nodes import in_yaml
 from dlcourse.engine.targets import TARGETS
 from dlcourse.errors import UserError
 
@@ -170,11 +171,6 @@ def fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool):
         return hint in (bool, Any)
     return {float: isinstance(value, int | float), Any: True}.get(hint, type(value) is hint)
-
-
-def in_yaml(value: Any) -> str:
-    """A value as it is typed: null, true, 'text', [1, 2]."""
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def describe_type(hint: Any) -> str:

@@ -19,6 +19,13 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def in_yaml(value: Any) -> str:
+    """A value as it is typed: null, true, 'text', [1, null]."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
 def is_repeated(key: str, config: dict[str, Any]) -> bool:
     """Whether a key of the task belongs to another group, such as task.optimizer.lr."""
     group, *rest = key.split(".")

@@ -1,5 +1,6 @@
 """Reads image files as upright 8-bit sRGB, and writes them; a failure leaves no partial file."""
 
+import math
 import os
 import re
 import warnings
@@ -43,6 +44,7 @@ WRITERS: dict[str, tuple[str, dict[str, Any]]] = {  # suffix -> format and its o
     ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),  # exact: keeps the colours of transparent pixels
 }
+LONGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels that a file of the format can hold
 
 
 class UnwantedImageError(ValueError):
@@ -162,11 +164,21 @@ def why_unidentified(file: BinaryIO) -> str:
     return f"not an image that can be read (the formats are {', '.join(FORMATS)})"
 
 
+def check_sides(path: Path, *sides: int) -> None:
+    """Raise ValueError if the format of a path's suffix cannot hold an image with these sides, in pixels."""
+    file_format, _ = WRITERS[path.suffix.lower()]
+    most = LONGEST_SIDES.get(file_format, math.inf)
+    if max(sides) > most:
+        held = f"a {path.suffix} holds at most {most} pixels per side, and this image would have {max(sides)}"
+        raise ValueError(f"{held}; choose .png or .tiff, or a smaller image")
+
+
 def save_image(image: Image.Image, path: str | Path, replace: bool = True) -> None:
     """Write an image in sRGB, with an ICC profile, as a whole file or not at all.
 
     The suffix chooses one of the WRITERS; JPEGs are on white. The folder is created if needed. ValueError for another
-    suffix; OSError, "PATH: cannot be written (reason)". Without `replace`, FileExistsError if there is a file by then.
+    suffix; OSError, "PATH: cannot be written (reason)", also for more pixels than the format can hold. Without
+    `replace`, FileExistsError if there is a file by then.
     """
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
@@ -174,10 +186,11 @@ def save_image(image: Image.Image, path: str | Path, replace: bool = True) -> No
     file_format, options = WRITERS[path.suffix.lower()]
     image = to_rgb(image, keep_alpha=file_format != "JPEG")
     try:
+        check_sides(path, *image.size)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, replace=replace) as temporary:
             image.save(temporary, file_format, icc_profile=SRGB_PROFILE, **options)
-    except (OSError, ValueError) as error:  # ValueError: a WebP of more than 16383 pixels per side
+    except (OSError, ValueError) as error:
         if isinstance(error, FileExistsError) and not replace and os.path.lexists(path):
             raise
         reason = getattr(error, "strerror", None) or error

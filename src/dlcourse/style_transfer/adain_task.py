@@ -54,6 +54,7 @@ class FastStyleTransfer(Task):
         check_at_least(
             0, style_weight=self.style_weight, content_color=self.content_color, style_color=self.style_color
         )
+        check_at_least(1, batch_size=self.batch_size)
         if self.crop_size < 16 or self.crop_size % 8:
             raise ValueError(f"crop_size must be a multiple of 8 from 16 on, got {self.crop_size}")
 

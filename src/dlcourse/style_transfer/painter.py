@@ -1,16 +1,19 @@
 """Fast style transfer of images and videos: content and styles are read, painted by a stylizer, and finished."""
 
+from pathlib import Path
+
 import torch
 from PIL import Image
 
 from dlcourse.engine.device import autocast
+from dlcourse.errors import UserError
 from dlcourse.files.locations import ADAIN_DECODER
 from dlcourse.images.srgb import BACKGROUND, to_rgb
 from dlcourse.images.tensors import to_pil_image, to_tensor
 from dlcourse.style_transfer.dataset import ContentAndStyles, check_size
 from dlcourse.style_transfer.inputs import StyleInputs
 from dlcourse.style_transfer.named_images import longest_side
-from dlcourse.style_transfer.stylizer import SMALLEST, Style, load_stylizer
+from dlcourse.style_transfer.stylizer import SMALLEST, Style, Stylizer, load_stylizer
 
 UNCHANGED = ("free", "content_to_style")  # choices of `colors` that leave the style as it is, whatever the content
 
@@ -41,7 +44,8 @@ class Painter:
             check_size("size", size)
         self.strength, self.size, self.style_size = strength, size, style_size
         self.style_weights, self.style_regions, self.colors = style_weights, style_regions, colors
-        self.stylizer = load_stylizer(ADAIN_DECODER if decoder is None else decoder)
+        self.decoder = ADAIN_DECODER if decoder is None else decoder
+        self.stylizer = stylizer_of(self.decoder)
         self.device, self.precision = torch.device("cpu"), "fp32"
         self.known: dict[str, list[Style]] = {}  # the statistics of styles that do not depend on the content
 
@@ -54,10 +58,15 @@ class Painter:
     def __call__(self, content: str, style: str | list[str]) -> Image.Image:
         """The content in a style, or in the mean of several, RGB or with the content's transparency.
 
-        ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small.
+        ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small; UserError as
+        `paint`.
         """
         known = self.known.setdefault(str(style), []) if self.colors in UNCHANGED else []
-        return self.paint(self.dataset(content, style, self.size or max(SMALLEST, longest_side(content))), known)
+        return self.paint(self.dataset(content, style, self.size_for(content)), known)
+
+    def size_for(self, content: str) -> int | list[int]:
+        """The size of a result: pixels on the longer side, or [width, height]; ValueError if there is no such image."""
+        return self.size or max(SMALLEST, longest_side(content))
 
     def dataset(self, content: str, style: str | list[str], size: int | list[int]) -> ContentAndStyles:
         """The content, at a size, and its styles; ValueError for an image that is too small or too large then."""
@@ -84,20 +93,34 @@ class Painter:
         return dataset
 
     def paint(self, dataset: ContentAndStyles, known: list[Style]) -> Image.Image:
-        """The content in its styles; `known` has their statistics, or is empty and then gets them."""
+        """The content in its styles; `known` has their statistics, or is empty and then gets them.
+
+        UserError for a decoder whose image is not finite.
+        """
         images = dataset.at(dataset.longest_side).to(self.device)
         own = to_tensor(to_rgb(dataset.content))[None].to(self.device)
         content = torch.lerp(own, images.content, self.strength)  # its colours change as far as it is painted
         with autocast(self.device, self.precision):
             if not known:
                 known += self.statistics(images)
-            painted = self.stylizer(content, known, self.strength, images.regions)
-        return to_pil_image(dataset.finish(painted.float())[0])
+            painted = self.stylizer(content, known, self.strength, images.regions).float()
+        if not painted.isfinite().all():
+            cure = "its training has diverged" if self.precision == "fp32" else "try precision=fp32"
+            raise UserError(f"decoder={self.decoder}: its image is not finite; {cure}")
+        return to_pil_image(dataset.finish(painted)[0])
 
     def statistics(self, images: StyleInputs) -> list[Style]:
         """The statistics of the styles together, or of each if there are regions."""
         groups = [([one], [1.0]) for one in images.styles] if images.regions else [(images.styles, images.shares)]
         return [self.stylizer.style_of(*group) for group in groups]
+
+
+def stylizer_of(decoder: Path | str) -> Stylizer:
+    """`load_stylizer`, whose messages begin with the key."""
+    try:
+        return load_stylizer(decoder)
+    except UserError as error:
+        raise UserError(f"decoder={error}") from error
 
 
 class FramePainter:

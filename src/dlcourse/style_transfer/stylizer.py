@@ -27,6 +27,7 @@ SMALLEST = 2 * CELL  # pixels per side of an image
 TILE = 1024  # pixels per side of a tile, a multiple of CELL
 MARGIN = 80  # pixels around it: farther than an edge of a tile reaches through encoder and decoder
 GRAIN = 0.2  # of the noise on the content, at each of four scales, relative to the colours' own deviations
+TEXTURE = 0.35  # local deviation of colours, relative to that of the whole image, of a style that gets all of the grain
 PALE = 0.02  # standard deviation of colours, at least, in images with less
 
 Area = tuple[slice, slice]  # rows and columns of an image
@@ -40,7 +41,14 @@ class Statistics:
     mean: Tensor
 
 
-Style = tuple[Statistics, ...]  # at each of ADAIN_LAYERS
+@dataclass(frozen=True)
+class Style:
+    """What the network takes from one style, or from several together."""
+
+    layers: tuple[Statistics, ...]  # at each of ADAIN_LAYERS
+    grain: Tensor  # amount for `with_grain`, in [0, 1], (1, 1, 1, 1): prints with flat areas have little
+
+
 Moments = tuple[Tensor, Tensor]  # mean and variance of each channel, each (1, C, 1, 1)
 
 
@@ -116,10 +124,10 @@ class Stylizer(nn.Module):
             content: (1, 3, H, W) in [0, 1], at least SMALLEST pixels on each side.
             styles: one style, as `style_of` gives it; with `regions`, one for each of them.
             alpha: strength in [0, 1]; 0 is the content as the decoder reproduces it.
-            regions: masks (1, 1, H, W) in [0, 1], where to paint each style; the rest stays content.
+            regions: masks (1, 1, H, W) in [0, 1], where to paint each style; the rest stays content, pixel by pixel.
 
         Returns:
-            (1, 3, H, W) in [0, 1].
+            (1, 3, H, W) in [0, 1]; NaN where the decoder's values are not finite.
 
         Raises:
             ValueError: alpha outside [0, 1], too small an image, or not as many styles as regions.
@@ -129,8 +137,10 @@ class Stylizer(nn.Module):
         if len(styles) != len(regions or [None]):
             raise ValueError(f"styles must be one, or one for each of {len(regions)} regions, got {len(styles)}")
         height, width = content.shape[-2:]
-        painted = torch.stack(list(regions)).sum(0).clamp(max=1) if regions else 1
-        image, masks = whole_cells(with_grain(content, alpha * painted)), [whole_cells(region) for region in regions]
+        covered = torch.stack(list(regions)).sum(0).clamp(max=1) if regions else 1.0
+        grains = [style.grain.to(content) for style in styles]
+        amount = in_regions(torch.zeros_like(content[:, :1]), grains, regions) if regions else grains[0]
+        image, masks = whole_cells(with_grain(content, alpha * amount)), [whole_cells(region) for region in regions]
         result, areas = torch.empty_like(image), list(tiles(*image.shape[-2:]))
         own = self.moments(image) if len(areas) > 1 else None
         for around, inner, area in areas:
@@ -138,8 +148,10 @@ class Stylizer(nn.Module):
             targets = self.targets(features, styles, [mask[..., *around] for mask in masks], own)
             if alpha < 1:
                 targets = [torch.lerp(x, target, alpha) for x, target in zip(features, targets, strict=True)]
-            result[..., *area] = self.decoder(targets)[..., *inner]
-        return result[..., :height, :width].clamp(0, 1)
+            drawn = self.decoder(targets)[..., *inner]
+            result[..., *area] = drawn.masked_fill(~drawn.isfinite(), torch.nan)  # clamped, infinity would not be seen
+        result = result[..., :height, :width].clamp(0, 1)
+        return torch.lerp(content, result, covered) if regions else result
 
     @torch.no_grad()
     def style_of(self, images: Sequence[Tensor], shares: Sequence[float]) -> Style:
@@ -148,12 +160,13 @@ class Stylizer(nn.Module):
         ValueError for an image of less than SMALLEST pixels on a side.
         """
         found = [self.moments(whole_cells(image)) for image in images]
-        style = []
+        layers = []
         for layer in zip(*found, strict=True):
             pairs = list(zip(shares, layer, strict=True))
             std = torch.stack([share * (variance + EPSILON).sqrt() for share, (_, variance) in pairs]).sum(0)
-            style.append(Statistics(std, torch.stack([share * mean for share, (mean, _) in pairs]).sum(0)))
-        return tuple(style)
+            layers.append(Statistics(std, torch.stack([share * mean for share, (mean, _) in pairs]).sum(0)))
+        grain = torch.stack([share * texture(image) for share, image in zip(shares, images, strict=True)]).sum(0)
+        return Style(tuple(layers), (grain / TEXTURE).clamp(max=1))
 
     def features(self, images: Tensor) -> list[Tensor]:
         """ADAIN_LAYERS of images (N, 3, H, W), whose sides are multiples of CELL."""
@@ -185,7 +198,7 @@ class Stylizer(nn.Module):
         targets = []
         for index, x in enumerate(features):
             mean, variance = own[index] if own else mean_and_variance(x)
-            layers = [style[index] for style in styles]
+            layers = [style.layers[index] for style in styles]
             painted = [normalized(x, layer.std, layer.mean, mean, variance, EPSILON) for layer in layers]
             targets.append(in_regions(x, painted, masks) if masks else painted[0])
         return targets
@@ -196,7 +209,7 @@ def in_regions(x: Tensor, painted: Sequence[Tensor], masks: Sequence[Tensor]) ->
     masks = [F.adaptive_avg_pool2d(mask, x.shape[-2:]) for mask in masks]  # type: ignore[arg-type]
     covered = torch.stack(masks).sum(0)  # more than 1 where regions overlap
     mixed = torch.stack([mask * one for mask, one in zip(masks, painted, strict=True)]).sum(0)
-    return mixed / covered.clamp(min=1) + x * (1 - covered).clamp(min=0)
+    return (mixed / covered.clamp(min=1) + x * (1 - covered).clamp(min=0)).to(x.dtype)
 
 
 def with_grain(images: Tensor, amount: float | Tensor = 1.0, generator: torch.Generator | None = None) -> Tensor:
@@ -215,6 +228,16 @@ def with_grain(images: Tensor, amount: float | Tensor = 1.0, generator: torch.Ge
         _, covariance = color_moments(images)
         factor = torch.linalg.cholesky(covariance + PALE**2 * torch.eye(3).to(covariance)).to(images)
         return images + GRAIN * amount * torch.einsum("nij,njhw->nihw", factor, noise)
+
+
+def texture(image: Tensor) -> Tensor:
+    """The deviation of colours within squares of CELL pixels, relative to that in the whole image, (1, 1, 1, 1).
+
+    It is the lower quartile over the squares: a print has flat areas, however many lines there are elsewhere.
+    """
+    variance = F.avg_pool2d(image.square(), CELL) - F.avg_pool2d(image, CELL).square()
+    quartile = variance.sum(1).clamp(min=0).quantile(0.25)
+    return (quartile / image.var((-1, -2)).sum().clamp(min=PALE**2)).sqrt().reshape(1, 1, 1, 1)
 
 
 def whole_cells(images: Tensor) -> Tensor:
