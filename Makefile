@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # One stamp per (environment, checkout): an environment shared by two checkouts is pointed at the right one.
 STAMP = $(VENV)/.installed$(subst /,-,$(CURDIR))
 
-.PHONY: setup demo test test-all test-slow lint types check clean
+.PHONY: setup demo test test-all test-browser test-slow lint types check clean
 
 setup: $(STAMP)
 
@@ -26,6 +26,12 @@ test: setup
 # `test`, then what takes longer: whole commands, every experiment, damaged files by the hundred.
 test-all: test
 	$(PYTEST) -m "long and not slow" $(ARGS)
+
+# The page in Chromium; installs what it lacks where it can, and else skips it.
+test-browser: setup
+	-test -x "$$(command -v chromium || command -v chromium-browser)" || apt-get install -qq -y chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m pytest -m browser tests/page $(ARGS)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -20,6 +20,7 @@ LAYERS = (
     ("classifier", "style_transfer", "stylegan"),
     ("search",),
     ("reports",),
+    ("page",),
     ("cli",),
 )
 

@@ -44,7 +44,7 @@ MISTAKES = [  # a command line, and its error message
     (["train", GAN, "dataset=image_folder", "dataset.root=nope"], NO_IMAGES),
     (["train", "experiment=adain_style", "dataset.root=nope"], NO_IMAGES),
     (["train", "experiment=adain_style", "dataset.styles=nope"], "dataset.styles=nope: no such folder or zip file"),
-    (["train", GAN, "init_from=nope"], NO_RUN),
+    (["train", GAN, "init_from=nope"], f"init_from={NO_RUN}"),
     (["train", "resume=old"], "content=gone.jpg: no such file; relative paths of a run begin in the folder where"),
     (["sample", "nope"], NO_RUN),
     (["sample", "latest:cats"], "latest:cats: no run in runs/cats here"),
@@ -53,13 +53,23 @@ MISTAKES = [  # a command line, and its error message
     (["sample", "sampler=project", "target=nope.jpg"], "target=nope.jpg: no such file"),
     (["sample", "sampler=edit", "sampler.attributes=nope.csv"], "sampler.attributes=nope.csv: no such file"),
     (["evaluate", "nope"], NO_RUN),
-    (["evaluate", "nope", "evaluation.extractor.weights=nope"], NO_RUN),
+    (["explore", "nope"], NO_RUN),
+    (["explore", "port=0"], "port must be a whole number from 1 to 65535, got 0"),
+    (["evaluate", "nope", "evaluation.extractor.weights=nope"], f"evaluation.extractor.weights={NO_RUN}"),
     (["evaluate", "empty", "dataset=image_folder", "dataset.root=nope"], NO_IMAGES),
     (["prepare_dataset", "dataset.root=nope"], NO_IMAGES),
     (["stylize", "nope.jpg", "mosaic"], "content=nope.jpg: no such file"),
     (["stylize", "seascape", "empty"], "style=empty: no images in it ("),
     (["stylize", "seascape", "text.jpg"], "style=text.jpg: not an image that can be read"),
-    (["stylize", "seascape", "mosaic", "decoder=nope"], NO_RUN),
+    (["stylize", "seascape", "mosaic", "decoder=nope"], f"decoder={NO_RUN}"),
+    (["stylize", "seascape", "mosaic", "decoder=5"], "decoder=5: no such run folder or checkpoint file"),
+    (["stylize", "seascape", "null"], "style must be the path of an image or a folder, got null"),
+    (
+        ["train", STYLE, "output=C.webp", "dataset.content_size=[40,16384]"],
+        "output=C.webp: a .webp holds at most 16383",
+    ),
+    (["train", "experiment=adain_style", "task.batch_size=0"], "task.batch_size must be at least 1, got 0\n"),
+    (["train", "experiment=face_attributes", "task.batch_size=-1"], "task.batch_size must be at least 1, got -1\n"),
     (["blend", "nope", "output=C.jpg"], "nope: not a run; give a run's folder or latest, or two images"),
     (["blend", "old", "output=text.jpg"], "output=text.jpg: is there already"),
     (["style_frames", STYLE, "frames=nope", "output=new"], "frames=nope: no such folder"),
@@ -74,6 +84,7 @@ MISTAKES = [  # a command line, and its error message
     (["predict", "empty", "nope.csv"], "nope.csv: no such file"),
     (["predict", "text.jpg", "old"], "text.jpg: not a run; the run comes first: dlcourse predict old text.jpg"),
     (["predict", "empty", "old"], "empty: not a run; the run comes first: dlcourse predict old empty"),
+    (["predict", "empty", "-dash.png"], "-dash.png: a word with a dash is an option; for the file, write ./-dash.png"),
     (["predict", "old", "–output", "x"], "–output: an option begins with two hyphens: --output"),
     (["find_lr", CATS, "dataset.root=nope"], NO_IMAGES),
     (["check_gradients", CATS, "dataset.root=nope"], NO_IMAGES),
@@ -89,6 +100,7 @@ WITHOUT_INPUT = {"demonstrate", "doctor", "submit"}  # the job of submit looks
 def answers(tmp_path_factory):
     place = tmp_path_factory.mktemp("here")
     (place / "text.jpg").write_text("no image")
+    (place / "-dash.png").touch()
     (place / "empty").mkdir()
     (place / "old" / "checkpoints").mkdir(parents=True)
     (place / "old" / "checkpoints" / "step_0000001.pt").touch()

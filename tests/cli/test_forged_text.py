@@ -101,6 +101,7 @@ COMMANDS = {
     "export_checkpoint.py": lambda folder: [foreign(folder), str(folder / "b.pkl")],
     "demonstrate.py": lambda folder: [FORGED],
     "sample.py": attributes,
+    "explore.py": lambda folder: [f"checkpoint={foreign(folder)}"],
     "evaluate.py": lambda folder: [f"checkpoint={foreign(folder)}"],
     "prepare_dataset.py": lambda folder: [*classes(folder), "dataset.num_classes=2", "dataset.cache=null"],
     "style_frames.py": frames,

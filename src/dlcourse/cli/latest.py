@@ -5,15 +5,12 @@ import re
 import sys
 from pathlib import Path, PurePath
 
-from dlcourse.engine.run_folder import has_begun, runs_below
+from dlcourse.engine.run_folder import has_begun, runs_below, task_of
 from dlcourse.errors import UserError
-from dlcourse.files.bounded import open_file
 from dlcourse.files.terminal import printable, say
 
 RUNS = Path("runs")
 LATEST = re.compile(r"latest(?::(.*))?", re.DOTALL)
-TASK = re.compile(rb"^task:\n  _target_: [\w.]*?(\w+)$", re.MULTILINE)
-MAX_BYTES = 2**17  # of a composed.yaml; the project's own have about 10 000
 
 
 def resolved(word: str, task: str = "") -> str:
@@ -40,13 +37,3 @@ def resolved(word: str, task: str = "") -> str:
     if os.environ.get("RANK", "0") == "0":
         say(f"{word}: {run}", file=sys.stderr)
     return str(run)
-
-
-def task_of(run: Path) -> str:
-    """The class of a run's task, such as StyleGAN; "" if its config does not say."""
-    try:
-        with open_file(run / "composed.yaml") as file:
-            match = TASK.search(file.read(MAX_BYTES))
-    except (OSError, ValueError):
-        return ""
-    return match[1].decode() if match else ""

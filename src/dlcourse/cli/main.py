@@ -11,7 +11,7 @@ from dlcourse.files.terminal import say
 begin()  # on import, as in scripts/*.py: the processes of `devices=N` import their main module
 
 GROUPS = {  # modules of this folder, in the order of --help
-    "Start here": ("train", "stylize", "sample", "predict"),
+    "Start here": ("explore", "train", "stylize", "sample", "predict"),
     "Look at runs": ("report", "compare", "sheet", "animate"),
     "Tune and check a classifier": ("find_lr", "search", "check_gradients"),
     "StyleGAN": ("prepare_dataset", "evaluate", "import_checkpoint", "export_checkpoint"),

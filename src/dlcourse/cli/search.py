@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dlcourse.search.space import Space, Value
     from dlcourse.search.study import Lengths, Search
+    from dlcourse.search.worker import OnLog
 
 BEST = 10  # trials in the printed table
 OTHER_PROCESS = {"device", "runner.num_threads"}  # keys that may differ between the processes of a study
@@ -137,11 +138,11 @@ def take_part(
     if is_used and not study.get_trials(deepcopy=False):
         raise UserError(f"{folder} is not empty, but the study is new; choose another search.study or search.folder")
 
-    def train_trial(number: int, values: dict[str, "Value"], on_log: train.OnLog) -> None:
+    def train_trial(number: int, values: dict[str, "Value"], on_log: "OnLog") -> None:
         run_dir = path_overrides.quote(str(folder / f"trial_{number:04}"))
         cfg = composed([*fixed, f"run_dir={run_dir}"], values)
         try:
-            train.train(cfg, on_log)
+            train.train(cfg, lambda _, step, record: on_log(step, record))
         except SystemExit as error:  # it was interrupted and has printed so
             raise Interrupted(int(error.code or 0) - 128) from error
 

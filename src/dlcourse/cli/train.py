@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from dlcourse.stylegan.interop.networks import Pretrained
 
 READS = ("task", "runner", "run_dir", "resume", "init_from", "seed", "device", "devices", "output", "strip")
-OnLog = Callable[[int, dict[str, Any]], None]  # as in dlcourse.engine.runner, which loads torch
+OnLog = Callable[[Any, int, dict[str, Any]], None]  # as in dlcourse.engine.runner, which loads torch
 
 
-def unwatched(_step: int, _record: dict[str, Any]) -> None:
+def unwatched(_task: Any, _step: int, _record: dict[str, Any]) -> None:
     """The `on_log` of a run that only the console tells of, also how it ended."""
 
 

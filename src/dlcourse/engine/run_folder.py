@@ -1,4 +1,4 @@
-"""The files in a run's folder, by their names: nothing is read, so torch is not needed."""
+"""The files in a run's folder, by their names, and the kind of its task; torch is not needed."""
 
 import re
 import shlex
@@ -6,8 +6,11 @@ import zipfile
 from pathlib import Path
 
 from dlcourse.errors import UserError
+from dlcourse.files.bounded import open_file
 from dlcourse.files.missing import nothing_at
 
+TASK = re.compile(rb"^task:\n  _target_: [\w.]*?(\w+)$", re.MULTILINE)
+MAX_BYTES = 2**17  # of a composed.yaml; the project's own have about 10 000
 STEP_FILE = re.compile(r"step_([0-9]+)\.pt")
 
 
@@ -43,6 +46,16 @@ def newest(run_or_file: Path) -> Path:
 def has_begun(run_dir: Path) -> bool:
     """Whether a folder is a run, which `resume` can continue."""
     return (run_dir / "composed.yaml").is_file()
+
+
+def task_of(run: Path) -> str:
+    """The class of a run's task, such as StyleGAN; "" if its config does not say."""
+    try:
+        with open_file(run / "composed.yaml") as file:
+            match = TASK.search(file.read(MAX_BYTES))
+    except (OSError, ValueError):
+        return ""
+    return match[1].decode() if match else ""
 
 
 def runs_below(folder: Path) -> list[Path]:

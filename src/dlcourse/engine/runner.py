@@ -25,7 +25,7 @@ from dlcourse.errors import UserError
 MAX_THREADS = 1024
 COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkpoint_every", "keep_checkpoints",
           "num_threads")  # fmt: skip
-OnLog = Callable[[int, Metrics], None]  # called with the updates done and what was logged then, maybe nothing
+OnLog = Callable[[Task, int, Metrics], None]  # of the task, the updates done and what was logged then, maybe nothing
 
 
 class Runner:
@@ -149,7 +149,7 @@ class Runner:
                 if is_last or is_due(step, self.log_every):
                     record = metrics | record
                 logger.advance(step, record, is_last)
-                on_log(step, record)
+                on_log(task, step, record)
                 if is_last or is_due(step, self.visualize_every):
                     logger.images(step, task.visualize())
                     logger.histograms(step, task.histograms())

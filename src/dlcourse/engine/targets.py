@@ -75,6 +75,7 @@ TARGETS = (
             "dlcourse.stylegan.sampling.editing": "Edit",
             "dlcourse.stylegan.sampling.grid": "Grid MeanImage Mixing Truncation Uncurated",
             "dlcourse.stylegan.sampling.interpolation": "Interpolate NoiseWalk",
+            "dlcourse.stylegan.sampling.layer_mixing": "LayerMixing",
             "dlcourse.stylegan.sampling.layer_table": "Layers",
             "dlcourse.stylegan.sampling.noise": "Noise NoiseComponents",
             "dlcourse.stylegan.sampling.projection": "Project",

@@ -34,6 +34,8 @@ NOT_FOUND = (
     "to 28 dB and more), or it takes more sampler.steps"
 )
 
+Watch = Callable[[int, float, Tensor, list[Tensor]], bool]  # of (updates, loss, its w, its noise): whether to go on
+
 
 @dataclass(eq=False)
 class Project(Sampler):
@@ -79,12 +81,13 @@ class Project(Sampler):
         except ValueError as error:
             raise ValueError(f"target={error}") from error
 
-    def __call__(self, generator: Generator) -> Result:
+    def __call__(self, generator: Generator, watch: Watch = lambda *_: True) -> Result:
+        """Draw the report; `watch` is called with each update and its loss, and ends the search by False."""
         size = generator.resolution
         target = to_tensor(resize(self.image, [size, size]))
         self.set_target(target.to(generator.w_avg.device))
         w, noise = self.starting_latent(generator)
-        losses, best, best_noise = self.descend(generator, w, noise)
+        losses, best, best_noise = self.descend(generator, w, noise, watch)
         styles = best.expand(generator.num_layers, -1)  # (L, w_dim)
         (image,) = self.synthesizer.synthesize(generator, styles[None], best_noise)
         found = {"w": styles.cpu().clone(), "noise": [one.cpu() for one in best_noise], "losses": losses}
@@ -111,7 +114,9 @@ class Project(Sampler):
         w = styles if self.space == "w+" else styles.mean(0, keepdim=True)
         return w.clone(), [own.clone() for own in noise]
 
-    def descend(self, generator: Generator, w: Tensor, noise: list[Tensor]) -> tuple[list[float], Tensor, list[Tensor]]:
+    def descend(
+        self, generator: Generator, w: Tensor, noise: list[Tensor], watch: Watch
+    ) -> tuple[list[float], Tensor, list[Tensor]]:
         """Optimize, and return the loss of every update, and w and noise with the lowest one."""
         free = [w, *noise] if self.noise == "free" else [w]
         for leaf in free:
@@ -126,6 +131,8 @@ class Project(Sampler):
             if loss < least:
                 best, least = before, loss
             losses.append(loss)
+            if not watch(len(losses), loss, before[0], before[1:] or noise):
+                break
         if not best:
             cure = "smaller sampler.feature_weight or sampler.noise_weight, or another start (seeds)"
             raise UserError(f"no loss of the projection was a finite number; what may help: {cure}")

@@ -96,13 +96,15 @@ class Synthesizer:
         return torch.cat(chunks)
 
     @torch.no_grad()
-    def synthesize(self, generator: Generator, styles: Tensor, noise: Noise = "const") -> Tensor:
-        """synthesis(styles) in batches, (N, L, w_dim) on any device -> (N, 3, R, R) in [0, 1] on the CPU.
+    def synthesize(self, generator: Generator, styles: Tensor, noise: Noise = "const", halvings: int = 0) -> Tensor:
+        """synthesis(styles) in batches, (N, L, w_dim) on any device -> (N, 3, r, r) in [0, 1] on the CPU.
 
-        `noise` as in `Synthesis`; if it is tensors and there are several batches, (1, 1, r, r) for all images.
+        `noise` as in `Synthesis`; if it is tensors and there are several batches, (1, 1, r, r) for all images. r is R,
+        or R / 2^halvings: the image at that level of detail, which takes less time.
         """
         chunks = styles.to(generator.w_avg.device).split(self.batch_size)
-        images = torch.cat([generator.synthesis(chunk, noise).float().cpu() for chunk in chunks])
+        drawn = [generator.synthesis(chunk, noise, float(halvings), is_upscaled=False) for chunk in chunks]
+        images = torch.cat([image.float().cpu() for image in drawn])
         check_images_finite(images)
         return to_unit(images)
 

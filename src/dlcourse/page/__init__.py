@@ -1,0 +1,1 @@
+"""The browser page: a server, and the files of the page in static/."""

@@ -1,0 +1,58 @@
+// Requests to the server. Each throws an Error with the server's own words if it is refused.
+
+import { t } from "./words.js";
+
+async function send(path, options) {
+  const response = await fetch(path, { method: "POST", credentials: "same-origin", ...options }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Error(t("the server does not answer: has it ended?"));
+  });
+  if (!response.ok) {
+    const told = await response.json().catch(() => ({}));
+    throw new Error(told.error || response.statusText);
+  }
+  return response;
+}
+
+// POST a JSON object, get one.
+export async function post(name, body = {}, signal) {
+  return (await send(`/api/${name}`, { body: JSON.stringify(body), signal })).json();
+}
+
+// POST a JSON object, get a file.
+export async function postForBlob(name, body = {}, signal) {
+  return (await send(`/api/${name}`, { body: JSON.stringify(body), signal })).blob();
+}
+
+// POST an image file; get {upload, name, size, image}: its number, and a small data URL of it.
+export async function upload(file) {
+  const name = encodeURIComponent(file.name || "image").slice(0, 200);
+  return (await send("/api/upload", { body: file, headers: { "X-Name": name } })).json();
+}
+
+// Do a job: POST a JSON object, and call onEvent with each object that comes. Resolves when the job has ended.
+// Aborting the signal ends the job on the server, too.
+export async function job(name, body, onEvent, signal) {
+  const response = await send(`/api/${name}`, { body: JSON.stringify(body), signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines.filter(Boolean)) {
+      const event = JSON.parse(line);
+      if (event.error) throw new Error(event.error);
+      onEvent(event);
+    }
+  }
+}
+
+// Let a browser save a blob under a name.
+export function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

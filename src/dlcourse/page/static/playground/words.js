@@ -1,0 +1,53 @@
+// The playground in Chinese.
+
+import { addWords } from "../words.js";
+
+addWords({
+  // the bar
+  "training": "训练", "Play": "开始", "Pause": "暂停", "Step": "一步", "Reset": "重来", "speed": "速度",
+  "as fast as it can": "尽量快", "100 a second": "每秒 100 步", "30 a second": "每秒 30 步", "10 a second": "每秒 10 步",
+  "2 a second": "每秒 2 步", "lesson": "课题", "choose a lesson": "选择一个课题",
+  "Press play. A lesson says what to expect.": "按“开始”。每个课题都会说明会发生什么。",
+  "(changed since)": "（之后改动过）",
+  "See {file}, “{heading}”.": "见 {file} 的“{heading}”一节。",
+  "starting ...": "正在启动……", "step {done} of {total}": "第 {done} 步，共 {total} 步", "{rate} updates/s": "每秒 {rate} 次更新",
+  "test": "测试集",
+  "{skipped} updates skipped: not finite": "跳过了 {skipped} 次不是有限数的更新",
+  "another page trains now; press reset": "另一个页面正在训练；请按“重来”",
+  "The command that trains this very network": "训练出同一个网络的命令",
+  // data
+  "data": "数据", "three colours": "三种颜色", "rings": "圆环", "noisy line": "有噪声的直线", "flower": "花",
+  "own points": "自己的点", "points": "点数", "wrong labels": "错误标签", "input noise": "输入噪声",
+  "share of the points that have a wrong label": "标签错误的点所占比例",
+  "noise on every training batch; also against overfitting": "加在每一批训练数据上的噪声；也能对付过拟合",
+  "the training points become own points, to be changed": "把训练点变成自己的点，以便修改",
+  "change these points": "修改这些点", "class {number}": "第 {number} 类", "eraser": "橡皮",
+  "a CSV file": "CSV 文件", "at most 200 kB": "最多 200 kB", "a table of points": "点的表格", "moons": "月牙",
+  "erase all": "全部擦除", "load a CSV": "打开 CSV", "paste a CSV": "粘贴 CSV", "use these points": "使用这些点",
+  "Click sets a point, drag moves it, right-click erases it; keys 1-6 choose the class.":
+    "单击放一个点，拖动移动它，右键擦除；按 1-6 选择类别。",
+  "{count} points in {classes} classes": "{count} 个点，{classes} 类", "dev points (hollow)": "验证点（空心）",
+  "{train} to train on, {dev} dev": "训练 {train} 个，验证 {dev} 个",
+  "Set at least three points in each of two colours.": "请至少用两种颜色，每种至少放三个点。",
+  "the points and the decision map": "点和决策图",
+  "own points: arrows move the cursor, Enter sets a point, Delete erases, 1-6 choose a class":
+    "自己的点：方向键移动光标，回车放点，Delete 擦除，1-6 选择类别",
+  // network
+  "the network": "网络", "Network": "网络", "+ layer": "+ 层", "− layer": "− 层", "units": "单元数",
+  "blue: positive, orange: negative; point at a unit or a line": "蓝色为正，橙色为负；把指针放在单元或连线上",
+  "layer {layer}, unit {unit}": "第 {layer} 层第 {unit} 个单元", "weights of its inputs": "它的输入权重",
+  "fewer units in layer {layer}": "第 {layer} 层减少单元", "more units in layer {layer}": "第 {layer} 层增加单元",
+  "{count} more": "还有 {count} 个", "inputs": "输入", "classes": "类别",
+  "weight from {from} to {to} in layer {layer}: {weight}": "第 {layer} 层从 {from} 到 {to} 的权重：{weight}",
+  // curves
+  "Curves": "曲线", "train": "训练", "dev": "验证", "log scale": "对数坐标", "loss (cross-entropy)": "损失（交叉熵）", "accuracy": "准确率",
+  "gradient norm of each layer": "各层的梯度范数",
+  // options
+  "options": "选项", "Options": "选项", "activation": "激活函数", "initial weights": "初始权重", "normalization": "归一化",
+  "dropout": "dropout", "optimizer": "优化器", "learning rate": "学习率", "schedule": "学习率调度",
+  "batch size": "批大小", "L2 penalty": "L2 惩罚", "steps": "步数", "seed": "随机种子", "another seed": "换一个种子",
+  "all": "全部", "constant": "不变", "none": "无", "batch norm": "批归一化", "layer norm": "层归一化",
+  "gradient descent": "梯度下降", "momentum": "动量", "one cycle": "单周期", "inverse square root": "平方根倒数",
+  "cosine": "余弦", "exponential": "指数", "hyperbolic": "双曲", "plateau": "停滞时降低", "zeros": "全零",
+  "normal": "正态", "orthogonal": "正交", "default": "torch 默认",
+});

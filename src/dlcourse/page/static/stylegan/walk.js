@@ -1,0 +1,113 @@
+// Walks (animations), and what can be saved of the image.
+
+import { download, job, post, postForBlob } from "../api.js";
+import { choice, commandBox, guarded, h, slider, tell } from "../dom.js";
+import { t } from "../words.js";
+import { alone, drawn, lastOf } from "./state.js";
+
+const MOST_FRAMES = 600, MOST_KEYS = 20;
+
+export function walk(session, signal) {
+  let frames = 30, control = null, file = null;
+  const pairs = (values, word = "{value}") => values.map((value) => [String(value), t(word, { value })]);
+  const path = choice({ label: t("path"), value: "ab", onchange: () => draw(), choices: [
+    ["ab", t("A to B")], ["noise", t("noise alone")], ["seen", t("images so far")]] });
+  const count = slider({ label: t("frames"), min: 2, max: 120, step: 1, value: frames, oninput: (value) => {
+    frames = value;
+    draw();
+  } });
+  const speed = choice({ label: t("speed"), value: "15", onchange: () => {},
+    choices: pairs([8, 15, 25], "{value} a second") });
+  const kind = choice({ label: t("file"), value: "gif", choices: pairs(["gif", "webp", "mp4"]), onchange: () => {} });
+  const back = h("input", { type: "checkbox", checked: true, onchange: () => draw() });
+  const total = h("small", { class: "number", role: "status" });
+  const progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": t("progress") });
+  const start = h("button", { onclick: () => (control ? control.abort() : begin()) });
+  const save = h("button", { hidden: true, onclick: () => download(file, `walk.${file.kind}`) }, t("save"));
+  const view = h("div", { class: "sg-view" });
+
+  const keys = () => {
+    if (path.select.value === "noise") return [drawn(session.state)];
+    if (path.select.value === "seen") return session.seen.slice(-MOST_KEYS).map((one) => drawn(one.state));
+    return [session.state.seeds[0], lastOf(session.state.seeds)].map((seed) => alone(session.state, seed));
+  };
+  const sum = () => {
+    const steps = keys().length, loop = Number(back.checked);
+    return path.select.value === "noise" ? frames : frames * (steps - 1 + loop) + 1 - loop;
+  };
+  const draw = () => {
+    const isNoise = path.select.value === "noise", lacks = path.select.value === "seen" && session.seen.length < 2;
+    back.disabled = isNoise;
+    total.textContent = lacks ? t("there is only one image so far") : t("{total} frames in all", { total: sum() });
+    start.textContent = control ? t("cancel") : t("make it");
+    start.disabled = !control && (lacks || sum() > MOST_FRAMES || sum() < 1);
+    if (sum() > MOST_FRAMES) total.textContent += `, ${t("at most {most}", { most: MOST_FRAMES })}`;
+  };
+  const begin = () => guarded(async () => {
+    control = new AbortController();
+    const either = AbortSignal.any([control.signal, signal]);
+    progress.hidden = false;
+    progress.value = 0;
+    draw();
+    try {
+      const body = { states: keys(), frames, kind: kind.select.value, loop: back.checked,
+        milliseconds: Math.round(1000 / Number(speed.select.value)) };
+      const show = ({ done, total: all }) => { if (done) progress.value = done / all; };
+      await job("stylegan/walk", body, show, either);
+      file = await postForBlob("stylegan/walk_file", {}, either);
+      file.kind = body.kind;
+      preview(view, file);
+      save.hidden = false;
+    } finally {
+      control = null;
+      progress.hidden = true;
+      draw();
+    }
+  });
+  session.on("state", draw);
+  signal.addEventListener("abort", () => URL.revokeObjectURL(view.address));
+  draw();
+  return h("section", { class: "panel column" }, h("h2", {}, t("Walk")), path, count, speed, kind,
+    h("label", { class: "row" }, back, t("and back again")), h("div", { class: "row" }, start, save, total),
+    progress, view);
+}
+
+// Show an animation in place of the one before.
+function preview(view, file) {
+  if (view.address) URL.revokeObjectURL(view.address);
+  view.address = URL.createObjectURL(file);
+  const isVideo = file.kind === "mp4";
+  const shown = h(isVideo ? "video" : "img", {
+    src: view.address, alt: isVideo ? null : t("the walk"), "aria-label": t("the walk"),
+    controls: isVideo, loop: isVideo, autoplay: isVideo,
+  });
+  if (isVideo) shown.muted = true;
+  view.replaceChildren(shown);
+}
+
+export function saving(session, signal) {
+  const box = commandBox();
+  const save = (kind) => guarded(async () => {
+    const { seed, name = `seed_${seed}` } = session.state.seeds[0];
+    download(await postForBlob("stylegan/save", { state: drawn(session.state), kind }, signal), `${name}.${kind}`);
+  });
+  const link = () => guarded(async () => {
+    await navigator.clipboard.writeText(location.href);
+    tell(t("copied"));
+  });
+  let asked = 0, timer = null;
+  session.on("rest", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => guarded(async () => {
+      const mine = (asked += 1);
+      const { command } = await post("stylegan/command", { state: drawn(session.state) }, signal);
+      if (mine === asked) box.set(command);
+    }), 250);
+  });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return h("section", { class: "panel column" }, h("h2", {}, t("Save")),
+    h("div", { class: "row" }, h("button", { onclick: () => save("png") }, t("image (.png)")),
+      h("button", { onclick: () => save("pt") }, t("w and noise (.pt)")),
+      h("button", { onclick: link }, t("copy the link"))),
+    h("p", { class: "faint sg-note" }, t("This command draws the same image:")), box);
+}
