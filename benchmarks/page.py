@@ -170,7 +170,9 @@ def playground(browser: Any, address: str) -> None:
 
 def steps_of(page: Page) -> int:
     """The number of updates that the page shows."""
-    return int(re.sub(r"\D", "", page.locator(".pg-step").first.inner_text()))
+    found = re.search(r"step ([\d,]+) of", page.locator(".pg-counter").inner_text())
+    assert found is not None
+    return int(found[1].replace(",", ""))
 
 
 def main() -> None:

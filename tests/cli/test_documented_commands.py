@@ -24,6 +24,8 @@ COMMANDS = everywhere()
 NOT_RUN = {  # command -> why; those of Hydra are composed
     r"scripts/submit\.py": "needs SLURM; tests/cli/test_submit.py sends a job to this machine",
     r"torchrun |\bdevices=2\b": "tests/engine/test_processes.py trains by several processes, started both ways",
+    r"scripts/explore\.py": "serves until it is ended; tests/page has its tests",
+    r"benchmarks/page\.py": "it needs a browser",
     r"tensorboard ": "serves until it is ended; tests/engine/test_tensorboard.py reads what it would show",
     r"runner\.profile=true": "tests/engine/test_profiling.py profiles runs of every system",
     r"evaluation=inception": "Inception's weights are not downloaded",

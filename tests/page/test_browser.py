@@ -102,7 +102,7 @@ def screenshot(page, name):
         page.mouse.move(0, 0)
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(500)
-        page.screenshot(path=Path(folder, f"{name}.png"))
+        page.screenshot(path=Path(folder, f"{name}.jpg"), type="jpeg", quality=88)
 
 
 def drawn(page, selector=".sg-image"):

@@ -151,6 +151,7 @@ def test_the_command_says_only_what_is_not_the_presets_own(ask):
     assert "model.weights=edges 'objective.style_layers=[relu1_1" in line(preset="gatys")
 
 
+@pytest.mark.long
 def test_the_command_paints_the_same_by_gradient_descent(tab, ask, folder, uploads):
     settings = {"steps": 3, "init": "noise", "seed": 4, "content_mask": uploads["mask.png"]}
     body = PAIR | SMALL | settings | {"content": {"upload": uploads["a photo.png"]}}
@@ -183,6 +184,7 @@ def test_a_painting_that_is_stopped_keeps_its_best_image(stopped, folder):
     assert (folder / run / "images" / f"image_{step:07d}.png").exists()
 
 
+@pytest.mark.long
 def test_it_goes_on_to_the_same_image(tab, stopped, folder):
     number, events, run = stopped
     later = events_of(tab.go_on(Fields({"run": number})))
@@ -210,6 +212,7 @@ def test_the_job_ends_with_its_page(tab, folder):
     assert not tab.worker.lock.locked()
 
 
+@pytest.mark.long
 def test_a_pause_holds_it_until_it_plays(tab):
     events = tab.paint(Fields(PAIR | SMALL | {"steps": 30}))
     while not (step := (next(events) or {}).get("step")):

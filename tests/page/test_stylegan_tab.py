@@ -81,6 +81,13 @@ def test_a_saved_latent_is_a_seed(ask, folder):
     assert np.array_equal(np.asarray(Image.open(folder / "again.png")), pixels(ask("stylegan/image", {"state": state})))
 
 
+def test_a_labelled_image_has_its_command_above(ask):
+    bare = pixels(ask("stylegan/save", {"state": STATES[0], "kind": "png"}))
+    labelled = pixels(ask("stylegan/save", {"state": STATES[0], "kind": "labelled"}))
+    assert labelled.shape[1] == 512 and labelled.shape[0] > 512 + 20
+    assert np.array_equal(labelled[-512::8, ::8], bare)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

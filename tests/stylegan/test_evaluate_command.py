@@ -159,11 +159,11 @@ def test_weights_that_are_no_numbers_are_refused_when_they_are_taken_over(comman
         "sample.py": ["checkpoint=nan.pt"],
         "train.py": ["experiment=stylegan_faces_tiny", "init_from=nan.pt", "run_dir=new", *SMALL_GAN],
     }
-    done = run_script(command, *arguments[command], cwd=folder)
+    done, key = run_script(command, *arguments[command], cwd=folder), "init_from=" if command == "train.py" else ""
     assert (done.returncode, done.stderr) == (
         1,
-        "error: nan.pt: its generator_ema has weights that are not finite (w_avg, synthesis.8x8.conv1.weight): it is "
-        "damaged or its training diverged\n",
+        f"error: {key}nan.pt: its generator_ema has weights that are not finite (w_avg, synthesis.8x8.conv1.weight): "
+        "it is damaged or its training diverged\n",
     )
     assert not (folder / "new").exists()
 

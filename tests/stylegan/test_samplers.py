@@ -64,9 +64,11 @@ def test_the_glob_is_not_empty():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_sampler_draws_and_repeats_itself(name, generator, photo):
     result, again = (sampler(name, photo=photo)(generator) for _ in range(2))
-    assert result.image.mode == "RGB" and min(result.image.size) >= 96
-    corners = [(0, 0), (result.image.width - 1, 0)]
-    assert {result.image.getpixel(corner) for corner in corners} == {(255, 255, 255)}
+    assert result.image.mode == "RGB"
+    if name != "layer_mixing":  # which draws the image alone
+        assert min(result.image.size) >= 96
+        corners = [(0, 0), (result.image.width - 1, 0)]
+        assert {result.image.getpixel(corner) for corner in corners} == {(255, 255, 255)}
     assert result.image.tobytes() == again.image.tobytes()
     assert len({frame.size for frame in result.frames}) <= 1
 
@@ -219,7 +221,9 @@ def test_every_caption_says_psi_and_a_w_from_a_file_is_not_truncated(generator, 
     assert Synthesizer(None, 0.3, 4, 1).described(latents) == "psi 0.3 in the 4 coarsest layers, but files as they are"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("project", "project_features")])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("project", "project_features", "layer_mixing")]
+)
 def test_a_heading_of_every_sampler_says_psi(name, generator, monkeypatch):
     headings = []
     said = lambda heading, image, *_: headings.append(heading) or image

@@ -12,6 +12,7 @@ from dlcourse.errors import UserError
 from dlcourse.files import outputs
 from dlcourse.files.torch_file import save as save_tensors
 from dlcourse.images.animation import MAX_HELD, save_animation
+from dlcourse.images.tables import enlarged, under
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.page.app import Events, Handler, file_response
 from dlcourse.page.commands import Compose, command_line, quoted
@@ -29,6 +30,7 @@ MOST_SEEDS = 20  # mixed in one image
 MOST_EDITS = 20
 MOST_FRAMES = 600  # of a walk
 MOST_KEYS = 20
+LABELLED = 512  # pixels per side of an image with its command, at least
 SMALL = 256  # pixels per side up to which an image is sent as a PNG while a brush moves
 MOST_SAFE = 2**53 - 1  # the largest seed that JavaScript counts exactly
 KINDS = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
@@ -157,13 +159,16 @@ class StyleGANTab:
         return command_line(["sample", *words, "output=image.png"])
 
     def save(self, fields: Fields) -> Response:
-        """The image as a PNG, or its w and noise as a .pt file that is a seed for other samplers."""
-        state, kind = fields.part("state"), fields.choice("kind", ("png", "pt"))
+        """The image as a PNG, enlarged with its command above, or w and noise as a .pt, a seed for other samplers."""
+        state, kind = fields.part("state"), fields.choice("kind", ("png", "labelled", "pt"))
         with self.lock:
             network = self.networks.network
             styles, noise = self.frame(state)
             if kind == "png":
                 return file_response(encoded(to_pil_image(network.draw(styles, noise))), "image.png", "image/png")
+            if kind == "labelled":
+                image = under(self.command(state), enlarged(network.draw(styles, noise), LABELLED))
+                return file_response(encoded(image), "image.png", "image/png")
             found = {"w": styles.cpu().clone(), "noise": [one.cpu() for one in noise_tensors(network.generator, noise)]}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "image.pt")

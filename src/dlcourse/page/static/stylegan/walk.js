@@ -89,7 +89,8 @@ export function saving(session, signal) {
   const box = commandBox();
   const save = (kind) => guarded(async () => {
     const { seed, name = `seed_${seed}` } = session.state.seeds[0];
-    download(await postForBlob("stylegan/save", { state: drawn(session.state), kind }, signal), `${name}.${kind}`);
+    const suffix = kind === "pt" ? "pt" : "png";
+    download(await postForBlob("stylegan/save", { state: drawn(session.state), kind }, signal), `${name}.${suffix}`);
   });
   const link = () => guarded(async () => {
     await navigator.clipboard.writeText(location.href);
@@ -107,6 +108,7 @@ export function saving(session, signal) {
   signal.addEventListener("abort", () => clearTimeout(timer));
   return h("section", { class: "panel column" }, h("h2", {}, t("Save")),
     h("div", { class: "row" }, h("button", { onclick: () => save("png") }, t("image (.png)")),
+      h("button", { onclick: () => save("labelled") }, t("with its command")),
       h("button", { onclick: () => save("pt") }, t("w and noise (.pt)")),
       h("button", { onclick: link }, t("copy the link"))),
     h("p", { class: "faint sg-note" }, t("This command draws the same image:")), box);

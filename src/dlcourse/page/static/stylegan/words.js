@@ -45,6 +45,7 @@ addWords({
   "frames": "帧数",
   "fresh": "新噪声",
   "image (.png)": "图像 (.png)",
+  "with its command": "带命令的图像",
   "images so far": "历史图像",
   "its projection": "投影结果",
   "keep B, add another": "保留 B，再加一个",
