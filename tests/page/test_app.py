@@ -94,6 +94,17 @@ def test_foreign_names_are_refused(client, host):
 def test_own_names():
     for host in ("127.0.0.1:8000", "localhost:8000", "[::1]:8000", "192.168.1.5:8000"):
         assert is_own_host(host, PORT)
+    assert is_own_host("127.0.0.1", 80) and is_own_host("[::1]", 80) and not is_own_host("evil.example", 80)
+    assert is_own_host("studio.lan:8000", PORT, "studio.lan") and not is_own_host("studio.lan:8000", PORT)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "uploads").write_text("a file")
+    app = App(ROUTES, Uploads(tmp_path / "uploads").add, PORT)
+    client = Client(app)
+    client.get(f"/?token={app.token}", base_url=BASE)
+    response = upload(client, png())
+    assert response.status_code == 400 and "uploads" in response.json["error"]
 
 
 def test_answers(client):

@@ -90,7 +90,7 @@ def test_a_job_that_does_not_end_is_killed(worker, monkeypatch):
 
 
 def test_a_second_job_is_refused(worker, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(module, "WAIT", 0.2)
     events = worker.events(page_jobs.count_to, number=10_000)
     next(events)
     with pytest.raises(UserError, match="one job at a time"):

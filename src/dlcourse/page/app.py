@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import json
+import re
 import secrets
 import socket
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
 from dlcourse.errors import UserError
@@ -46,11 +47,11 @@ class App:
     Args:
         routes: name -> what answers POST /api/NAME.
         upload: takes the name and the content of a file, POST /api/upload.
-        port: of the server; requests must name it, and a host that is no foreign name.
+        port, host: of the server; requests must name the port, and this host, localhost or an address.
     """
 
-    def __init__(self, routes: Mapping[str, Handler], upload: UploadHandler, port: int):
-        self.routes, self.upload, self.port = routes, upload, port
+    def __init__(self, routes: Mapping[str, Handler], upload: UploadHandler, port: int, host: str = "127.0.0.1"):
+        self.routes, self.upload, self.port, self.host = routes, upload, port, host
         self.token = secrets.token_urlsafe(24)
         self.cookie = f"dlcourse_{port}"
         self.files = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.suffix in KINDS}
@@ -60,10 +61,12 @@ class App:
         request.max_content_length = MAX_UPLOAD
         try:
             response = self.answer(request)
+        except RequestEntityTooLarge:
+            response = failure(413, f"larger than {MAX_UPLOAD // 2**20} MB")
         except HTTPException as error:
             response = failure(error.code or 400, error.name)
-        except (UserError, ValueError) as error:
-            response = failure(400, str(error))
+        except (UserError, ValueError, OSError) as error:
+            response = failure(400, message_of(error))
         except Exception:  # a mistake of ours: the server goes on
             traceback.print_exc(file=sys.stderr)
             response = failure(500, "an error of the server; its terminal tells more")
@@ -72,7 +75,7 @@ class App:
 
     def answer(self, request: Request) -> Response:
         """The response to a request; UserError or HTTPException for one that is refused."""
-        if not is_own_host(request.host, self.port):
+        if not is_own_host(request.host, self.port, self.host):
             return failure(403, "this server answers only under its own address")
         if request.method == "GET":
             return self.page(request)
@@ -113,18 +116,19 @@ class App:
         return hmac.compare_digest(given.encode(), self.token.encode())
 
 
-def is_own_host(host: str, port: int) -> bool:
-    """Whether a Host header names this machine by localhost, its name or an address, and this port.
+def is_own_host(host: str, port: int, own: str = "127.0.0.1") -> bool:
+    """Whether a Host header names this machine by localhost, its name, its `own` host or an address, and this port.
 
-    A foreign name that leads here (DNS rebinding) does not.
+    A foreign name that leads here (DNS rebinding) does not. Browsers leave out port 80.
     """
-    name, _, given = host.rpartition(":")
-    if given != str(port):
+    found = re.fullmatch(r"(\[[^]]*\]|[^:]*)(?::(\d+))?", host)
+    if found is None or int(found[2] or 80) != port:
         return False
+    name = found[1]
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return name.lower() in ("localhost", socket.gethostname().lower())
+        return name.lower() in ("localhost", socket.gethostname().lower(), own.lower())
     return True
 
 
@@ -142,13 +146,20 @@ def lines_of(events: Events) -> Iterator[bytes]:
     try:
         for event in events:
             yield json.dumps(event).encode() + b"\n" if event else b"\n"
-    except (UserError, ValueError) as error:
-        yield json.dumps({"error": str(error)}).encode() + b"\n"
+    except (UserError, ValueError, OSError) as error:
+        yield json.dumps({"error": message_of(error)}).encode() + b"\n"
     except Exception:  # as above
         traceback.print_exc(file=sys.stderr)
         yield json.dumps({"error": "an error of the server; its terminal tells more"}).encode() + b"\n"
     finally:
         events.close()  # type: ignore[attr-defined]  # it is a generator: its job ends, also if the page was closed
+
+
+def message_of(error: Exception) -> str:
+    """The message of a mistake, or of the system, as when the disk is full."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def failure(status: int, message: str) -> Response:

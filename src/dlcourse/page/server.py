@@ -1,6 +1,7 @@
 """Serve the page until Ctrl-C."""
 
 import errno
+import ipaddress
 import socket
 import sys
 import webbrowser
@@ -17,9 +18,10 @@ TRIES = 20  # ports, from the one that was asked for
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Keeps connections open between requests, and prints none of them."""
+    """Prints no request, and closes connections that send nothing."""
 
     protocol_version = "HTTP/1.1"
+    timeout = 30  # seconds
 
     def log(self, type: str, message: str, *args: object) -> None:
         pass
@@ -31,7 +33,7 @@ class QuietHandler(WSGIRequestHandler):
 def make(host: str, port: int, routes: Mapping[str, Handler], upload: UploadHandler) -> tuple[BaseWSGIServer, App]:
     """A server on the first free port from `port` on, and its app; UserError for a host or ports that cannot be."""
     for number in range(port, min(port + TRIES, 65536)):
-        app = App(routes, upload, number)
+        app = App(routes, upload, number, host)
         try:
             taken = listening_socket(host, number)
         except OSError as error:
@@ -57,6 +59,14 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return made
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def address(host: str, app: App) -> str:
     """The address to open, with the token."""
     name = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
@@ -66,7 +76,7 @@ def address(host: str, app: App) -> str:
 def serve(server: BaseWSGIServer, app: App, host: str, open_browser: bool) -> None:
     """Say where the page is, and answer its requests until a signal ends the command."""
     say(address(host, app))
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if not is_loopback(host):
         say(f"host={host}: every machine that reaches this one can open it with the token", file=sys.stderr)
     say("Ctrl-C ends it.", file=sys.stderr)
     if open_browser:

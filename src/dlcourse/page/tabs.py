@@ -11,7 +11,7 @@ from dlcourse.page.stylegan.tab import StyleGANTab
 from dlcourse.page.uploads import Uploads
 from dlcourse.page.worker import Worker
 
-CLOSING = 2.0  # seconds that a job may take for its last checkpoint when the server ends
+CLOSING = 5.0  # seconds that a job may take for its last checkpoint when the server ends
 UPLOADS = Path("runs/explore/uploads")
 
 

@@ -16,7 +16,8 @@ from dlcourse.errors import UserError
 
 Event = dict[str, Any]
 HEARTBEAT = 0.5  # seconds without an event after which `events` yields None
-PATIENCE = 10.0  # seconds that a job may take to end after `stop`
+PATIENCE = 60.0  # seconds that a job may take to end after `stop`: the step that it is in, and a checkpoint
+WAIT = 10.0  # seconds for the job before to end
 
 
 class Orders:
@@ -68,8 +69,8 @@ class Worker:
 
         UserError if the job fails, or if another one is on.
         """
-        if not self.lock.acquire(timeout=PATIENCE):  # the one before may be about to end
-            raise UserError("one job at a time: stop the other one first")
+        if not self.lock.acquire(timeout=WAIT):  # the one before may be about to end
+            raise UserError("one job at a time: stop the other one first, or wait until its step has ended")
         is_on = False
         try:
             self.start()

@@ -2,6 +2,8 @@
 
 import { t } from "./words.js";
 
+const MOST_BYTES = 32 * 2 ** 20; // as the server's MAX_UPLOAD
+
 async function send(path, options) {
   const response = await fetch(path, { method: "POST", credentials: "same-origin", ...options }).catch((error) => {
     throw error.name === "AbortError" ? error : new Error(t("the server does not answer: has it ended?"));
@@ -25,6 +27,7 @@ export async function postForBlob(name, body = {}, signal) {
 
 // POST an image file; get {upload, name, size, image}: its number, and a small data URL of it.
 export async function upload(file) {
+  if (file.size > MOST_BYTES) throw new Error(t("{name}: larger than 32 MB", { name: file.name }));
   const name = encodeURIComponent(file.name || "image").slice(0, 200);
   return (await send("/api/upload", { body: file, headers: { "X-Name": name } })).json();
 }

@@ -15,7 +15,7 @@ let unmount = () => {};
 // #stylegan=STATE, where STATE is JSON.
 function fromAddress() {
   const [name, text] = location.hash.slice(1).split(/=(.*)/s);
-  if (!(name in TABS)) return ["stylegan", null];
+  if (!Object.hasOwn(TABS, name)) return ["stylegan", null];
   try {
     return [name, text ? JSON.parse(decodeURIComponent(text)) : null];
   } catch {
@@ -34,11 +34,16 @@ async function show(name) {
   current = name;
   draw();
   const main = document.getElementById("main");
-  const root = h("div", { id: `tab-${name}`, role: "tabpanel", "aria-label": t(TABS[name]) });
+  const root = h("div", { id: `tab-${name}`, role: "tabpanel", "aria-label": t(TABS[name]) },
+    h("p", { class: "faint" }, t("loading ...")));
   main.replaceChildren(root);
+  document.getElementById("messages").replaceChildren(); // they were about the other tab
   unmount = () => {};
-  const tab = await import(`./${name}/tab.js`);
-  if (current !== name || !root.isConnected) return;
+  const tab = await import(`./${name}/tab.js`).catch(() => {
+    root.replaceChildren(h("p", {}, t("the server does not answer: has it ended?")));
+  });
+  if (!tab || current !== name || !root.isConnected) return;
+  root.replaceChildren();
   unmount = tab.mount(root, states[name] ?? null, (next) => save(name, next));
 }
 

@@ -16,10 +16,13 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-// Show a message for some seconds; errors longer.
+// Show a message for some seconds, errors longer; the same one only once at a time.
 export function tell(text, kind = "") {
-  const box = h("div", { class: `message ${kind}` }, String(text));
-  document.getElementById("messages").append(box);
+  const messages = document.getElementById("messages");
+  for (const other of messages.children) if (other.firstChild.textContent === String(text)) other.remove();
+  const box = h("div", { class: `message ${kind}` }, h("span", {}, String(text)),
+    h("button", { class: "close", "aria-label": t("close"), onclick: () => box.remove() }, "×"));
+  messages.append(box);
   setTimeout(() => box.remove(), kind === "error" ? 9000 : 3500);
 }
 
@@ -73,10 +76,9 @@ export function commandBox() {
 // A place for images: drop, paste or choose. onimage is called with the server's answer to each upload.
 export function dropZone(text, onimage) {
   const input = h("input", { type: "file", accept: "image/*", hidden: true, multiple: true, "aria-label": text });
-  const take = (files) => [...files].filter((file) => file.type.startsWith("image/"))
-    .forEach((file) => guarded(async () => onimage(await upload(file))));
+  const take = (files) => [...files].forEach((file) => guarded(async () => onimage(await upload(file))));
   input.addEventListener("change", () => { take(input.files); input.value = ""; });
-  const zone = h("div", { class: "drop", tabindex: 0 },
+  const zone = h("div", { class: "drop" },
     h("button", { onclick: () => input.click() }, t("choose an image")), " ", h("small", {}, text), input);
   zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
   zone.addEventListener("dragleave", () => zone.classList.remove("over"));

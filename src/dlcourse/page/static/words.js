@@ -10,6 +10,9 @@ const chinese = {
   "choose an image": "选择图片",
   "dark": "深色",
   "light": "浅色",
+  "close": "关闭",
+  "loading ...": "正在加载……",
+  "{name}: larger than 32 MB": "{name}：超过 32 MB",
   "this link is damaged": "这个链接已损坏",
   "the server does not answer: has it ended?": "服务器没有回应：它是否已经结束？",
 };

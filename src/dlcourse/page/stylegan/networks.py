@@ -52,6 +52,7 @@ class Network:
         torch.backends.cudnn.deterministic = True  # as dlcourse sample
         generator = load_generator(self.files).averaged_generator.requires_grad_(False)
         self.generator = generator.to(self.device).to(memory_format=torch.channels_last)
+        self.known_components: dict[int | None, tuple[Tensor, list[float]]] = {}
         self.open = ExitStack()
         self.open.enter_context(constant_weights(self.generator))
 
@@ -64,12 +65,12 @@ class Network:
         with autocast(self.device, self.precision):
             return self.synthesizer(None).synthesize(self.generator, styles[None], noise, halvings)[0]
 
-    @cached_property
-    def components(self) -> tuple[Tensor, list[float]]:
-        """The first principal components of W, (COMPONENTS, w_dim), and their shares of the variance."""
-        first_class = 0 if self.generator.num_classes else None
-        w = self.synthesizer(first_class).w(self.generator, COMPONENT_SEEDS)
-        return principal_components(w, COMPONENTS)
+    def components(self, class_number: int | None) -> tuple[Tensor, list[float]]:
+        """The first principal components of the W of a class, (COMPONENTS, w_dim), and their shares of the variance."""
+        if class_number not in self.known_components:
+            w = self.synthesizer(class_number).w(self.generator, COMPONENT_SEEDS)
+            self.known_components[class_number] = principal_components(w, COMPONENTS)
+        return self.known_components[class_number]
 
     @cached_property
     def halvings(self) -> int:
@@ -95,7 +96,7 @@ class Network:
             for layer, moved in enumerate(self.moved_attributes())
         ]
         numbers = {"resolution": generator.resolution, "classes": generator.num_classes, "halvings": self.halvings}
-        return numbers | {"layers": layers, "components": self.components[1]}
+        return numbers | {"layers": layers, "components": self.components(0 if generator.num_classes else None)[1]}
 
     def moved_attributes(self) -> list[list[str]]:
         """For each layer the attributes that its style moves most, where `metrics=[styles]` has measured them."""
@@ -129,7 +130,13 @@ class Networks:
     def __init__(self, asked: Path | None, device: str, precision: str):
         self.asked, self.device, self.precision = asked, device, precision
         self.paths = self.find()
+        self.names = ["bundled faces" if path == BUNDLED else str(path) for path in self.paths]
         self.current = self.paths.index(asked) if asked in self.paths else 0
+
+    @property
+    def name(self) -> str:
+        """Of the network that is open."""
+        return self.names[self.current]
 
     def find(self) -> list[Path]:
         """The runs and files that the page can open."""

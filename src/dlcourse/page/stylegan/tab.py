@@ -18,6 +18,7 @@ from dlcourse.page.app import Events, Handler, file_response
 from dlcourse.page.commands import Compose, command_line, quoted
 from dlcourse.page.fields import Fields, plain
 from dlcourse.page.stylegan import walks
+from dlcourse.page.stylegan.latents import Latents
 from dlcourse.page.stylegan.networks import BUNDLED, COMPONENTS, Networks
 from dlcourse.page.stylegan.projection import project
 from dlcourse.page.uploads import Uploads, encoded
@@ -40,16 +41,16 @@ PROJECTIONS = Path("runs/explore/projections")
 class StyleGANTab:
     """Draws images of one network at a time, each from a state that the page sends.
 
-    A state is {"seeds": [{"seed": 7} or {"latent": 0}, ...], "weights": a row for each seed but the first, "psi",
+    A state is {"seeds": [{"seed": 7} or {"latent": "NAME"}, ...], "weights": a row for each seed but the first, "psi",
     "cutoff": layers or null, "class": number or null, "noise": "stored", "none" or a seed, "noise_strength", "edits":
-    rows as in `LayerMixing`}. Latents are those found by projection, by their numbers.
+    rows as in `LayerMixing`}. Latents are those found by projection, now or before the server was started.
     """
 
     def __init__(self, networks: Networks, uploads: Uploads, worker: Worker, compose: Compose):
         self.networks, self.uploads, self.worker, self.compose = networks, uploads, worker, compose
         self.lock = threading.Lock()  # one image at a time
         networks.network.describe()  # loads it: a file that is no StyleGAN is told before the page is there
-        self.latents: list[tuple[Path, Path]] = []  # found by projection: the file, and the network it is of
+        self.latents = Latents(PROJECTIONS)
         self.walk_file: tuple[bytes, str] | None = None  # the last animation, and its kind
 
     def routes(self) -> dict[str, Handler]:
@@ -70,10 +71,9 @@ class StyleGANTab:
         """The networks that can be opened, and the one that is open."""
         with self.lock:
             networks = self.networks
-            names = ["bundled faces" if path == BUNDLED else str(path) for path in networks.paths]
-            opened = networks.paths[networks.current]
-            latents = [path.stem if network == opened else None for path, network in self.latents]
-            return {"networks": names, "current": networks.current, "latents": latents} | networks.network.describe()
+            latents = self.latents.names(networks.name)
+            about = {"networks": networks.names, "current": networks.current, "latents": latents}
+            return about | networks.network.describe()
 
     def open(self, fields: Fields) -> dict[str, Any]:
         """Open another network."""
@@ -108,18 +108,12 @@ class StyleGANTab:
         """A seed, or the file of a latent."""
         if "latent" not in fields.values:
             return fields.whole("seed", 0, min(MAX_SEED, MOST_SAFE))
-        index = fields.whole("latent", 0, max(0, len(self.latents) - 1))
-        if not self.latents:
-            raise UserError("latent: nothing has been projected since the page was started")
-        path, network = self.latents[index]
-        if network != self.networks.paths[self.networks.current]:
-            raise UserError(f"latent: {path.stem} was found with another network, {network.stem}")
-        return str(path)
+        return str(self.latents.path(fields.text("latent"), self.networks.name))
 
     def frame(self, state: Fields) -> tuple[Tensor, LayerNoise]:
         """The styles and the noise of a state."""
         network, sampler = self.networks.network, self.sampler(state)
-        components = network.components[0] if sampler.edits else None
+        components = network.components(state.values.get("class"))[0] if sampler.edits else None
         if any(edit[0] >= COMPONENTS for edit in sampler.edits):
             raise UserError(f"edits: components are 0 to {COMPONENTS - 1} here")
         return sampler.styles(network.generator, components), sampler.layer_noise(network.generator)
@@ -209,10 +203,10 @@ class StyleGANTab:
         return file_response(content, f"walk.{kind}", KINDS[kind])
 
     def project(self, fields: Fields) -> Events:
-        """Find the w of an upload; the last event has the number of the new latent, which can stand for a seed."""
+        """Find the w of an upload; the last event has the name of the new latent, which can stand for a seed."""
         target = Path(self.uploads.path(fields.whole("upload", 0, MOST_SAFE)))
         steps, space = fields.whole("steps", 1, 5000, 500), fields.choice("space", ("w", "w+"), "w+")
-        networks, of_network = self.networks, self.networks.paths[self.networks.current]
+        networks, of_network = self.networks, self.networks.name
         overrides = [
             f"target={quoted(str(target))}",
             "sampler=project",
@@ -224,8 +218,8 @@ class StyleGANTab:
         about = {"config": config["sampler"], "files": networks.network.files, "output": output}
         for event in self.worker.events(project, device=networks.device, precision=networks.precision, **about):
             if event and "psnr" in event and event.get("is_last"):
-                self.latents.append((output.with_suffix(".pt"), of_network))
-                event |= {"latent": len(self.latents) - 1, "name": output.stem, "file": str(output)}
+                self.latents.tell(output.with_suffix(".pt"), of_network)
+                event |= {"latent": output.stem, "file": str(output)}
             yield event
 
     def stop(self, _: Fields) -> dict[str, Any]:
