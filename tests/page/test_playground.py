@@ -15,7 +15,6 @@ from dlcourse.cli.explore import compose
 from dlcourse.engine.checkpoint import load_newest
 from dlcourse.errors import UserError
 from dlcourse.page.fields import Fields
-from dlcourse.page.playground import own_points
 from dlcourse.page.playground.job import Training, train
 from dlcourse.page.playground.options import overrides_of
 from dlcourse.page.playground.tab import PRESETS, PlaygroundTab
@@ -128,7 +127,7 @@ def test_what_an_event_holds():
     events = run(config_of(hidden=[12, 3], steps=40, num_train=50))
     first, last = events[0], events[-1]
     assert first["step"] == 0 and first["gradients"] == [None] * 3
-    assert len(first["train_points"]) == 50 and first["sizes"] == [50, 1000]
+    assert len(first["train_points"]) == 50 and first["sizes"] == [50, 1000, 4000]
     assert [one["color"] for one in first["classes"]] == [0, 1, 2]
     assert last["step"] == last["total"] == 40 and last["is_last"] and 0 <= last["results"]["test/accuracy"] <= 1
     assert len(base64.b64decode(last["map"])) == 3 * GRID**2
@@ -143,49 +142,6 @@ def test_the_map_is_upright_and_in_the_classes_colours():
     pixels = torch.frombuffer(bytearray(base64.b64decode(event["map"])), dtype=torch.uint8).reshape(GRID, GRID, 3)
     assert pixels[5, 10].tolist() == pytest.approx([0xD5, 0x5E, 0], abs=40)  # above sqrt(x): left, high
     assert pixels[-6, -10].tolist() == pytest.approx([0, 0x72, 0xB2], abs=40)  # below x^2: right, low
-
-
-def test_own_points_keep_their_colours_and_their_plane(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    points = [[x, y, 5 if number else 2] for x, y, number in POINTS]
-    tab = PlaygroundTab(Worker(), compose)
-    colors = tab.write_points(Fields(state_of(own=points)))
-    config = config_of(data="own", own=points, steps=3)
-    events = run(config, plane=(-1, 3, -1, 2), colors=colors)
-    assert [(one["name"], one["color"]) for one in events[0]["classes"]] == [("3", 2), ("6", 5)]
-    assert events[0]["plane"] == (-1, 3, -1, 2)
-    assert {point[2] for point in events[0]["train_points"]} == {2, 5}
-
-
-def test_files_of_points_go_unless_their_command_was_copied(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tab = PlaygroundTab(Worker(), compose)
-    names = lambda: sorted(path.name for path in own_points.FOLDER.iterdir())
-    states = [state_of(data="own", own=POINTS[: 10 + count]) for count in range(4)]
-    paths = [own_points.path_of(own_points.read_points(Fields(one))).name for one in states]
-    tab.write_points(Fields(states[0]))
-    tab.write_points(Fields(states[1]))
-    assert names() == [paths[1]]
-    tab.command(Fields({"state": states[1], "keep": True}))
-    tab.write_points(Fields(states[2]))
-    tab.command(Fields({"state": states[3]}))
-    assert names() == sorted(paths[1:3])
-
-
-def test_a_table_is_read_as_the_command_reads_it():
-    read = own_points.read_table_text("x1;x2;label\n0,5;1;b\n1,5;2;a\n")
-    assert read == {"points": [[0.5, 1, 1], [1.5, 2, 0]], "classes": ["a", "b"]}
-    for text, message in {
-        "": "has no x1, x2, label",
-        "x1,x2\n1,2\n": "has no label",
-        "x1,x2,label\n1,here,a\n": "not a finite number",
-        "x1,x2,label\n1,2,a\n": "only one class",
-        "x1,x2,label\n" + "1,2,a\n1,3,b\n" * 1001: "at most 2000",
-        "x1,x2,label\n\ud800,2,a\n": "not a finite number",
-    }.items():
-        with pytest.raises((UserError, ValueError), match=message) as told:
-            own_points.read_table_text(text)
-        assert "\n" not in str(told.value)
 
 
 def test_pause_step_and_stop():
@@ -237,7 +193,11 @@ ENDS = {  # as the lesson's sentence says
     "deep_sigmoid": lambda last: max(last["gradients"][:3]) < 1e-4 and 0.4 < last["dev"]["accuracy"] < 0.6,
     "deep_relu": lambda last: last["dev"]["accuracy"] > 0.94 and max(last["gradients"]) < 100 * min(last["gradients"]),
     "deep_batch_norm": lambda last: last["dev"]["accuracy"] > 0.9,
-    "overfitting": lambda last: last["train"]["accuracy"] > 0.985 and last["dev"]["loss"] > 1,
+    "overfitting": lambda last: (
+        last["train"]["accuracy"] > 0.985
+        and last["dev"]["loss"] > 1
+        and last["results"]["test/accuracy"] > last["dev"]["accuracy"]
+    ),
     "l2": lambda last: last["dev"]["loss"] < 0.35 and last["results"]["test/accuracy"] > 0.96,
     "dropout": lambda last: last["dev"]["loss"] < 0.6,
     "input_noise": lambda last: last["dev"]["loss"] < 0.4,

@@ -184,6 +184,16 @@ def test_a_painting_that_is_stopped_keeps_its_best_image(stopped, folder):
     assert (folder / run / "images" / f"image_{step:07d}.png").exists()
 
 
+def test_a_page_that_is_loaded_anew_finds_the_run(ask, stopped, folder):
+    number, events, run = stopped
+    found = ask("style_transfer/run", {"run": number}).json
+    assert {key: found[key] for key in events[0]} == events[0]
+    assert (found["content"], found["styles"], found["is_on"]) == ("seascape", ["mosaic"], False)
+    assert found["step"] == found["points"][-1][0] == found["strip"][-1]["step"] == events[-1]["step"]
+    assert all(found[key].startswith("data:image/jpeg") for key in ("image", "before"))
+    assert ask("style_transfer", {}).json["runs"][number]["folder"] == str(run)
+
+
 @pytest.mark.long
 def test_it_goes_on_to_the_same_image(tab, stopped, folder):
     number, events, run = stopped
@@ -207,7 +217,10 @@ def test_the_job_ends_with_its_page(tab, folder):
     run = Path(next(events)["folder"])
     while "step" not in (next(events) or {}):
         pass
+    number = Fields({"run": len(tab.runs) - 1})
+    assert tab.describe_run(number)["is_on"] and "image" not in tab.describe_run(number)
     events.close()
+    assert not tab.describe_run(number)["is_on"] and "image" in tab.describe_run(number)
     assert run_folder.all_of(folder / run)  # a checkpoint
     assert not tab.worker.lock.locked()
 
@@ -253,6 +266,7 @@ BAD = {
     "order": [{"order": "dance"}],
     "go_on": [{"run": 99}, {"run": -1}],
     "blend": [{"run": 99}],
+    "run": [{"run": 99}, {"run": "0"}],
 }
 
 

@@ -94,7 +94,9 @@ def test_a_labelled_image_has_its_command_above(ask):
         ({"psi": 11}, "psi must be a number from -10 to 10, got 11"),
         ({"seeds": [{"seed": -1}]}, "seed must be a whole number"),
         ({"seeds": [{"seed": "/etc/passwd"}]}, "seed must be a whole number"),
-        ({"seeds": [{"latent": 0}]}, "latent: nothing has been projected"),
+        ({"seeds": [{"latent": 0}]}, "latent must be a text"),
+        ({"seeds": [{"latent": "me"}]}, "latent: there is no projection called 'me'"),
+        ({"seeds": [{"latent": "../mine"}]}, "latent: there is no projection called '../mine'"),
         ({"seeds": [{"seed": 1}] * 21}, "seeds must be a list of at most 20 objects"),
         ({"weights": [[1] * 10]}, "weights must be 0 rows"),
         ({"edits": [[20, 1, 0, 4]]}, "edits: components are 0 to 19 here"),
@@ -141,6 +143,26 @@ def test_keys_of_a_walk_are_among_its_frames():
     there_and_back = [float(styles[0, 0]) for styles, _ in walks.between(keys, 2, loop=True)]
     assert there_and_back == [0, 0.5, 1, 0.5]
     assert [float(styles[0, 0]) for styles, _ in walks.between(keys, 2, loop=False)] == [0, 0.5, 1]
+
+
+def test_projections_are_found_after_a_restart(ask, folder):
+    there = folder / stylegan.PROJECTIONS
+    there.mkdir(parents=True, exist_ok=True)
+    saved = ask("stylegan/save", {"state": STATES[1], "kind": "pt"}).data
+    for name in ("mine", "damaged", "other", "odd name"):
+        (there / f"{name}.pt").write_bytes(b"no file of tensors" if name == "damaged" else saved)
+    (there / "link.pt").symlink_to(there / "mine.pt")
+    (there / "mine.json").write_text('{"network": "bundled faces"}')
+    (there / "other.json").write_text('{"network": "runs/other"}')
+    (there / "damaged.json").write_text("[" * 10**5)
+    assert set(ask("stylegan", {}).json["latents"]) == {"mine", "damaged"}
+    draw = lambda name: ask("stylegan/image", {"state": {"seeds": [{"latent": name}]}})
+    assert np.array_equal(pixels(draw("mine")), pixels(ask("stylegan/image", {"state": STATES[1]})))
+    assert "damaged.pt: not a file with a w" in draw("damaged").json["error"]
+    assert "other was found with another network, runs/other" in draw("other").json["error"]
+    assert all("there is no projection" in draw(name).json["error"] for name in ("odd name", "link"))
+    for path in there.iterdir():
+        path.unlink()
 
 
 @pytest.mark.long

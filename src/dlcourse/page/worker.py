@@ -27,10 +27,15 @@ class Orders:
         self.connection = connection
         self.steps: int | None = None  # that are left before the job pauses; None: no end
 
-    def obey(self) -> tuple[bool, Event]:
-        """Wait while the job is paused; return whether it shall go on, and new settings from the page, if any."""
+    def obey(self, on_wait: Callable[[], None] = lambda: None) -> tuple[bool, Event]:
+        """Wait while the job is paused; return whether it shall go on, and new settings from the page, if any.
+
+        `on_wait` is called before it waits, so that a job can show where it stands.
+        """
         settings: Event = {}
         while self.connection.poll() or self.steps == 0:
+            if not self.connection.poll():
+                on_wait()
             order = self.connection.recv()
             if order == "stop":
                 return False, settings

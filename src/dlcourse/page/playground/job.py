@@ -83,9 +83,16 @@ def train(
     view = View(training.task, plane, colors)
     orders.steps = 0 if is_paused else None
     report(view.first() | progress(training, pace) | view.now())
-    due = 0.0
+    due, shown = 0.0, 0
+
+    def show() -> None:
+        nonlocal shown
+        if shown != training.step:
+            shown = training.step
+            report(progress(training, pace) | view.now())
+
     while not training.is_over():
-        goes_on, settings = orders.obey()
+        goes_on, settings = orders.obey(show)
         if not goes_on:
             return
         pace.speed = settings.get("speed", pace.speed)
@@ -93,8 +100,8 @@ def train(
             continue
         training.advance()
         now = time.monotonic()
-        if now >= due or orders.steps == 0 or orders.connection.poll():  # it is about to pause
-            report(progress(training, pace) | view.now())
+        if now >= due:
+            show()
             due = max(now + EVERY, now + SHARE * (time.monotonic() - now))
     results = {name: finite(value) for name, value in training.task.finalize().items()}
     report(progress(training, pace) | view.now() | {"results": results, "is_last": True})

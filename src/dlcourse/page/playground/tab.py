@@ -66,15 +66,15 @@ class PlaygroundTab:
 
     def write_points(self, state: Fields, is_kept: bool = False) -> list[int]:
         """Write the points of a state, for a training or, `is_kept`, for a command; the colours of their classes."""
-        points = own_points.read_points(state)
-        path, is_new = own_points.path_of(points), own_points.write(points)
+        own = own_points.read_points(state)
+        path, is_new = own_points.path_of(own), own_points.write(own)
         if is_kept:
             self.draft = None if path == self.draft else self.draft
         elif path != self.draft:
             if self.draft is not None:
                 self.draft.unlink(missing_ok=True)
             self.draft = path if is_new else None
-        return own_points.colors_of(points)
+        return own_points.colors_of(own)
 
     def order(self, fields: Fields) -> dict[str, Any]:
         """Play, pause, do one step, stop, or limit the speed of the training of this number; others are over."""
@@ -95,8 +95,9 @@ class PlaygroundTab:
         return {"command": command_line(["train", *words])}
 
     def points(self, fields: Fields) -> dict[str, Any]:
-        """The points of a table that was pasted or loaded."""
-        return own_points.read_table_text(fields.text("text", most=own_points.MOST_LETTERS))
+        """The points of a table that was pasted or loaded, "name" is how the user calls it."""
+        name = fields.text("name", own_points.NAME) or own_points.NAME
+        return own_points.read_table_text(fields.text("text", most=own_points.MOST_LETTERS), name)
 
 
 def cache_of(compose: Compose) -> Any:

@@ -16,7 +16,7 @@ GRID = 60  # points per side where the classes' probabilities are asked for
 THIN = 3  # of these points, every third one for a unit
 SHOWN = 10  # units of a layer
 SHOWN_POINTS = 2000
-SHOWN_DEV = 300
+SHOWN_DEV = 400  # all dev points among 2000 own ones
 FAINT = 0.1  # a unit that varies by less over the plane is drawn so much paler
 
 Plane = tuple[float, float, float, float]  # left, right, bottom, top
@@ -50,7 +50,7 @@ class View:
         return {
             "train_points": self.points(self.task.train_set, SHOWN_POINTS),
             "dev_points": self.points(self.task.dev_set, SHOWN_DEV),
-            "sizes": [len(self.task.train_set[0]), len(self.task.dev_set[0])],
+            "sizes": [len(one[0]) for one in (self.task.train_set, self.task.dev_set, self.task.test_set)],
             "plane": self.plane,
             "classes": [{"name": str(name), "color": color} for name, color in named],
             "grid": GRID,

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from dlcourse.page.commands import Compose, Train, command_line
 from dlcourse.page.fields import Fields, plain
 from dlcourse.page.style_transfer.fast_painter import FastPainter
 from dlcourse.page.style_transfer.job import paint, prepare
+from dlcourse.page.style_transfer.page_run import PageRun
 from dlcourse.page.style_transfer.settings import (
     MOST_STYLES,
     MOST_UPLOADS,
@@ -35,7 +35,6 @@ from dlcourse.page.style_transfer.settings import (
 )
 from dlcourse.page.uploads import Uploads, data_url, encoded, thumbnail
 from dlcourse.page.worker import Worker
-from dlcourse.reports.runs import images_of
 from dlcourse.style_transfer.colors import blend
 from dlcourse.style_transfer.demo_images import IMAGES
 from dlcourse.style_transfer.inputs import COLORS
@@ -44,21 +43,6 @@ from dlcourse.style_transfer.named_images import NAMED_INITS, read_image
 TIME = "%Y-%m-%d_%H-%M-%S"  # in the names of runs, as dlcourse train names them
 ORDERS = ("pause", "play", "stop")
 MOST_RUNS = 10_000
-
-
-@dataclass
-class PageRun:
-    """A run that the page began; requests name it by its number."""
-
-    folder: Path
-    content: str
-    command: str
-    total: int
-    step: int = 0
-
-    def result(self) -> Path:
-        """The file of its last image."""
-        return list(images_of(self.folder, "image")[1].values())[-1]
 
 
 class StyleTransferTab:
@@ -92,6 +76,7 @@ class StyleTransferTab:
             "style_transfer/save": self.save,
             "style_transfer/command": lambda fields: {"command": command_line(["train", *self.words(fields)])},
             "style_transfer/paint": self.paint,
+            "style_transfer/run": self.describe_run,
             "style_transfer/go_on": self.go_on,
             "style_transfer/order": self.order,
             "style_transfer/blend": self.blend,
@@ -124,7 +109,7 @@ class StyleTransferTab:
         """Those of the numbers "uploads" that there are. "file" tells an upload from another one of an older server."""
         found = []
         for number in fields.wholes("uploads", 0, MOST_UPLOADS, 50):
-            with contextlib.suppress(UserError):
+            with contextlib.suppress(UserError, ValueError):  # the file may have been deleted
                 path = Path(self.uploads.path(number))
                 image = open_image(path, keep_alpha=True)
                 about = {"file": path.name, "size": [*image.size], "image": data_url(thumbnail(image))}
@@ -168,7 +153,8 @@ class StyleTransferTab:
             taken = [run.folder for run in self.runs]
             folder = next(one for one in outputs.with_numbers(wanted) if one not in taken and not one.exists())
             number = len(self.runs)
-            self.runs.append(PageRun(folder, chosen.content, command_line(["train", *words]), values["steps"]))
+            line = command_line(["train", *words])
+            self.runs.append(PageRun(folder, chosen.content, chosen.styles, line, values["steps"]))
         # a row for each step, for the curves; it does not change the image
         return self.watched(number, [*words, "runner.log_every=1", f"run_dir={folder}"])
 
@@ -181,11 +167,20 @@ class StyleTransferTab:
         """The events of a run's job."""
         run = self.runs[number]
         about = {"train": self.train, "overrides": overrides, "folder": run.folder, "total": run.total}
-        yield {"run": number, "folder": str(run.folder), "command": run.command, "total": run.total}
-        for event in self.worker.events(paint, **about):
-            run.step = event["step"] if event else run.step
-            yield event
+        run.is_on = True
+        try:
+            yield run.about(number)
+            for event in self.worker.events(paint, **about):
+                run.step = event["step"] if event else run.step
+                yield event
+        finally:  # a page that was closed or loaded anew ends it, too
+            run.is_on = False
         yield {"done": True, "step": run.step, "total": run.total}
+
+    def describe_run(self, fields: Fields) -> dict[str, Any]:
+        """A run, for a page that is loaded anew: as the first event of `paint`, and what it painted if it has ended."""
+        number, run = self.run(fields)
+        return run.about(number) | {"is_on": run.is_on} | ({} if run.is_on else run.painted())
 
     def order(self, fields: Fields) -> dict[str, Any]:
         """Pause the job, let it play, or stop it: its best image is kept."""

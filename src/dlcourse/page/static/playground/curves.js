@@ -4,13 +4,13 @@ import { h } from "../dom.js";
 import { t } from "../words.js";
 import { prepared, variable } from "./colors.js";
 
-const MOST = 1200; // points of a curve; then every second one goes
 const [LOWEST, HIGHEST] = [-10, 2]; // powers of ten of a gradient's norm
 const FONT = "11px system-ui, sans-serif";
 const MARGIN = { left: 40, right: 8, top: 8, bottom: 16 };
 
 export class Curves {
-  constructor() {
+  constructor(history) {
+    this.history = history;
     const canvas = (name) => h("canvas", { class: name, role: "img" });
     [this.losses, this.accuracies, this.bars] = [canvas("pg-curve"), canvas("pg-curve"), canvas("pg-bars")];
     this.log = h("input", { type: "checkbox", onchange: () => this.draw() });
@@ -24,42 +24,34 @@ export class Curves {
         h("div", {}, h("h3", {}, t("gradient norm of each layer")), this.bars)));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.losses);
-    this.clear();
+    this.draw();
   }
 
   end() { this.observer.disconnect(); }
 
   clear() {
-    // every: of so many events, one is a point of the curves
-    Object.assign(this, { history: [], every: 1, count: 0, newest: null });
+    this.history.clear();
     this.told.replaceChildren();
     this.draw();
   }
 
-  add(event) {
-    this.newest = { ...this.newest, ...event };
-    this.count += 1;
-    if (this.count % this.every === 0 || event.is_last) this.history.push(event);
-    if (this.history.length <= MOST) return;
-    this.history = this.history.filter((_, index) => index % 2 === 0);
-    this.every *= 2;
-  }
-
   draw() {
-    const series = (name) => ["train", "dev"].map((set) => this.history.map((one) => [one.step, one[set][name]]));
+    const { points, newest } = this.history;
+    const series = (name) => ["train", "dev"].map((set) => points.map((one) => [one.step, one[set][name]]));
     drawCurves(this.losses, series("loss"), this.log.checked);
     drawCurves(this.accuracies, series("accuracy"), false, [0, 1]);
-    drawBars(this.bars, this.newest?.gradients || []);
-    if (this.newest) this.tell(this.newest);
+    drawBars(this.bars, newest?.gradients || []);
+    if (newest) this.tell(newest);
   }
 
   // The newest numbers, also for those who do not see the curves.
   tell({ train, dev, lr, gradients }) {
-    const words = (write, name) => `${t("train")} ${write(train[name])}, ${t("dev")} ${write(dev[name])}`;
+    const words = (write, name) => [["train", train], ["dev", dev]]
+      .map(([set, one]) => `${t(set)} ${write(one[name])}`).join(" · ");
     this.told.replaceChildren(
       h("span", {}, `${t("train")} ${number(train.loss)} · ${percent(train.accuracy)}`),
       h("span", {}, `${t("dev")} ${number(dev.loss)} · ${percent(dev.accuracy)}`),
-      h("span", {}, `lr ${number(lr)}`));
+      h("span", {}, `${t("lr")} ${number(lr)}`));
     this.losses.setAttribute("aria-label", `${t("loss (cross-entropy)")}: ${words(number, "loss")}`);
     this.accuracies.setAttribute("aria-label", `${t("accuracy")}: ${words(percent, "accuracy")}`);
     this.bars.setAttribute("aria-label",
@@ -117,7 +109,7 @@ function drawBars(canvas, norms) {
     pen.fillText(String(index + 1), MARGIN.left - 6, middle);
     pen.fillStyle = variable("--line");
     pen.fillRect(MARGIN.left, middle - 5, width - MARGIN.left - MARGIN.right, 10);
-    pen.fillStyle = variable("--accent");
+    pen.fillStyle = variable("--faint");
     const power = Math.min(HIGHEST, Math.max(LOWEST, Math.log10(norm || 1e-99)));
     pen.fillRect(MARGIN.left, middle - 5, x(power) - MARGIN.left, 10);
   });

@@ -7,7 +7,8 @@ import { Edges } from "./edges.js";
 
 const THUMB = 20; // pixels of the pictures of x1 and x2
 const SHOWN = 10; // units of a layer, as the server sends them
-const WIDTH = 66; // pixels of a column, at least
+const [WIDTH, WIDE] = [66, 96]; // pixels of a column, at least, for a mouse and for fingers
+const NAMES = 34; // pixels more for the classes' names
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Network {
@@ -41,7 +42,8 @@ export class Network {
     const made = [this.inputs(), ...hidden.map((units, layer) => this.hidden(units, layer)), this.outputs(classes)];
     this.nodes = made.map(([drawn]) => drawn);
     this.columns.replaceChildren(...made.map(([, column]) => column));
-    this.inner.style.minWidth = `${WIDTH * made.length}px`;
+    const width = matchMedia("(pointer: coarse)").matches ? WIDE : WIDTH;
+    this.inner.style.minWidth = `${width * made.length + NAMES}px`;
     this.add.disabled = hidden.length >= this.most.layers;
     this.remove.disabled = hidden.length === 0;
     this.newest = null;
@@ -140,6 +142,7 @@ export class Network {
 
   // Show what an event tells of units and weights.
   show(event) {
+    if (event.units.length !== this.nodes.length - 2) return; // of the training before the layers were changed
     this.newest = event;
     const size = event.thin ** 2;
     event.units.forEach((text, layer) => {

@@ -70,24 +70,35 @@ export class Plane {
     this.drawPoint(pen, this.cursor, true);
   }
 
-  // Own points; once there is a training, those that it does not train on are hollow.
+  // Own points; once there is a training, its dev points are hollow, and its test points are crosses.
   drawOwn(pen) {
     const key = (point) => point.slice(0, 2).map((value) => round(value, 5)).join();
-    const trained = new Set(this.train.map(key));
+    const [trained, dev] = [new Set(this.train.map(key)), new Set(this.dev.map(key))];
     for (const point of this.own()) {
       const isHollow = trained.size > 0 && !trained.has(key(point));
-      if (!isHollow || this.showsDev) this.drawPoint(pen, point, isHollow);
+      if (!isHollow) this.drawPoint(pen, point, false);
+      else if (this.showsDev) this.drawPoint(pen, point, true, !dev.has(key(point)));
     }
   }
 
-  drawPoint(pen, point, isHollow) {
+  // A disc; or hollow, or a cross, both with a white outline, so that they are seen on their own colour.
+  drawPoint(pen, point, isHollow, isCross = false) {
     const [x, y] = this.toScreen(point);
     pen.beginPath();
-    pen.arc(x, y, isHollow ? 2.6 : 3.6, 0, 2 * Math.PI);
+    if (isCross) {
+      for (const side of [-1, 1]) {
+        pen.moveTo(x - 3.2, y - 3.2 * side);
+        pen.lineTo(x + 3.2, y + 3.2 * side);
+      }
+    } else pen.arc(x, y, isHollow ? 2.8 : 3.6, 0, 2 * Math.PI);
     pen.fillStyle = this.colors[point[2]];
     if (!isHollow) pen.fill();
-    pen.strokeStyle = isHollow ? this.colors[point[2]] : "#fff";
-    pen.lineWidth = isHollow ? 1.3 : 1;
+    pen.strokeStyle = isHollow ? "#ffffffb0" : "#fff";
+    pen.lineWidth = isHollow ? 2.8 : 1;
+    pen.stroke();
+    if (!isHollow) return;
+    pen.strokeStyle = this.colors[point[2]];
+    pen.lineWidth = 1.5;
     pen.stroke();
   }
 

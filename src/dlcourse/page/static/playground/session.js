@@ -1,18 +1,28 @@
-// The training on the server: start, orders, events.
+// The training on the server: start, orders, events. It goes on while another tab is shown, and ends with the page.
 
 import { job, post } from "../api.js";
+import { History } from "./history.js";
 
 const MOST_RANDOM = 2 ** 50;
+const NOBODY = { onevent: () => {}, ondraw: () => {}, onstatus: () => {}, onfailure: () => {} };
 
 export class Session {
   // onevent(event) is called for each event, ondraw(event) before the next frame with the newest one (what only the
   // first event has is still in it), onstatus() when playing begins or ends, onfailure(text) with the server's words.
-  constructor({ onevent, ondraw, onstatus, onfailure }) {
-    Object.assign(this, { onevent, ondraw, onstatus, onfailure });
+  constructor() {
     this.current = null;
     this.isPlaying = false;
     this.speed = 0; // steps a second; 0: no limit
+    this.history = new History(); // of the training, for the curves
+    this.state = null; // the page's state when it began
+    this.leave();
   }
+
+  // From now on these handlers are called.
+  attach(handlers) { Object.assign(this, handlers); }
+
+  // The tab is not shown any more: the training goes on without anybody who looks.
+  leave() { this.attach(NOBODY); }
 
   // Begin anew with a state; the training before ends.
   start(state, plane, isPlaying) {
@@ -20,6 +30,7 @@ export class Session {
     const current = { training: Math.floor(Math.random() * MOST_RANDOM), abort: new AbortController(), newest: null };
     Object.assign(current, { isOn: false, isOver: false, isAsked: isPlaying, frame: 0 });
     this.current = current;
+    this.history.clear();
     this.setPlaying(isPlaying);
     const body = { state, plane, training: current.training, paused: !isPlaying, speed: this.speed };
     job("playground/train", body, (event) => this.take(current, event), current.abort.signal)
@@ -38,6 +49,7 @@ export class Session {
       current.isOver = true;
       this.setPlaying(false);
     }
+    this.history.add(event);
     this.onevent(event);
     current.frame ||= requestAnimationFrame(() => {
       current.frame = 0;

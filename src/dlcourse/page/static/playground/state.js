@@ -13,6 +13,8 @@ function rules({ choices, presets }) {
     preset: (value) => value === "" || presets.some((one) => one.id === value),
     data: isOneOf(choices.data),
     own: (value) => Array.isArray(value) && value.length <= most.points && value.every(isPoint),
+    names: (value) => Array.isArray(value) && value.length <= most.colors && new Set(value).size === value.length
+      && value.every((one) => typeof one === "string" && one.trim() === one && one.length > 0 && one.length <= 40),
     num_train: isWhole(2, most.train),
     label_noise: isNumber(0, 0.5),
     input_noise: isNumber(0, 2),
@@ -33,7 +35,7 @@ function rules({ choices, presets }) {
 
 // The usual state with everything of `given` that is allowed.
 export function checkedState(given, about) {
-  const state = { preset: "", own: [], ...structuredClone(about.usual) };
+  const state = { preset: "", own: [], names: [], ...structuredClone(about.usual) };
   for (const [key, isAllowed] of Object.entries(rules(about))) {
     if (given && typeof given === "object" && key in given && isAllowed(given[key])) state[key] = given[key];
   }
@@ -41,15 +43,15 @@ export function checkedState(given, about) {
 }
 
 // What a preset makes of a state: the usual one with its changes, and the own points that are there.
-export function presetState(id, about, own) {
+export function presetState(id, about, own, names) {
   const preset = about.presets.find((one) => one.id === id);
-  return checkedState({ ...about.usual, ...preset.state, preset: id, own }, about);
+  return checkedState({ ...about.usual, ...preset.state, preset: id, own, names }, about);
 }
 
 // Whether something was changed since the preset was chosen.
 export function isChanged(state, about) {
   if (!state.preset) return false;
-  const original = presetState(state.preset, about, state.own);
+  const original = presetState(state.preset, about, state.own, state.names);
   return JSON.stringify(forLink(original)) !== JSON.stringify(forLink(state));
 }
 
@@ -57,6 +59,7 @@ export function isChanged(state, about) {
 export function forLink(state) {
   const sorted = Object.fromEntries(Object.keys(state).sort().map((key) => [key, state[key]]));
   if (state.data !== "own") delete sorted.own;
+  if (state.data !== "own" || !state.names.length) delete sorted.names;
   return sorted;
 }
 
@@ -75,12 +78,22 @@ export function planeOf(points) {
   return [...ends(0, ...start), ...ends(1, ...start)];
 }
 
-// Why own points cannot be trained on yet, or "".
-export function lack(points) {
+// The labels of the classes of own points, as the server gives them: the names of a table, then numbers that are free.
+export function labelsOf(names, count) {
+  const labels = [...names];
+  while (labels.length < count) {
+    let number = labels.length + 1;
+    while (labels.some((label) => Number(label) === number)) number += 1;
+    labels.push(String(number));
+  }
+  return labels;
+}
+
+// Whether own points cannot be trained on yet: that needs three points in each of two classes.
+export function isLackingPoints(points) {
   const counts = new Map();
   for (const [, , number] of points) counts.set(number, (counts.get(number) || 0) + 1);
-  const isEnough = counts.size >= 2 && [...counts.values()].every((count) => count >= 3);
-  return isEnough ? "" : "Set at least three points in each of two colours.";
+  return counts.size < 2 || [...counts.values()].some((count) => count < 3);
 }
 
 // Two half moons that grasp into each other.

@@ -11,9 +11,14 @@ import { DataPanel } from "./data.js";
 import { Network } from "./network.js";
 import { Options } from "./options.js";
 import { Session } from "./session.js";
-import { checkedState, forLink, lack, planeOf, presetState } from "./state.js";
+import { checkedState, forLink, isLackingPoints, labelsOf, planeOf, presetState } from "./state.js";
 
 const WAIT = 250; // milliseconds after a change before the training begins anew
+const session = new Session(); // it stays while the page is open
+const SHOWN_NAMES = { // classes of the built-in data, with the names that the inputs have here
+  "y > sqrt(x)": "x2 > √x1", "y < x^2": "x2 < x1²", between: "between", "inner ring": "inner ring",
+  "outer ring": "outer ring", "petals 2, 4, 5": "petals 2, 4, 5", "petals 0, 1, 3": "petals 0, 1, 3",
+};
 
 export function mount(root, saved, save) {
   let playground = null;
@@ -33,15 +38,11 @@ class Playground {
     Object.assign(this, { about, save, state: checkedState(saved, about), timer: 0, playsNext: false });
     chooseColors();
     const parts = { about, state: () => this.state, change: (part, isDone) => this.change(part, isDone) };
-    this.session = new Session({
-      onevent: (event) => this.take(event),
-      ondraw: (event) => this.draw(event),
-      onstatus: () => this.bar.update(),
-      onfailure: (message) => this.fail(t(message)),
-    });
+    const isSame = session.current && JSON.stringify(forLink(this.state)) === JSON.stringify(forLink(session.state));
+    if (isSame) this.state = session.state;
     this.data = new DataPanel(parts);
     this.options = new Options(parts);
-    this.curves = new Curves();
+    this.curves = new Curves(session.history);
     this.network = new Network({
       getHidden: () => this.state.hidden,
       setHidden: (hidden) => this.change({ hidden }),
@@ -49,7 +50,6 @@ class Playground {
       most: about.choices.most,
       colors: about.colors,
     });
-    const { session } = this;
     const orders = { start: (isPlaying) => this.start(isPlaying), choosePreset: (id) => this.choose(id) };
     this.bar = new Bar({ ...parts, ...orders, session });
     this.command = this.commandBox();
@@ -60,8 +60,27 @@ class Playground {
         h("div", { class: "column" }, this.network.element, this.curves.element), this.options.element),
       h("section", { class: "panel pg-command" }, h("h3", {}, t("The command that trains this very network")),
         this.command));
+    session.attach({
+      onevent: (event) => this.take(event),
+      ondraw: (event) => this.draw(event),
+      onstatus: () => this.bar.update(),
+      onfailure: (message) => this.fail(t(message)),
+    });
     this.update(true);
-    this.start(false);
+    if (isSame) this.goOn();
+    else this.start(false);
+  }
+
+  // Show the training that went on while another tab, or the page in another language, was shown.
+  goOn() {
+    this.askCommand();
+    const { newest } = session.current;
+    if (!newest) {
+      this.bar.tell(t("starting ..."));
+      return;
+    }
+    this.begin(newest);
+    this.draw(newest);
   }
 
   // Own points get a file to stay when their command is copied.
@@ -70,26 +89,34 @@ class Playground {
     const keep = () => guarded(() => post("playground/command", { state: this.forServer(), keep: true }));
     box.querySelector("button").addEventListener("click", keep);
     box.addEventListener("copy", keep);
+    const set = box.set;
+    box.set = (text) => {
+      const isLacking = this.state.data === "own" && isLackingPoints(this.state.own);
+      set(text);
+      box.querySelector("button").disabled = !text;
+      box.querySelector("code").dataset.empty = isLacking ? t("It comes as soon as there are enough points.") : "";
+    };
     return box;
   }
 
   forServer() {
-    const { preset, own, ...rest } = this.state;
-    return { ...rest, own: rest.data === "own" ? own : [] };
+    const { preset, own, names, ...rest } = this.state;
+    return { ...rest, ...(rest.data === "own" ? { own, names } : { own: [] }) };
   }
 
   // Change a part of the state; while a point is dragged (isDone false) nothing begins.
   change(part, isDone = true) {
     this.state = { ...this.state, ...part };
-    this.playsNext ||= this.session.isPlaying;
-    clearTimeout(this.timer);
+    if (part.data === "own") this.state.preset = ""; // no lesson is about own points
+    this.playsNext ||= session.isPlaying;
+    this.clearTimer();
     if (!isDone) return;
     this.update("hidden" in part || "own" in part || "data" in part);
     this.timer = setTimeout(() => this.start(this.playsNext), WAIT);
   }
 
   choose(id) {
-    this.state = id ? presetState(id, this.about, this.state.own) : { ...this.state, preset: "" };
+    this.state = id ? presetState(id, this.about, this.state.own, this.state.names) : { ...this.state, preset: "" };
     this.update(true);
     this.start(false);
   }
@@ -101,33 +128,46 @@ class Playground {
     this.data.update();
     this.options.update();
     this.bar.update();
-    if (!isNewNetwork) return;
-    const colors = this.state.data === "own" ? [...new Set(this.state.own.map((point) => point[2]))].sort() : [];
-    this.network.build(colors.map((color) => ({ name: String(color + 1), color })));
+    if (isNewNetwork) this.buildNetwork();
+  }
+
+  // The network before the training tells its classes.
+  buildNetwork() {
+    const { data, own, names } = this.state;
+    const colors = data === "own" ? [...new Set(own.map((point) => point[2]))].sort() : [];
+    const labels = labelsOf(names, this.about.colors.length);
+    this.network.build(colors.map((color) => ({ name: labels[color], color })));
   }
 
   // Begin anew with what the state says.
   start(isPlaying) {
-    clearTimeout(this.timer);
+    this.clearTimer();
     this.playsNext = false;
     this.curves.clear();
     this.data.update();
     const { state } = this;
     const isOwn = state.data === "own";
-    if (isOwn && lack(state.own)) {
+    if (isOwn && isLackingPoints(state.own)) {
       this.stop();
       return;
     }
     this.bar.tell(t("starting ..."));
-    this.session.start(this.forServer(), isOwn ? planeOf(state.own) : null, isPlaying);
+    session.state = state;
+    session.start(this.forServer(), isOwn ? planeOf(state.own) : null, isPlaying);
+    this.askCommand();
+  }
+
+  askCommand() {
+    const { state } = this;
     post("playground/command", { state: this.forServer() })
       .then(({ command }) => { if (this.state === state) this.command.set(command); }, () => {}); // fail() tells why
   }
 
   stop() {
-    this.session.end();
-    this.session.setPlaying(false);
+    session.end();
+    session.setPlaying(false);
     this.data.clear();
+    this.buildNetwork();
     this.bar.tell("");
   }
 
@@ -138,11 +178,14 @@ class Playground {
 
   // Every event; the first one of a training also has its points and classes.
   take(event) {
-    if (event.grid) {
-      this.data.begin(event);
-      this.network.build(event.classes);
-    }
-    this.curves.add(event);
+    if (event.grid) this.begin(event);
+  }
+
+  begin(event) {
+    const isOwn = this.state.data === "own"; // whose names are the user's own
+    const classes = event.classes.map((one) => (isOwn ? one : { ...one, name: t(SHOWN_NAMES[one.name] ?? one.name) }));
+    this.data.begin({ ...event, classes });
+    this.network.build(classes);
   }
 
   // The newest event, before the next frame.
@@ -168,10 +211,16 @@ class Playground {
     this.curves.draw();
   }
 
-  end() {
+  clearTimer() {
     clearTimeout(this.timer);
+    this.timer = 0;
+  }
+
+  // The training goes on, with what was changed last.
+  end() {
+    if (this.timer) this.start(this.playsNext);
     document.removeEventListener("theme", this.recolor);
-    this.session.end();
+    session.leave();
     for (const part of [this.data, this.network, this.curves]) part.end();
   }
 }

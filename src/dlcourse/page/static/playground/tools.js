@@ -3,14 +3,12 @@
 import { post } from "../api.js";
 import { guarded, h, tell } from "../dom.js";
 import { t } from "../words.js";
-import { moons } from "./state.js";
 
-const MOONS = 300;
 const MOST_BYTES = 200000; // of a table
 
 export class Tools {
-  // change(points) replaces the own points.
-  constructor(colors, change) {
+  // change(points, names) replaces the own points and the names of their classes; takeMoons() does so with moons.
+  constructor(colors, change, takeMoons) {
     Object.assign(this, { change, color: 0, isErasing: false });
     this.buttons = colors.map((value, number) => {
       const button = h("button", { class: "pg-color", "aria-label": t("class {number}", { number: number + 1 }),
@@ -22,10 +20,12 @@ export class Tools {
     this.element = h("div", { class: "column pg-tools" },
       h("div", { class: "row" }, this.buttons, this.eraser),
       h("div", { class: "row" },
-        h("button", { onclick: () => change(moons(MOONS)) }, t("moons")),
+        h("button", { onclick: takeMoons }, t("moons")),
         h("button", { onclick: () => change([]) }, t("erase all")), this.fileButton()),
-      this.paste(),
-      h("small", {}, t("Click sets a point, drag moves it, right-click erases it; keys 1-6 choose the class.")));
+      h("small", {}, t("A table has the columns x1,x2,label: two numbers and a class. Other names, or none, will do.")),
+      this.paste(), h("small", {}, matchMedia("(pointer: coarse)").matches
+        ? t("Tap sets a point, drag moves it; with the eraser, a tap erases it.")
+        : t("Click sets a point, drag moves it, right-click or the eraser erases it; keys 1-6 choose the class.")));
     this.setErasing(false);
   }
 
@@ -34,7 +34,7 @@ export class Tools {
       "aria-label": t("a CSV file"), onchange: async () => {
         const [file] = input.files;
         if (file && file.size > MOST_BYTES) tell(t("at most 200 kB"), "error");
-        else if (file) this.read(await file.text());
+        else if (file) this.read(await file.text(), file.name);
         input.value = "";
       } });
     return [h("button", { onclick: () => input.click() }, t("load a CSV")), input];
@@ -43,16 +43,26 @@ export class Tools {
   paste() {
     const text = h("textarea", { rows: 4, placeholder: "x1,x2,label\n0.3,0.7,red\n...",
       "aria-label": t("a table of points") });
-    const use = h("button", { onclick: () => this.read(text.value) }, t("use these points"));
+    const use = h("button", { onclick: () => this.read(text.value, t("this table")) }, t("use these points"));
     return h("details", {}, h("summary", {}, t("paste a CSV")), text, use);
   }
 
   // Take the points of a table, as the server's reader understands them.
-  read(text) {
+  read(text, name) {
     return guarded(async () => {
-      const { points, classes } = await post("playground/points", { text });
-      this.change(points);
+      const { points, classes, names } = await post("playground/points", { text, name: name.slice(0, 200) });
+      this.change(points, names);
       tell(t("{count} points in {classes} classes", { count: points.length, classes: classes.length }));
+    });
+  }
+
+  // What the classes are called.
+  setNames(labels) {
+    this.buttons.forEach((button, number) => {
+      const isNamed = labels[number] !== String(number + 1);
+      button.title = isNamed ? labels[number] : "";
+      button.setAttribute("aria-label",
+        t("class {number}", { number: number + 1 }) + (isNamed ? `: ${labels[number]}` : ""));
     });
   }
 

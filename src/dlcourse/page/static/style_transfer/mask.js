@@ -113,7 +113,8 @@ export class Mask {
   }
 }
 
-// A place to paint over an image. open(mask, image URL, [width, height]) shows a mask; onpainted() follows each stroke.
+// A place to paint over an image. open(mask, image URL, [width, height], hint) shows a mask, begin() also takes the
+// focus; onpainted() follows each stroke.
 export function maskPainter(onpainted) {
   let mask = null, brush = 0.1, erases = false, last = null, isDown = false;
   const cursor = [0.5, 0.5]; // of the keyboard
@@ -123,8 +124,9 @@ export function maskPainter(onpainted) {
     "aria-label": t("mask: paint with the mouse, or with the arrow keys and the space bar"),
   });
   const eraser = h("button", { "aria-pressed": "false", onclick: () => setErases(!erases) }, t("eraser"));
+  const hint = h("small", { class: "st-hint" });
   const box = h("div", { class: "column" },
-    h("div", { class: "st-masking" }, image, view),
+    h("div", { class: "st-masking" }, image, view), hint,
     h("div", { class: "row" },
       slider({ label: t("brush"), min: 0.02, max: 0.4, step: 0.01, value: brush,
         format: (x) => `${Math.round(100 * x)} %`, oninput: (next) => { brush = next; draw(); } }),
@@ -191,10 +193,12 @@ export function maskPainter(onpainted) {
   view.addEventListener("focus", () => draw(true));
   view.addEventListener("blur", () => draw(false));
 
-  box.open = (next, url, size) => {
+  box.begin = () => view.focus();
+  box.open = (next, url, size, text) => {
     mask = next;
     mask.fit(size);
-    image.src = url;
+    if (url) image.src = url;
+    hint.textContent = text;
     Object.assign(view, { width: mask.canvas.width, height: mask.canvas.height });
     draw();
   };

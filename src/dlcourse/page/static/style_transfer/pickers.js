@@ -4,6 +4,10 @@ import { choice, dropZone, guarded, h, slider, tell } from "../dom.js";
 import { t } from "../words.js";
 import { about, chosen, gallery, RANGES, takeUpload, value } from "./state.js";
 
+const RECIPES = {
+  offline: "standard", hq: "high quality, slow", gatys: "as in the paper", tutorial: "as in the tutorial",
+  untrained: "untrained filters",
+};
 const COLORS = {
   free: "the style's", style_to_content: "style recoloured", content_to_style: "content recoloured",
   keep_chroma: "the content's",
@@ -13,7 +17,7 @@ const NOTES = {
   offline: "Strokes that follow the forms, by a trained VGG16 that comes with the project.",
   hq: "The same at 512 pixels, coarse to fine: long strokes. Takes minutes.",
   gatys: "The paper's recipe, with the bundled VGG16 (weights=edges) instead of ImageNet's VGG19.",
-  tutorial: "The tutorial's recipe, with the bundled VGG16 (weights=edges) instead of ImageNet's VGG19.",
+  tutorial: "The recipe of PyTorch's tutorial, with the bundled VGG16 (weights=edges) instead of ImageNet's VGG19.",
   untrained: "A network that has learnt nothing carries over colours and texture.",
 };
 
@@ -31,14 +35,22 @@ export function redraw(box, ...children) {
   if (had >= 0) (box.children[had] ?? box.lastElementChild).focus();
 }
 
+// Draw the thumbnails of a gallery; one that is new to it and chosen is scrolled to.
+function drawThumbs(thumbs, isChosen, onclick) {
+  const count = thumbs.children.length;
+  redraw(thumbs, ...[...gallery.values()].map((image) => thumb(image, isChosen(image.key), () => onclick(image.key))));
+  if (count < thumbs.children.length) {
+    thumbs.scrollTop = thumbs.querySelector('.st-thumb[aria-pressed="true"]:last-child')?.offsetTop ?? thumbs.scrollTop;
+  }
+}
+
 // The picker of the content. onchange() follows each choice, also those below.
 export function contentPicker(onchange) {
   const thumbs = h("div", { class: "st-thumbs" });
   const choose = (key) => { chosen.content = key; onchange(); };
   const box = h("section", {}, h("h2", {}, t("Content")), thumbs,
     dropZone(t("or drop or paste it here"), (answer) => guarded(async () => choose(await takeUpload(answer)))));
-  box.draw = () => redraw(thumbs,
-    ...[...gallery.values()].map((image) => thumb(image, image.key === chosen.content, () => choose(image.key))));
+  box.draw = () => drawThumbs(thumbs, (key) => key === chosen.content, choose);
   return box;
 }
 
@@ -47,7 +59,8 @@ export function stylePicker(onchange) {
   let mixes = chosen.styles.length > 1;
   const thumbs = h("div", { class: "st-thumbs" });
   const weights = h("div", { class: "column st-weights" });
-  const several = h("input", { type: "checkbox", onchange: () => { mixes = several.checked; if (!mixes) reduce(); } });
+  const several = h("input", { type: "checkbox", "aria-label": t("mix several styles"),
+    onchange: () => { mixes = several.checked; if (!mixes) reduce(); } });
   several.checked = mixes;
 
   function reduce() {
@@ -73,12 +86,11 @@ export function stylePicker(onchange) {
       oninput: (x) => { style.weight = Number((2 ** x).toPrecision(3)); onchange("weight"); },
     }));
 
-  const box = h("section", {}, h("h2", {}, t("Style")), thumbs, weights,
-    h("label", { class: "row" }, several, t("mix several styles")),
-    dropZone(t("or drop or paste it here"), (answer) => guarded(async () => toggle(await takeUpload(answer)))));
+  const box = h("section", {}, h("h2", {}, t("Style")), thumbs,
+    dropZone(t("or drop or paste it here"), (answer) => guarded(async () => toggle(await takeUpload(answer)))),
+    h("label", { class: "row" }, several, t("mix several styles")), weights);
   box.draw = (why) => {
-    redraw(thumbs, ...[...gallery.values()].map(
-      (image) => thumb(image, chosen.styles.some(({ key }) => key === image.key), () => toggle(image.key))));
+    drawThumbs(thumbs, (key) => chosen.styles.some((style) => style.key === key), toggle);
     if (why !== "weight") weights.replaceChildren(...(chosen.styles.length > 1 ? chosen.styles.map(weightSlider) : []));
   };
   return box;
@@ -90,7 +102,7 @@ export function commonSettings(onchange) {
   const pixels = (x) => `${x} px`;
   const size = slider({ label: t("size"), min: 128, max: 1024, step: 32, value: value("content_size"), format: pixels,
     oninput: set("content_size"), title: t("the longer side of the result") });
-  const strokes = slider({ label: t("size of the style"), min: 64, max: 1024, step: 32, value: value("style_size"),
+  const strokes = slider({ label: t("style size"), min: 64, max: 1024, step: 32, value: value("style_size"),
     format: pixels, oninput: set("style_size"), title: t("smaller: finer strokes") });
   const colors = choice({ label: t("colours"), value: value("colors"), onchange: set("colors"),
     choices: about.colors.map((name) => [name, t(COLORS[name] ?? name)]) });
@@ -104,7 +116,7 @@ export function descentSettings(onchange) {
   const set = (name) => (next) => { chosen[name] = next; onchange(name); };
   const own = () => about.presets.find((one) => one.name === chosen.preset);
   const preset = choice({ label: t("recipe"), value: chosen.preset, onchange: setPreset,
-    choices: about.presets.map(({ name }) => [name, name]) });
+    choices: about.presets.map(({ name }) => [name, t(RECIPES[name] ?? name)]) });
   const note = h("small", {});
   const weight = slider({
     label: t("content weight"), min: -3, max: 3, step: 0.1, value: 0, title: t("higher: closer to the content"),
@@ -125,7 +137,7 @@ export function descentSettings(onchange) {
   const box = h("section", { class: "column st-tight" }, preset, note, weight, steps, init, seed);
   box.draw = () => {
     preset.set(chosen.preset);
-    note.textContent = t(NOTES[chosen.preset] ?? "");
+    note.textContent = `${t(NOTES[chosen.preset] ?? "")} experiment=${own().experiment}`;
     weight.set(Math.log10(Math.max(value("content_weight"), 1e-9) / own().content_weight));
     steps.set(value("steps"));
     seed.set(value("seed"));

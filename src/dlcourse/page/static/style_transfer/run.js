@@ -2,6 +2,7 @@
 // with the page.
 
 import { job, post } from "../api.js";
+import { t } from "../words.js";
 
 const STRIP = 8; // images at most of how it came about
 const DECADES = 4; // of the losses that the curves show
@@ -14,18 +15,55 @@ export const changes = new EventTarget();
 const change = () => changes.dispatchEvent(new Event("change"));
 export const isOn = () => ["on", "paused", "stopping"].includes(run.state);
 
+// Leaving the page would stop it: let the browser ask.
+addEventListener("beforeunload", (event) => { if (isOn()) event.preventDefault(); });
+
+// "seascape in painting"
+export const title = () => t("{content} in {style}", {
+  content: t(run.content ?? ""), style: (run.styles ?? []).map((name) => t(name)).join(" + "),
+});
+
+const fresh = () => ({
+  number: null, folder: "", command: "", content: "", styles: [], step: 0, total: 0, rate: null, left: null, size: null,
+  image: null, points: [], strip: [], every: 1, seen: 0, before: null, blended: null, luminance: 1, color: 1,
+});
+
 // Begin a painting; before is the URL of its content.
 export function start(request, before) {
-  Object.assign(run, {
-    state: "on", number: null, folder: "", command: "", step: 0, total: 0, rate: null, left: null, size: null,
-    image: null, points: [], strip: [], every: 1, seen: 0, before, blended: null, luminance: 1, color: 1,
-  });
+  Object.assign(run, fresh(), { state: "on", isWaiting: true, before });
   return follow("style_transfer/paint", request);
+}
+
+// After the page was loaded anew: take over the last of so many runs that has an image, once its job has ended;
+// returns whether there is one.
+let isRecalling = false;
+export async function recall(count) {
+  if (isRecalling || run.state !== "idle") return false;
+  isRecalling = true;
+  try {
+    for (let number = count - 1, tries = 0; number >= 0 && tries < 40; tries++) {
+      const { run: _, is_on: isBusy, ...found } = await post("style_transfer/run", { run: number });
+      if (run.state !== "idle") return false; // another one was begun meanwhile
+      if (isBusy) {
+        await new Promise((resolve) => { setTimeout(resolve, 400); });
+      } else if (!found.image) {
+        number -= 1;
+      } else {
+        const state = found.step < found.total ? "stopped" : "done";
+        Object.assign(run, fresh(), found, { number, state });
+        change();
+        return true;
+      }
+    }
+    return false;
+  } finally {
+    isRecalling = false;
+  }
 }
 
 // Go on with the one that was stopped.
 export function goOn() {
-  Object.assign(run, { state: "on", blended: null, luminance: 1, color: 1, rate: null, left: null });
+  Object.assign(run, { state: "on", isWaiting: true, blended: null, luminance: 1, color: 1, rate: null, left: null });
   return follow("style_transfer/go_on", { run: run.number });
 }
 
@@ -52,12 +90,12 @@ async function follow(name, request) {
 
 function take(event) {
   if ("run" in event) {
-    const { run: number, folder, command, total } = event;
-    Object.assign(run, { number, folder, command, total });
+    const { run: number, ...about } = event;
+    Object.assign(run, { number, ...about });
   }
-  if (!event.image) return change();
+  if (!event.image) return change(); // the first one, or the last one
   const { step, total, rate = null, left = null, size, image, points } = event;
-  Object.assign(run, { step, total, rate, left, size, image });
+  Object.assign(run, { step, total, rate, left, size, image, isWaiting: false });
   run.points.push(...points);
   keepInStrip(step, image);
   change();
@@ -65,6 +103,7 @@ function take(event) {
 
 // Every image first; when there are too many, every other one is left out, and from then on half as many come.
 function keepInStrip(step, image) {
+  if (run.strip.at(-1)?.step === step) run.strip.pop(); // the best one, at a stop
   if (run.seen++ % run.every === 0) run.strip.push({ step, image });
   if (run.strip.length <= STRIP) return;
   run.strip = run.strip.filter((_, index) => index % 2 === 0);

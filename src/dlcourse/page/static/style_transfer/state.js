@@ -45,6 +45,18 @@ export function mask(key) {
   return masks.regions.get(key);
 }
 
+// A name for people: of a file, without its ending.
+export const nameOf = (key) => {
+  const { builtin, name, file } = gallery.get(key);
+  return builtin ?? (name ?? file).replace(/\.\w+$/, "");
+};
+
+// The name of a file to save: CONTENT_STYLE.png, in plain letters.
+export function fileName(names) {
+  const plain = (name) => name.normalize("NFD").replace(/[^A-Za-z0-9]+/g, "-").replace(/^-|-$/g, "") || "image";
+  return `${names.map(plain).join("_").slice(0, 100)}.png`;
+}
+
 export const sizeOfContent = () => gallery.get(chosen.content).size;
 
 const reference = (key) => {

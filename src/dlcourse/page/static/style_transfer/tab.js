@@ -1,38 +1,31 @@
 // The style-transfer tab: a network paints at once; gradient descent paints while one watches.
 
 import { download, post, postForBlob } from "../api.js";
-import { commandBox, guarded, h, slider } from "../dom.js";
+import { commandBox, guarded, h, slider, tell } from "../dom.js";
 import { t } from "../words.js";
 import "./words.js";
 import { compare } from "./compare.js";
+import { latest } from "./latest.js";
 import { maskPainter } from "./mask.js";
 import { commonSettings, contentPicker, descentSettings, redraw, stylePicker } from "./pickers.js";
-import { changes, drawCurves, goOn, isOn, order, run, start } from "./run.js";
+import { changes, isOn, order, recall, run, start, title } from "./run.js";
+import { runPanel } from "./run_panel.js";
 import {
-  chosen, fastRequest, gallery, load, mask, masks, request, sizeOfContent, stateOf, value,
+  about, chosen, fastRequest, fileName, gallery, load, mask, masks, nameOf, request, sizeOfContent, stateOf, value,
 } from "./state.js";
 
 const fast = { image: null, command: "", content: null, of: "" }; // what the network has painted; content: a URL
 const percent = (x) => `${Math.round(100 * x)} %`;
+const SHOWN = "style_transfer_run"; // in the session storage: the folder of the run that is shown, "" for none
 const SLOW_ONLY = ["content_weight", "steps", "init", "seed"];
-
-// An action that is asked for faster than it can be done: one at a time, and at last the latest.
-function latest(action) {
-  let isBusy = false, isAsked = false;
-  return async () => {
-    isAsked = true;
-    if (isBusy) return;
-    isBusy = true;
-    while (isAsked) {
-      isAsked = false;
-      await guarded(action);
-    }
-    isBusy = false;
-  };
-}
 
 export function mount(root, state, save) {
   let unmount = () => {}, isGone = false;
+  const loading = h("small", { role: "status" }, t("loading ..."));
+  root.replaceChildren(h("div", { class: "st-tab" },
+    h("div", { class: "column panel st-pickers" }, h("h2", {}, t("Content")), h("h2", {}, t("Style"))),
+    h("div", { class: "column panel st-stage" }, h("div", { class: "st-place" }, loading)),
+    h("div", { class: "column panel st-settings" }, h("h2", {}, t("Settings")), h("h2", {}, t("Gradient descent")))));
   guarded(async () => {
     await load(state);
     if (!isGone) unmount = build(root, save);
@@ -41,7 +34,10 @@ export function mount(root, state, save) {
 }
 
 function build(root, save) {
+  const shownBefore = sessionStorage.getItem(SHOWN);
   let view = isOn() ? "run" : "fast"; // what is shown
+  let isSlow = false; // the painting at once takes its time
+  let trainLine = "";
   let picked = null; // an image of the strip
   let masking = null; // what is masked: the key of a style, or "content"; null: nothing
 
@@ -50,11 +46,13 @@ function build(root, save) {
   const common = commonSettings((why) => changed(why));
   const descent = descentSettings((why) => changed(why));
   const stage = compare(chosen.split, (next) => { chosen.split = next; });
+  const busy = h("div", { class: "st-busy", role: "status" });
   const command = commandBox(), trainCommand = commandBox();
   const strength = slider({ label: t("strength"), min: 0, max: 1, step: 0.05, value: chosen.strength, format: percent,
     oninput: (next) => { chosen.strength = next; changed("strength"); } });
   const [toFast, toRun] = [["fast", "at once"], ["run", "by gradient descent"]].map(([name, text]) =>
-    h("button", { onclick: () => { view = name; picked = null; draw(); } }, t(text)));
+    h("button", { onclick: () => { view = name; picked = null; openMask(null); } }, t(text)));
+  const views = h("div", { class: "st-views", role: "group", "aria-label": t("what is shown") }, toFast, toRun);
   const painter = maskPainter(() => { drawMaskButtons(); refreshFast(); saveState(); });
   const maskTargets = h("div", { class: "row", role: "group", "aria-label": t("masks") });
   const caption = h("small", { class: "number" });
@@ -72,9 +70,11 @@ function build(root, save) {
     openMask(masking); // over the new content
     Object.assign(fast, await painted);
     draw();
-  });
+  }, (next) => { isSlow = next; draw(); });
   const refreshCommand = latest(async () => {
-    trainCommand.set((await post("style_transfer/command", await request())).command);
+    trainLine = (await post("style_transfer/command", await request())).command;
+    trainCommand.set(trainLine);
+    draw();
     save(stateOf()); // which knows now under which number a mask was sent
   });
   const saveState = () => { save(stateOf()); refreshCommand(); };
@@ -97,20 +97,36 @@ function build(root, save) {
 
   function openMask(target) {
     masking = target;
-    if (masking) painter.open(target === "content" ? masks.content : mask(target), fast.content, sizeOfContent());
+    const painted = target === "content" ? masks.content : target && mask(target);
+    if (target) painter.open(painted, fast.content, sizeOfContent(), hint());
     drawMaskButtons();
     draw();
   }
 
+  // As openMask(null); the focus goes back to the mask's button.
+  function closeMask() {
+    const before = masking;
+    openMask(null);
+    maskTargets.querySelector(`[data-target="${CSS.escape(before)}"]`)?.focus();
+  }
+
+  const hint = () => [
+    t("Paint over the image: drag, or use the arrow keys and the space bar. Esc ends it."),
+    masking === "content"
+      ? t("What is painted stays like the content. Only gradient descent reads this mask, not the painting at once.")
+      : t("What is painted gets this style."),
+  ].join(" ");
+
   function drawMaskButtons() {
-    const button = (target, one, text, image) => h("button", {
-      class: "st-mask-button", "aria-pressed": String(masking === target),
-      onclick: () => openMask(masking === target ? null : target),
+    const button = (target, one, text, image, note) => h("button", {
+      class: "st-mask-button", "aria-pressed": String(masking === target), "data-target": target,
+      title: [note, one.isEmpty ? "" : t("● a mask is painted")].filter(Boolean).join("; ") || null,
+      onclick: () => { openMask(masking === target ? null : target); if (masking) painter.begin(); },
     }, image ? h("img", { src: image, alt: "" }) : null, text + (one.isEmpty ? "" : " ●"));
     redraw(maskTargets, h("span", { class: "faint" }, t("paint a mask:")),
       ...chosen.styles.map(({ key }) => button(key, mask(key), t("where this style goes"), gallery.get(key).image)),
-      button("content", masks.content, t("where the content counts")),
-      masking ? h("button", { class: "main", onclick: () => openMask(null) }, t("done")) : "");
+      button("content", masks.content, t("where the content counts"), null, t("only for gradient descent")),
+      masking ? h("button", { class: "main", onclick: closeMask }, t("done")) : "");
   }
 
   // --- painting by gradient descent ---
@@ -119,15 +135,13 @@ function build(root, save) {
     const begin = h("button", { class: "main", onclick: () => guarded(paint) }, t("paint by gradient descent"));
     const pause = h("button", { onclick: () => guarded(() => order(run.state === "paused" ? "play" : "pause")) });
     const stop = h("button", { onclick: () => guarded(() => order("stop")) }, t("stop")); // a second time does no harm
-    const resume = h("button", { onclick: () => { view = "run"; picked = null; guarded(goOn); } }, t("go on"));
-    const box = h("div", { class: "row" }, begin, pause, stop, resume);
+    const box = h("div", { class: "row" }, begin, pause, stop);
     box.draw = () => {
       const had = box.contains(document.activeElement) ? document.activeElement : null;
       begin.hidden = isOn();
       stop.hidden = !isOn();
       pause.hidden = !isOn() || run.state === "stopping";
-      pause.textContent = t(run.state === "paused" ? "continue" : "pause");
-      resume.hidden = run.state !== "stopped";
+      pause.textContent = run.state === "paused" ? t("go on") : t("pause");
       if (had?.hidden) box.querySelector("button:not([hidden])").focus();
     };
     return box;
@@ -149,14 +163,18 @@ function build(root, save) {
     stage.set(isRun ? run.before : fast.content, image);
     stage.hidden = Boolean(masking);
     painter.hidden = !masking;
+    const isPreparing = isRun && run.state === "on" && run.isWaiting;
+    busy.hidden = !(isPreparing || (isSlow && !isRun));
+    busy.textContent = isPreparing ? t("preparing ...") : t("painting ...");
     toFast.setAttribute("aria-pressed", String(!isRun));
     toRun.setAttribute("aria-pressed", String(isRun));
-    toFast.classList.toggle("pressed", !isRun);
-    toRun.classList.toggle("pressed", isRun);
-    toRun.hidden = run.state === "idle";
+    toRun.title = [title(), t("step {n} of {total}", { n: run.step, total: run.total })].join(", ");
+    views.hidden = run.state === "idle";
+    if (run.folder) sessionStorage.setItem(SHOWN, isRun ? run.folder : "");
     strength.hidden = isRun;
     caption.textContent = isRun && picked ? t("step {n}", { n: picked.step }) : "";
     command.set(isRun ? run.blended?.command ?? run.command : fast.command);
+    trainBox.hidden = isRun && trainLine === run.command; // it stands below the image
     controls.draw();
     panel.draw(isRun);
     panel.hidden = !isRun;
@@ -166,88 +184,37 @@ function build(root, save) {
   async function saveImage() {
     const isRun = view === "run" && run.state !== "idle";
     const body = isRun ? { run: run.number, luminance: run.luminance, color: run.color } : await fastRequest();
-    const name = isRun ? "result" : "save";
-    download(await postForBlob(`style_transfer/${name}`, body), isRun ? "result.png" : "painted.png");
+    const keys = [chosen.content, ...chosen.styles.map(({ key }) => key)];
+    const names = isRun ? [run.content, ...run.styles] : keys.map(nameOf);
+    download(await postForBlob(`style_transfer/${isRun ? "result" : "save"}`, body), fileName(names));
   }
 
-  root.replaceChildren(h("div", { class: "st-tab" },
+  const trainBox = h("div", { class: "column st-tight" }, h("small", {}, t("with these settings:")), trainCommand);
+  const tab = h("div", { class: "st-tab" },
     h("div", { class: "column panel st-pickers" }, content, styles),
     h("div", { class: "column panel st-stage" },
-      h("div", { class: "row" }, toFast, toRun, caption, h("div", { class: "row st-end" }, controls, saving)),
-      stage, painter, strength, panel, command, maskTargets),
+      h("div", { class: "row st-bar" }, views, caption, h("div", { class: "row st-end" }, controls, saving)),
+      h("div", { class: "st-place" }, stage, painter, busy), maskTargets, strength, panel, command),
     h("div", { class: "column panel st-settings" },
-      h("h2", {}, t("Settings")), common, h("h2", {}, t("Gradient descent")), descent, trainCommand)));
+      h("h2", {}, t("Settings")), common, h("h2", {}, t("Gradient descent")), descent, trainBox));
+  tab.addEventListener("keydown", (event) => { if (event.key === "Escape" && masking) closeMask(); });
+  root.replaceChildren(tab);
   const onChange = () => draw();
   changes.addEventListener("change", onChange);
   document.addEventListener("theme", onChange);
   addEventListener("resize", onChange);
   changed(isOn() ? "seed" : "");
   if (isOn() || !fast.content) refreshFast();
+  const chosenFirst = JSON.stringify(stateOf());
+  guarded(() => recall(about.runs.length)).then((isFound) => {
+    if (!isFound || !tab.isConnected) return;
+    if (run.folder === shownBefore && chosenFirst === JSON.stringify(stateOf()) && !masking) view = "run"; // as before
+    else tell(t("the last painting by gradient descent is kept: {what}", { what: title() }));
+    draw();
+  });
   return () => {
     changes.removeEventListener("change", onChange);
     document.removeEventListener("theme", onChange);
     removeEventListener("resize", onChange);
   };
 }
-
-// How the painting goes: progress, curves, strip, and blending once it has ended.
-function runPanel(onpick, onblend) {
-  const bar = h("progress", { max: 1, "aria-label": t("progress") });
-  const told = h("span", { class: "number" });
-  const curves = h("canvas", { class: "st-curves", role: "img", "aria-label": t("losses") });
-  const losses = [["loss", "accent"], ["content loss", "coarse"], ["style loss", "middle"]];
-  const legend = h("div", { class: "row st-legend" },
-    losses.map(([text, name]) => h("small", { class: `st-${name}` }, t(text))),
-    h("small", {}, t("each relative to its largest value")));
-  const strip = h("div", { class: "st-strip" });
-  const luminance = share("luminance", t("brightness")), color = share("color", t("colours"));
-  const blending = h("div", { class: "column st-tight" }, h("h3", {}, t("Blend with the content")), luminance, color);
-  let drawn = null;
-
-  const refresh = latest(async () => {
-    const { number, luminance: light, color: tint } = run;
-    const blended = await post("style_transfer/blend", { run: number, luminance: light, color: tint });
-    run.blended = light === 1 && tint === 1 ? { ...blended, command: run.command } : blended;
-    onblend();
-  });
-
-  function share(name, label) {
-    return slider({ label, min: 0, max: 1, step: 0.05, value: run[name] ?? 1, format: percent,
-      oninput: (next) => { run[name] = next; refresh(); } });
-  }
-
-  const box = h("div", { class: "column" }, h("div", { class: "row" }, bar, told), strip, curves, legend, blending);
-  box.draw = () => {
-    if (run.state === "idle") return;
-    bar.value = run.total ? run.step / run.total : 0;
-    told.textContent = [...progress()].join(" · ");
-    blending.hidden = isOn() || !run.step;
-    luminance.set(run.luminance);
-    color.set(run.color);
-    const last = run.strip.at(-1);
-    if (drawn !== last) {
-      drawn = last;
-      redraw(strip, ...run.strip.map((one) => h("button", {
-        class: "st-thumb", "aria-label": t("step {n}", { n: one.step }), onclick: () => onpick(one),
-      }, h("img", { src: one.image, alt: "" }), h("small", {}, one.step))),
-      h("button", { onclick: () => onpick(null) }, t("now")));
-    }
-    requestAnimationFrame(() => drawCurves(curves));
-  };
-  return box;
-}
-
-function* progress() {
-  if (!run.step) yield t({ on: "preparing ...", failed: "it has failed" }[run.state] ?? "");
-  else yield t("step {n} of {total}", { n: run.step, total: run.total });
-  if (run.state === "on" && run.rate) yield t("{x} steps a second", { x: run.rate.toPrecision(2) });
-  if (run.state === "on" && run.left) yield t("{time} left", { time: clock(run.left) });
-  if (isOn() && run.size) yield `${run.size} px`;
-  if (run.state === "paused") yield t("paused");
-  if (run.state === "stopping") yield t("stopping ...");
-  if (run.state === "stopped") yield t("stopped; the best image is kept");
-  if (run.state === "done") yield t("done");
-  if (run.folder && !isOn()) yield run.folder;
-}
-
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;

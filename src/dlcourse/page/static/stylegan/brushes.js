@@ -5,19 +5,22 @@
 
 import { h } from "../dom.js";
 import { t } from "../words.js";
+import { attributes } from "./words.js";
 import { brushes, clamp, rounded, same, withBrushes, zeros, ZONES, zonesOf } from "./state.js";
 
 const SLACK = 4; // pixels that a click may move
 const ABOUT = {
-  coarse: "coarse styles: pose, the shape of the whole",
-  middle: "middle styles: the parts and their shapes",
-  fine: "fine styles: colours, light and texture",
+  coarse: "coarse: pose, the shape of the whole",
+  middle: "middle: the parts and their shapes",
+  fine: "fine: colours, light and texture",
 };
 
 export function brushStrip(session) {
   const { layers } = session.about;
   const rows = layers.map((layer, index) => brush(session, layer, index));
-  const strip = h("div", { class: "sg-strip", role: "group", "aria-label": t("brushes") }, rows);
+  const isFirst = (index) => layers[index].range !== layers[index - 1]?.range;
+  const parts = rows.flatMap((row, index) => (isFirst(index) ? [heading(layers[index].range), row] : [row]));
+  const strip = h("div", { class: "sg-strip", role: "group", "aria-label": t("brushes") }, parts);
   new Painter(session, strip, rows);
   const draw = () => brushes(session.state).forEach((weight, index) => rows[index].set(weight));
   session.on("state", draw);
@@ -25,17 +28,19 @@ export function brushStrip(session) {
   return h("div", { class: "sg-mix" }, strip, zoneButtons(session));
 }
 
+// What a zone of layers holds.
+const heading = (range) => h("small", { class: `sg-about ${range}` }, t(ABOUT[range]));
+
 function brush(session, { resolution, range, moves }, index) {
-  const { layers } = session.about, isFirst = range !== layers[index - 1]?.range;
-  const isKnown = layers.some((layer) => layer.moves.length); // what they move; else the zones have their names
-  const told = moves.map((name) => t(name)).join(", ") || (isFirst && !isKnown ? t(range) : "");
+  const told = attributes(moves) || t(range);
   const size = `${resolution} × ${resolution}`;
+  const named = [t("layer {number}", { number: index + 1 }), size, t(range), attributes(moves)];
   const shown = h("span", { class: "number" });
   const help = t("click: A or B; drag: in between; Alt: beyond; Shift and drag down: several rows");
   const row = h("div", {
     class: `sg-brush ${range}`, role: "slider", tabindex: 0,
-    title: [t(ABOUT[range]), isKnown && told, help].filter(Boolean).join("\n"),
-    "aria-label": `${t("layer {number}", { number: index + 1 })}, ${size}, ${t(range)}`,
+    title: [t(ABOUT[range]), attributes(moves), help].filter(Boolean).join("\n"),
+    "aria-label": named.filter(Boolean).join(", "),
     "aria-valuemin": -1, "aria-valuemax": 2, "aria-orientation": "horizontal",
     onkeydown: (event) => key(session, event, index),
   },
@@ -140,7 +145,7 @@ function zoneButtons(session) {
   const { layers } = session.about, zones = zonesOf(layers);
   const isOn = ([first, stop]) => brushes(session.state).slice(first, stop).every((weight) => weight === 1);
   const buttons = ZONES.filter((name) => zones[name]).map((name) => h("button", {
-    class: `sg-zone ${name}`, title: t(ABOUT[name]), onclick: () => {
+    class: `sg-zone ${name}`, title: `${t("B in these layers, or A again")}\n${t(ABOUT[name])}`, onclick: () => {
       const value = isOn(zones[name]) ? 0 : 1;
       setWeights(session, zones[name], value);
       session.settle();
@@ -152,5 +157,6 @@ function zoneButtons(session) {
   draw();
   const all = (value) => session.set(withBrushes(session.state, zeros(layers.length).fill(value)));
   return h("div", { class: "row sg-zones" }, buttons,
-    h("button", { onclick: () => all(1) }, t("all")), h("button", { onclick: () => all(0) }, t("none")));
+    h("button", { title: t("B in all layers"), onclick: () => all(1) }, t("all")),
+    h("button", { title: t("B in no layer"), onclick: () => all(0) }, t("none")));
 }

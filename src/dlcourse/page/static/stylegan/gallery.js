@@ -4,7 +4,10 @@ import { h } from "../dom.js";
 import { t } from "../words.js";
 import { paint } from "./drawing.js";
 import { changed, drawn, nineChanges, same, zeros } from "./state.js";
+import { attributes } from "./words.js";
 
+const MOST_BROODS = 300;
+const OTHERS = { coarse: "other shape", middle: "other parts", fine: "other colours" };
 const SMALL = 128; // pixels per side from which an image is shown smooth at first
 
 export function stage(session) {
@@ -15,7 +18,7 @@ export function stage(session) {
   const redo = h("button", {
     class: "icon", title: `${t("redo")} (Ctrl+Shift+Z)`, "aria-label": t("redo"), onclick: () => session.redo(),
   }, "↷");
-  const smooth = h("input", { type: "checkbox", onchange: () => {
+  const smooth = h("input", { type: "checkbox", "aria-label": t("smooth"), onchange: () => {
     localStorage.setItem("stylegan_smooth", smooth.checked ? "yes" : "no");
     look();
   } });
@@ -30,7 +33,9 @@ export function stage(session) {
   session.on("state", draw);
   session.on("rest", draw);
   draw();
-  const bar = h("div", { class: "row sg-bar" }, undo, redo, h("label", { class: "row" }, smooth, t("smooth")),
+  const softly = t("without the edges of the pixels, when the image is enlarged");
+  const bar = h("div", { class: "row sg-bar" }, undo, redo,
+    h("label", { class: "row", title: softly }, smooth, t("smooth")),
     h("small", { class: "sg-size" }, `${resolution} × ${resolution}`));
   return h("section", { class: "panel sg-stage" }, h("div", { class: "sg-frame" }, canvas), bar);
 }
@@ -60,27 +65,37 @@ export function seenStrip(session) {
   return h("section", { class: "panel" }, h("h2", {}, t("Images so far")), list);
 }
 
-// They follow the image: a child is a random change of whatever is shown.
+// They follow the image: a child is a random change of whatever is shown. A state that comes back, by undo or from the
+// images so far, has the children that it had.
 export function children(session) {
+  const { broods } = session;
   let parent = null; // whose children are drawn
-  const all = zeros(9).map(() => new Child(session, (state) => { breed(); session.set(state); }));
+  let changes = nineChanges(session.about);
+  const all = zeros(9).map((_, index) => new Child(session, () => {
+    const state = all[index].state();
+    changes = nineChanges(session.about);
+    session.set(state);
+  }));
   const places = h("div", { class: "sg-children" }, all.map((one) => one.button));
-  const breed = () => {
-    nineChanges(session.about).forEach((change, index) => all[index].become(change));
-    parent = null;
-  };
   const draw = () => {
     if (same(parent, session.state)) return;
     parent = session.state;
+    const key = JSON.stringify(parent);
+    changes = broods.get(key) ?? changes;
+    broods.set(key, changes);
+    if (broods.size > MOST_BROODS) broods.delete(broods.keys().next().value);
     session.drawer.drop("children");
-    all.forEach((one) => one.draw());
+    all.forEach((one, index) => one.draw(changes[index]));
   };
-  const again = h("button", { onclick: () => { breed(); draw(); } }, t("nine others"));
-  breed();
+  const again = h("button", { onclick: () => {
+    broods.set(JSON.stringify(session.state), nineChanges(session.about));
+    parent = null;
+    draw();
+  } }, t("nine others"));
   session.on("rest", draw);
   return h("section", { class: "panel" },
     h("div", { class: "row sg-heading" }, h("h2", {}, t("Nine children")), again),
-    h("p", { class: "faint" }, t("Each differs in a few layers. The one you choose is the next parent.")), places);
+    h("p", { class: "faint sg-note" }, t("Each differs in a few layers; choose the next parent.")), places);
 }
 
 class Child {
@@ -91,17 +106,14 @@ class Child {
     this.button = h("button", { class: "sg-child", onclick: () => choose(this.state()) }, this.canvas, this.text);
   }
 
-  become(change) {
-    const { layers } = this.session.about;
-    this.change = change;
-    this.button.className = `sg-child ${layers[change.layers[0]].range}`;
-    this.text.textContent = label(change, layers);
-  }
-
   state() { return changed(this.session.state, this.change); }
 
-  draw() {
-    this.button.classList.add("waiting");
+  draw(change) {
+    const { layers } = this.session.about;
+    this.change = change;
+    this.button.className = `sg-child ${layers[change.layers[0]].range} waiting`;
+    this.text.textContent = label(change, layers);
+    this.button.title = description(change, layers);
     this.session.drawer.small(drawn(this.state()), "children").then((bitmap) => {
       if (!bitmap) return;
       paint(this.canvas, bitmap, 256);
@@ -110,8 +122,18 @@ class Child {
   }
 }
 
-function label({ layers: [first, stop], component }, layers) {
+function label({ layers: [first], component }, layers) {
   if (component !== undefined) return t("direction {number}", { number: component + 1 });
+  return t(OTHERS[layers[first].range]);
+}
+
+// Where it differs, and what that moves.
+function description({ seed, layers: [first, stop], component, step }, layers) {
   const [low, high] = [layers[first].resolution, layers[stop - 1].resolution];
-  return low === high ? `${low} × ${low}` : `${low}–${high}`;
+  const size = low === high ? `${low} × ${low}` : `${low} × ${low} – ${high} × ${high}`;
+  const where = t("layers {first} to {last} ({size})", { first: first + 1, last: stop, size });
+  const what = component === undefined ? t("the styles of seed {seed}", { seed })
+    : t("direction {number}", { number: component + 1 }) + ` ${step > 0 ? "+" : "−"}${Math.abs(step).toFixed(1)}`;
+  const moved = [...new Set(layers.slice(first, stop).flatMap((layer) => layer.moves))];
+  return [what, where, attributes(moved)].filter(Boolean).join("\n");
 }

@@ -23,6 +23,7 @@ export class Session {
     this.past = before?.past ?? [state];
     this.future = before?.future ?? [];
     this.seen = before?.seen ?? []; // {state, key, canvas}, the newest last
+    this.broods = before?.broods ?? new Map(); // the nine children of each state: its key -> their changes
     this.listeners = { state: [], image: [], rest: [] };
     this.isHeld = false; // a pointer is pressed
     this.isTwofold = about.halvings > 0 || about.resolution > 256; // a fast image is not yet the full one

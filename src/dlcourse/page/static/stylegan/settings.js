@@ -2,26 +2,35 @@
 
 import { choice, h, slider } from "../dom.js";
 import { t } from "../words.js";
-import { LARGEST_SEED, MOST_STRENGTH, randomSeed, same, withEdit, ZONES, zonesOf } from "./state.js";
+import { seedField } from "./seed_field.js";
+import { MOST_STRENGTH, randomSeed, same, withEdit, ZONES, zonesOf } from "./state.js";
 
 const SHOWN = 6; // directions at first
+const ABOUT = {
+  psi: "how far from the mean image: 0 is the mean image, 1 the whole variety, below 0 the opposite",
+  cutoff: "so many layers, from the coarsest on",
+  noise: "small details by chance. stored: those kept in the network; fresh: others; none: without",
+  strength: "a factor on the noise",
+};
 
 export function settings(session) {
   const { state, about } = session, count = about.layers.length;
   const psi = slider({
     label: t("truncation ψ"), min: -1, max: 1.5, step: 0.01, value: state.psi, format: (value) => value.toFixed(2),
-    title: t("truncation: 0 is the mean image, 1 the whole variety"),
+    title: t(ABOUT.psi),
     oninput: (value) => session.change({ psi: value }),
   });
   const cutoff = slider({
     label: t("truncated layers"), min: 0, max: count, step: 1, value: state.cutoff ?? count,
-    format: (value) => (value === count ? t("all") : String(value)), title: t("so many layers, from the coarsest on"),
+    format: (value) => (value === count ? t("all") : String(value)), title: t(ABOUT.cutoff),
     oninput: (value) => session.change({ cutoff: value === count ? null : value }),
   });
   const strength = slider({
     label: t("noise strength"), min: 0, max: 3, step: 0.05, value: state.noise_strength,
-    format: (value) => value.toFixed(2), oninput: (value) => session.change({ noise_strength: value }),
+    format: (value) => value.toFixed(2), title: t(ABOUT.strength),
+    oninput: (value) => session.change({ noise_strength: value }),
   });
+  [psi.title, cutoff.title, strength.title] = [t(ABOUT.psi), t(ABOUT.cutoff), t(ABOUT.strength)];
   const noise = noiseChoice(session);
   const classes = about.classes ? choice({
     label: t("class"), choices: Array.from({ length: about.classes }, (_, index) => [String(index), String(index)]),
@@ -43,15 +52,10 @@ function noiseChoice(session) {
   const kind = () => (typeof session.state.noise === "number" ? "fresh" : session.state.noise);
   const box = choice({
     label: t("noise"), choices: ["stored", "fresh", "none"].map((name) => [name, t(name)]), value: kind(),
-    onchange: (value) => session.set({ noise: value === "fresh" ? randomSeed() : value }),
+    title: t(ABOUT.noise), onchange: (value) => session.set({ noise: value === "fresh" ? randomSeed() : value }),
   });
-  const input = h("input", {
-    type: "number", min: 0, max: LARGEST_SEED, step: 1, "aria-label": t("seed of the noise"), onchange: () => {
-      const number = Number(input.value);
-      if (input.value !== "" && Number.isSafeInteger(number) && number >= 0) session.set({ noise: number });
-      else draw();
-    },
-  });
+  const seed = () => (kind() === "fresh" ? session.state.noise : undefined);
+  const input = seedField(t("seed of the noise"), seed, (number) => session.set({ noise: number }));
   const dice = h("button", {
     class: "icon", title: t("other noise"), "aria-label": t("other noise"),
     onclick: () => session.set({ noise: randomSeed() }),
@@ -59,7 +63,7 @@ function noiseChoice(session) {
   const draw = () => {
     box.set(kind());
     input.hidden = dice.hidden = kind() !== "fresh";
-    input.value = kind() === "fresh" ? session.state.noise : "";
+    input.show();
   };
   session.on("state", draw);
   draw();
@@ -92,8 +96,9 @@ export function directions(session) {
   rows.forEach((row) => row.draw());
   reset.disabled = !session.state.edits.some((edit) => edit[1]);
   return h("section", { class: "panel" },
-    h("h2", { title: t("principal components of W, in standard deviations") }, t("Directions")),
-    list, h("div", { class: "row" }, more, reset));
+    h("h2", {}, t("Directions")),
+    h("p", { class: "faint sg-note" }, t("principal components of W, in standard deviations")), list,
+    h("div", { class: "row" }, more, reset));
 }
 
 // One direction: its slider, and the layers that it moves.
@@ -102,12 +107,15 @@ function direction(session, index, share) {
   const limits = { all, ...Object.fromEntries(ZONES.filter((name) => zones[name]).map((name) => [name, zones[name]])) };
   const edit = () => session.state.edits.find(([component]) => component === index) ?? [index, 0, ...all];
   const change = (strength, range) => session.change(withEdit(session.state, index, strength, range));
+  const told = t("direction {number} makes {percent} % of the variety of W; a double click goes back to 0",
+    { number: index + 1, percent: (100 * share).toFixed(1) });
   const bar = slider({
     label: `${index + 1}`, min: -MOST_STRENGTH, max: MOST_STRENGTH, step: 0.1, value: 0,
     format: (value) => (value > 0 ? `+${value.toFixed(1)}` : value.toFixed(1)),
-    title: t("{percent} % of the variance of W; twice: back to 0", { percent: (100 * share).toFixed(1) }),
+    title: told,
     oninput: (value) => change(value, edit().slice(2)),
   });
+  bar.title = told;
   bar.firstChild.append(" ", h("small", {}, `${(100 * share).toFixed(0)} %`));
   bar.input.setAttribute("aria-label", t("direction {number}", { number: index + 1 }));
   bar.input.addEventListener("dblclick", () => { change(0, edit().slice(2)); session.settle(); });

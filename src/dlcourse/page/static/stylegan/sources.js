@@ -3,9 +3,8 @@
 import { h } from "../dom.js";
 import { t } from "../words.js";
 import { paint } from "./drawing.js";
-import {
-  alone, LARGEST_SEED, lastOf, pruned, randomSeed, withAnother, withBrushes, withSeed, zeros,
-} from "./state.js";
+import { seedField } from "./seed_field.js";
+import { alone, lastOf, nameOf, pruned, randomSeed, withAnother, withBrushes, withSeed, zeros } from "./state.js";
 
 export function sources(session) {
   const swap = h("button", {
@@ -27,13 +26,7 @@ function source(session, place) {
     onclick: () => session.set(place ? onlyLast(session.state, count) : onlyFirst(session.state, count)),
   }, canvas, h("span", { class: "sg-letter" }, name));
   const put = (number) => session.set(withSeed(session.state, place, { seed: number }));
-  const input = h("input", {
-    type: "number", min: 0, max: LARGEST_SEED, step: 1, "aria-label": t("seed of {name}", { name }), onchange: () => {
-      const number = Number(input.value);
-      if (input.value !== "" && Number.isSafeInteger(number) && number >= 0) put(number);
-      else draw();
-    },
-  });
+  const input = seedField(t("seed of {name}", { name }), () => seed().seed, put);
   const file = h("small", { class: "sg-file" });
   const dice = h("button", {
     class: "icon", title: t("another seed"), "aria-label": t("another seed for {name}", { name }),
@@ -41,11 +34,11 @@ function source(session, place) {
   }, "⚄");
   let key = null;
   const draw = () => {
-    const { latent, name: found } = seed();
-    if (document.activeElement !== input || input.value === "") input.value = seed().seed ?? "";
+    const { latent } = seed();
+    if (document.activeElement !== input || input.value === "") input.show();
     input.hidden = latent !== undefined;
     file.hidden = latent === undefined;
-    file.textContent = found ?? "";
+    file.textContent = file.title = latent ?? "";
   };
   const drawSmall = async () => {
     const state = alone(session.state, seed()), next = JSON.stringify(state);
@@ -57,7 +50,7 @@ function source(session, place) {
     else if (key === next) key = null;
   };
   session.on("state", draw);
-  session.on("rest", () => { input.value = seed().seed ?? ""; drawSmall(); });
+  session.on("rest", () => { input.show(); drawSmall(); });
   draw();
   return h("div", { class: "sg-source" }, picture, h("div", { class: "row sg-seed" }, input, file, dice));
 }
@@ -69,30 +62,32 @@ const onlyFirst = ({ seeds }, count) => ({ seeds: [seeds[0], lastOf(seeds)], wei
 // The seeds between A and B, and a button that keeps B as one of them.
 export function mixedSeeds(session) {
   const { layers } = session.about;
-  const list = h("div", { class: "row sg-mixed" });
+  const chips = h("div", { class: "sg-chips" }); // in one line, so that nothing below it moves
+  const note = h("small", {});
   const keep = h("button", {
     title: t("B stays as it is painted; a new B comes on top"),
     onclick: () => session.set(withAnother(session.state, { seed: randomSeed() }, zeros(layers.length))),
   }, t("keep B, add another"));
   const draw = () => {
     const { seeds, weights } = session.state;
-    const chips = seeds.slice(1, -1).map((seed, index) => h("button", {
-      class: "sg-chip", title: t("take it out"), onclick: () => {
+    const mixed = seeds.slice(1, -1).map((seed, index) => h("button", {
+      class: "sg-chip", title: `${layersOf(weights[index], layers)}\n${t("take it out")}`, onclick: () => {
         const without = (items, at) => items.filter((_, position) => position !== at);
         session.set(pruned({ ...session.state, seeds: without(seeds, index + 1), weights: without(weights, index) }));
       },
-    }, h("b", {}, seed.name ?? String(seed.seed)), h("small", {}, layersOf(weights[index], layers)), "✕"));
-    const note = chips.length ? h("small", {}, t("also mixed in:")) : null;
-    list.replaceChildren(...[note, ...chips, keep].filter(Boolean));
+    }, nameOf(seed), h("small", {}, "✕")));
+    note.textContent = mixed.length ? t("and {count} more:", { count: mixed.length }) : "";
+    const isOther = mixed.length !== chips.children.length;
+    chips.replaceChildren(...mixed);
+    if (isOther) chips.scrollLeft = chips.scrollWidth; // to the newest
   };
   session.on("state", draw);
   draw();
-  return list;
+  return h("div", { class: "sg-mixed" }, keep, note, chips);
 }
 
-// "4-16": the resolutions of the layers whose weight is not 0.
+// "4 × 4 – 16 × 16": the resolutions of the layers whose weight is not 0.
 function layersOf(row, layers) {
   const sizes = layers.filter((_, index) => row[index]).map(({ resolution }) => resolution);
-  const [low, high] = [Math.min(...sizes), Math.max(...sizes)];
-  return sizes.length ? (low === high ? `${low}` : `${low}–${high}`) : "0";
+  return [...new Set([sizes[0], lastOf(sizes)])].map((size) => `${size} × ${size}`).join(" – ");
 }

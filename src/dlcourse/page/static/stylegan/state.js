@@ -3,10 +3,11 @@
 // {seeds: [A, earlier ones, ..., B], weights: a row of one weight per layer for each seed but A, psi, cutoff: layers or
 // null for all, class: number or null, noise: "stored", "none" or a seed, noise_strength,
 // edits: [[component, strength, first layer, layer behind the last], ...], at most one per component}.
-// A seed is {seed: number}, or {latent: number, name} for what a projection has found. The image begins with A's w;
+// A seed is {seed: number}, or {latent: name} for what a projection has found. The image begins with A's w;
 // each further seed is mixed in, one after the other: w = lerp(w, w of the seed, weight), layer by layer.
 
 const MOST_SEEDS = 20;
+const MOST_NAMES = 6; // of seeds in a file's name
 export const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
 export const MOST_STRENGTH = 4; // of an edit, in standard deviations
 export const ZONES = ["coarse", "middle", "fine"];
@@ -33,11 +34,11 @@ export const zeros = (count) => new Array(count).fill(0);
 export const rowOf = (count, [first, stop], value = 1) =>
   zeros(count).map((_, index) => (index >= first && index < stop ? value : 0));
 
-// What the page begins with: the coarse styles of B in A, so that one sees at once what a brush does.
+// What the page begins with: A alone, so that the first brush, or the first button of a zone, shows what it does.
 export function firstState(about) {
   return {
     seeds: FIRST_SEEDS.map((seed) => ({ seed })),
-    weights: [rowOf(about.layers.length, zonesOf(about.layers).coarse)],
+    weights: [zeros(about.layers.length)],
     psi: 0.7, cutoff: null, class: about.classes ? 0 : null, noise: "stored", noise_strength: 1, edits: [],
   };
 }
@@ -65,8 +66,16 @@ export function validState(given, about) {
 
 function validSeed(seed, about) {
   if (isWhole(seed?.seed, 0, LARGEST_SEED)) return { seed: seed.seed };
-  const found = isWhole(seed?.latent, 0, about.latents.length - 1) ? about.latents[seed.latent] : null;
-  return found !== null && found === seed.name ? { latent: seed.latent, name: seed.name } : null;
+  return about.latents.includes(latentOf(seed)) ? { latent: latentOf(seed) } : null;
+}
+
+// The name of a seed's latent; older links have {latent: number, name}.
+const latentOf = (seed) => (typeof seed?.latent === "string" ? seed.latent : seed?.name);
+
+// The latents of a link that are not here.
+export function missingLatents(given, about) {
+  const names = list(given?.seeds).slice(0, MOST_SEEDS).map(latentOf).filter((name) => typeof name === "string");
+  return [...new Set(names)].filter((name) => !about.latents.includes(name)).map((name) => name.slice(0, 80));
 }
 
 function validRow(row, count) {
@@ -103,13 +112,24 @@ export function pruned(state) {
 // What the server draws of a state: without B if it does not show, and without edits of strength 0.
 export function drawn(state) {
   const rows = state.weights.map((_, index) => index).filter((index) => state.weights[index].some(Boolean));
-  const plain = ({ seed, latent }) => (latent === undefined ? { seed } : { latent });
   return {
     ...state,
-    seeds: [plain(state.seeds[0]), ...rows.map((index) => plain(state.seeds[index + 1]))],
+    seeds: [state.seeds[0], ...rows.map((index) => state.seeds[index + 1])],
     weights: rows.map((index) => state.weights[index]),
     edits: state.edits.filter((edit) => edit[1] !== 0),
   };
+}
+
+export const nameOf = (seed) => seed.latent ?? String(seed.seed);
+
+// What a file of this image is called: seed_28, seeds_28_19, or for a photo its name, or its name and "_mix".
+export function fileName(state) {
+  const { seeds, weights } = drawn(state);
+  const last = weights.length && lastOf(weights).every((weight) => weight === 1); // nothing of the others is seen
+  const [first, ...others] = last ? [lastOf(seeds)] : seeds;
+  if (first.latent !== undefined) return others.length ? `${first.latent}_mix` : first.latent;
+  const names = [first, ...others].map(nameOf);
+  return names.length === 1 ? `seed_${names[0]}` : `seeds_${names.slice(0, MOST_NAMES).join("_")}`;
 }
 
 // One seed alone, drawn as the state is.

@@ -10,7 +10,7 @@ import { photo } from "./photo.js";
 import { Session } from "./session.js";
 import { directions, settings } from "./settings.js";
 import { mixedSeeds, sources } from "./sources.js";
-import { same, validState } from "./state.js";
+import { missingLatents, same, validState } from "./state.js";
 import { saving, walk } from "./walk.js";
 
 let kept = null; // the session before, {network, session}: if the tab is opened again, its undo and images are there
@@ -22,6 +22,11 @@ export function mount(root, state, save) {
     scene?.abort();
     scene = new AbortController();
     const { signal } = scene, network = about.networks[about.current], valid = validState(given, about);
+    for (const name of missingLatents(given, about)) {
+      const isLink = Boolean(given.network); // else another network has just been opened
+      tell(isLink ? t("the photo of this link is not here: {name}", { name })
+        : t("{name} was found with another network", { name }), "error");
+    }
     const isSame = kept?.network === network && same(kept.session.state, valid);
     const keep = (next) => save({ network, ...next });
     const session = new Session(about, valid, keep, signal, isSame ? kept.session : null);
