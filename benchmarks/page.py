@@ -8,7 +8,7 @@
 `ready` is from the start of the command to the first answer. `slider to image` is from a key on a brush to the moment
 when the new image is painted on the page's canvas; `network alone` is the bare generator in the same minute, the lower
 limit. `drag` moves a brush 60 times in a second. The playground trains its first network, and a map is a painting of
-the decision map. Close to other work on the machine all of it takes longer.
+the decision map. Beside other work on the machine all of it takes longer.
 """
 
 import argparse
@@ -157,7 +157,7 @@ def large(browser: Any) -> None:
 
 def playground(browser: Any, address: str) -> None:
     """Updates and painted decision maps in a second, while the first network trains."""
-    page = opened(browser, address, "playground", ".pg-map")
+    page = opened(browser, address, 'playground={"steps":100000}', ".pg-map")
     page.get_by_role("button", name=re.compile("Play", re.IGNORECASE)).first.click()
     page.wait_for_timeout(1500)
     begin, before = page.evaluate("[window.painted.length, performance.now()]"), steps_of(page)

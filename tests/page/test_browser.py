@@ -131,7 +131,11 @@ def pixels(content):
 def test_brushes_change_the_image_and_the_command_draws_it(opened, folder):
     page = opened("stylegan")
     first = drawn(page)
+    page.get_by_role("button", name="coarse", exact=True).click()
+    assert drawn(page) != first
     screenshot(page, "stylegan")
+    page.get_by_role("button", name="coarse", exact=True).click()
+    assert drawn(page) == first
     brush = page.get_by_role("slider", name=re.compile("^layer 6,"))
     brush.click()
     assert brush.get_attribute("aria-valuenow") == "1" and drawn(page) != first

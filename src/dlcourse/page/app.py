@@ -70,7 +70,8 @@ class App:
         except Exception:  # a mistake of ours: the server goes on
             traceback.print_exc(file=sys.stderr)
             response = failure(500, "an error of the server; its terminal tells more")
-        response.headers.extend(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response(environ, start_response)
 
     def answer(self, request: Request) -> Response:
@@ -108,7 +109,8 @@ class App:
         if name not in self.files or not self.is_known(request):
             return failure(404, "no such file")
         path = self.files[name]
-        return Response(path.read_bytes(), mimetype=KINDS[path.suffix])
+        kept = {"Cache-Control": "max-age=3600"} if path.suffix == ".svg" else {}  # browsers ask again for the icon
+        return Response(path.read_bytes(), mimetype=KINDS[path.suffix], headers=kept)
 
     def is_known(self, request: Request) -> bool:
         """Whether the browser was given the token."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from dlcourse.engine.memory import keep_freed_memory
 from dlcourse.page.app import Handler
 from dlcourse.page.commands import Compose, Train
 from dlcourse.page.playground.tab import PlaygroundTab
@@ -26,6 +27,7 @@ class Tabs:
     """
 
     def __init__(self, asked: Path | None, device: str, precision: str, compose: Compose, train: Train):
+        keep_freed_memory()  # every image allocates the same again
         self.uploads = Uploads(UPLOADS)
         self.workers = {name: Worker() for name in ("projection", "style_transfer", "playground")}
         networks = Networks(asked, device, precision)

@@ -27,8 +27,8 @@ BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 SUFFIXES = (".pt", ".pth", ".pkl")
 COMPONENTS = 20  # that have a slider
 COMPONENT_SEEDS = range(10_000, 20_000)  # as sampler.component_seeds
-FITTED_SEEDS = range(8)  # whose images show what a smaller image must look like
-FAST = 0.1  # seconds that an image takes at most while a brush moves
+FITTED_SEEDS = range(4)  # whose images show what a smaller image must look like
+FAST = 0.13  # seconds that an image takes at most while a brush moves
 MOST_METRICS = 2**20  # bytes of a file of metrics
 LEAST_SHARE = 0.4  # of all changes of an attribute, for a layer that is said to move it
 
