@@ -106,6 +106,7 @@ def test_a_labelled_image_has_its_command_above(ask):
         ({"noise": "loud"}, "noise must be one of stored, none, got 'loud'"),
         ({"cutoff": 11}, "cutoff must be a whole number from 0 to 10"),
         ({"class": 3}, "this generator knows no classes"),
+        ({"network": "runs/other"}, "another page has opened bundled faces"),
     ],
 )
 def test_states_that_fit_no_image(ask, changes, message):
@@ -120,8 +121,8 @@ def events(response):
 def test_a_walk_is_a_file(ask):
     body = {"states": STATES[:2], "kind": "gif", "frames": 3, "loop": True}
     found = events(ask("stylegan/walk", body))
-    assert found[-1] == {"kind": "gif"} and found[-2] == {"done": 6, "total": 6}
-    animation = Image.open(io.BytesIO(ask("stylegan/walk_file", {}).data))
+    assert found[-1] == {"kind": "gif", "walk": 0} and found[-2] == {"done": 6, "total": 6}
+    animation = Image.open(io.BytesIO(ask("stylegan/walk_file", {"walk": 0}).data))
     assert animation.n_frames == 6 and animation.size == (256, 256)
     still = np.asarray(animation.convert("RGB").resize((64, 64), Image.Resampling.NEAREST)).astype(int)
     assert np.abs(still - pixels(ask("stylegan/image", {"state": STATES[0]}))).mean() < 6  # 256 colours
@@ -129,8 +130,9 @@ def test_a_walk_is_a_file(ask):
 
 def test_a_noise_loop(ask):
     found = events(ask("stylegan/walk", {"states": STATES[:1], "kind": "webp", "frames": 4}))
-    assert found[-1] == {"kind": "webp"}
-    assert Image.open(io.BytesIO(ask("stylegan/walk_file", {}).data)).n_frames == 4
+    assert found[-1]["kind"] == "webp"
+    assert Image.open(io.BytesIO(ask("stylegan/walk_file", {"walk": found[-1]["walk"]}).data)).n_frames == 4
+    assert "no animation 99 any more" in ask("stylegan/walk_file", {"walk": 99}).json["error"]
 
 
 def test_walks_that_are_too_long(ask):

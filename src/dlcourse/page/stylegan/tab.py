@@ -41,7 +41,7 @@ PROJECTIONS = Path("runs/explore/projections")
 class StyleGANTab:
     """Draws images of one network at a time, each from a state that the page sends.
 
-    A state is {"seeds": [{"seed": 7} or {"latent": "NAME"}, ...], "weights": a row for each seed but the first, "psi",
+    A state is {"network": its name, may be missing, "seeds": [{"seed": 7} or {"latent": "NAME"}, ...], "weights": a row for each seed but the first, "psi",
     "cutoff": layers or null, "class": number or null, "noise": "stored", "none" or a seed, "noise_strength", "edits":
     rows as in `LayerMixing`}. Latents are those found by projection, now or before the server was started.
     """
@@ -51,7 +51,7 @@ class StyleGANTab:
         self.lock = threading.Lock()  # one image at a time
         networks.network.describe()  # loads it: a file that is no StyleGAN is told before the page is there
         self.latents = Latents(PROJECTIONS)
-        self.walk_file: tuple[bytes, str] | None = None  # the last animation, and its kind
+        self.walks: list[tuple[bytes, str] | None] = []  # the animations and their kinds; only the last ones are kept
 
     def routes(self) -> dict[str, Handler]:
         """What answers which request."""
@@ -83,7 +83,9 @@ class StyleGANTab:
         return self.describe(fields)
 
     def sampler(self, state: Fields) -> LayerMixing:
-        """The sampler that draws a state; UserError for a state that fits no image of this network."""
+        """The sampler that draws a state; UserError for a state that fits no image of the network that is open."""
+        if state.values.get("network", self.networks.name) != self.networks.name:
+            raise UserError(f"another page has opened {self.networks.name}: load this page anew")
         generator = self.networks.network.generator
         layers = generator.num_layers
         seeds = [self.seed(one) for one in state.parts("seeds", MOST_SEEDS)]
@@ -192,14 +194,16 @@ class StyleGANTab:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"walk.{kind}")
             save_animation(images, [milliseconds] * len(images), path)
-            self.walk_file = path.read_bytes(), kind
-        yield {"kind": kind}
+            self.walks = [*[None] * len(self.walks[:-1]), *self.walks[-1:], (path.read_bytes(), kind)]
+        yield {"kind": kind, "walk": len(self.walks) - 1}
 
-    def file_of_walk(self, _: Fields) -> Response:
-        """The last animation."""
-        if self.walk_file is None:
-            raise UserError("there is no animation yet")
-        content, kind = self.walk_file
+    def file_of_walk(self, fields: Fields) -> Response:
+        """One of the last two animations, by its number."""
+        number = fields.whole("walk", 0, MOST_SAFE)
+        found = self.walks[number] if number < len(self.walks) else None
+        if found is None:
+            raise UserError(f"there is no animation {number} any more")
+        content, kind = found
         return file_response(content, f"walk.{kind}", KINDS[kind])
 
     def project(self, fields: Fields) -> Events:

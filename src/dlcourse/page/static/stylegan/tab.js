@@ -21,7 +21,8 @@ export function mount(root, state, save) {
   const build = (about, given) => {
     scene?.abort();
     scene = new AbortController();
-    const { signal } = scene, network = about.networks[about.current], valid = validState(given, about);
+    const { signal } = scene, network = about.networks[about.current];
+    const valid = { ...validState(given, about), network };
     for (const name of missingLatents(given, about)) {
       const isLink = Boolean(given.network); // else another network has just been opened
       tell(isLink ? t("the photo of this link is not here: {name}", { name })

@@ -59,9 +59,13 @@ export function walk(session, signal) {
     try {
       const body = { states: keys(), frames, kind: kind.select.value, loop: back.checked,
         milliseconds: Math.round(1000 / Number(speed.select.value)) };
-      const show = ({ done, total: all }) => { if (done) progress.value = done / all; };
+      let walk = null;
+      const show = (event) => {
+        if (event.done) progress.value = event.done / event.total;
+        walk = event.walk ?? walk;
+      };
       await job("stylegan/walk", body, show, either);
-      file = await postForBlob("stylegan/walk_file", {}, either);
+      file = await postForBlob("stylegan/walk_file", { walk }, either);
       file.kind = body.kind;
       caption.textContent = told;
       made.hidden = false;
