@@ -41,9 +41,10 @@ PROJECTIONS = Path("runs/explore/projections")
 class StyleGANTab:
     """Draws images of one network at a time, each from a state that the page sends.
 
-    A state is {"network": its name, may be missing, "seeds": [{"seed": 7} or {"latent": "NAME"}, ...], "weights": a row for each seed but the first, "psi",
+    A state is {"seeds": [{"seed": 7} or {"latent": "NAME"}, ...], "weights": a row for each seed but the first, "psi",
     "cutoff": layers or null, "class": number or null, "noise": "stored", "none" or a seed, "noise_strength", "edits":
-    rows as in `LayerMixing`}. Latents are those found by projection, now or before the server was started.
+    rows as in `LayerMixing`, "network": the name of the one that it is for, or nothing}. Latents are those found by
+    projection, now or before the server was started.
     """
 
     def __init__(self, networks: Networks, uploads: Uploads, worker: Worker, compose: Compose):
