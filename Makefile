@@ -43,7 +43,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-check: lint types test-all
+check: lint types test-all test-browser
 
 clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache build dist
