@@ -42,14 +42,14 @@ class Fields:
         return value
 
     def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
-        """One of these words."""
+        """A text that must be one of these words."""
         value = self.values.get(name, default)
         if not isinstance(value, str) or value not in choices:
             raise refused(name, f"one of {', '.join(choices)}", value)
         return value
 
     def flag(self, name: str, default: bool | None = None) -> bool:
-        """True or false."""
+        """A value that must be true or false."""
         value = self.values.get(name, default)
         if not isinstance(value, bool):
             raise refused(name, "true or false", value)
