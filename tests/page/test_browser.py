@@ -192,6 +192,16 @@ def test_a_photo_is_found_and_stands_for_a_seed(opened):
     assert -10 * np.log10((difference**2).mean()) >= 29
 
 
+def test_a_walk_is_shown_and_saved(opened):
+    page = opened("stylegan")
+    drawn(page)
+    page.get_by_label("frames per pair").fill("5")
+    page.get_by_role("button", name="make it").click()
+    page.locator(".sg-view img").wait_for()
+    walk = Image.open(io.BytesIO(downloaded(page, re.compile("^save"))))
+    assert walk.format == "GIF" and walk.n_frames == 10
+
+
 def test_a_projection_can_be_cancelled(opened, server):
     page = opened("stylegan")
     drawn(page)

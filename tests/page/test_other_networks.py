@@ -1,26 +1,24 @@
 """The StyleGAN tab with a network from a file, which has classes."""
 
 import io
-import json
 import shlex
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from werkzeug.test import Client
 
 from conftest import run_script
 from dlcourse.cli import explore
-from dlcourse.page.app import App
 from dlcourse.page.tabs import Tabs
 from dlcourse.stylegan.interop.files import save_pretrained
 from dlcourse.stylegan.interop.networks import Pretrained
 from dlcourse.stylegan.networks.generator import Generator
+from page_client import client_of
 
 SIZES = {"resolution": 16, "z_dim": 16, "w_dim": 16, "channel_base": 256, "channel_max": 16, "num_classes": 3}
 TARGET = "dlcourse.stylegan.networks.generator.Generator"
-BASE = "http://127.0.0.1:8000"
+FILE = "three $HOME's classes; ${seed}.pt"  # in the command it is one word
 
 
 @pytest.fixture
@@ -30,12 +28,9 @@ def ask(tmp_path, monkeypatch):
     network = Generator(**SIZES)
     torch.nn.init.normal_(network.w_avg, std=0.1)
     pretrained = Pretrained("test", {"generator": {"_target_": TARGET, **SIZES}}, generator=network)
-    save_pretrained(pretrained, tmp_path / "three classes.pt", "none")
-    with Tabs(tmp_path / "three classes.pt", "cpu", "fp32", explore.compose, explore.train_run) as tabs:
-        app = App(tabs.routes(), tabs.uploads.add, 8000)
-        client = Client(app)
-        client.get(f"/?token={app.token}", base_url=BASE)
-        yield lambda name, body: client.post(f"/api/{name}", data=json.dumps(body), base_url=BASE)
+    save_pretrained(pretrained, tmp_path / FILE, "none")
+    with Tabs(tmp_path / FILE, "cpu", "fp32", explore.compose, explore.train_run) as tabs:
+        yield client_of(tabs.routes(), tabs.uploads)
 
 
 def pixels(content):

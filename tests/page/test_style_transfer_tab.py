@@ -1,7 +1,6 @@
 """The style-transfer tab: its images are those of the commands that it shows; one that is stopped is kept."""
 
 import io
-import json
 import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,22 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from werkzeug.test import Client
 
 from conftest import run_script
 from dlcourse.cli import explore
 from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
-from dlcourse.page.app import App
 from dlcourse.page.fields import Fields
 from dlcourse.page.style_transfer.job import Pace
 from dlcourse.page.style_transfer.settings import PRESETS
 from dlcourse.page.style_transfer.tab import StyleTransferTab
 from dlcourse.page.uploads import Uploads
 from dlcourse.page.worker import Worker
+from page_client import client_of
 
-BASE = "http://127.0.0.1:8000"
 PAIR = {"content": {"builtin": "seascape"}, "styles": [{"builtin": "mosaic"}]}
 SMALL = {"content_size": 64, "style_size": 64}
 
@@ -46,10 +43,7 @@ def tab(folder):
 
 @pytest.fixture(scope="module")
 def ask(tab):
-    app = App(tab.routes(), tab.uploads.add, 8000)
-    client = Client(app)
-    client.get(f"/?token={app.token}", base_url=BASE)
-    return lambda name, body: client.post(f"/api/{name}", data=json.dumps(body), base_url=BASE)
+    return client_of(tab.routes(), tab.uploads)
 
 
 @pytest.fixture(scope="module")

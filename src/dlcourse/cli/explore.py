@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import command_line, train
 from dlcourse.cli.compose import compose_config
+from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
 from dlcourse.stylegan.interop.locate import files_of
 
@@ -22,7 +23,7 @@ def explore(cfg: DictConfig) -> None:
     config = command_line.plain(cfg)
     check_port(config["port"])
     if type(config["browser"]) is not bool:
-        raise UserError(f"browser must be true or false, got {config['browser']}")
+        raise UserError(f"browser must be true or false, got {in_yaml(config['browser'])}")
     asked = None if config["checkpoint"] is None else Path(config["checkpoint"])
     if asked is not None:
         files_of(asked, only_to_draw=True)  # told before anything large is imported
@@ -37,7 +38,7 @@ def explore(cfg: DictConfig) -> None:
 def check_port(port: Any) -> None:
     """Raise UserError for what is no port."""
     if type(port) is not int or not 1 <= port <= 65535:
-        raise UserError(f"port must be a whole number from 1 to 65535, got {port}")
+        raise UserError(f"port must be a whole number from 1 to 65535, got {in_yaml(port)}")
 
 
 def compose(config_name: str, overrides: list[str]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def compose(config_name: str, overrides: list[str]) -> dict[str, Any]:
 
 
 def train_run(overrides: list[str], watch: train.OnLog) -> None:
-    """What dlcourse train does with these overrides, among them run_dir=PATH or resume=RUN.
+    """What dlcourse train does with these overrides, among them run_dir=PATH; resume=RUN must be the only one.
 
     UserError for a mistake; SystemExit if a signal ends it.
     """

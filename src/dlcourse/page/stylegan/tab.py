@@ -1,5 +1,6 @@
 """The StyleGAN tab: images of the network that is open, as `sampler=layer_mixing` draws them."""
 
+import itertools
 import tempfile
 import threading
 from pathlib import Path
@@ -52,7 +53,8 @@ class StyleGANTab:
         self.lock = threading.Lock()  # one image at a time
         networks.network.describe()  # loads it: a file that is no StyleGAN is told before the page is there
         self.latents = Latents(PROJECTIONS)
-        self.walks: list[tuple[bytes, str] | None] = []  # the animations and their kinds; only the last ones are kept
+        self.walks: dict[int, tuple[bytes, str]] = {}  # number -> animation and its kind; the last two
+        self.walk_numbers = itertools.count()
 
     def routes(self) -> dict[str, Handler]:
         """What answers which request."""
@@ -195,16 +197,16 @@ class StyleGANTab:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"walk.{kind}")
             save_animation(images, [milliseconds] * len(images), path)
-            self.walks = [*[None] * len(self.walks[:-1]), *self.walks[-1:], (path.read_bytes(), kind)]
-        yield {"kind": kind, "walk": len(self.walks) - 1}
+            number = next(self.walk_numbers)
+            self.walks = dict([*self.walks.items(), (number, (path.read_bytes(), kind))][-2:])
+        yield {"kind": kind, "walk": number}
 
     def file_of_walk(self, fields: Fields) -> Response:
         """One of the last two animations, by its number."""
         number = fields.whole("walk", 0, MOST_SAFE)
-        found = self.walks[number] if number < len(self.walks) else None
-        if found is None:
+        if number not in self.walks:
             raise UserError(f"there is no animation {number} any more")
-        content, kind = found
+        content, kind = self.walks[number]
         return file_response(content, f"walk.{kind}", KINDS[kind])
 
     def project(self, fields: Fields) -> Events:

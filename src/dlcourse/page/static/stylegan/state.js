@@ -31,11 +31,11 @@ export function zonesOf(layers) {
 }
 
 export const zeros = (count) => new Array(count).fill(0);
-export const rowOf = (count, [first, stop], value = 1) =>
+const rowOf = (count, [first, stop], value = 1) =>
   zeros(count).map((_, index) => (index >= first && index < stop ? value : 0));
 
 // What the page begins with: A alone, so that the first brush, or the first button of a zone, shows what it does.
-export function firstState(about) {
+function firstState(about) {
   return {
     seeds: FIRST_SEEDS.map((seed) => ({ seed })),
     weights: [zeros(about.layers.length)],
