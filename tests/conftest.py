@@ -69,6 +69,7 @@ SMALL = {
     "logistic": SMALL_FOLDER,
     "lr_decay": SMALL_FACES,
     "optimizers": SMALL_FACES,
+    "projection": [f"target={ROOT}/docs/images/stylegan/project.png"],
     "style_transfer": SMALL_STYLE,
     "style_transfer_gatys": SMALL_STYLE,
     "style_transfer_hq": [

@@ -154,7 +154,9 @@ def test_a_key_is_read_at_first_or_second_hand_or_refused():
             check_read(cfg, [word], ["task"])
 
 
-@pytest.mark.parametrize("experiment", ["points", "lr_search", "style_transfer_offline", "stylegan_faces_tiny"])
+@pytest.mark.parametrize(
+    "experiment", ["points", "lr_search", "projection", "style_transfer_offline", "stylegan_faces_tiny"]
+)
 def test_what_an_experiment_composes_it_reads(experiment):
     config = OmegaConf.to_container(compose_config("train", [f"experiment={experiment}"]))
     unread = {name for name, value in config.items() if value is not None} - reached_from(config, train.READS)
@@ -163,13 +165,14 @@ def test_what_an_experiment_composes_it_reads(experiment):
 
 def test_so_it_is_in_the_other_commands(monkeypatch, capsys):
     line = error_of(capsys, monkeypatch, "target=A.jpg", script=sample)
-    assert "target plays no part here; it is for projection, as in sampler=project" in line
+    assert "target plays no part here; it is for projection, as in experiment=projection" in line
     assert "devices=2: devices plays no part here; leave it out" in error_of(
         capsys, monkeypatch, "devices=2", script=find_lr
     )
     Image.new("RGB", (4, 4)).save("Köln (1).jpg")
-    cfg = run_here(monkeypatch, "sampler=project", "target=Köln (1).jpg", "checkpoint=5", script=sample)
-    assert cfg.sampler.target == "Köln (1).jpg" and cfg.checkpoint == "5"
+    cfg = run_here(monkeypatch, "experiment=projection", "target=Köln (1).jpg")
+    assert cfg.task.target == "Köln (1).jpg"
+    assert run_here(monkeypatch, "checkpoint=5", script=sample).checkpoint == "5"
     with pytest.raises(UserError, match="augment plays no part here"):
         search.composed([], {"augment": "adaptive"})
     sweeps, others = search.split_command_line(["content=ä,ö", "style=ü (1).jpg", "search.folder=a,b", "-m"])

@@ -42,7 +42,6 @@ LEAVES = {  # command -> what it leaves in the folder where it runs, or prints
     r"compare\.py": ["*/curves.png", "*/table.csv"],
     r"sheet\.py": ["sheet.png"],
     r"output=(walk|noise)\.(mp4|gif)": ["walk.*|noise.*", "walk.png|noise.png"],
-    r"output=photo\.png": ["photo.png", "photo.pt"],
     r"style_frames\.py": ["painted/2.png|C.mp4", "painted/flicker.json|C_frames/painted/flicker.json"],
     r"import_checkpoint\.py.*ffhq": ["checkpoints/ffhq.pt"],
     r"export_checkpoint\.py": ["*.pkl"],
@@ -92,7 +91,7 @@ def things(tmp_path_factory):
         f"scripts/train.py -m {paint} {short} hydra.sweep.dir=paintings",
         "scripts/export_checkpoint.py gan official.pkl",
         "scripts/import_checkpoint.py official.pkl imported.pt",
-        "scripts/sample.py checkpoint=gan sampler=project target=PHOTO.jpg sampler.steps=1 output=found.png",
+        "scripts/train.py experiment=projection checkpoint=gan target=PHOTO.jpg runner.max_steps=1 run_dir=found",
     ):
         done = warm().run(shlex.split(command), folder)
         assert done.returncode == 0, f"{command}\n{done.stderr}"

@@ -78,13 +78,9 @@ def test_a_name_that_is_taken_by_any_kind_of_result_gets_a_number(tmp_path):
     [
         (["sampler=edit", "seeds=w.pt", "output=w.png"], "w.pt is read here and would be over"),
         (["sampler=edit", "seeds=[1,w.pt]", "output=w.jpg"], "w.pt is read here and would be over"),
-        (["sampler=project", "target=photo.png", "output=a.gif"], r"must end in one of \.jpeg, .*or be a folder"),
-        (["sampler=project", "target=photo.png", "output=file/a.png"], IN_A_FILE),
-        (
-            ["sampler=project", "target=photo.png", "output=photo.png"],
-            "photo.png is read here and would be over",
-        ),
-        (["sampler=project", "target=style.png", "output=faces.png"], "faces.pt is read here and would be over"),
+        (["sampler=edit", "output=a.gif"], r"must end in one of \.jpeg, .*or be a folder"),
+        (["sampler=edit", "output=file/a.png"], IN_A_FILE),
+        (["sampler=edit", "output=faces.png"], "faces.pt is read here and would be over"),
         (["output=file.png", "singles=true"], r"output=file\.png: cannot be written \(file is a file, not a folder\)"),
         (["sampler=mean_image", "output=file/"], IN_A_FILE),
         (["sampler=grid", "output=a.mp4"], r"must end in one of"),

@@ -187,7 +187,9 @@ def test_files_of_any_name_are_read_and_written_by_every_command(monkeypatch):
 
 def test_a_shell_hands_on_an_image_of_any_name(tmp_path):
     Image.linear_gradient("L").resize((24, 20)).save("it's ä.jpg")
-    words = ["sampler=project", "target=it's ä.jpg", "sampler.steps=1", "output=w, ü/"]
-    found = run_script("sample.py", *words, cwd=tmp_path)
-    assert found.returncode == 0, found.stderr
-    assert [path.suffix for path in sorted(Path("w, ü").iterdir())] == [".png", ".pt"]
+    words = ["experiment=projection", "target=it's ä.jpg", "runner.max_steps=1", "run_dir=w, ü", "output=ö, ü.png"]
+    found = run_script("train.py", *words, cwd=tmp_path)
+    assert found.returncode == 0 and Path("ö, ü.png").is_file(), found.stderr
+    edited = run_script("sample.py", "sampler=edit", "seeds=[w, ü]", "output=a b/", cwd=tmp_path)
+    assert edited.returncode == 0, edited.stderr
+    assert [path.suffix for path in sorted(Path("a b").iterdir())] == [".png", ".pt"]

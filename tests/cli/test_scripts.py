@@ -188,7 +188,6 @@ def test_a_grid_comes_from_a_run_or_a_file_and_repeats(gan_run):
         (["checkpoint=run", "seeds=a-b"], ["seeds must look like"]),
         (["checkpoint=run", "sampler=nope"], ["sampler=nope", "grid"]),
         (["checkpoint=run", "output=a.txt"], ["output=a.txt: must end in one of"]),
-        (["checkpoint=run", "sampler=project"], ["there is no target; give an image, target=PHOTO.jpg"]),
         (["checkpoint=run", "precision=fp16"], ["precision must be one of fp32, tf32, bf16, got 'fp16'"]),
         (["checkpoint=run", "device=cuda:77"], ["device=cuda:77 cannot be used here", "try device=auto or device=cpu"]),
         (["checkpoint=run", "classes=3"], ["class=3: this generator knows no classes"]),
@@ -214,17 +213,12 @@ def test_an_animation_and_a_projection_that_stands_for_a_seed(gan_run):
     walk = run_script("sample.py", *common, "seeds=[1,2]", "output=walk.webp", cwd=gan_run)
     assert walk.returncode == 0, walk.stderr
     assert walk.stdout.split() == ["walk.webp", "walk.png"]
-    project = ["checkpoint=run", "sampler=project", "target=walk.png", "sampler.steps=2", "output=found/"]
-    found = run_script("sample.py", *project, cwd=gan_run)
-    assert found.returncode == 0, found.stderr
-    image, styles = found.stdout.split()
-    assert image == "found/project_step_0000002_walk_psi0.7.png"
-    grid = run_script("sample.py", "checkpoint=run", f"seeds=[0,{styles}]", "singles=true", "output=g.png", cwd=gan_run)
+    project = ["experiment=projection", "checkpoint=run", "target=walk.png", "runner.max_steps=2", "run_dir=found me"]
+    found = run_script("train.py", *project, cwd=gan_run)
+    assert found.returncode == 0 and "next: dlcourse sample sampler=edit 'seeds=found me'" in found.stderr
+    grid = run_script("sample.py", "checkpoint=run", "seeds=[0,found me]", "singles=true", "output=g.png", cwd=gan_run)
     assert grid.returncode == 0 and grid.stdout.split() == ["g.png", "g"], grid.stderr
-    assert sorted(path.name for path in (gan_run / "g").iterdir()) == [
-        "project_step_0000002_walk_psi0.7.png",
-        "seed_0.png",
-    ]
+    assert sorted(path.name for path in (gan_run / "g").iterdir()) == ["found_me.png", "seed_0.png"]
 
 
 def test_style_transfer_keeps_orientation_and_aspect_of_odd_images(tmp_path):

@@ -198,7 +198,7 @@ def test_a_walk_is_shown_and_saved(opened):
     page.get_by_label("frames per pair").fill("5")
     page.get_by_role("button", name="make it").click()
     page.locator(".sg-view img").wait_for()
-    walk = Image.open(io.BytesIO(downloaded(page, re.compile("^save"))))
+    walk = Image.open(io.BytesIO(downloaded(page, re.compile("^save$"))))
     assert walk.format == "GIF" and walk.n_frames == 10
 
 

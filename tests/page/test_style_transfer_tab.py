@@ -16,9 +16,9 @@ from dlcourse.engine import run_folder
 from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.page.fields import Fields
-from dlcourse.page.style_transfer.job import Pace
 from dlcourse.page.style_transfer.settings import PRESETS
 from dlcourse.page.style_transfer.tab import StyleTransferTab
+from dlcourse.page.training import Pace
 from dlcourse.page.uploads import Uploads
 from dlcourse.page.worker import Worker
 from page_client import client_of
@@ -195,6 +195,15 @@ def test_it_goes_on_to_the_same_image(tab, stopped, folder):
     assert later[1]["step"] == events[-1]["step"] + 1 and later[-1]["step"] == 40
     run_command(f"{events[0]['command']} run_dir=in_one_go", folder)
     assert np.array_equal(last_image(folder / run), last_image(folder / "in_one_go"))
+
+
+@pytest.mark.long
+def test_one_that_has_ended_takes_as_many_steps_again(tab, folder):
+    begun, *_ = events_of(tab.paint(Fields(PAIR | SMALL | {"steps": 3})))
+    again, *later, last = events_of(tab.go_on(Fields({"run": begun["run"]})))
+    assert (later[0]["step"], last["step"], again["total"]) == (4, 6, 6)
+    run_command(f"{again['command']} run_dir=six_steps", folder)
+    assert np.array_equal(last_image(folder / begun["folder"]), last_image(folder / "six_steps"))
 
 
 @pytest.mark.parametrize("shares", [{}, {"luminance": 0.7, "color": 0}, {"color": 0.25}])

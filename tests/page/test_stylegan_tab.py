@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -11,10 +12,15 @@ from PIL import Image
 
 from conftest import run_script
 from dlcourse.cli import explore
+from dlcourse.engine.checkpoint import Checkpoint, save_checkpoint
+from dlcourse.engine.run_folder import newest, path_for
+from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.page.stylegan import tab as stylegan
 from dlcourse.page.stylegan import walks
 from dlcourse.page.tabs import Tabs
 from page_client import client_of
+
+PROJECTION = "dlcourse.stylegan.projection.Projection"
 
 
 @pytest.fixture(scope="module")
@@ -136,34 +142,74 @@ def test_keys_of_a_walk_are_among_its_frames():
     assert [float(styles[0, 0]) for styles, _ in walks.between(keys, 2, loop=False)] == [0, 0.5, 1]
 
 
+def write_projection(folder, latent, checkpoint):
+    """A run as experiment=projection leaves it."""
+    path_for(folder, 5).parent.mkdir(parents=True)
+    save_checkpoint(path_for(folder, 5), 5, {"task": {"_target_": PROJECTION}}, {"latent": latent})
+    config = f"checkpoint: {checkpoint}\ntask:\n  _target_: {PROJECTION}\n"
+    (folder / "composed.yaml").write_text(config)
+
+
 def test_projections_are_found_after_a_restart(ask, folder):
     there = folder / stylegan.PROJECTIONS
-    there.mkdir(parents=True, exist_ok=True)
-    saved = ask("stylegan/save", {"state": STATES[1], "kind": "pt"}).data
-    for name in ("mine", "damaged", "other", "odd name"):
-        (there / f"{name}.pt").write_bytes(b"no file of tensors" if name == "damaged" else saved)
-    (there / "link.pt").symlink_to(there / "mine.pt")
-    (there / "mine.json").write_text('{"network": "bundled faces"}')
-    (there / "other.json").write_text('{"network": "runs/other"}')
-    (there / "damaged.json").write_text("[" * 10**5)
-    assert set(ask("stylegan", {}).json["latents"]) == {"mine", "damaged"}
+    saved = torch.load(io.BytesIO(ask("stylegan/save", {"state": STATES[1], "kind": "pt"}).data))
+    write_projection(there / "it's mine", saved, "null")
+    write_projection(there / "the bundled one's", saved, f"'{STYLEGAN_FACES}'")
+    write_projection(there / "other", saved, "runs/other")
+    write_projection(there / "odd", saved, "[1, 2")
+    write_projection(there / "damaged", {}, "null")
+    write_projection(there / "sweep" / "inside", saved, "null")
+    write_projection(there / "begun", saved, "null")
+    next((there / "begun").glob("*/*.pt")).unlink()
+    (there / "link").symlink_to(there / "it's mine")
+    assert set(ask("stylegan", {}).json["latents"]) == {"it's mine", "the bundled one's", "damaged"}
     draw = lambda name: ask("stylegan/image", {"state": {"seeds": [{"latent": name}]}})
-    assert np.array_equal(pixels(draw("mine")), pixels(ask("stylegan/image", {"state": STATES[1]})))
-    assert "damaged.pt: not a file with a w" in draw("damaged").json["error"]
+    for name in ("it's mine", "the bundled one's"):
+        assert np.array_equal(pixels(draw(name)), pixels(ask("stylegan/image", {"state": STATES[1]})))
+    assert "neither a run of experiment=projection nor a file with a w" in draw("damaged").json["error"]
     assert "other was found with another network, runs/other" in draw("other").json["error"]
-    assert all("there is no projection" in draw(name).json["error"] for name in ("odd name", "link"))
-    for path in there.iterdir():
-        path.unlink()
+    assert "odd was found with another network, which is unknown" in draw("odd").json["error"]
+    for name in ("inside", "sweep", "begun", "link", "../projection/other"):
+        assert "there is no projection" in draw(name).json["error"]
+    shutil.rmtree(there)
+
+
+def project(ask, steps):
+    """The number of an upload of a face, the face, and the events of its projection."""
+    image = ask("stylegan/image", {"state": STATES[0]})
+    number = ask("upload", None, data=image.data).json["upload"]
+    return pixels(image), events(ask("stylegan/project", {"upload": number, "steps": steps}))
 
 
 @pytest.mark.long
-def test_projection_finds_a_generated_face_and_stands_for_a_seed(ask):
-    image = ask("stylegan/image", {"state": STATES[0]})
-    shown = pixels(image)
-    number = ask("upload", None, data=image.data).json["upload"]
-    found = events(ask("stylegan/project", {"upload": number, "steps": 300}))
-    assert all({"step", "total", "psnr", "image"} <= event.keys() for event in found)
-    assert found[-1]["psnr"] >= 28 and found[-1]["psnr"] > found[0]["psnr"] + 5
-    drawn = pixels(ask("stylegan/image", {"state": {"seeds": [{"latent": found[-1]["latent"]}]}}))
+def test_projection_finds_a_generated_face_and_stands_for_a_seed(ask, folder):
+    shown, (begun, *found, last) = project(ask, 300)
+    assert all({"step", "total", "values", "image"} <= event.keys() for event in found)
+    first, final = (found[place]["values"]["psnr"] for place in (0, -1))
+    assert final >= 28 and final > first + 5 and found[-1]["step"] == 300
+    drawn = pixels(ask("stylegan/image", {"state": {"seeds": [{"latent": last["latent"]}]}}))
     difference = (drawn.astype(float) - shown) / 255
-    assert -10 * np.log10((difference**2).mean()) == pytest.approx(found[-1]["psnr"], abs=0.3)
+    assert -10 * np.log10((difference**2).mean()) == pytest.approx(final, abs=0.3)
+    words = shlex.split(begun["command"])
+    assert words[:2] == ["dlcourse", "train"]
+    done = run_script("train.py", *words[2:], "run_dir=again", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    one, other = (Checkpoint.load(newest(folder / run)).state for run in (begun["folder"], "again"))
+    assert torch.equal(one["latent"]["w"], other["latent"]["w"])
+
+
+@pytest.mark.long
+def test_a_projection_that_is_stopped_is_a_run_that_goes_on(ask, folder):
+    image = ask("stylegan/image", {"state": STATES[0]})
+    number = ask("upload", None, data=image.data).json["upload"]
+    shown = []
+    for line in ask("stylegan/project", {"upload": number, "steps": 200}).iter_encoded():
+        shown.append(json.loads(line) if line.strip() else {})
+        if shown[-1].get("step", 0) > 3 and len(shown) > 4:
+            ask("stylegan/stop", {})
+    stopped = [event for event in shown if "step" in event][-1]["step"]
+    run = folder / next(event["folder"] for event in shown if "folder" in event)
+    assert 3 < stopped < 200 and shown[-1] == {"latent": run.name} and newest(run) == path_for(run, stopped)
+    assert (run / "images" / f"image_{stopped:07d}.png").is_file()
+    done = run_script("train.py", f"resume={run}", cwd=folder)
+    assert done.returncode == 0 and newest(run) == path_for(run, 200), done.stderr

@@ -1,26 +1,38 @@
 """Projection finds what a generator drew, and directions in W are what they are said to be."""
 
-import copy
+import json
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from conftest import compose
+from conftest import compose, run_script
 from dlcourse.engine.build import build
+from dlcourse.engine.checkpoint import Checkpoint, save_checkpoint
+from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.images.tensors import to_pil_image
+from dlcourse.stylegan.projection import NOT_FOUND, Projection, correlation, multiscale_distance, square
 from dlcourse.stylegan.sampling.editing import move, principal_components, read_attributes, slope
-from dlcourse.stylegan.sampling.projection import NOT_FOUND, correlation, multiscale_distance, psnr, square
 from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
-from generators import small_generator
+from generators import SMALL, small_generator
+
+STEPS = "runner.max_steps"
 
 
 @pytest.fixture(scope="module")
 def generator():
     return small_generator(resolution=16)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, generator):
+    path = tmp_path_factory.mktemp("network") / "network.pt"
+    node = {"_target_": "dlcourse.stylegan.networks.generator.Generator", "resolution": 16, "num_classes": 0, **SMALL}
+    save_checkpoint(path, 0, {"model": {"generator": node}}, {"generator_ema": generator.state_dict()})
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -30,101 +42,125 @@ def own_image(tmp_path_factory, generator):
     return path
 
 
-def project(target, *overrides):
-    overrides = ["sampler=project", "checkpoint=none", f"target={target}", *overrides]
-    return build(compose(*overrides, config_name="sample")["sampler"], "sampler")
+@pytest.fixture
+def project(checkpoint):
+    def project(target, steps, *overrides) -> Projection:
+        """A projection after so many steps."""
+        words = ["experiment=projection", f"checkpoint={checkpoint}", f"target={target}", f"{STEPS}={steps}"]
+        torch.manual_seed(0)  # for features with random weights
+        task: Projection = build(compose(*words, *overrides)["task"], "task")
+        task.setup(torch.device("cpu"))
+        task.rows = [task.step() for _ in range(steps)]
+        return task
+
+    return project
+
+
+def losses_of(task):
+    return [float(row["train/loss"]) for row in task.rows]
 
 
 @pytest.mark.long
-def test_an_image_that_the_generator_drew_is_recovered(generator, own_image, tmp_path):
-    result = project(own_image, "sampler.steps=400")(generator)
-    with Image.open(own_image) as file:
-        original = torch.tensor(np.asarray(file)) / 255
-    assert psnr(torch.tensor(np.asarray(result.singles["projection"])) / 255, original) >= 30
-    assert result.found["w"].shape == (6, 32)
-    torch.save(result.found, tmp_path / "found.pt")
-    synthesizer = Synthesizer(None, 1.0, None, 1)
-    (image,) = synthesizer.images(generator, parse_seeds(str(tmp_path / "found.pt")))
-    assert np.array_equal(np.asarray(to_pil_image(image)), np.asarray(result.singles["projection"]))
+def test_an_image_that_the_generator_drew_is_recovered_and_stands_for_a_seed(checkpoint, own_image, tmp_path):
+    words = [f"checkpoint={checkpoint}", f"target={own_image}", f"{STEPS}=400", "run_dir=me", "output=found.png"]
+    done = run_script("train.py", "experiment=projection", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "next: dlcourse sample sampler=edit seeds=me" in done.stderr
+    original, found = (np.asarray(Image.open(path)) / 255 for path in (own_image, tmp_path / "found.png"))
+    last = json.loads((tmp_path / "me/metrics.jsonl").read_text().splitlines()[-1])
+    assert last["result/psnr"] >= 30
+    assert -10 * np.log10(np.square(found - original).mean()) == pytest.approx(last["result/psnr"], abs=0.2)
+    assert sorted(path.name for path in (tmp_path / "me/images").glob("target*")) == ["target_0000400.png"]
+    for seed in ("me", "[me]", newest(tmp_path / "me")):
+        words = [f"checkpoint={checkpoint}", f"seeds={seed}", "singles=true", f"output={tmp_path}/grid.png"]
+        assert run_script("sample.py", *words, cwd=tmp_path).returncode == 0
+        name = "me" if "me" in str(seed).rpartition("/")[2] else "step_0000400"
+        assert np.array_equal(np.asarray(Image.open(tmp_path / f"grid/{name}.png")), np.asarray(found * 255, np.uint8))
 
 
-def test_a_projection_says_whether_the_image_was_found(generator, own_image, tmp_path, caplog, monkeypatch):
-    headings = []
-    said = lambda heading, image, *_: headings.append(heading) or image
-    monkeypatch.setattr("dlcourse.images.tables.under", said)
+def test_a_projection_says_whether_the_image_was_found(project, own_image, tmp_path, caplog):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / "noise.png")
-    project(tmp_path / "noise.png", "sampler.steps=3", "seeds=2")(generator)
-    assert "from seed 2, psi 0.7" in headings[-1] and NOT_FOUND in headings[-1] and NOT_FOUND in caplog.text
+    project(tmp_path / "noise.png", 3).finalize()
+    assert NOT_FOUND in caplog.text and "noise.png: " in caplog.text
     caplog.clear()
-    start = project(own_image, "sampler.steps=1", "seeds=5", "truncation_psi=1", "sampler.space=w+")(generator)
-    assert start.found["losses"][0] < 1e-4 and NOT_FOUND not in headings[-1] + caplog.text
+    start = project(own_image, 1, "task.start=5", "task.synthesizer.truncation_psi=1")
+    assert losses_of(start)[0] < 1e-4
+    assert start.finalize()["result/psnr"] > 40 and not caplog.text
 
 
-def test_a_loss_that_was_never_a_number_is_no_result(generator, own_image):
-    broken = copy.deepcopy(generator)
-    broken.w_avg.fill_(float("nan"))
-    with pytest.raises(UserError, match="no loss of the projection was a finite number; what may help: smaller"):
-        project(own_image, "sampler.steps=2")(broken)
+def test_a_loss_that_is_never_a_number_ends_the_run(checkpoint, own_image, tmp_path):
+    saved = Checkpoint.load(checkpoint)
+    saved.state["generator_ema"]["w_avg"].fill_(3e38)
+    save_checkpoint(tmp_path / "broken.pt", 0, saved.config, saved.state)
+    words = ["experiment=projection", "checkpoint=broken.pt", f"target={own_image}", f"{STEPS}=20", "run_dir=run"]
+    done = run_script("train.py", *words, cwd=tmp_path)
+    assert done.returncode == 1 and "10 times in a row; try a smaller optimizer.lr" in done.stderr
+    assert not list((tmp_path / "run").glob("*/step_*"))
 
 
-def test_without_a_network_a_projection_is_told_how_to_do_without_features(generator, own_image, monkeypatch, tmp_path):
+def test_without_a_network_a_projection_is_told_how_to_do_without_features(project, own_image, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr("dlcourse.files.download.urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
     with pytest.raises(UserError, match=r"weights=imagenet: .*no route.*; put that file at .*weights=PATH"):
-        project(own_image, "sampler=project_features", "sampler.features.weights=imagenet")(generator)
+        project(own_image, 1, "task.feature_weight=0.01", "model.weights=imagenet")
+
+
+def test_features_count_when_they_have_a_weight(project, own_image):
+    plain, both = project(own_image, 2), project(own_image, 2, "task.feature_weight=0.5", "model.weights=orthogonal")
+    assert "train/features" not in plain.rows[0]
+    row = {name: float(value) for name, value in both.rows[0].items()}
+    assert row["train/pixels"] == losses_of(plain)[0]
+    assert row["train/loss"] == pytest.approx(row["train/pixels"] + 0.5 * row["train/features"], rel=1e-5)
 
 
 @pytest.mark.long
-def test_a_foreign_image_comes_closer_and_repeats(generator, tmp_path):
+def test_a_foreign_image_comes_closer(project, generator, tmp_path):
     Image.radial_gradient("L").convert("RGB").resize((40, 30)).save(tmp_path / "a.png")
     for noise in ("fixed", "free"):
-        made = [project(tmp_path / "a.png", "sampler.steps=40", f"sampler.noise={noise}") for _ in range(2)]
-        first, again = (one(generator) for one in made)
-        assert first.found["losses"] == again.found["losses"] and torch.equal(first.found["w"], again.found["w"])
-        assert min(first.found["losses"]) < 0.5 * first.found["losses"][0]
-        kept = [one is not other for one, other in zip(first.found["noise"], stored_noise(generator), strict=True)]
-        assert all(kept)
-        same = [torch.equal(*pair) for pair in zip(first.found["noise"], stored_noise(generator), strict=True)]
+        task = project(tmp_path / "a.png", 40, f"task.noise={noise}")
+        assert min(losses_of(task)) < 0.5 * losses_of(task)[0]
+        found = task.latent()[1]
+        same = [torch.equal(*pair) for pair in zip(found, stored_noise(generator), strict=True)]
         assert all(same) == (noise == "fixed")
 
 
-def test_the_point_that_is_kept_has_the_least_loss(generator, own_image):
-    made = project(own_image, "sampler.steps=30", "sampler.optimizer.lr=1.0")  # it jumps about
-    result = made(generator)
-    w, noise = result.found["w"], result.found["noise"]
+def test_the_point_that_is_kept_has_the_least_loss(project, own_image):
+    task = project(own_image, 30, "optimizer.lr=1.0")  # it jumps about
     with torch.no_grad():
-        loss = float(made.losses(generator, w, noise)["loss"])
-    assert loss == pytest.approx(min(result.found["losses"]), rel=1e-5)
+        loss = float(task.losses(*task.latent())["loss"])
+    assert loss == pytest.approx(min(losses_of(task)), rel=1e-5)
+    assert float(task.finalize()["result/loss"]) == loss
 
 
-def test_w_is_one_for_all_layers_and_a_start_can_be_given(generator, own_image):
-    result = project(own_image, "sampler.steps=2", "sampler.space=w", "seeds=5", "truncation_psi=1")(generator)
-    assert torch.equal(result.found["w"], result.found["w"][:1].expand(6, -1))
-    assert result.found["losses"][0] < 1e-4  # seed 5 drew it
+def test_w_is_one_for_all_layers(project, own_image):
+    w, _ = project(own_image, 2, "task.space=w", "task.start=5").latent()
+    assert w.shape == (6, 32) and torch.equal(w, w[:1].expand(6, -1))
+    assert not torch.equal(*project(own_image, 4).latent()[0][:2])
 
 
-def test_the_descent_leaves_the_generator_alone(generator, own_image):
-    before = {name: value.clone() for name, value in generator.state_dict().items()}
-    project(own_image, "sampler.steps=3", "sampler.noise=free")(generator)
-    assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
-    assert all(parameter.grad is None for parameter in generator.parameters())
+def test_the_descent_leaves_the_generator_alone(project, generator, own_image):
+    task = project(own_image, 3, "task.noise=free")
+    assert all(torch.equal(value, generator.state_dict()[name]) for name, value in task.generator.state_dict().items())
+    assert all(parameter.grad is None for parameter in task.generator.parameters())
 
 
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("sampler.space=z", r"space must be w or w\+, got 'z'"),
-        ("sampler.noise=some", "noise must be fixed or free"),
-        ("sampler.scales=0", "steps and scales must be at least 1"),
-        ("sampler.feature_layers=[relu9_9]", "VGG has no relu9_9"),
-        ("sampler.noise_weight=-1", "weights must not be negative"),
-        ("seeds=0-3", "seeds must be one"),
+        ("task.space=z", r"task.space must be w or w\+, got 'z'"),
+        ("task.noise=some", "noise must be fixed or free"),
+        ("task.scales=0", "scales must be at least 1"),
+        ("task.feature_layers=[relu9_9]", "VGG has no relu9_9"),
+        ("task.noise_weight=-1", "noise_weight must not be negative"),
+        ("task.start=0-3", "start must be one seed"),
         ("target=missing.png", r"missing\.png: no such file"),
+        ("target=null", r"target must be an image: give target=PHOTO\.jpg"),
+        ("checkpoint=nothing.pt", r"nothing\.pt: no such run folder or checkpoint file"),
     ],
 )
-def test_senseless_values_are_named(override, words, own_image):
+def test_senseless_values_are_named(override, words, own_image, project):
     with pytest.raises(UserError, match=words):
-        project(own_image, override)
+        project(own_image, 1, override)
 
 
 def test_the_distance_sums_over_scales_and_the_square_is_the_middle():

@@ -4,11 +4,12 @@ import torch
 
 from dlcourse.stylegan.networks.generator import Generator
 
+SMALL = {"z_dim": 32, "w_dim": 32, "channel_base": 512, "channel_max": 32, "mapping_layers": 4}
+
 
 def small_generator(resolution=32, num_classes=0):
     torch.manual_seed(1)
-    sizes = {"z_dim": 32, "w_dim": 32, "channel_base": 512, "channel_max": 32}
-    network = Generator(resolution=resolution, **sizes, num_classes=num_classes, mapping_layers=4)
+    network = Generator(resolution=resolution, num_classes=num_classes, **SMALL)
     for name, parameter in network.named_parameters():
         if "to_rgb" in name and name.endswith("bias"):
             continue

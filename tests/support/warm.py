@@ -136,8 +136,8 @@ def load_project() -> None:
     from dlcourse.engine import runner  # noqa: F401
     from dlcourse.search import worker  # noqa: F401
     from dlcourse.style_transfer.demo_images import IMAGES
+    from dlcourse.stylegan import projection  # noqa: F401
     from dlcourse.stylegan.metrics import evaluation  # noqa: F401
-    from dlcourse.stylegan.sampling import projection  # noqa: F401
 
     for draw in IMAGES.values():
         draw()

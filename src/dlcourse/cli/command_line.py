@@ -33,10 +33,8 @@ from dlcourse.cli import (
 )
 from dlcourse.cli.compose import VERSION_BASE, compose_config, note_choices
 from dlcourse.errors import UserError
-from dlcourse.files.locations import CHECKPOINTS, CONFIGS
+from dlcourse.files.locations import CONFIGS
 from dlcourse.files.terminal import say
-
-BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 
 
 def command(config_name: str, job: Callable[[DictConfig], None], reads: Iterable[str]) -> None:

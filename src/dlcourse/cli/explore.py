@@ -51,7 +51,7 @@ def compose(config_name: str, overrides: list[str]) -> dict[str, Any]:
 
 
 def train_run(overrides: list[str], watch: train.OnLog) -> None:
-    """What dlcourse train does with these overrides, among them run_dir=PATH; resume=RUN must be the only one.
+    """What dlcourse train does with these overrides, among them run_dir=PATH or resume=RUN.
 
     UserError for a mistake; SystemExit if a signal ends it.
     """

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import key_names
+from dlcourse.cli import key_names, path_overrides
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import check_file
@@ -54,9 +54,18 @@ def run(key: str, path: str) -> None:
         raise ValueError(f"{key}={error}") from error
 
 
-def seed_file(key: str, seed: str) -> None:
+def stylegan(key: str, path: str) -> None:
+    """As `run`; in a folder of another implementation the reader looks for the files itself."""
+    if not any(Path(path).glob("GAN_*.pth")):
+        run(key, path)
+
+
+def latent(key: str, seed: str) -> None:
+    """A file with a w, or the run of a projection; numbers are checked later."""
     if seed.endswith(".pt"):
         check_file(key, seed)
+    elif path_overrides.is_folder(seed):
+        run(key, seed)
 
 
 CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
@@ -75,11 +84,13 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
     "PhotosAndPaintings.root": images,
     "PhotosAndPaintings.styles": images,
     "PointsFile.path": check_file,
-    "Project.target": image,
+    "Projection.checkpoint": stylegan,
+    "Projection.target": image,
     "StyleTransfer.init": first_image,
     "VGG.weights": check_source,
     "Vgg19Features.weights": check_source,
-    "seeds": seed_file,
+    "seeds": latent,
+    "start": latent,
 }
 
 

@@ -47,6 +47,7 @@ WITH_TASK = {  # a task -> an experiment with it
     "task=attributes": "experiment=face_attributes",
     "task=classification": "experiment=points",
     "task=fast_style_transfer": "experiment=adain_style",
+    "task=projection": unread_keys.OWNERS["target"][1],
     "task=style_transfer": unread_keys.STYLE[1],
     "task=stylegan": unread_keys.GAN[1],
 }

@@ -48,8 +48,6 @@ PATHS = {
     "run",
     "run_dir",
     "sampler.attributes",
-    "sampler.features.weights",
-    "sampler.target",
     "search.folder",
     "search.storage",
     "search.study",
@@ -58,6 +56,7 @@ PATHS = {
     "style_regions",
     "target",
     "task.init",
+    "task.start",
 }
 # Keys whose value may be a list, [A.jpg, B.jpg]
 LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style", "style_regions"}

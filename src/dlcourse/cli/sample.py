@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from dlcourse.cli import command_line, path_overrides
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.errors import UserError
+from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.terminal import say
 
 READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
@@ -23,7 +24,7 @@ def sample(cfg: DictConfig) -> None:
     for key in ("singles", "compile"):
         if type(config[key]) is not bool:
             raise UserError(f"{key} must be true or false, got {'null' if config[key] is None else config[key]}")
-    files = files_of(Path(config["checkpoint"] or command_line.BUNDLED), only_to_draw=True)
+    files = files_of(Path(config["checkpoint"] or STYLEGAN_FACES), only_to_draw=True)
     import torch
 
     from dlcourse.engine.build import build
@@ -55,7 +56,7 @@ def sample(cfg: DictConfig) -> None:
 
 
 def files_in(node: Any) -> list[Path]:
-    """The existing files that a sampler's config names, such as its target or seeds."""
+    """The existing files that a sampler's config names, such as seeds."""
     if isinstance(node, str):
         return [Path(word.strip()) for word in (node, *node.split(",")) if word and Path(word.strip()).is_file()]
     parts = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
@@ -74,7 +75,7 @@ def output_path(checkpoint_path: Path, config: dict) -> Path:
     if output is not None and not (str(output).endswith("/") or path_overrides.is_folder(output)):
         return Path(output)
     sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
-    what = {"": Path(config["target"] or "").stem, "seeds": config["seeds"], "psi": config["truncation_psi"]}
+    what = {"seeds": config["seeds"], "psi": config["truncation_psi"]}
     words = [key + re.sub(r"[^\w.,-]", "", str(value))[:40] for key, value in what.items() if value not in (None, "")]
     folder = Path(output or results_folder(checkpoint_path, "samples"))
     return outputs.unused(folder / f"{'_'.join([sampler, checkpoint_path.stem, *words])}.png")

@@ -38,20 +38,20 @@ def train_at(run_dir: Path, cfg: DictConfig, on_log: OnLog) -> None:
     """Look at everything that the config names, then train in a run folder."""
     from dlcourse.reports.runs import check_links
 
-    pretrained = None
+    pretrained, overrides = None, list(cfg.overrides)
     with run_folders.end_told(run_dir, cfg), run_folders.held(run_dir) as held:
         if cfg.resume is not None:
-            cfg = resuming.config_of(run_dir, command_line.overrides(), READS)
+            cfg = resuming.config_of(run_dir, overrides, READS)
             with run_folders.path_hint_added(run_dir):
                 inputs.check_inputs(cfg)
-            handover.check_output(cfg, command_line.overrides(), is_resumed=True)
+            handover.check_output(cfg, overrides, is_resumed=True)
         else:
             run_folders.check_unused(cfg)
             check_links(run_dir)
             command_line.plain(cfg)  # a value that is missing is told before anything large is imported
-            handover.check_output(cfg, command_line.overrides())
+            handover.check_output(cfg, overrides)
             if cfg.get("init_from") is not None:
-                cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, command_line.overrides())
+                cfg, pretrained = run_folders.with_networks_of(Path(cfg.init_from), cfg, overrides)
         from dlcourse.engine import distributed  # here: it loads torch
 
         if cfg.devices == 1 or is_one_of_several():

@@ -24,7 +24,8 @@ OWNERS = {
     "augment": GAN,
     "evaluation": GAN,
     "init_from": GAN,
-    "target": ("projection", "sampler=project"),
+    "checkpoint": ("projection", "experiment=projection; resume=RUN goes on with a run"),
+    "target": ("projection", "experiment=projection"),
 }
 
 WHY_NOT_OVERFIT = {

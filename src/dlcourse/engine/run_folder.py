@@ -50,12 +50,17 @@ def has_begun(run_dir: Path) -> bool:
 
 def task_of(run: Path) -> str:
     """The class of a run's task, such as StyleGAN; "" if its config does not say."""
+    return said_by_config(run, TASK)
+
+
+def said_by_config(run: Path, pattern: re.Pattern[bytes]) -> str:
+    """What the group of a pattern finds in a run's composed.yaml; "" if it finds nothing."""
     try:
         with open_file(run / "composed.yaml") as file:
-            match = TASK.search(file.read(MAX_BYTES))
+            match = pattern.search(file.read(MAX_BYTES))
     except (OSError, ValueError):
         return ""
-    return match[1].decode() if match else ""
+    return match[1].decode(errors="replace") if match else ""
 
 
 def runs_below(folder: Path) -> list[Path]:

@@ -6,4 +6,5 @@ PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = PACKAGE if (PACKAGE / "configs").is_dir() else PACKAGE.parents[1]
 CONFIGS = ROOT / "configs"
 CHECKPOINTS = ROOT / "checkpoints"
+STYLEGAN_FACES = CHECKPOINTS / "stylegan_faces.pt"
 ADAIN_DECODER = CHECKPOINTS / "adain_decoder.pt"

@@ -31,7 +31,7 @@ class Tabs:
         self.uploads = Uploads(UPLOADS)
         self.workers = {name: Worker() for name in ("projection", "style_transfer", "playground")}
         networks = Networks(asked, device, precision)
-        self.stylegan = StyleGANTab(networks, self.uploads, self.workers["projection"], compose)
+        self.stylegan = StyleGANTab(networks, self.uploads, self.workers["projection"], train)
         transfers = self.workers["style_transfer"]
         self.style_transfer = StyleTransferTab(self.uploads, transfers, device, precision, compose, train)
         self.playground = PlaygroundTab(self.workers["playground"], compose)

@@ -185,10 +185,10 @@ def dataset_of(run_dir: Path, given: str = "") -> dict[str, Any]:
     """The content and styles in a run's config; UserError for other data, whose message begins with `given`."""
     config = read_config(run_dir).get("dataset")
     node = {name: value for name, value in config.items() if name != "_partial_"} if isinstance(config, dict) else {}
-    target = locate(node.get("_target_"), "dataset")
+    target = locate(node.get("_target_"), "dataset") if node else None
     if not (isinstance(target, type) and issubclass(target, ContentAndStyles)):
-        what = f"its dataset is {target.__name__}; only a style transfer has content and style images"
-        raise UserError(f"{given}{run_dir}: {what}")
+        what = f"its dataset is {target.__name__}" if target else "it has no dataset"
+        raise UserError(f"{given}{run_dir}: {what}; only a style transfer has content and style images")
     return node
 
 

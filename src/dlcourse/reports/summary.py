@@ -195,8 +195,8 @@ def next_commands(run_dir: Path, config: dict[str, Any]) -> list[str]:
         example = getattr(locate(node_at(config, "dataset._target_"), "dataset"), "example", "")
     except UserError:
         example = ""
-    values = {"RUN": shlex.quote(shown(run_dir)), "INPUT": example}
-    lines = [" ".join(values.get(word, word) for word in command.split(" ")) for command in task_of(config).commands]
+    filled_in = lambda word: example if word == "INPUT" else shlex.quote(word.replace("RUN", shown(run_dir)))
+    lines = [" ".join(map(filled_in, command.split(" "))) for command in task_of(config).commands]
     return [*lines, f"tensorboard --logdir {shlex.quote(shown(logdir_of(run_dir)))}"]
 
 

@@ -11,11 +11,13 @@ from dlcourse.errors import UserError
 from dlcourse.images.files import open_image
 from dlcourse.images.srgb import to_rgb
 from dlcourse.images.tensors import resize
-from dlcourse.page.style_transfer.job import LOSSES
+from dlcourse.page.commands import command_line
 from dlcourse.page.uploads import data_url, thumbnail
 from dlcourse.reports.runs import images_of, read_logged_rows
 from dlcourse.style_transfer.named_images import read_image
 
+LOSSES = ("train/loss", "train/content", "train/style")
+STEPS = "runner.max_steps"
 STRIP = 8  # images at most of how it came about
 
 
@@ -26,10 +28,19 @@ class PageRun:
     folder: Path
     content: str
     styles: list[str]
-    command: str
+    words: list[str]  # of the command that makes it
     total: int
     step: int = 0
     is_on: bool = False
+
+    @property
+    def command(self) -> str:
+        return command_line(["train", *self.words])
+
+    def lengthen(self, total: int) -> None:
+        """Let it have more steps."""
+        self.total = total
+        self.words = [word for word in self.words if not word.startswith(f"{STEPS}=")] + [f"{STEPS}={total}"]
 
     def about(self, number: int) -> dict[str, Any]:
         """What it is; images are told by name, without their folders."""

@@ -20,8 +20,7 @@ from dlcourse.page.app import Events, Handler, file_response
 from dlcourse.page.commands import Compose, Train, command_line
 from dlcourse.page.fields import Fields, plain
 from dlcourse.page.style_transfer.fast_painter import FastPainter
-from dlcourse.page.style_transfer.job import paint, prepare
-from dlcourse.page.style_transfer.page_run import PageRun
+from dlcourse.page.style_transfer.page_run import LOSSES, STEPS, PageRun
 from dlcourse.page.style_transfer.settings import (
     MOST_STYLES,
     MOST_UPLOADS,
@@ -33,6 +32,7 @@ from dlcourse.page.style_transfer.settings import (
     experiment_of,
     image_of,
 )
+from dlcourse.page.training import prepare, train_watched
 from dlcourse.page.uploads import Uploads, data_url, encoded, thumbnail
 from dlcourse.page.worker import Worker
 from dlcourse.style_transfer.colors import blend
@@ -153,24 +153,26 @@ class StyleTransferTab:
             taken = [run.folder for run in self.runs]
             folder = next(one for one in outputs.with_numbers(wanted) if one not in taken and not one.exists())
             number = len(self.runs)
-            line = command_line(["train", *words])
-            self.runs.append(PageRun(folder, chosen.content, chosen.styles, line, values["steps"]))
+            self.runs.append(PageRun(folder, chosen.content, chosen.styles, words, values["steps"]))
         # a row for each step, for the curves; it does not change the image
         return self.watched(number, [*words, "runner.log_every=1", f"run_dir={folder}"])
 
     def go_on(self, fields: Fields) -> Events:
-        """Go on with a run that was stopped; events as in `paint`."""
+        """Go on with a run that was stopped, or as long again with one that has ended; events as in `paint`."""
         number, run = self.run(fields)
-        return self.watched(number, [f"resume={run.folder}"])
+        if run.step >= run.total:
+            run.lengthen(2 * run.total)
+        return self.watched(number, [f"resume={run.folder}", f"{STEPS}={run.total}"])
 
     def watched(self, number: int, overrides: list[str]) -> Events:
         """The events of a run's job."""
         run = self.runs[number]
         about = {"train": self.train, "overrides": overrides, "folder": run.folder, "total": run.total}
+        about |= {"curves": LOSSES}
         run.is_on = True
         try:
             yield run.about(number)
-            for event in self.worker.events(paint, **about):
+            for event in self.worker.events(train_watched, **about):
                 run.step = event["step"] if event else run.step
                 yield event
         finally:  # a page that was closed or loaded anew ends it, too

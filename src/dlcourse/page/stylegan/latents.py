@@ -1,62 +1,54 @@
-"""What projections have found: NAME.pt in a folder, which outlives the server, and NAME.json, which says of what."""
+"""What projections have found: the runs of experiment=projection, of this page or of the command line."""
 
-import json
 import re
 from itertools import islice
 from pathlib import Path
 
-from dlcourse.errors import UserError
-from dlcourse.files.bounded import open_file
+import yaml
 
-PLAIN = re.compile(r"[\w-]{1,80}")
-MOST_ABOUT = 2**14  # bytes of NAME.json
+from dlcourse.engine.run_folder import all_of, runs_below, said_by_config, task_of
+from dlcourse.errors import UserError
+from dlcourse.files.locations import STYLEGAN_FACES
+
+CHECKPOINT = re.compile(rb"^checkpoint: (.+)$", re.MULTILINE)
 MOST_LISTED = 50
 
 
 class Latents:
-    """The latents in a folder, by their names. Requests name them; only names that are in the folder are opened."""
+    """The projections in a folder of runs, by their names. Requests name them; only runs that are there are opened."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def found(self) -> dict[str, Path]:
-        """Name -> file, the newest first; files that are links or have odd names are left out."""
-        entries = self.folder.glob("*.pt") if self.folder.is_dir() else ()
-        files = [path for path in entries if PLAIN.fullmatch(path.stem) and path.is_file() and not path.is_symlink()]
-        return {path.stem: path for path in sorted(files, key=changed, reverse=True)}
+        """Name -> run, the newest first; links, and runs without a checkpoint yet, are left out."""
+        runs = [run for run in reversed(runs_below(self.folder)) if run.parent == self.folder and not run.is_symlink()]
+        return {run.name: run for run in runs if task_of(run) == "Projection" and all_of(run)}
 
-    def names(self, network: str) -> list[str]:
-        """Those that a network can draw, the newest first; a file that nothing is known of is offered to all."""
-        mine = (name for name, path in self.found().items() if network_of(path) in (network, None))
-        return list(islice(mine, MOST_LISTED))
+    def names(self, network: Path) -> list[str]:
+        """Those that were found with a network, the newest first."""
+        return list(islice((name for name, run in self.found().items() if is_of(run, network)), MOST_LISTED))
 
-    def path(self, name: str, network: str) -> Path:
-        """The file of a latent; UserError if it is not there or was found with another network."""
-        path = self.found().get(name)
-        if path is None:
+    def path(self, name: str, network: Path) -> Path:
+        """The run of a latent; UserError if it is not there or was found with another network."""
+        run = self.found().get(name)
+        if run is None:
             raise UserError(f"latent: there is no projection called {name!r} in {self.folder}")
-        if (own := network_of(path)) not in (network, None):
-            raise UserError(f"latent: {name} was found with another network, {own}")
-        return path
-
-    def tell(self, path: Path, network: str) -> None:
-        """Write down which network a new file is of."""
-        path.with_suffix(".json").write_text(json.dumps({"network": network}), encoding="utf-8")
+        if not is_of(run, network):
+            raise UserError(f"latent: {name} was found with another network, {network_of(run) or 'which is unknown'}")
+        return run
 
 
-def network_of(path: Path) -> str | None:
-    """What NAME.json says; None if it is missing or damaged."""
+def is_of(run: Path, network: Path) -> bool:
+    """Whether a projection is of this network."""
+    own = network_of(run)
+    return own is not None and own.resolve() == network.resolve()
+
+
+def network_of(run: Path) -> Path | None:
+    """The network of a projection; None if its config does not say."""
     try:
-        with open_file(path.with_suffix(".json")) as file:
-            network = json.loads(file.read(MOST_ABOUT))["network"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        said = yaml.safe_load(said_by_config(run, CHECKPOINT) or "[]")
+    except (yaml.YAMLError, ValueError):
         return None
-    return network if isinstance(network, str) else None
-
-
-def changed(path: Path) -> float:
-    """When a file was written; 0 if it has just been removed."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+    return STYLEGAN_FACES if said is None else Path(said) if isinstance(said, str) else None

@@ -13,7 +13,7 @@ from dlcourse.engine.device import allow_tf32, autocast, find_device
 from dlcourse.engine.run_folder import all_of, has_begun, runs_below, task_of
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import open_file
-from dlcourse.files.locations import CHECKPOINTS
+from dlcourse.files.locations import CHECKPOINTS, STYLEGAN_FACES
 from dlcourse.files.terminal import printable
 from dlcourse.page.stylegan.previews import fit_to_rgb, seconds
 from dlcourse.stylegan.interop.files import load_generator
@@ -23,7 +23,6 @@ from dlcourse.stylegan.sampling.editing import principal_components
 from dlcourse.stylegan.sampling.ranges import default_ranges
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
-BUNDLED = CHECKPOINTS / "stylegan_faces.pt"
 SUFFIXES = (".pt", ".pth", ".pkl")
 COMPONENTS = 20  # that have a slider
 COMPONENT_SEEDS = range(10_000, 20_000)  # as sampler.component_seeds
@@ -102,7 +101,7 @@ class Network:
         """For each layer the attributes that its style moves most, where `metrics=[styles]` has measured them."""
         run = next((folder for folder in self.files[0].parents if has_begun(folder)), None)
         measured = sorted(run.glob("evaluation/*/metrics.json"), reverse=True) if run else []
-        places = [CHECKPOINTS / f"{BUNDLED.stem}_styles.json"] if self.path == BUNDLED else measured
+        places = [CHECKPOINTS / f"{STYLEGAN_FACES.stem}_styles.json"] if self.path == STYLEGAN_FACES else measured
         shares = next(filter(None, map(shares_of, places)), {})
         return [most_moved(shares, str(layer)) for layer in range(self.generator.num_layers)]
 
@@ -130,8 +129,13 @@ class Networks:
     def __init__(self, asked: Path | None, device: str, precision: str):
         self.asked, self.device, self.precision = asked, device, precision
         self.paths = self.find()
-        self.names = ["bundled faces" if path == BUNDLED else str(path) for path in self.paths]
+        self.names = ["bundled faces" if path == STYLEGAN_FACES else str(path) for path in self.paths]
         self.current = self.paths.index(asked) if asked in self.paths else 0
+
+    @property
+    def path(self) -> Path:
+        """Of the network that is open."""
+        return self.paths[self.current]
 
     @property
     def name(self) -> str:
@@ -145,7 +149,7 @@ class Networks:
         is_own = there.is_dir() and there.resolve() == CHECKPOINTS.resolve()
         files = [] if is_own or not there.is_dir() else sorted(there.iterdir())
         files = [path for path in files if path.suffix in SUFFIXES and path.is_file()]
-        return list(dict.fromkeys([*([self.asked] if self.asked else []), BUNDLED, *runs, *files]))
+        return list(dict.fromkeys([*([self.asked] if self.asked else []), STYLEGAN_FACES, *runs, *files]))
 
     @cached_property
     def network(self) -> Network:

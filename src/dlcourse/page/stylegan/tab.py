@@ -11,17 +11,18 @@ from werkzeug.wrappers import Response
 
 from dlcourse.errors import UserError
 from dlcourse.files import outputs
+from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.torch_file import save as save_tensors
 from dlcourse.images.animation import MAX_HELD, save_animation
 from dlcourse.images.tables import enlarged, under
 from dlcourse.images.tensors import to_pil_image
 from dlcourse.page.app import Events, Handler, file_response
-from dlcourse.page.commands import Compose, command_line, quoted
+from dlcourse.page.commands import Train, command_line, quoted
 from dlcourse.page.fields import Fields, plain
 from dlcourse.page.stylegan import walks
 from dlcourse.page.stylegan.latents import Latents
-from dlcourse.page.stylegan.networks import BUNDLED, COMPONENTS, Networks
-from dlcourse.page.stylegan.projection import project
+from dlcourse.page.stylegan.networks import COMPONENTS, Networks
+from dlcourse.page.training import train_watched
 from dlcourse.page.uploads import Uploads, encoded
 from dlcourse.page.worker import Worker
 from dlcourse.stylegan.sampling.layer_mixing import MOST_NOISE, WEIGHTS, LayerMixing, LayerNoise, noise_tensors
@@ -36,7 +37,8 @@ LABELLED = 512  # pixels per side of an image with its command, at least
 SMALL = 256  # pixels per side up to which an image is sent as a PNG while a brush moves
 MOST_SAFE = 2**53 - 1  # the largest seed that JavaScript counts exactly
 KINDS = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
-PROJECTIONS = Path("runs/explore/projections")
+PROJECTIONS = Path("runs/projection")
+CURVES = ("train/loss", "train/psnr")
 
 
 class StyleGANTab:
@@ -48,8 +50,8 @@ class StyleGANTab:
     projection, now or before the server was started.
     """
 
-    def __init__(self, networks: Networks, uploads: Uploads, worker: Worker, compose: Compose):
-        self.networks, self.uploads, self.worker, self.compose = networks, uploads, worker, compose
+    def __init__(self, networks: Networks, uploads: Uploads, worker: Worker, train: Train):
+        self.networks, self.uploads, self.worker, self.train = networks, uploads, worker, train
         self.lock = threading.Lock()  # one image at a time
         networks.network.describe()  # loads it: a file that is no StyleGAN is told before the page is there
         self.latents = Latents(PROJECTIONS)
@@ -74,7 +76,7 @@ class StyleGANTab:
         """The networks that can be opened, and the one that is open."""
         with self.lock:
             networks = self.networks
-            latents = self.latents.names(networks.name)
+            latents = self.latents.names(networks.path)
             about = {"networks": networks.names, "current": networks.current, "latents": latents}
             return about | networks.network.describe()
 
@@ -113,7 +115,7 @@ class StyleGANTab:
         """A seed, or the file of a latent."""
         if "latent" not in fields.values:
             return fields.whole("seed", 0, min(MAX_SEED, MOST_SAFE))
-        return str(self.latents.path(fields.text("latent"), self.networks.name))
+        return str(self.latents.path(fields.text("latent"), self.networks.path))
 
     def frame(self, state: Fields) -> tuple[Tensor, LayerNoise]:
         """The styles and the noise of a state."""
@@ -136,9 +138,9 @@ class StyleGANTab:
         """The command that draws the image of a state, bit for bit."""
         sampler, networks = self.sampler(state), self.networks
         seeds = [quoted(str(one)) for one in listed(sampler.seeds)]
-        synthesizer, path = sampler.synthesizer, networks.paths[networks.current]
+        synthesizer = sampler.synthesizer
         words = [
-            *([] if path == BUNDLED else [str(path)]),
+            *self.network_words(""),
             "sampler=layer_mixing",
             f"seeds={seeds[0]}" if len(seeds) == 1 else f"seeds=[{','.join(seeds)}]",
             f"truncation_psi={synthesizer.truncation_psi}",
@@ -151,11 +153,16 @@ class StyleGANTab:
             "sampler.noise": None if sampler.noise == "stored" else sampler.noise,
             "sampler.noise_strength": None if sampler.noise_strength == 1 else sampler.noise_strength,
             "precision": None if networks.precision == "fp32" else networks.precision,
-            "device": None if networks.device == "auto" else networks.device,
         }
         given = {key: value for key, value in optional.items() if value not in (None, [])}
         words += [f"{key}={str(value).replace(' ', '')}" for key, value in given.items()]
         return command_line(["sample", *words, "output=image.png"])
+
+    def network_words(self, key: str) -> list[str]:
+        """The words of a command for the network that is open, as the value of a key, and for the device."""
+        path, device = self.networks.path, self.networks.device
+        network = [] if path == STYLEGAN_FACES else [f"{key}{quoted(str(path)) if key else path}"]
+        return network + ([] if device == "auto" else [f"device={device}"])
 
     def save(self, fields: Fields) -> Response:
         """The image as a PNG, enlarged with its command above, or w and noise as a .pt, a seed for other samplers."""
@@ -210,24 +217,17 @@ class StyleGANTab:
         return file_response(content, f"walk.{kind}", KINDS[kind])
 
     def project(self, fields: Fields) -> Events:
-        """Find the w of an upload; the last event has the name of the new latent, which can stand for a seed."""
+        """Find the w of an upload, in a new run; the last event has its name, which can stand for a seed."""
         target = Path(self.uploads.path(fields.whole("upload", 0, MOST_SAFE)))
         steps, space = fields.whole("steps", 1, 5000, 500), fields.choice("space", ("w", "w+"), "w+")
-        networks, of_network = self.networks, self.networks.name
-        overrides = [
-            f"target={quoted(str(target))}",
-            "sampler=project",
-            f"sampler.steps={steps}",
-            f"sampler.space={space}",
-        ]
-        config = self.compose("sample", overrides)
-        output = outputs.unused(PROJECTIONS / f"{target.stem}.png")
-        about = {"config": config["sampler"], "files": networks.network.files, "output": output}
-        for event in self.worker.events(project, device=networks.device, precision=networks.precision, **about):
-            if event and "psnr" in event and event.get("is_last"):
-                self.latents.tell(output.with_suffix(".pt"), of_network)
-                event |= {"latent": output.stem, "file": str(output)}
-            yield event
+        folder = next(one for one in outputs.with_numbers(PROJECTIONS / target.stem) if not one.exists())
+        words = ["experiment=projection", f"target={quoted(str(target))}", f"runner.max_steps={steps}"]
+        words += self.network_words("checkpoint=") + ([] if space == "w+" else [f"task.space={space}"])
+        overrides = [*words, f"run_dir={quoted(str(folder))}", "runner.log_every=1"]  # a row for each step, for the dB
+        about = {"train": self.train, "overrides": overrides, "folder": folder, "total": steps, "curves": CURVES}
+        yield {"folder": str(folder), "command": command_line(["train", *words])}
+        yield from self.worker.events(train_watched, **about)
+        yield {"latent": folder.name} if folder.name in self.latents.found() else {}
 
     def stop(self, _: Fields) -> dict[str, Any]:
         """End the projection; the best w so far is kept."""

@@ -1,5 +1,6 @@
 """The latents that images are drawn from: seeds, or files with a w."""
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dlcourse.engine.checkpoint import is_checkpoint
+from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
-from dlcourse.files.missing import nothing_at
 from dlcourse.images.tables import unique
 from dlcourse.stylegan.networks.generator import Generator
 
@@ -48,7 +50,10 @@ class Seed:
 
 @dataclass(frozen=True)
 class SavedLatent:
-    """As `Seed`, from a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}; "noise" may be missing."""
+    """As `Seed`, from a projection's run, or a file {"w": (L, w_dim), "noise": L tensors (1, 1, r, r)}.
+
+    "noise" may be missing.
+    """
 
     path: str
     class_number = None
@@ -70,13 +75,15 @@ class SavedLatent:
     def read(self, generator: Generator) -> tuple[Tensor, list[Tensor]]:
         """The w and the noise of the file; UserError if it is not one for this generator."""
         try:
-            saved, device = torch_file.load(self.path), generator.w_avg.device
+            content, device = torch_file.load(newest(Path(self.path))), generator.w_avg.device
+            saved = content["state"]["latent"] if is_checkpoint(content) else content
             w = saved["w"].to(device).float()
             noise = [one.to(device).float() for one in saved.get("noise", stored_noise(generator))]
-        except FileNotFoundError:
-            raise UserError(f"{self.path}: {nothing_at(self.path)}") from None
+        except UserError:
+            raise
         except Exception as error:  # the file may hold anything
-            raise UserError(f"{self.path}: not a file with a w, as sampler=project writes it") from error
+            what = "neither a run of experiment=projection nor a file with a w"
+            raise UserError(f"{self.path}: {what}") from error
         wanted = (generator.num_layers, generator.w_avg.shape[0])
         if w.shape != wanted:
             raise UserError(f"{self.path}: its w is {tuple(w.shape)}, this generator takes {wanted}")
@@ -105,19 +112,19 @@ def labels_of(latents: Iterable[Latent]) -> list[str]:
 
 
 def parse_seeds(seeds: Seeds) -> list[Latent]:
-    """Seeds as a user writes them: 7, "0-15" or "0..15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2] or
-    [0, "photo.pt"].
+    """Seeds as a user writes them: 7, "0-15" or "0..15", "0-3,8", "0-3@2" (of class 2), [0, 1, 2], [0, "photo.pt"],
+    or [0, "runs/projection/me"].
 
     ValueError for anything else, or no seed.
     """
     latents: list[Latent] = []
     for part in [str(part).strip() for part in (seeds if isinstance(seeds, list) else str(seeds).split(","))]:
-        if part.endswith(".pt"):
+        if part.endswith(".pt") or (SEEDS.fullmatch(part) is None and os.path.isdir(part)):  # noqa: PTH112  (pathlib may raise)
             latents.append(SavedLatent(part))
             continue
         found = SEEDS.fullmatch(part)
         if found is None:
-            raise ValueError(f"seeds must look like 7, 0-15, 0-3@CLASS, [0,1,2] or [0,FILE.pt], got {seeds!r}")
+            raise ValueError(f"seeds must look like 7, 0-15, 0-3@CLASS, [0,1,2] or [0,RUN], got {seeds!r}")
         first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
         assert first is not None
         last = first if last is None else last

@@ -94,7 +94,7 @@ function take(event) {
     Object.assign(run, { number, ...about });
   }
   if (!event.image) return change(); // the first one, or the last one
-  const { step, total, rate = null, left = null, size, image, points } = event;
+  const { step, total, rate = null, left = null, image, points, values: { size } } = event;
   Object.assign(run, { step, total, rate, left, size, image, isWaiting: false });
   run.points.push(...points);
   keepInStrip(step, image);

@@ -57,6 +57,7 @@ addWords({
   "stop": "停止",
   "go on": "接着画",
   "go on with {what}": "接着画{what}",
+  "as many steps again: {what}": "再画同样多步：{what}",
   "{content} in {style}": "{content}（{style}风格）",
   "the last painting by gradient descent is kept: {what}": "上次梯度下降绘制的结果还在：{what}",
   "what is shown": "显示的内容",

@@ -1,13 +1,13 @@
 // My photo: the w whose image is nearest to it, which then stands for seed A or B.
 
 import { download, job, post, postForBlob, upload } from "../api.js";
-import { choice, dropZone, guarded, h, tell } from "../dom.js";
+import { choice, commandBox, dropZone, guarded, h, tell } from "../dom.js";
 import { t } from "../words.js";
 import { SAVED } from "./words.js";
 import { lastOf, withSeed, zeros } from "./state.js";
 
 const STEPS = [100, 300, 500, 1000, 2000];
-const FOUND = 28, NOT_FOUND = 25; // dB, as in src/dlcourse/stylegan/sampling/projection.py
+const FOUND = 28, NOT_FOUND = 25; // dB, as in src/dlcourse/stylegan/projection.py
 
 export function photo(session, signal) {
   const shown = h("img", { alt: t("the photo") }), found = h("img", { alt: t("its projection"), class: "pixels" });
@@ -32,7 +32,8 @@ export function photo(session, signal) {
     t("dB: how like the photo. From {found} on: found.", { found: FOUND }),
     t("Below {least}: this network cannot draw it, or it takes more steps.", { least: NOT_FOUND }),
   ].join(" "));
-  const results = h("div", { class: "sg-results" });
+  const results = h("div", { class: "sg-results" }), command = commandBox();
+  command.hidden = true;
   let image = null, isOn = false;
 
   const take = (given) => {
@@ -59,11 +60,18 @@ export function photo(session, signal) {
       isOn = again.hidden = false;
     }
   });
+  let psnr = 0; // of the last image
   const show = (event) => {
-    const { step, total, psnr, image: made, latent: name } = event;
-    if (made) [found.src, found.hidden] = [made, false];
-    progress.value = step / total;
-    told.textContent = t("step {step} of {total}, {psnr} dB", { step, total, psnr: psnr.toFixed(1) });
+    const { command: line, step, total, values, image: made, latent: name } = event;
+    if (line) {
+      command.set(line);
+      command.hidden = false;
+    }
+    if (made) {
+      [found.src, found.hidden, psnr] = [made, false, values.psnr];
+      progress.value = step / total;
+      told.textContent = t("step {step} of {total}, {psnr} dB", { step, total, psnr: psnr.toFixed(1) });
+    }
     if (name === undefined) return;
     session.about.latents.unshift(name);
     const words = [t("{name}: {psnr} dB", { name, psnr: psnr.toFixed(1) }), verdict(psnr)];
@@ -78,7 +86,7 @@ export function photo(session, signal) {
     t("or drop or paste one: a face in the middle, looking at you; its central square is taken"), take,
   );
   return h("section", { class: "panel column" }, h("h2", {}, t("My photo")), zone, steps, space, pair, working,
-    meaning, again, results);
+    meaning, again, results, command);
 }
 
 const verdict = (psnr) =>
