@@ -152,8 +152,8 @@ def test_brushes_change_the_image_and_the_command_draws_it(opened, folder):
     page.get_by_label("ψ").fill("1.1")
     page.get_by_label("direction 2", exact=True).fill("1.5")
     assert drawn(page) != first
-    until(lambda: "edits=" in page.locator("code").inner_text())
-    words = shlex.split(page.locator("code").inner_text())
+    until(lambda: "edits=" in page.get_by_label("the command", exact=True).inner_text())
+    words = shlex.split(page.get_by_label("the command", exact=True).inner_text())
     assert run_script("sample.py", *words[2:], cwd=folder).returncode == 0
     assert np.array_equal(pixels(downloaded(page, "image (.png)")), pixels((folder / "image.png").read_bytes()))
 
@@ -249,7 +249,7 @@ def test_the_playground_learns_three_colours(opened, folder):
     screenshot(page, "playground")
     until(lambda: "test" in page.locator(".pg-result").inner_text())  # it has ended
     assert float(accuracy()[1]) >= 97
-    command = page.locator("code").inner_text()
+    command = page.get_by_label("the command", exact=True).inner_text()
     assert run_script("train.py", *shlex.split(command)[2:], "run_dir=same", cwd=folder).returncode == 0
     last = json.loads((folder / "same" / "metrics.jsonl").read_text().splitlines()[-1])
     assert f"{100 * last['dev/accuracy']:.1f}" == accuracy()[1]

@@ -63,8 +63,8 @@ export function choice({ label, choices, value, onchange, title = null }) {
 }
 
 // The command line that makes what is seen, with a button that copies it. set(text) changes it.
-export function commandBox() {
-  const code = h("code", { "aria-label": t("the command") });
+export function commandBox(label = t("the command")) {
+  const code = h("code", { "aria-label": label });
   const copy = h("button", {
     onclick: () => navigator.clipboard.writeText(code.textContent).then(() => tell(t("copied"))),
   }, t("copy"));

@@ -32,7 +32,7 @@ export function photo(session, signal) {
     t("dB: how like the photo. From {found} on: found.", { found: FOUND }),
     t("Below {least}: this network cannot draw it, or it takes more steps.", { least: NOT_FOUND }),
   ].join(" "));
-  const results = h("div", { class: "sg-results" }), command = commandBox();
+  const results = h("div", { class: "sg-results" }), command = commandBox(t("the command of the projection"));
   command.hidden = true;
   let image = null, isOn = false;
 

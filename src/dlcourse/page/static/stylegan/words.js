@@ -48,6 +48,7 @@ addWords({
   "with its command": "带命令的图像",
   "images so far": "历史图像",
   "its projection": "投影结果",
+  "the command of the projection": "投影的命令",
   "keep B, add another": "保留 B，再加一个",
   "layer {number}": "第 {number} 层",
   "layers of direction {number}": "方向 {number} 作用的层",
