@@ -10,11 +10,13 @@ from dlcourse.datasets.image_folder import ImageFolder
 from dlcourse.engine import checkpoint
 from dlcourse.errors import UserError
 from dlcourse.stylegan.metrics import samples
-from dlcourse.stylegan.metrics.evaluation import METRICS, Evaluation, finite_metrics
+from dlcourse.stylegan.metrics.evaluation import METRICS, OF_DISTRIBUTIONS, Evaluation, finite_metrics
 from dlcourse.stylegan.metrics.extractors import Extractor, FaceFeatures, InceptionFeatures, Vgg19Features
 from generators import small_generator
 
 BUNDLED = ROOT / "checkpoints" / "face_attributes.pt"
+OVERLAPS = {"fd", "precision", "recall", "coverage", "radius"}
+OF_ATTRIBUTES = ("combinations", "largest_v")
 SETTINGS = {
     "metrics": list(METRICS),
     "num_images": 24,
@@ -69,7 +71,9 @@ def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
 @pytest.mark.long
 def test_every_metric_is_measured_and_none_is_called_fid(extractor, faces):
     values = Evaluation(extractor, **SETTINGS)(small_generator(32), faces)
-    names = {f"metrics/faces_{name}" for name in ("fd", "kid", "precision", "recall")}
+    names = {f"metrics/faces_{name}" for name in OVERLAPS | {"kid"}} | {"metrics/w_dimensions"}
+    names |= {f"metrics/faces_{name}_two_latents" for name in OVERLAPS}
+    names |= {f"metrics/{name}{end}" for name in OF_ATTRIBUTES for end in ("", "_two_latents")}
     names |= {f"metrics/faces_ppl_{space}_{place}" for space in "zw" for place in ("full", "ends")}
     names |= {f"metrics/{name}_{space}" for name in ("separability", "entropy_left") for space in "zw"}
     scales = ("coarse", "middle", "fine")
@@ -115,7 +119,8 @@ def test_reals_against_reals_are_closer_than_an_untrained_generator(extractor, f
     evaluation = Evaluation(extractor, **SETTINGS)
     reals = evaluation.between_reals(faces)
     fakes = evaluation(small_generator(32), faces)
-    assert reals.keys() == {f"metrics/faces_{name}" for name in ("fd", "kid", "precision", "recall")}
+    names = {f"metrics/faces_{name}" for name in OVERLAPS | {"kid"}}
+    assert reals.keys() == names | {f"metrics/{name}" for name in OF_ATTRIBUTES}
     assert reals["metrics/faces_fd"] < fakes["metrics/faces_fd"] / 2
 
 
@@ -201,11 +206,11 @@ def test_by_default_everything_possible_is_measured(extractor, faces):
     folder = folder_of_images()
     everything = SETTINGS | {"metrics": None}
     assert Evaluation(extractor, **everything).chosen(faces) == list(METRICS)
-    assert Evaluation(extractor, **everything).chosen(folder) == ["fd", "kid", "precision_recall", "ppl"]
-    assert Evaluation(Means(), **everything).chosen(faces) == ["fd", "kid", "precision_recall", "ppl"]
+    assert Evaluation(extractor, **everything).chosen(folder) == [*OF_DISTRIBUTIONS, "diversity", "ppl"]
+    assert Evaluation(Means(), **everything).chosen(faces) == [*OF_DISTRIBUTIONS, "diversity", "ppl"]
     stepped = Means()
     stepped.is_smooth = False
-    assert Evaluation(stepped, **everything).chosen(faces) == ["fd", "kid", "precision_recall"]
+    assert Evaluation(stepped, **everything).chosen(faces) == [*OF_DISTRIBUTIONS, "diversity"]
 
 
 def test_inception_says_which_file_belongs_where(tmp_path, monkeypatch):

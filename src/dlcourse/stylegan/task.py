@@ -18,11 +18,13 @@ from dlcourse.stylegan.augment import Augment
 from dlcourse.stylegan.growth import Growth, Phase
 from dlcourse.stylegan.latents import Latents, mixed_styles
 from dlcourse.stylegan.losses import AdversarialLoss
+from dlcourse.stylegan.metrics.diversity import effective_dimensions
 from dlcourse.stylegan.minibatches import ImageDataset, Minibatches, Reals
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
 from dlcourse.stylegan.previews import SEEDS, previews, real_sheet
 
+W_SAMPLES = 1000  # of which the effective dimensions of W are measured
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
 
 
@@ -103,6 +105,7 @@ class StyleGAN(Task):
             [self.growth.batch_size, *(self.growth.batch_sizes or {}).values()],
             self.seed,
         )
+        self.device = device
         self.last_penalty = torch.zeros((), device=device)
         self.g_descent = Descent(self.generator.parameters(), self.optimizer, self.scheduler)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
@@ -212,10 +215,16 @@ class StyleGAN(Task):
         scores = self.discriminator(images, latents.labels, phase.lod).float()
         return {"loss": self.loss.generator(scores)}
 
+    @torch.no_grad()
     def evaluate(self) -> Metrics:
-        if self.evaluation is None:
-            return {}
-        return self.evaluation(self.generator_ema, self.dataset, lod=self.phase().lod)
+        """The effective dimensions of the averaged generator's W, and what `evaluation` measures."""
+        mapping, count = self.generator_ema.mapping, self.generator_ema.num_classes
+        z = torch.randn(W_SAMPLES, self.generator_ema.z_dim, generator=torch.Generator().manual_seed(0))
+        labels = torch.eye(count)[torch.arange(W_SAMPLES) % count].to(self.device) if count else None
+        found: Metrics = {"metrics/w_dimensions": effective_dimensions(mapping(z.to(self.device), labels))}
+        if self.evaluation is not None:
+            found |= self.evaluation(self.generator_ema, self.dataset, lod=self.phase().lod)
+        return found
 
     def visualize(self) -> Images:
         """`previews` of the averaged generator, and real images."""

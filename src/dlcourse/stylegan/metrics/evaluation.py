@@ -20,7 +20,8 @@ from dlcourse.stylegan.metrics.disentanglement import (
     style_effects,
     trimmed_mean,
 )
-from dlcourse.stylegan.metrics.distances import feature_moments, frechet_distance, kid, precision_recall
+from dlcourse.stylegan.metrics.distances import coverage, feature_moments, frechet_distance, kid, precision_recall
+from dlcourse.stylegan.metrics.diversity import AttributeDiversity, attribute_diversity, effective_dimensions
 from dlcourse.stylegan.metrics.extractors import Extractor
 from dlcourse.stylegan.metrics.samples import Fakes, Reals, real_features
 from dlcourse.stylegan.minibatches import ImageDataset
@@ -30,19 +31,32 @@ from dlcourse.stylegan.sampling.ranges import default_ranges
 from dlcourse.stylegan.sampling.synthesizer import check_images_finite, check_psi
 
 Values = dict[str, float]
-OF_DISTRIBUTIONS = ("fd", "kid", "precision_recall")
+OF_DISTRIBUTIONS = ("fd", "kid", "precision_recall", "coverage")
+OF_LATENTS = ("diversity",)
 OF_PATHS = ("ppl",)
 OF_ATTRIBUTES = ("separability", "styles")
-METRICS = OF_DISTRIBUTIONS + OF_PATHS + OF_ATTRIBUTES
+METRICS = OF_DISTRIBUTIONS + OF_LATENTS + OF_PATHS + OF_ATTRIBUTES
+TWO_LATENTS = "_two_latents"  # at the end of the tags of images of two latents
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an evaluation found."""
+
+    values: Values  # by tag, such as metrics/faces_fd
+    effects: StyleEffects | None = None  # of style layers on attributes, if `styles` was asked for
+    attributes: AttributeDiversity | None = None  # if `diversity` was, and the features tell attributes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Measures a generator; the same seeds and settings give the same numbers for any batch size.
 
-    The metrics are fd (Frechet distance), kid (kernel distance), precision_recall, ppl (perceptual path length in Z and
-    W, whole paths and ends), separability (in Z and W), styles (which style layers move which attributes, and the
-    colour scheme). Baselines need two disjoint sets of reals, so a data set without twice `num_images` gives fewer.
+    The metrics are fd (Frechet distance), kid (kernel distance), precision_recall, coverage, diversity (coverage; the
+    same of images of two latents each; effective dimensions of W; combinations and dependence of attributes), ppl
+    (perceptual path length in Z and W, whole paths and ends), separability (in Z and W), styles (which style layers
+    move which attributes, and the colour scheme). Baselines need two disjoint sets of reals, so a data set without
+    twice `num_images` gives fewer.
     """
 
     extractor: Extractor  # gives the features that are compared; separability and styles need `FaceFeatures`
@@ -65,13 +79,11 @@ class Evaluation:
 
     def __call__(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> Values:
         """The numbers of `measure`, for TensorBoard during training."""
-        return self.measure(generator, dataset, lod)[0]
+        return self.measure(generator, dataset, lod).values
 
     @torch.no_grad()
-    def measure(
-        self, generator: Generator, dataset: ImageDataset, lod: float = 0.0
-    ) -> tuple[Values, StyleEffects | None]:
-        """All metrics that were asked for, by tag, such as metrics/faces_fd, and the effects if `styles` was asked for.
+    def measure(self, generator: Generator, dataset: ImageDataset, lod: float = 0.0) -> Measured:
+        """All metrics that were asked for.
 
         `lod` is the level of detail while the generator grows; the reals always have full resolution. UserError if the
         features or the data set do not allow a metric, or if images or measured values are no finite numbers.
@@ -83,31 +95,40 @@ class Evaluation:
         self.extractor.to(generator.w_avg.device)
         fakes = Fakes(generator, self.extractor, self.truncation_psi, self.batch_size, lod)
         values: Values = {}
-        if asked & {*OF_DISTRIBUTIONS, "separability"}:
+        attributes = None
+        if asked & {*OF_DISTRIBUTIONS, *OF_LATENTS, "separability"}:
             reals = self.reals(dataset)
             seeds = range(self.seed, self.seed + len(reals.reference))
             w = fakes.w(seeds)
-            features = fakes.features(w, seeds)
+            features = fakes.features(fakes.styles(w), seeds)
             values |= self.of_distributions(reals.reference, features.cpu(), asked)
+            if "diversity" in asked:
+                attributes = self.attributes(features, dataset)
+                values |= self.of_two_latents(fakes, w, seeds, reals.reference, dataset)
+                values |= {"metrics/w_dimensions": effective_dimensions(w)} | of_attributes(attributes)
             if "separability" in asked:
                 values |= self.separabilities(features, {"z": fakes.z(seeds), "w": w})
         if "ppl" in asked:
             values |= self.path_lengths(fakes)
         effects = self.effects(fakes) if "styles" in asked else None
-        return finite_metrics(values | ({} if effects is None else summary(effects))), effects
+        return Measured(finite_metrics(values | ({} if effects is None else summary(effects))), effects, attributes)
 
     @torch.no_grad()
     def between_reals(self, dataset: ImageDataset) -> Values:
         """The metrics of distributions between two sets of reals, which no generator should beat."""
-        asked = set(self.chosen(dataset)) & {*OF_DISTRIBUTIONS}
-        return self.of_distributions(*self.reals(dataset), asked) if asked else {}
+        asked = set(self.chosen(dataset)) & {*OF_DISTRIBUTIONS, *OF_LATENTS}
+        if not asked:
+            return {}
+        reals = self.reals(dataset)
+        attributes = self.attributes(reals.others, dataset) if "diversity" in asked else None
+        return self.of_distributions(*reals, asked) | of_attributes(attributes)
 
     def chosen(self, dataset: ImageDataset) -> list[str]:
         """The names in `metrics`, or all possible ones; UserError for one that is not possible."""
-        possible = [*OF_DISTRIBUTIONS]
+        possible = [*OF_DISTRIBUTIONS, *OF_LATENTS]
         if self.extractor.is_smooth:
             possible += OF_PATHS
-        if self.extractor.knows_attributes and isinstance(dataset, Faces):
+        if self.knows_attributes(dataset):
             possible += OF_ATTRIBUTES
         asked = possible if self.metrics is None else self.metrics
         if refused := [name for name in asked if name not in possible]:
@@ -116,6 +137,24 @@ class Evaluation:
                 f"{', '.join(possible)}; attributes are known of the procedural faces alone, by evaluation=faces"
             )
         return asked
+
+    def knows_attributes(self, dataset: ImageDataset) -> bool:
+        """Whether the features tell the attributes of these images."""
+        return self.extractor.knows_attributes and isinstance(dataset, Faces)
+
+    def attributes(self, features: Tensor, dataset: ImageDataset) -> AttributeDiversity | None:
+        """The diversity of the attributes of images, by their features (N, F); None if they have no attributes."""
+        if not self.knows_attributes(dataset):
+            return None
+        network = self.extractor.attribute_network()
+        return attribute_diversity(network, features.to(next(network.parameters()).device))
+
+    def of_two_latents(self, fakes: Fakes, w: Tensor, seeds: range, reals: Tensor, dataset: ImageDataset) -> Values:
+        """Distance, overlap and attributes of images whose finer layers take the style of another latent."""
+        features = fakes.features(fakes.mixed_styles(w, seeds), seeds)
+        values = self.of_distributions(reals, features.cpu(), ("fd", "precision_recall", "coverage"))
+        values |= of_attributes(self.attributes(features, dataset))
+        return {f"{tag}{TWO_LATENTS}": value for tag, value in values.items()}
 
     def reals(self, dataset: ImageDataset) -> Reals:
         return real_features(dataset, self.extractor, self.num_images, self.seed, self.batch_size, self.cache)
@@ -129,6 +168,8 @@ class Evaluation:
             found["kid"] = kid(reals, fakes)
         if "precision_recall" in asked:
             found["precision"], found["recall"] = precision_recall(reals, fakes)
+        if {"coverage", "diversity"} & {*asked}:
+            found["coverage"], found["radius"] = coverage(reals, fakes)
         return {f"metrics/{self.extractor.label(name)}": value for name, value in found.items()}
 
     def separabilities(self, features: Tensor, spaces: dict[str, Tensor]) -> Values:
@@ -190,6 +231,13 @@ class Evaluation:
         before = fakes.look(own, network)
         after = {name: fakes.look(mix_styles(own, other, *limits), network) for name, limits in swaps.items()}
         return style_effects(network, before, after, list(SCALES))
+
+
+def of_attributes(attributes: AttributeDiversity | None) -> Values:
+    """The two numbers of a diversity of attributes; none if there are no attributes."""
+    if attributes is None:
+        return {}
+    return {"metrics/combinations": float(attributes.combinations), "metrics/largest_v": attributes.largest}
 
 
 def finite_metrics(values: Values) -> Values:

@@ -13,6 +13,7 @@ from dlcourse.files.atomic import atomic_write
 from dlcourse.files.terminal import aligned
 from dlcourse.images import figures
 from dlcourse.stylegan.metrics.disentanglement import SCALES, StyleEffects, draw_effects
+from dlcourse.stylegan.metrics.diversity import AttributeDiversity
 from dlcourse.stylegan.metrics.evaluation import Evaluation, Values
 from dlcourse.stylegan.minibatches import ImageDataset
 from dlcourse.stylegan.networks.generator import Generator
@@ -26,6 +27,7 @@ class BaselineComparison:
     reals: Values  # of reals against reals, for metrics of distributions only; no generator should beat them
     untrained: Values  # of a generator of the same configuration with new weights
     effects: StyleEffects | None  # of style layers on attributes, if asked for
+    attributes: AttributeDiversity | None  # of the generator's images, if asked for
 
     def table(self) -> list[str]:
         """The metrics, and the effects of the styles, as lines of text."""
@@ -36,6 +38,8 @@ class BaselineComparison:
         lines = aligned(rows)
         if self.effects is not None:
             lines += ["", *aligned(self.effects.rows()), "", *claims(self.effects)]
+        if self.attributes is not None:
+            lines += ["", "attributes that depend on each other most:", *self.attributes.lines()]
         return lines
 
     def as_json(self, notes: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,6 +52,8 @@ class BaselineComparison:
         if self.effects is not None:
             moved, amount = self.effects.moved, self.effects.amount
             whole["styles"] = {"moved": moved, "relative_to_all": self.effects.relative(), "amount": amount}
+        if self.attributes is not None:
+            whole["associations"] = {f"{a}, {b}": v for (a, b), v in self.attributes.associations.items()}
         return whole
 
 
@@ -56,12 +62,13 @@ def compare_with_baselines(
 ) -> BaselineComparison:
     """Measure a generator and its baselines; `node` is the config that rebuilds it."""
     generator = generator.to(memory_format=torch.channels_last)  # the fastest layout
-    values, effects = evaluation.measure(generator, dataset)
+    found = evaluation.measure(generator, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evaluation.seed)
         untrained: Generator = build(node, "model.generator")
     untrained = untrained.eval().to(generator.w_avg.device).to(memory_format=torch.channels_last)
-    return BaselineComparison(values, evaluation.between_reals(dataset), evaluation(untrained, dataset), effects)
+    baselines = evaluation.between_reals(dataset), evaluation(untrained, dataset)
+    return BaselineComparison(found.values, *baselines, found.effects, found.attributes)
 
 
 def format_metric(value: float | None) -> str:

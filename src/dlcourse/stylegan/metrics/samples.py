@@ -23,6 +23,7 @@ from dlcourse.stylegan.sampling.seeds import draw_z
 from dlcourse.stylegan.sampling.synthesizer import check_images_finite, joined, seeded_noise, to_unit
 
 LABEL_SEED = 2**20  # added to an image's seed to draw its class
+CROSSOVER_SEED = 2**21  # the same for the layer from which another latent gives the style
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,18 @@ class Fakes:
         """Truncated styles, (N, w_dim) -> (N, L, w_dim)."""
         return truncate(self.generator.broadcast(w), self.generator.w_avg, self.truncation_psi, None)
 
+    def mixed_styles(self, w: Tensor, seeds: range) -> Tensor:
+        """Styles of w (N, w_dim) of these seeds up to a random layer, and of N further seeds from there: (N, L, w_dim).
+
+        Truncated; as the generator draws in training, where most images are of two latents.
+        """
+        layers = self.generator.num_layers
+        sources = [torch.Generator().manual_seed(CROSSOVER_SEED + seed) for seed in seeds]
+        crossovers = torch.cat([torch.randint(1, layers, (1,), generator=source) for source in sources])
+        takes_other = (torch.arange(layers) >= crossovers[:, None]).to(w.device)  # (N, L)
+        other = self.w(range(seeds.stop, seeds.stop + len(seeds)))
+        return torch.where(takes_other[:, :, None], self.styles(other), self.styles(w))
+
     def images(self, styles: Tensor, noise: Noise = "const") -> Tensor:
         """Images in [0, 1], rounded to 256 levels, (N, L, w_dim) -> (N, 3, R, R)."""
         images = self.generator.synthesis(styles, noise, self.lod).float()
@@ -80,9 +93,9 @@ class Fakes:
         """The noise of each seed, L tensors (N, 1, r, r)."""
         return joined(seeded_noise(self.generator, seed) for seed in seeds)
 
-    def features(self, w: Tensor, seeds: range) -> Tensor:
-        """Features of the images of w, each with the noise of its seed, (N, w_dim) -> (N, F)."""
-        parts = zip(self.styles(w).split(self.batch_size), self.batches(seeds), strict=True)
+    def features(self, styles: Tensor, seeds: range) -> Tensor:
+        """Features of the images of styles, each with the noise of its seed, (N, L, w_dim) -> (N, F)."""
+        parts = zip(styles.split(self.batch_size), self.batches(seeds), strict=True)
         return torch.cat([self.extractor(self.images(part, self.noise(numbers))) for part, numbers in parts])
 
     def look(self, styles: Tensor, network: AttributeNetwork) -> Look:
