@@ -34,7 +34,15 @@ def test_the_help_of_a_command_is_short_and_of_its_own_groups(command):
 def test_every_key_that_a_help_names_is_one_for_some_experiment(command):
     text = OmegaConf.load(CONFIGS / f"{command}.yaml").hydra.help.template
     names = {line.strip() for line in text.splitlines() if key_help.NAMED.fullmatch(line)}
-    experiments = ["cats", "projection", "style_transfer", "stylegan_faces", "face_attributes", "logistic", "batch_size"]
+    experiments = [
+        "cats",
+        "projection",
+        "style_transfer",
+        "stylegan_faces",
+        "face_attributes",
+        "logistic",
+        "batch_size",
+    ]
     given = [[f"experiment={one}"] for one in experiments] if "experiment" in names else [[]]
     pages = [key_help.Page(command, overrides) for overrides in given]
     known = {name for page in pages for name in (*page.comments, *page.composed.choices)}

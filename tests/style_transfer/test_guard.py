@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from test_style_transfer import make_task, run
 
 from dlcourse.style_transfer.canvas import DivergenceGuard
 
@@ -71,3 +72,45 @@ def test_its_state_survives():
 def test_senseless_values_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         make(**changes)
+
+
+def poisoned(task, at, value):
+    """Let the loss of evaluation number `at` be `value` times itself, its gradient too."""
+    objective, count = task.objective.__call__, iter(range(10_000))
+
+    def evaluate(image):
+        terms = objective(image)
+        factor = value if next(count) == at else 1.0
+        return terms | {"loss": terms["loss"] * factor}
+
+    task.losses = lambda: evaluate(task.canvas.image)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e9])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_loss_that_leaves_the_rails_is_survived(value, optimizer, caplog):
+    task = make_task("style_transfer", f"optimizer={optimizer}")
+    poisoned(task, 10, value)
+    run(task, 10)
+    best, best_loss = task.guard.best.clone(), task.guard.best_loss
+    terms = task.step()
+    assert terms["progress/restarts"] == 1 and torch.equal(task.canvas.image, best)
+    assert not task.descent.optimizer.state  # a fresh history
+    assert "step 11: the loss is" in caplog.text and "back to the best image" in caplog.text
+    assert run(task, 10)["train/loss"] < best_loss
+    assert task.finalize()["result/loss"] < best_loss and task.visualize()["image"].isfinite().all()
+
+
+def test_a_loss_that_never_recovers_ends_the_run_with_the_best_image(caplog):
+    task = make_task("style_transfer", "task.max_restarts=1")
+    run(task, 5)
+    best = task.guard.best.clone()
+    task.losses = lambda: {"loss": task.canvas.image.sum() * math.nan}
+    run(task, 1)
+    assert not task.is_finished()
+    run(task, 1)
+    assert task.is_finished()
+    task.finalize()
+    assert torch.equal(task.result, best.clamp(0, 1))
+    assert "given up: the loss diverged 2 times; the result is the best image so far" in caplog.text
