@@ -162,7 +162,13 @@ def test_projections_are_found_after_a_restart(ask, folder):
     write_projection(there / "begun", saved, "null")
     next((there / "begun").glob("*/*.pt")).unlink()
     (there / "link").symlink_to(there / "it's mine")
-    assert set(ask("stylegan", {}).json["latents"]) == {"it's mine", "the bundled one's", "damaged"}
+    (there / "it's mine/metrics.jsonl").write_text(
+        '{"train/psnr": 9}\n{"step": 5, "train/psnr": 27, "result/psnr": 28.5}\n'
+    )
+    (there / "damaged/metrics.jsonl").write_text("[" * 10**5)
+    found = ask("stylegan", {}).json
+    assert found["psnr"] == {"it's mine": 28.5, "the bundled one's": None, "damaged": None}
+    assert set(found["latents"]) == set(found["psnr"])
     draw = lambda name: ask("stylegan/image", {"state": {"seeds": [{"latent": name}]}})
     for name in ("it's mine", "the bundled one's"):
         assert np.array_equal(pixels(draw(name)), pixels(ask("stylegan/image", {"state": STATES[1]})))

@@ -76,8 +76,8 @@ class StyleGANTab:
         """The networks that can be opened, and the one that is open."""
         with self.lock:
             networks = self.networks
-            latents = self.latents.names(networks.path)
-            about = {"networks": networks.names, "current": networks.current, "latents": latents}
+            psnr = self.latents.of_network(networks.path)
+            about = {"networks": networks.names, "current": networks.current, "latents": list(psnr), "psnr": psnr}
             return about | networks.network.describe()
 
     def open(self, fields: Fields) -> dict[str, Any]:

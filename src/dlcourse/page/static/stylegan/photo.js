@@ -14,7 +14,7 @@ export function photo(session, signal) {
   const place = h("div", { class: "sg-found" }, found); // an empty frame until the first image comes
   const pair = h("div", { class: "sg-pair", hidden: true }, shown, h("span", { class: "faint" }, "→"), place);
   const progress = h("progress", { max: 1, value: 0, "aria-label": t("progress") });
-  const told = h("small", { class: "number", role: "status" });
+  const said = h("small", { class: "number", role: "status" });
   const cancel = h("button", {
     title: t("ends the projection; the best image so far stays"), onclick: () => guarded(() => post("stylegan/stop")),
   }, t("stop and keep"));
@@ -27,7 +27,7 @@ export function photo(session, signal) {
     hidden: true, title: t("the same photo, with these steps and this likeness"), onclick: () => begin(),
   }, t("project again"));
   const working = h("div", { class: "column sg-working", hidden: true },
-    progress, h("div", { class: "row" }, cancel, told));
+    progress, h("div", { class: "row" }, cancel, said));
   const meaning = h("p", { class: "faint sg-note", hidden: true }, [
     t("dB: how like the photo. From {found} on: found.", { found: FOUND }),
     t("Below {least}: this network cannot draw it, or it takes more steps.", { least: NOT_FOUND }),
@@ -51,7 +51,7 @@ export function photo(session, signal) {
     isOn = again.hidden = true;
     working.hidden = false;
     found.hidden = true;
-    [told.textContent, progress.value] = [t("begins ..."), 0];
+    [said.textContent, progress.value] = [t("begins ..."), 0];
     try {
       const body = { upload: image.upload, steps: Number(steps.select.value), space: space.select.value };
       await job("stylegan/project", body, show, signal);
@@ -70,14 +70,15 @@ export function photo(session, signal) {
     if (made) {
       [found.src, found.hidden, psnr] = [made, false, values.psnr];
       progress.value = step / total;
-      told.textContent = t("step {step} of {total}, {psnr} dB", { step, total, psnr: psnr.toFixed(1) });
+      said.textContent = t("step {step} of {total}, {psnr} dB", { step, total, psnr: psnr.toFixed(1) });
     }
     if (name === undefined) return;
     session.about.latents.unshift(name);
-    const words = [t("{name}: {psnr} dB", { name, psnr: psnr.toFixed(1) }), verdict(psnr)];
-    results.prepend(result(session, name, words.join(" · ")));
+    results.prepend(result(session, name, told(name, psnr)));
   };
-  session.about.latents.forEach((name) => results.append(result(session, name, name)));
+  for (const name of session.about.latents) {
+    results.append(result(session, name, told(name, session.about.psnr[name])));
+  }
   document.addEventListener("paste", (event) => { // anywhere on the page
     const file = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));
     if (file && !zone.contains(event.target)) guarded(async () => take(await upload(file)));
@@ -87,6 +88,12 @@ export function photo(session, signal) {
   );
   return h("section", { class: "panel column" }, h("h2", {}, t("My photo")), zone, steps, space, pair, working,
     meaning, again, results, command);
+}
+
+// What is known of a projection; older ones may have no dB.
+function told(name, psnr) {
+  if (typeof psnr !== "number") return name;
+  return [t("{name}: {psnr} dB", { name, psnr: psnr.toFixed(1) }), verdict(psnr)].join(" · ");
 }
 
 const verdict = (psnr) =>
