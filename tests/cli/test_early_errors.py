@@ -52,7 +52,7 @@ MISTAKES = [  # a command line, and its error message
     (["sample", "seeds=[0,nope.pt]"], "seeds=nope.pt: no such file"),
     (["train", "experiment=projection", "target=nope.jpg"], "target=nope.jpg: no such file"),
     (["train", "experiment=projection", "checkpoint=nope"], "checkpoint=nope: no such run folder or checkpoint file"),
-    (["train", "experiment=projection", "task.start=nope.pt"], "task.start=nope.pt: no such file"),
+    (["train", "experiment=projection", "task.init=nope.pt"], "task.init=nope.pt: no such file"),
     (["sample", "sampler=edit", "sampler.attributes=nope.csv"], "sampler.attributes=nope.csv: no such file"),
     (["evaluate", "nope"], NO_RUN),
     (["explore", "nope"], NO_RUN),

@@ -148,7 +148,8 @@ def test_a_minibatch_that_the_processes_cannot_divide_is_told(tmp_path):
     ("number", "device", "told"),
     [
         (3, "auto", "devices=3: give 1 to 2, the GPUs of this machine, or device=cpu"),
-        (0, "cpu", "devices=0: give 1 or more, processes on its CPU"),
+        (0, "cpu", "devices=0: give 1 to [0-9]+, processes on its CPU"),
+        (10**6, "cpu", "devices=1000000: give 1 to [0-9]+, processes on its CPU"),
         (2, "cuda:1", "devices=2 cannot share device=cuda:1: give one of auto, cpu, cuda"),
     ],
 )

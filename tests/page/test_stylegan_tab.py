@@ -156,7 +156,10 @@ def test_projections_are_found_after_a_restart(ask, folder):
     write_projection(there / "it's mine", saved, "null")
     write_projection(there / "the bundled one's", saved, f"'{STYLEGAN_FACES}'")
     write_projection(there / "other", saved, "runs/other")
-    write_projection(there / "odd", saved, "[1, 2")
+    for index, said in enumerate(("[1, 2", '"a\\0b"', '"\\ud800"', "[" * 3000, "1" + ":1" * 400 + ".5", "7")):
+        write_projection(there / f"odd{index or ''}", saved, said)
+    for name in ("odd,name", "odd${x}", "odd.pt"):
+        write_projection(there / name, saved, "null")
     write_projection(there / "damaged", {}, "null")
     write_projection(there / "sweep" / "inside", saved, "null")
     write_projection(there / "begun", saved, "null")

@@ -38,6 +38,8 @@ def test_coverage_of_extremes():
     share, ratio = coverage(reals, some)
     assert 0.25 <= share < 0.8 and ratio == 0
     assert coverage(reals, 0.5 * reals)[1] == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="of these, most are alike"):
+        coverage(some[:1].repeat(100, 1), reals)
     with pytest.raises(ValueError, match="more than k=3 images, got 3 and 100"):
         coverage(reals[:3], reals)
 
@@ -55,6 +57,7 @@ def test_cramers_v_tells_dependence():
     x, y = torch.randint(7, (1000,)), torch.randint(8, (1000,))
     assert cramers_v(x, y) < 0.06 and cramers_v(x, x) == pytest.approx(1)
     assert cramers_v(x, (x + 3) % 7) == pytest.approx(1) and cramers_v(x, torch.zeros_like(x)) == 0
+    assert cramers_v(x * 10**9, y * 10**9) < 0.06  # takes no memory for classes that do not occur
     a, b = torch.randint(2, (100000,)), torch.randint(2, (100000,))
     mixed = torch.where(torch.rand(100000) < 0.4, a, b)  # of two equal halves V is the correlation
     assert cramers_v(a, mixed) == pytest.approx(0.4, abs=0.01)

@@ -1,5 +1,7 @@
 """Generators measured: what comes out, what is kept, what is refused."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -99,6 +101,15 @@ def test_the_batch_size_does_not_matter_and_nothing_is_left_behind(extractor, fa
 def test_a_generator_with_classes_is_measured(extractor, faces):
     values = Evaluation(extractor, **SETTINGS)(small_generator(32, num_classes=3), faces)
     assert all(value == value for value in values.values())
+
+
+def test_a_network_of_other_attributes_leaves_them_out(extractor, faces):
+    other = copy.deepcopy(extractor)
+    other.network.categorical = {"kind": 8}
+    chosen = Evaluation(other, **SETTINGS | {"metrics": None}).chosen(faces)
+    assert "diversity" in chosen and "styles" not in chosen
+    values = Evaluation(other, **SETTINGS | {"metrics": ["diversity"]})(small_generator(32), faces)
+    assert "metrics/w_dimensions" in values and "metrics/combinations" not in values
 
 
 def test_path_lengths_are_free_of_rounding(faces, monkeypatch):

@@ -46,7 +46,7 @@ def own_image(tmp_path_factory, generator):
 def project(checkpoint):
     def project(target, steps, *overrides) -> Projection:
         """A projection after so many steps."""
-        words = ["experiment=projection", f"checkpoint={checkpoint}", f"target={target}", f"{STEPS}={steps}"]
+        words = ["experiment=projection", f"checkpoint={checkpoint}", f"target={target}", f"{STEPS}={max(steps, 1)}"]
         torch.manual_seed(0)  # for features with random weights
         task: Projection = build(compose(*words, *overrides)["task"], "task")
         task.setup(torch.device("cpu"))
@@ -83,7 +83,7 @@ def test_a_projection_says_whether_the_image_was_found(project, own_image, tmp_p
     project(tmp_path / "noise.png", 3).finalize()
     assert NOT_FOUND in caplog.text and "noise.png: " in caplog.text
     caplog.clear()
-    start = project(own_image, 1, "task.start=5", "task.synthesizer.truncation_psi=1")
+    start = project(own_image, 1, "task.init=5", "task.synthesizer.truncation_psi=1")
     assert losses_of(start)[0] < 1e-4
     assert start.finalize()["result/psnr"] > 40 and not caplog.text
 
@@ -133,7 +133,7 @@ def test_the_point_that_is_kept_has_the_least_loss(project, own_image):
 
 
 def test_w_is_one_for_all_layers(project, own_image):
-    w, _ = project(own_image, 2, "task.space=w", "task.start=5").latent()
+    w, _ = project(own_image, 2, "task.space=w", "task.init=5").latent()
     assert w.shape == (6, 32) and torch.equal(w, w[:1].expand(6, -1))
     assert not torch.equal(*project(own_image, 4).latent()[0][:2])
 
@@ -144,6 +144,36 @@ def test_the_descent_leaves_the_generator_alone(project, generator, own_image):
     assert all(parameter.grad is None for parameter in task.generator.parameters())
 
 
+def restored(project, saved, target, *overrides):
+    """A projection with the state of another, and the error if it does not fit."""
+    task = project(target, 0, *overrides)
+    try:
+        task.load_state_dict(saved)
+    except ValueError as error:
+        return str(error)
+    return task
+
+
+def test_what_goes_on_keeps_its_best_point_only_for_the_same_loss(project, own_image, tmp_path):
+    task = project(own_image, 20)
+    same = restored(project, task.state_dict(), own_image)
+    assert same.least == task.least and torch.equal(same.best[0], task.best[0])
+    Image.new("RGB", (16, 16), "white").save(tmp_path / "white.png")
+    for target, *changes in (
+        (tmp_path / "white.png",),
+        (own_image, "task.feature_weight=0.5", "model.weights=orthogonal"),
+    ):
+        other = restored(project, task.state_dict(), target, *changes)
+        assert other.least == pytest.approx(float(other.losses(*other.latent())["loss"])) > 2 * task.least
+
+
+@pytest.mark.parametrize("change", ["task.space=w", "task.noise=free"])
+def test_what_goes_on_keeps_its_space(change, project, own_image):
+    words = "task.space and task.noise must stay as they were"
+    assert restored(project, project(own_image, 1).state_dict(), own_image, change) == words
+    assert restored(project, project(own_image, 1, change).state_dict(), own_image) == words
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
@@ -151,8 +181,10 @@ def test_the_descent_leaves_the_generator_alone(project, generator, own_image):
         ("task.noise=some", "noise must be fixed or free"),
         ("task.scales=0", "scales must be at least 1"),
         ("task.feature_layers=[relu9_9]", "VGG has no relu9_9"),
+        ("task.init=seven", "task.init: seeds must look like"),
+        ("task.feature_weight=1 task.feature_layers=[]", "feature_layers must name a layer of VGG"),
         ("task.noise_weight=-1", "noise_weight must not be negative"),
-        ("task.start=0-3", "start must be one seed"),
+        ("task.init=0-3", "init must be one seed"),
         ("target=missing.png", r"missing\.png: no such file"),
         ("target=null", r"target must be an image: give target=PHOTO\.jpg"),
         ("checkpoint=nothing.pt", r"nothing\.pt: no such run folder or checkpoint file"),
@@ -160,7 +192,7 @@ def test_the_descent_leaves_the_generator_alone(project, generator, own_image):
 )
 def test_senseless_values_are_named(override, words, own_image, project):
     with pytest.raises(UserError, match=words):
-        project(own_image, 1, override)
+        project(own_image, 1, *override.split())
 
 
 def test_the_distance_sums_over_scales_and_the_square_is_the_middle():

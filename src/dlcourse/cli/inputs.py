@@ -62,10 +62,10 @@ def stylegan(key: str, path: str) -> None:
 
 def latent(key: str, seed: str) -> None:
     """A file with a w, or the run of a projection; numbers are checked later."""
-    if seed.endswith(".pt"):
-        check_file(key, seed)
-    elif path_overrides.is_folder(seed):
+    if path_overrides.is_folder(seed):
         run(key, seed)
+    elif seed.endswith(".pt"):
+        check_file(key, seed)
 
 
 CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
@@ -85,12 +85,12 @@ CHECKS: dict[str, Check] = {  # class and argument, or an argument of any class
     "PhotosAndPaintings.styles": images,
     "PointsFile.path": check_file,
     "Projection.checkpoint": stylegan,
+    "Projection.init": latent,
     "Projection.target": image,
     "StyleTransfer.init": first_image,
     "VGG.weights": check_source,
     "Vgg19Features.weights": check_source,
     "seeds": latent,
-    "start": latent,
 }
 
 

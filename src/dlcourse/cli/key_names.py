@@ -95,6 +95,10 @@ def no_such_choice(group: str, choice: str, options: Sequence[str]) -> str:
     """One line for a choice that a group does not have."""
     hint = called(choice, options) or like(choice, options)
     right = f"did you mean {hint}? " if hint else ""
+    if group == "sampler" and choice.startswith("project"):
+        return (
+            f"{group}={choice}: no such choice; a projection is dlcourse train experiment=projection target=PHOTO.jpg"
+        )
     if len(options) > MOST_NAMED:
         return f"{group}={choice}: no such choice; {right}--help {group} lists them"
     return f"{group}={choice}: no such choice; {right}{group} is one of {', '.join(options)}"

@@ -56,7 +56,6 @@ PATHS = {
     "style_regions",
     "target",
     "task.init",
-    "task.start",
 }
 # Keys whose value may be a list, [A.jpg, B.jpg]
 LISTS = {"dataset.style", "dataset.style_masks", "dataset.style_regions", "seeds", "style", "style_regions"}

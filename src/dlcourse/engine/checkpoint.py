@@ -82,7 +82,8 @@ class Checkpoint:
     def kind(self) -> str:
         """What it is of, and the commands that read it, for messages."""
         task = task_of(self.config)
-        names = [" ".join(command.split()[:2]) for command in task.commands]
+        words = [command.split() for command in task.commands]
+        names = [" ".join([*one[:2], *(word for word in one[2:] if word == "seeds=RUN")]) for one in words]
         return f"of {task.kind}" + (f": {' and '.join(names)} read{'s' * (len(names) == 1)} it" if names else "")
 
     def network(self, part: str, kind: type[N] = nn.Module, refusal: str = "a checkpoint of another task") -> N:  # type: ignore[assignment]

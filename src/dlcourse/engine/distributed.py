@@ -28,6 +28,7 @@ from dlcourse.engine.standard_streams import outlive_readers
 from dlcourse.errors import UserError
 from dlcourse.files.terminal import say
 
+LEAST_PROCESSES = 8  # that any machine may be asked for
 SHARED_DEVICES = ("auto", "cpu", "cuda")
 MAX_MESSAGE = 60_000  # bytes; a pipe holds that much until it is read
 
@@ -90,9 +91,10 @@ def check_devices(number: int, device: str) -> None:
     if device not in SHARED_DEVICES:
         raise UserError(f"devices={number} cannot share device={device}: give one of {', '.join(SHARED_DEVICES)}")
     gpus = 0 if device == "cpu" else torch.cuda.device_count()
-    if number < 1 or (gpus and number > gpus):
-        on_gpus = f"1 to {gpus}, the GPUs of this machine, or device=cpu"
-        raise UserError(f"devices={number}: give {on_gpus if gpus else '1 or more, processes on its CPU'}")
+    most = gpus or max(LEAST_PROCESSES, os.cpu_count() or 1)  # a config may be a stranger's
+    if not 1 <= number <= most:
+        what = "the GPUs of this machine, or device=cpu" if gpus else "processes on its CPU"
+        raise UserError(f"devices={number}: give 1 to {most}, {what}")
 
 
 def run_rank(

@@ -152,12 +152,21 @@ class Descent:
             "schedule": self.schedule.state_dict(),
         }
 
+    def checked(self, parameter: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
+        """An optimizer's state for a parameter; ValueError if it is not one."""
+        if not isinstance(self.optimizer, torch.optim.LBFGS):  # whose vectors are of all parameters together
+            for name, value in saved.items():
+                numel = value.numel() if isinstance(value, Tensor) else 1
+                if numel not in (1, parameter.numel()) or isinstance(value, str | list | dict):
+                    raise ValueError(f"the optimizer's {name} does not fit a parameter of {parameter.numel()} numbers")
+        return saved
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore them. Hyper-parameters are not restored: `resume=RUN optimizer.lr=1e-4` uses the new rate."""
         grouped = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         place = {parameter: index for index, parameter in enumerate(grouped)}
         pairs = zip(self.parameters, state_dict["optimizer"], strict=True)
-        states = {place[parameter]: saved for parameter, saved in pairs if saved}
+        states = {place[parameter]: self.checked(parameter, saved) for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
         for name in ("updates", "skipped", "skipped_in_a_row", "scale", "lr_factor"):

@@ -195,8 +195,11 @@ def next_commands(run_dir: Path, config: dict[str, Any]) -> list[str]:
         example = getattr(locate(node_at(config, "dataset._target_"), "dataset"), "example", "")
     except UserError:
         example = ""
-    filled_in = lambda word: example if word == "INPUT" else shlex.quote(word.replace("RUN", shown(run_dir)))
-    lines = [" ".join(map(filled_in, command.split(" "))) for command in task_of(config).commands]
+    named = config.get("checkpoint")  # of the network that a projection is for
+    checkpoint = shlex.quote(f"checkpoint={named}") if isinstance(named, str) else ""
+    fixed = {"INPUT": example, "checkpoint=CHECKPOINT": checkpoint}
+    filled_in = lambda word: fixed.get(word, shlex.quote(word.replace("RUN", shown(run_dir))))
+    lines = [" ".join(filter(None, map(filled_in, one.split(" ")))) for one in task_of(config).commands]
     return [*lines, f"tensorboard --logdir {shlex.quote(shown(logdir_of(run_dir)))}"]
 
 

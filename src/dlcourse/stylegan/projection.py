@@ -28,6 +28,7 @@ from dlcourse.stylegan.networks.synthesis import constant_weights
 from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
+SAME = 0.05  # relative difference up to which two losses of one point are of the same objective
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 # Below it an image counts as not found. Measured with the bundled faces, 500 updates, W+: 28 to 43 dB for images of the
 # generator itself (six seeds at psi 0.7 and 1), 27 and 28 dB for drawn faces that it was not trained on, 11 to 21 dB
@@ -50,13 +51,13 @@ class Projection(Task):
     kind = "a projection"
     shown = ("train/loss", "train/psnr")
     pictured = ("image", "target")
-    commands = ("dlcourse sample sampler=edit seeds=RUN", "dlcourse animate RUN image")
+    commands = ("dlcourse sample checkpoint=CHECKPOINT sampler=edit seeds=RUN", "dlcourse animate RUN image")
 
     checkpoint: str | None  # of the generator: a run or a file; None: the bundled faces
     target: str | None  # an image; its middle square is used, at the generator's resolution
     space: str  # "w", one w for all layers, or "w+", one per layer
     noise: str  # "fixed", the stored one, or "free", optimized too
-    start: Seeds | None  # one seed or file; None is w_avg
+    init: Seeds | None  # where to start: one seed, file or run; None is w_avg
     synthesizer: Synthesizer  # truncation and class of a start from a seed
     scales: int  # number of copies that are compared, each half as large as the one before, >= 1
     features: Callable[[], VGG]  # called if feature_weight > 0, after all checks, since it may download weights
@@ -76,11 +77,16 @@ class Projection(Task):
         for name in ("feature_weight", "noise_weight"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.feature_weight and not self.feature_layers:
+            raise ValueError("feature_layers must name a layer of VGG, or feature_weight be 0")
         if unknown := [name for name in self.feature_layers if name not in LAYERS]:
             raise ValueError(f"feature_layers: VGG has no {', '.join(unknown)}; it has {', '.join(LAYERS)}")
-        self.starts = [] if self.start is None else parse_seeds(self.start)
+        try:
+            self.starts = [] if self.init is None else parse_seeds(self.init)
+        except ValueError as error:
+            raise ValueError(f"init: {error}") from error
         if len(self.starts) > 1:
-            raise ValueError(f"start must be one seed or file, or null for w_avg, got {self.start!r}")
+            raise ValueError(f"init must be one seed, file or run, or null for w_avg, got {self.init!r}")
         if self.target is None:
             raise ValueError("target must be an image: give target=PHOTO.jpg")
         try:
@@ -182,15 +188,25 @@ class Projection(Task):
         return {"projection": self}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"now": self.copied(), "best": self.best, "least": self.least, "descent": self.descent.state_dict()}
+        points = {"now": self.copied(), "best": self.best}
+        named = {name: {str(index): leaf for index, leaf in enumerate(point)} for name, point in points.items()}
+        return named | {"least": self.least, "descent": self.descent.state_dict()}
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave: where the descent is, and the best point so far."""
-        for leaf, saved in zip(self.free, state_dict["now"], strict=True):
-            leaf.copy_(saved)
-        self.best = [saved.to(self.w.device) for saved in state_dict["best"]]
-        self.least = state_dict["least"]
+        """Restore what `state_dict` gave: where the descent is, and the best point so far.
+
+        If the loss is another one now, for another target or other weights, the best point gets its loss anew.
+        """
+        for name in ("now", "best"):
+            shapes = [tuple(state_dict[name][key].shape) for key in sorted(state_dict[name], key=int)]
+            if shapes != [tuple(leaf.shape) for leaf in self.free]:
+                raise ValueError("task.space and task.noise must stay as they were")
+        for index, leaf in enumerate(self.free):
+            leaf.copy_(state_dict["now"][str(index)])
+            self.best[index].copy_(state_dict["best"][str(index)])
+        least, now = state_dict["least"], float(self.losses(*self.latent())["loss"])
+        self.least = least if math.isclose(least, now, rel_tol=SAME) else now
         self.descent.load_state_dict(state_dict["descent"])
 
 

@@ -160,6 +160,8 @@ class StyleTransferTab:
     def go_on(self, fields: Fields) -> Events:
         """Go on with a run that was stopped, or as long again with one that has ended; events as in `paint`."""
         number, run = self.run(fields)
+        if run.is_on:
+            raise UserError(f"{run.folder} is being painted")
         if run.step >= run.total:
             run.lengthen(2 * run.total)
         return self.watched(number, [f"resume={run.folder}", f"{STEPS}={run.total}"])

@@ -15,7 +15,9 @@ from dlcourse.files.bounded import open_file
 from dlcourse.files.locations import STYLEGAN_FACES
 
 CHECKPOINT = re.compile(rb"^checkpoint: (.+)$", re.MULTILINE)
+PLAIN = re.compile(r"[\w][\w=+@.' -]{0,119}(?<!\.pt)")
 MOST_LISTED = 50
+MOST_PATH = 1000  # letters
 MOST_ROW = 2**14  # bytes of a row of metrics
 
 
@@ -26,9 +28,10 @@ class Latents:
         self.folder = folder
 
     def found(self) -> dict[str, Path]:
-        """Name -> run, the newest first; links, and runs without a checkpoint yet, are left out."""
+        """Name -> run, the newest first; links, odd names, and runs without a checkpoint yet, are left out."""
         runs = [run for run in reversed(runs_below(self.folder)) if run.parent == self.folder and not run.is_symlink()]
-        return {run.name: run for run in runs if task_of(run) == "Projection" and all_of(run)}
+        named = [run for run in runs if PLAIN.fullmatch(run.name)]  # which a command can name
+        return {run.name: run for run in named if task_of(run) == "Projection" and all_of(run)}
 
     def of_network(self, network: Path) -> dict[str, float | None]:
         """Those that were found with a network, the newest first, each with its PSNR in dB, if that is known."""
@@ -66,7 +69,9 @@ def psnr_of(run: Path) -> float | None:
 def network_of(run: Path) -> Path | None:
     """The network of a projection; None if its config does not say."""
     try:
-        said = yaml.safe_load(said_by_config(run, CHECKPOINT) or "[]")
-    except (yaml.YAMLError, ValueError):
+        said = yaml.safe_load(said_by_config(run, CHECKPOINT)[:MOST_PATH] or "[]")
+        network = STYLEGAN_FACES if said is None else Path(said)
+        network.resolve()
+        return network
+    except Exception:  # the file may hold anything
         return None
-    return STYLEGAN_FACES if said is None else Path(said) if isinstance(said, str) else None

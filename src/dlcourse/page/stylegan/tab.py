@@ -55,6 +55,7 @@ class StyleGANTab:
         self.lock = threading.Lock()  # one image at a time
         networks.network.describe()  # loads it: a file that is no StyleGAN is told before the page is there
         self.latents = Latents(PROJECTIONS)
+        self.begun: set[Path] = set()  # folders of projections
         self.walks: dict[int, tuple[bytes, str]] = {}  # number -> animation and its kind; the last two
         self.walk_numbers = itertools.count()
 
@@ -220,7 +221,10 @@ class StyleGANTab:
         """Find the w of an upload, in a new run; the last event has its name, which can stand for a seed."""
         target = Path(self.uploads.path(fields.whole("upload", 0, MOST_SAFE)))
         steps, space = fields.whole("steps", 1, 5000, 500), fields.choice("space", ("w", "w+"), "w+")
-        folder = next(one for one in outputs.with_numbers(PROJECTIONS / target.stem) if not one.exists())
+        with self.lock:
+            names = outputs.with_numbers(PROJECTIONS / target.stem)
+            folder = next(one for one in names if one not in self.begun and not one.exists())
+            self.begun.add(folder)
         words = ["experiment=projection", f"target={quoted(str(target))}", f"runner.max_steps={steps}"]
         words += self.network_words("checkpoint=") + ([] if space == "w+" else [f"task.space={space}"])
         overrides = [*words, f"run_dir={quoted(str(folder))}", "runner.log_every=1"]  # a row for each step, for the dB

@@ -88,6 +88,8 @@ def coverage(reals: Tensor, fakes: Tensor, k: int = 3) -> tuple[float, float]:
         raise ValueError(f"coverage needs more than k={k} images, got {len(reals)} and {len(fakes)}")
     reals, fakes = reals.double(), fakes.double()
     radius = radii(reals, k)
+    if not radius.median() > 0:
+        raise ValueError("coverage needs real images that differ from each other; of these, most are alike")
     nearest = torch.cat([distances(chunk, fakes).amin(1) for chunk in reals.split(CHUNK)])
     return float((nearest <= radius).double().mean()), float(radii(fakes, k).median() / radius.median())
 

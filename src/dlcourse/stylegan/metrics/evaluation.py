@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, lerp
 from torch.nn import functional as F
 
-from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.datasets.faces.dataset import ATTRIBUTE_SCALE, Faces
 from dlcourse.errors import UserError, check_at_least
 from dlcourse.stylegan.metrics.disentanglement import (
     SCALES,
@@ -104,8 +104,8 @@ class Evaluation:
             values |= self.of_distributions(reals.reference, features.cpu(), asked)
             if "diversity" in asked:
                 attributes = self.attributes(features, dataset)
-                values |= self.of_two_latents(fakes, w, seeds, reals.reference, dataset)
                 values |= {"metrics/w_dimensions": effective_dimensions(w)} | of_attributes(attributes)
+                values |= self.of_two_latents(fakes, w, seeds, reals.reference, dataset)
             if "separability" in asked:
                 values |= self.separabilities(features, {"z": fakes.z(seeds), "w": w})
         if "ppl" in asked:
@@ -140,7 +140,10 @@ class Evaluation:
 
     def knows_attributes(self, dataset: ImageDataset) -> bool:
         """Whether the features tell the attributes of these images."""
-        return self.extractor.knows_attributes and isinstance(dataset, Faces)
+        if not (self.extractor.knows_attributes and isinstance(dataset, Faces)):
+            return False
+        network = self.extractor.attribute_network()
+        return ATTRIBUTE_SCALE.keys() <= network.continuous.keys() | network.categorical.keys()
 
     def attributes(self, features: Tensor, dataset: ImageDataset) -> AttributeDiversity | None:
         """The diversity of the attributes of images, by their features (N, F); None if they have no attributes."""

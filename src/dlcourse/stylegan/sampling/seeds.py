@@ -13,6 +13,7 @@ from dlcourse.engine.checkpoint import is_checkpoint
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
+from dlcourse.files.missing import nothing_at
 from dlcourse.images.tables import unique
 from dlcourse.stylegan.networks.generator import Generator
 
@@ -86,9 +87,12 @@ class SavedLatent:
             raise UserError(f"{self.path}: {what}") from error
         wanted = (generator.num_layers, generator.w_avg.shape[0])
         if w.shape != wanted:
-            raise UserError(f"{self.path}: its w is {tuple(w.shape)}, this generator takes {wanted}")
+            cure = "name the network that it was found with, checkpoint=NETWORK"
+            raise UserError(f"{self.path}: its w is {tuple(w.shape)}, this generator takes {wanted}; {cure}")
         if [one.shape for one in noise] != [own.shape for own in stored_noise(generator)]:
             raise UserError(f"{self.path}: its noise has other shapes than this generator's")
+        if not all(bool(one.isfinite().all()) for one in (w, *noise)):
+            raise UserError(f"{self.path}: its w or its noise holds values that are no finite numbers")
         return w, noise
 
 
@@ -118,11 +122,15 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
     ValueError for anything else, or no seed.
     """
     latents: list[Latent] = []
-    for part in [str(part).strip() for part in (seeds if isinstance(seeds, list) else str(seeds).split(","))]:
-        if part.endswith(".pt") or (SEEDS.fullmatch(part) is None and os.path.isdir(part)):  # noqa: PTH112  (pathlib may raise)
+    for part in parts_of(seeds):
+        found = SEEDS.fullmatch(part)
+        if part.endswith(".pt") or (found is None and is_folder(part)):
             latents.append(SavedLatent(part))
             continue
-        found = SEEDS.fullmatch(part)
+        if found is None and os.path.isfile(part):  # noqa: PTH113
+            raise ValueError(f"seeds={part}: its w is found by dlcourse train experiment=projection target={part}")
+        if found is None and "/" in part:
+            raise ValueError(f"seeds={part}: {nothing_at(part, 'no such run of experiment=projection')}")
         if found is None:
             raise ValueError(f"seeds must look like 7, 0-15, 0-3@CLASS, [0,1,2] or [0,RUN], got {seeds!r}")
         first, last, class_number = (None if digits is None else int(digits) for digits in found.groups())
@@ -138,6 +146,16 @@ def parse_seeds(seeds: Seeds) -> list[Latent]:
     if not latents:
         raise ValueError(f"seeds={seeds!r} names no seed; give for example seeds=0-15")
     return latents
+
+
+def parts_of(seeds: Seeds) -> list[str]:
+    """The seeds, ranges and paths in a list, or between commas; the name of a folder may have commas."""
+    parts = seeds if isinstance(seeds, list) else [seeds] if is_folder(str(seeds)) else str(seeds).split(",")
+    return [str(part).strip() for part in parts]
+
+
+def is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  (pathlib raises for names that are too long)
 
 
 def parse_numbers(seeds: Seeds) -> list[int]:

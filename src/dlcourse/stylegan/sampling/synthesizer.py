@@ -66,6 +66,11 @@ class Synthesizer:
             raise UserError(f"classes={classes}: {len(classes)} classes for {len(latents)} images; {cure}")
         pairs = zip(latents, classes, strict=True)
         numbers = [given if latent.class_number is None else latent.class_number for latent, given in pairs]
+        if generator.num_classes:  # a w has its class already
+            numbers = [
+                0 if found is None and not latent.is_truncated else found
+                for latent, found in zip(latents, numbers, strict=True)
+            ]
         return one_hot(numbers, generator)
 
     def truncated(self, generator: Generator, styles: Tensor, psi: float | None = None) -> Tensor:
