@@ -197,6 +197,17 @@ def test_it_goes_on_to_the_same_image(tab, stopped, folder):
     assert np.array_equal(last_image(folder / run), last_image(folder / "in_one_go"))
 
 
+def test_one_that_is_on_does_not_go_on_twice(tab):
+    events = tab.paint(Fields(PAIR | SMALL | {"steps": 500}))
+    number = next(events)["run"]
+    next(event for event in events if event and "image" in event)
+    with pytest.raises(UserError, match="is being painted"):
+        tab.go_on(Fields({"run": number}))
+    assert tab.runs[number].is_on and tab.runs[number].total == 500
+    events.close()
+    assert not tab.runs[number].is_on
+
+
 @pytest.mark.long
 def test_one_that_has_ended_takes_as_many_steps_again(tab, folder):
     begun, *_ = events_of(tab.paint(Fields(PAIR | SMALL | {"steps": 3})))

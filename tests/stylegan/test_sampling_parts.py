@@ -12,6 +12,9 @@ from dlcourse.images.tensors import to_pil_image
 from dlcourse.stylegan.sampling.interpolation import slerp
 from dlcourse.stylegan.sampling.layer_table import chart_of, energy_by_octave
 from dlcourse.stylegan.sampling.noise import cropped, framed
+from dlcourse.stylegan.sampling.seeds import parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.synthesizer import Synthesizer
+from generators import small_generator
 
 
 def test_crops_stay_inside():
@@ -48,3 +51,38 @@ def test_a_table_keeps_rows_of_one_name_apart_and_large_images_within_bounds(mon
     large = Image.new("RGB", (1200, 1200))
     sheet = headed_table("many", {(str(row), str(column)): large for row in range(8) for column in range(8)})
     assert sheet.width * sheet.height < 2e6
+
+
+def test_seeds_may_be_folders_of_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a,b").mkdir()
+    (tmp_path / "8").mkdir()
+    (tmp_path / "face.png").touch()
+    assert [latent.label for latent in parse_seeds("a,b")] == ["a,b"]
+    assert [latent.label for latent in parse_seeds(["a,b", "8", 3])] == ["a,b", "seed 8", "seed 3"]
+    for seeds, words in {
+        "runs/me": "seeds=runs/me: no such run of experiment=projection; there is no folder runs",
+        "face.png": "found by dlcourse train experiment=projection target=face.png",
+        "x" * 5000: "seeds must look like",
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            parse_seeds(seeds)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_latent_that_is_no_number_is_refused(value, tmp_path):
+    generator = small_generator(8)
+    w, noise = torch.zeros(generator.num_layers, 32), stored_noise(generator)
+    for saved in ({"w": w + value}, {"w": w, "noise": [one + value for one in noise]}):
+        torch.save(saved, tmp_path / "w.pt")
+        with pytest.raises(UserError, match=r"w\.pt: its w or its noise holds values that are no finite numbers"):
+            Synthesizer(None, 1.0, None, 1).styles(generator, parse_seeds(str(tmp_path / "w.pt")))
+
+
+def test_a_latent_needs_no_class(tmp_path):
+    generator = small_generator(8, num_classes=3)
+    torch.save({"w": torch.ones(generator.num_layers, 32)}, tmp_path / "w.pt")
+    latents = parse_seeds([str(tmp_path / "w.pt"), "0@1"])
+    assert torch.equal(Synthesizer(None, 1.0, None, 1).styles(generator, latents)[0], torch.ones(4, 32))
+    with pytest.raises(UserError, match="was trained on classes"):
+        Synthesizer(None, 1.0, None, 1).styles(generator, parse_seeds("0"))
