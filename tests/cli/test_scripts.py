@@ -215,7 +215,8 @@ def test_an_animation_and_a_projection_that_stands_for_a_seed(gan_run):
     assert walk.stdout.split() == ["walk.webp", "walk.png"]
     project = ["experiment=projection", "checkpoint=run", "target=walk.png", "runner.max_steps=2", "run_dir=found me"]
     found = run_script("train.py", *project, cwd=gan_run)
-    assert found.returncode == 0 and "next: dlcourse sample sampler=edit 'seeds=found me'" in found.stderr
+    assert found.returncode == 0, found.stderr
+    assert "next: dlcourse sample checkpoint=run sampler=edit 'seeds=found me'" in found.stderr
     grid = run_script("sample.py", "checkpoint=run", "seeds=[0,found me]", "singles=true", "output=g.png", cwd=gan_run)
     assert grid.returncode == 0 and grid.stdout.split() == ["g.png", "g"], grid.stderr
     assert sorted(path.name for path in (gan_run / "g").iterdir()) == ["found_me.png", "seed_0.png"]

@@ -51,6 +51,7 @@ WITH_TASK = {  # a task -> an experiment with it
     "task=style_transfer": unread_keys.STYLE[1],
     "task=stylegan": unread_keys.GAN[1],
 }
+SELDOM_MEANT = ("evaluation.", "task.synthesizer.")  # keys of another choice
 MOST_NAMED = 14  # of the keys in a message
 OTHER_COMMANDS = ("train", "sample", "evaluate")  # all other commands have the keys of train
 
@@ -145,7 +146,7 @@ def of_another_choice(key: str, config_name: str) -> str:
     owners = config_comments.owners(config_name)
     found = key if key in owners else called(name, [one for one in owners if one.rpartition(".")[0] == parent])
     if not (found or parent):
-        found = called(name, [one for one in owners if not one.startswith("evaluation.")])  # seldom meant
+        found = called(name, [one for one in owners if not one.startswith(SELDOM_MEANT)])
     return f"{found} is of {listed(owners[found])}" if found else ""
 
 

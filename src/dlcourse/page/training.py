@@ -1,5 +1,6 @@
 """The job of a run: what dlcourse train does, watched and steered by the page."""
 
+import math
 import os
 import signal
 import time
@@ -61,8 +62,9 @@ class Watcher:
 
     def __call__(self, task: Task, step: int, record: dict[str, Any]) -> None:
         self.pace.add(step, task.work(step))
-        if all(tag in record for tag in self.curves):
-            self.points.append([step, *(float(record[tag]) for tag in self.curves)])
+        values = [float(record.get(tag, math.nan)) for tag in self.curves]
+        if all(map(math.isfinite, values)):  # JSON has no other numbers
+            self.points.append([step, *values])
         is_last = any(tag.startswith("result/") for tag in record)
         if is_last or time.monotonic() - self.reported >= EVERY:
             self.show(task, step, record)
@@ -75,7 +77,8 @@ class Watcher:
     def show(self, task: Task, step: int, record: dict[str, Any]) -> None:
         """Report the image, the metrics by the last part of their tags, and how long it will take."""
         event = {"step": step, "total": self.total, "points": self.points}
-        event |= {"values": {tag.rpartition("/")[2]: float(value) for tag, value in record.items()}}
+        values = {tag.rpartition("/")[2]: float(value) for tag, value in record.items()}
+        event |= {"values": {name: value for name, value in values.items() if math.isfinite(value)}}
         event |= self.pace.describe(task.work(self.total) - task.work(step))
         self.report(event | {"image": shown(task.visualize()["image"])})
         self.points, self.reported = [], time.monotonic()

@@ -45,7 +45,8 @@ export function runPanel(onpick, onblend) {
     else bar.removeAttribute("value"); // it has no share yet
     bar.hidden = run.state === "failed";
     name.textContent = title();
-    resume.textContent = t(run.state === "done" ? "as many steps again: {what}" : "go on with {what}", { what: title() });
+    const next = run.state === "done" ? "as many steps again: {what}" : "go on with {what}";
+    resume.textContent = t(next, { what: title() });
     resume.hidden = run.state !== "stopped" && run.state !== "done";
     name.hidden = !resume.hidden;
     told.textContent = [...progress()].join(" · ");

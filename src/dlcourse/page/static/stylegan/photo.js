@@ -68,7 +68,7 @@ export function photo(session, signal) {
       command.hidden = false;
     }
     if (made) {
-      [found.src, found.hidden, psnr] = [made, false, values.psnr];
+      [found.src, found.hidden, psnr] = [made, false, values.psnr ?? psnr];
       progress.value = step / total;
       said.textContent = t("step {step} of {total}, {psnr} dB", { step, total, psnr: psnr.toFixed(1) });
     }
