@@ -253,6 +253,10 @@ def test_the_playground_learns_three_colours(opened, folder):
     assert run_script("train.py", *shlex.split(command)[2:], "run_dir=same", cwd=folder).returncode == 0
     last = json.loads((folder / "same" / "metrics.jsonl").read_text().splitlines()[-1])
     assert f"{100 * last['dev/accuracy']:.1f}" == accuracy()[1]
+    page.get_by_role("button", name="keep as a run").click()
+    page.get_by_text("kept in runs/points/").wait_for()
+    (kept,) = (folder / "runs/points").glob("*_page/metrics.jsonl")
+    assert json.loads(kept.read_text().splitlines()[-1])["dev/accuracy"] == last["dev/accuracy"]
 
 
 def test_own_points_by_mouse_and_a_table(opened):

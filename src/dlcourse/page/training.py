@@ -20,6 +20,7 @@ from dlcourse.page.commands import Train
 from dlcourse.page.uploads import data_url
 from dlcourse.page.worker import Event, Orders
 
+TIME = "%Y-%m-%d_%H-%M-%S"  # in the names of runs, as dlcourse train names them
 EVERY = 0.25  # seconds from one image to the next, at least
 
 
@@ -47,6 +48,24 @@ def train_watched(
     watcher = Watcher(report, orders, folder, total, curves)
     with suppress(SystemExit):  # a signal ended it
         train(overrides, watcher)
+
+
+def train_as_run(
+    report: Callable[[Event], None], orders: Orders, train: Train, overrides: list[str], total: int
+) -> None:
+    """Train with `overrides`, and report only how far it is, until it ends or is stopped."""
+    reported = 0.0
+
+    def watch(_task: Task, step: int, _record: dict[str, Any]) -> None:
+        nonlocal reported
+        if step == total or time.monotonic() - reported >= EVERY:
+            report({"step": step, "total": total})
+            reported = time.monotonic()
+        if not orders.obey()[0]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with suppress(SystemExit):  # a signal ended it
+        train(overrides, watch)
 
 
 class Watcher:

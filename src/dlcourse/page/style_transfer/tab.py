@@ -32,7 +32,7 @@ from dlcourse.page.style_transfer.settings import (
     experiment_of,
     image_of,
 )
-from dlcourse.page.training import prepare, train_watched
+from dlcourse.page.training import TIME, prepare, train_watched
 from dlcourse.page.uploads import Uploads, data_url, encoded, thumbnail
 from dlcourse.page.worker import Worker
 from dlcourse.style_transfer.colors import blend
@@ -40,7 +40,6 @@ from dlcourse.style_transfer.demo_images import IMAGES
 from dlcourse.style_transfer.inputs import COLORS
 from dlcourse.style_transfer.named_images import NAMED_INITS, read_image
 
-TIME = "%Y-%m-%d_%H-%M-%S"  # in the names of runs, as dlcourse train names them
 ORDERS = ("pause", "play", "stop")
 MOST_RUNS = 10_000
 

@@ -1,6 +1,6 @@
 // The playground: a classifier that trains while one watches. This file joins its parts.
 
-import { post } from "../api.js";
+import { job, post } from "../api.js";
 import { commandBox, guarded, h } from "../dom.js";
 import { t } from "../words.js";
 import "./words.js";
@@ -33,6 +33,32 @@ export function mount(root, saved, save) {
   };
 }
 
+// Keep the network that is shown as a run: train it once more, to the last step, in a folder of its own.
+function keepRow(state) {
+  const told = h("small", { role: "status" });
+  const keep = h("button", {
+    title: t("trains it once more, to the last step, in a folder that TensorBoard and dlcourse report read"),
+    onclick: () => guarded(async () => {
+      let folder = "";
+      keep.disabled = true;
+      told.textContent = t("starting ...");
+      try {
+        await job("playground/keep", { state: state() }, (event) => {
+          folder = event.folder ?? folder;
+          if (event.step) told.textContent = t("step {done} of {total}", { done: event.step, total: event.total });
+          if (event.done) told.textContent = t("kept in {folder}", { folder });
+        });
+      } catch (error) {
+        told.textContent = "";
+        throw error;
+      } finally {
+        keep.disabled = false;
+      }
+    }),
+  }, t("keep as a run"));
+  return h("div", { class: "row" }, keep, told);
+}
+
 class Playground {
   constructor(root, about, saved, save) {
     Object.assign(this, { about, save, state: checkedState(saved, about), timer: 0, playsNext: false });
@@ -59,7 +85,7 @@ class Playground {
       h("div", { class: "columns pg-columns" }, this.data.element,
         h("div", { class: "column" }, this.network.element, this.curves.element), this.options.element),
       h("section", { class: "panel pg-command" }, h("h3", {}, t("The command that trains this very network")),
-        this.command));
+        this.command, keepRow(() => this.forServer())));
     session.attach({
       onevent: (event) => this.take(event),
       ondraw: (event) => this.draw(event),

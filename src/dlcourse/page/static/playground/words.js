@@ -16,6 +16,9 @@ addWords({
   "{skipped} updates skipped: not finite": "跳过了 {skipped} 次不是有限数的更新",
   "another page trains now; press reset": "另一个页面正在训练；请按“重置”",
   "The command that trains this very network": "训练出同一个网络的命令",
+  "keep as a run": "保存为一次运行", "kept in {folder}": "已保存在 {folder}",
+  "trains it once more, to the last step, in a folder that TensorBoard and dlcourse report read":
+    "从头再训练到最后一步，结果存在一个文件夹里，可用 TensorBoard 和 dlcourse report 查看",
   "It comes as soon as there are enough points.": "点够了就会出现。",
   // data
   "data": "数据", "three colours": "三种颜色", "rings": "圆环", "noisy line": "有噪声的直线", "flower": "花",
