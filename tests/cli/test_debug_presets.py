@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from conftest import EXPERIMENTS, IMAGES, compose, run_script
+from conftest import EXPERIMENTS, IMAGES, SMALL, compose, run_script
 from dlcourse.classifier.data.labelled import OneBatch
 from dlcourse.engine.build import build
 
@@ -15,6 +15,7 @@ OTHERS = [name for name in EXPERIMENTS if "style" in name] + [  # experiments th
     "combine_images",
     "content_reconstruction",
     "copy_image",
+    "projection",
     "texture",
 ]
 QUICK, SLOW = ("points", "digits", "logistic", "batchnorm"), pytest.mark.slow
@@ -26,6 +27,7 @@ def preset(debug, experiment, run_dir, *more):
     words = [f"experiment={experiment}", f"debug={debug}", f"run_dir={run_dir}", *more]
     if experiment in FOLDERS:
         words.append(f"dataset.root={IMAGES}")
+    words += SMALL["projection"] if experiment == "projection" else []
     result = run_script("train.py", *words, cwd=run_dir.parent)
     metrics = run_dir / "metrics.jsonl"
     lines = metrics.read_text().splitlines() if metrics.exists() else []

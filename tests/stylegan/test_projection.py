@@ -65,7 +65,7 @@ def test_an_image_that_the_generator_drew_is_recovered_and_stands_for_a_seed(che
     words = [f"checkpoint={checkpoint}", f"target={own_image}", f"{STEPS}=400", "run_dir=me", "output=found.png"]
     done = run_script("train.py", "experiment=projection", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "next: dlcourse sample sampler=edit seeds=me" in done.stderr
+    assert f"next: dlcourse sample checkpoint={checkpoint} sampler=edit seeds=me" in done.stderr
     original, found = (np.asarray(Image.open(path)) / 255 for path in (own_image, tmp_path / "found.png"))
     last = json.loads((tmp_path / "me/metrics.jsonl").read_text().splitlines()[-1])
     assert last["result/psnr"] >= 30

@@ -30,6 +30,7 @@ OWNERS = {
 
 WHY_NOT_OVERFIT = {
     "stylegan": "the losses of a GAN hold each other in balance and do not approach 0; see debug=fast",
+    "projection": "a projection always fits one image; result/psnr says how well",
     "style_transfer": "a style transfer always fits one image; experiment=copy_image reaches loss 0 if all is well",
 }
 
