@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT, run_script
+from processes import children_of, is_busy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
@@ -31,13 +32,6 @@ pytestmark = [
 PATIENCE = 60.0  # seconds
 PHONE = {"width": 375, "height": 800}
 SCREEN = {"width": 1440, "height": 1000}
-
-
-def children_of(pid):
-    """The processes that a process has started, and theirs."""
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    own = [int(child) for child in found.read_text().split()] if found.exists() else []
-    return own + [other for child in own for other in children_of(child)]
 
 
 @pytest.fixture(scope="module")
@@ -213,16 +207,6 @@ def test_a_projection_can_be_cancelled(opened, server):
     until(lambda: not any(is_busy(child) for child in children_of(server.pid)))
 
 
-def is_busy(pid):
-    """Whether a process computes."""
-    ticks = []
-    for _ in range(2):
-        stat = Path(f"/proc/{pid}/stat")
-        ticks.append(sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13])) if stat.exists() else 0)
-        time.sleep(0.3)
-    return ticks[1] - ticks[0] > 5
-
-
 def test_a_style_transfer_paints_stops_and_goes_on(opened):
     page = opened("style_transfer")
     page.locator(".st-compare .after[src]").wait_for(state="attached")
@@ -283,11 +267,10 @@ def test_small_screens_dark_and_chinese(opened, tab):
     page.set_viewport_size(PHONE)
     page.get_by_role("button", name="中文").click()
     page.get_by_role("button", name="English").wait_for()
-    page.wait_for_timeout(3000)
+    until(lambda: len(re.findall(r"[\u4e00-\u9fff]", page.locator("main").inner_text())) > 60)
+    page.wait_for_timeout(1000)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    text = page.locator("main").inner_text()
-    assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 60
     screenshot(page, f"{tab}_phone")
 
 

@@ -2,7 +2,6 @@
 
 import io
 import shlex
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from dlcourse.images.files import open_image
 from dlcourse.page.fields import Fields
 from dlcourse.page.style_transfer.settings import PRESETS
 from dlcourse.page.style_transfer.tab import StyleTransferTab
-from dlcourse.page.training import Pace
 from dlcourse.page.uploads import Uploads
 from dlcourse.page.worker import Worker
 from page_client import client_of
@@ -296,14 +294,3 @@ def test_a_mistake_of_the_run_itself_is_told(tab, uploads):
     body = PAIR | SMALL | {"regions": [uploads["mask.png"], uploads["other.png"]]}
     with pytest.raises(UserError, match="style_regions must be one for each of 1 styles"):
         events_of(tab.paint(Fields(body)))
-
-
-def test_pauses_do_not_count(monkeypatch):
-    now = iter([0.0, 10.0, 11.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    pace = Pace()
-    pace.add(1, 100)
-    assert pace.describe(900) == {}
-    pace.pause(8.0)
-    pace.add(2, 200)
-    assert pace.describe(800) == {"rate": 0.5, "left": 16.0}

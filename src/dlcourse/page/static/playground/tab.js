@@ -34,7 +34,7 @@ export function mount(root, saved, save) {
 }
 
 // Keep the network that is shown as a run: train it once more, to the last step, in a folder of its own.
-function keepRow(state) {
+function keeping(state) {
   const told = h("small", { role: "status" });
   const keep = h("button", {
     title: t("trains it once more, to the last step, in a folder that TensorBoard and dlcourse report read"),
@@ -56,7 +56,7 @@ function keepRow(state) {
       }
     }),
   }, t("keep as a run"));
-  return h("div", { class: "row" }, keep, told);
+  return [keep, told];
 }
 
 class Playground {
@@ -84,8 +84,10 @@ class Playground {
     root.append(this.bar.element,
       h("div", { class: "columns pg-columns" }, this.data.element,
         h("div", { class: "column" }, this.network.element, this.curves.element), this.options.element),
-      h("section", { class: "panel pg-command" }, h("h3", {}, t("The command that trains this very network")),
-        this.command, keepRow(() => this.forServer())));
+      h("section", { class: "panel pg-command" },
+        h("div", { class: "row" }, h("h3", {}, t("The command that trains this very network")),
+          keeping(() => this.forServer())),
+        this.command));
     session.attach({
       onevent: (event) => this.take(event),
       ondraw: (event) => this.draw(event),
