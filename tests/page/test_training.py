@@ -1,8 +1,8 @@
-"""How fast a run is that the page watches."""
+"""New runs of the page, and how fast they are."""
 
 import time
 
-from dlcourse.page.training import Pace
+from dlcourse.page.training import NewFolders, Pace
 
 
 def test_pauses_do_not_count(monkeypatch):
@@ -14,3 +14,9 @@ def test_pauses_do_not_count(monkeypatch):
     pace.pause(8.0)
     pace.add(2, 200)
     assert pace.describe(800) == {"rate": 0.5, "left": 16.0}
+
+
+def test_a_folder_is_given_once(tmp_path):
+    folders = NewFolders()
+    (tmp_path / "me_2").mkdir()
+    assert [folders.make(tmp_path / "me").name for _ in range(3)] == ["me", "me_3", "me_4"]

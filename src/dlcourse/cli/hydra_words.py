@@ -16,6 +16,7 @@ from dlcourse.cli import key_names, path_overrides, typography, unread_keys
 from dlcourse.cli.compose import compose_config
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
+from dlcourse.files.missing import is_folder
 
 # What people type for a key, by command
 SHORT = {"sample": {"seed": "seeds", "psi": "truncation_psi"}, "evaluate": {"psi": "truncation_psi"}}
@@ -163,8 +164,8 @@ def check_own_outputs(words: list[str], config_name: str) -> None:
     cure = "give a folder, as in output=A/" if takes_folder else "name a key that differs in it: 'output=A_${KEY}.jpg'"
     for word in words:
         key, _, value = word.partition("=")
-        is_folder = value.endswith(("/", '/"')) or path_overrides.is_folder(value.strip('"'))
-        if key == "output" and not is_folder and not is_null(word) and "," not in value and "${" not in value:
+        names_folder = value.endswith(("/", '/"')) or is_folder(value.strip('"'))
+        if key == "output" and not names_folder and not is_null(word) and "," not in value and "${" not in value:
             raise UserError(f"{word}: every run of the sweep would write this; {cure}")
 
 

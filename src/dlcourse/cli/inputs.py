@@ -7,10 +7,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlcourse.cli import key_names, path_overrides
+from dlcourse.cli import key_names
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import check_file
+from dlcourse.files.missing import is_folder
 from dlcourse.nn.vgg_sources import check_source
 
 Check = Callable[[str, str], None]  # raises ValueError, "KEY=PATH: reason", as the class itself would
@@ -62,7 +63,7 @@ def stylegan(key: str, path: str) -> None:
 
 def latent(key: str, seed: str) -> None:
     """A file with a w, or the run of a projection; numbers are checked later."""
-    if path_overrides.is_folder(seed):
+    if is_folder(seed):
         run(key, seed)
     elif seed.endswith(".pt"):
         check_file(key, seed)

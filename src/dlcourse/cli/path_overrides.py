@@ -18,6 +18,7 @@ from dlcourse.cli import latest
 from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
 from dlcourse.files.locations import CONFIGS
+from dlcourse.files.missing import is_folder
 
 # The keys of all configs whose value is a path, or a name
 PATHS = {
@@ -130,11 +131,6 @@ def quote(text: str) -> str:
     except HydraException:
         is_plain = False
     return text if is_plain else QuotedString(text, Quote.double).with_quotes()
-
-
-def is_folder(path: str) -> bool:
-    """Whether there is a folder of this name, which may be longer than the system allows."""
-    return os.path.isdir(path)  # noqa: PTH112  (pathlib raises then)
 
 
 def is_group(key: str) -> bool:

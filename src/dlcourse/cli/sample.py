@@ -6,10 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, path_overrides
+from dlcourse.cli import command_line
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.errors import UserError
 from dlcourse.files.locations import STYLEGAN_FACES
+from dlcourse.files.missing import is_folder
 from dlcourse.files.terminal import say
 
 READS = ("sampler", "checkpoint", "device", "precision", "compile", "output", "singles")
@@ -72,7 +73,7 @@ def output_path(checkpoint_path: Path, config: dict) -> Path:
     from dlcourse.reports.runs import results_folder
 
     output = config["output"]
-    if output is not None and not (str(output).endswith("/") or path_overrides.is_folder(output)):
+    if output is not None and not (str(output).endswith("/") or is_folder(output)):
         return Path(output)
     sampler = re.sub(r"\B(?=[A-Z])", "_", config["sampler"]["_target_"].rpartition(".")[2]).lower()
     what = {"seeds": config["seeds"], "psi": config["truncation_psi"]}

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line, handover, path_overrides, stylize_video
+from dlcourse.cli import command_line, handover, stylize_video
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
 from dlcourse.files import outputs
+from dlcourse.files.missing import is_folder
 from dlcourse.files.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def images_in(key: str, value: Any) -> list[Path]:
     from dlcourse.style_transfer.named_images import check_named
 
     paths = value if isinstance(value, list) else [value]
-    if isinstance(value, str) and value not in IMAGES and path_overrides.is_folder(value):
+    if isinstance(value, str) and value not in IMAGES and is_folder(value):
         if found := images_of(Path(value)):
             return found
         raise UserError(f"{key}={value}: no images in it ({', '.join(sorted(SUFFIXES))})")

@@ -1,4 +1,4 @@
-"""What to say of a path at which there is nothing."""
+"""Whether there is a folder, and what to say of a path at which there is nothing."""
 
 import difflib
 import os
@@ -7,6 +7,11 @@ from os.path import lexists as exists
 from pathlib import Path
 
 MOST_NAMES = 5000  # of a folder; those of larger ones are not compared, which takes long
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder of this name, which may be longer than the system allows."""
+    return os.path.isdir(path)  # noqa: PTH112  (pathlib raises then)
 
 
 def nothing_at(path: str | Path, what: str = "no such file") -> str:

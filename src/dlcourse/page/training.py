@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from dlcourse.engine.task import Task
+from dlcourse.files.outputs import with_numbers
 from dlcourse.images.files import save_image
 from dlcourse.images.srgb import to_rgb
 from dlcourse.images.tensors import to_pil_image
@@ -22,6 +24,21 @@ from dlcourse.page.worker import Event, Orders
 
 TIME = "%Y-%m-%d_%H-%M-%S"  # in the names of runs, as dlcourse train names them
 EVERY = 0.25  # seconds from one image to the next, at least
+
+
+class NewFolders:
+    """Folders for new runs. Each is given once, also before it is there; requests are answered in threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.given: set[Path] = set()
+
+    def make(self, wanted: Path) -> Path:
+        """The folder that is wanted, or the same with a number."""
+        with self.lock:
+            folder = next(one for one in with_numbers(wanted) if one not in self.given and not one.exists())
+            self.given.add(folder)
+        return folder
 
 
 def prepare(_report: Callable[[Event], None], _orders: Orders, train: Train) -> None:
@@ -111,7 +128,7 @@ class Watcher:
 
 
 class Pace:
-    """How fast the last steps were, without pauses; `work` is as `StyleTransfer.work`."""
+    """How fast the last steps were, without pauses; `work` is as `Task.work`."""
 
     def __init__(self) -> None:
         self.marks: deque[tuple[float, int, float]] = deque(maxlen=20)  # (seconds, step, work)

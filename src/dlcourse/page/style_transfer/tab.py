@@ -12,7 +12,6 @@ from PIL import Image
 from werkzeug.wrappers import Response
 
 from dlcourse.errors import UserError
-from dlcourse.files import outputs
 from dlcourse.images.files import open_image
 from dlcourse.images.srgb import to_rgb
 from dlcourse.images.tensors import resize, to_pil_image, to_tensor
@@ -32,7 +31,7 @@ from dlcourse.page.style_transfer.settings import (
     experiment_of,
     image_of,
 )
-from dlcourse.page.training import TIME, prepare, train_watched
+from dlcourse.page.training import TIME, NewFolders, prepare, train_watched
 from dlcourse.page.uploads import Uploads, data_url, encoded, thumbnail
 from dlcourse.page.worker import Worker
 from dlcourse.style_transfer.colors import blend
@@ -62,7 +61,8 @@ class StyleTransferTab:
         self.uploads, self.worker, self.device, self.train = uploads, worker, device, train
         self.presets, self.painter = Presets(compose), FastPainter(device, precision)
         self.runs: list[PageRun] = []
-        self.lock = threading.Lock()  # of the name of a new run, and of what is loaded early
+        self.folders = NewFolders()
+        self.lock = threading.Lock()  # of the number of a new run, and of what is loaded early
         self.is_warm = False
 
     def routes(self) -> dict[str, Handler]:
@@ -147,10 +147,8 @@ class StyleTransferTab:
         """Paint by gradient descent, in a new run. The first event has its number, the last one says "done"."""
         name, values = self.presets.choose(fields)
         chosen, words = Chosen.of(fields, self.uploads), self.words(fields)
+        folder = self.folders.make(Path("runs", experiment_of(name), f"{datetime.now():{TIME}}_page"))
         with self.lock:
-            wanted = Path("runs", experiment_of(name), f"{datetime.now():{TIME}}_page")
-            taken = [run.folder for run in self.runs]
-            folder = next(one for one in outputs.with_numbers(wanted) if one not in taken and not one.exists())
             number = len(self.runs)
             self.runs.append(PageRun(folder, chosen.content, chosen.styles, words, values["steps"]))
         # a row for each step, for the curves; it does not change the image

@@ -10,7 +10,6 @@ from torch import Tensor
 from werkzeug.wrappers import Response
 
 from dlcourse.errors import UserError
-from dlcourse.files import outputs
 from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.torch_file import save as save_tensors
 from dlcourse.images.animation import MAX_HELD, save_animation
@@ -22,7 +21,7 @@ from dlcourse.page.fields import Fields, plain
 from dlcourse.page.stylegan import walks
 from dlcourse.page.stylegan.latents import Latents
 from dlcourse.page.stylegan.networks import COMPONENTS, Networks
-from dlcourse.page.training import train_watched
+from dlcourse.page.training import NewFolders, train_watched
 from dlcourse.page.uploads import Uploads, encoded
 from dlcourse.page.worker import Worker
 from dlcourse.stylegan.sampling.layer_mixing import MOST_NOISE, WEIGHTS, LayerMixing, LayerNoise, noise_tensors
@@ -55,7 +54,7 @@ class StyleGANTab:
         self.lock = threading.Lock()  # one image at a time
         networks.network.describe()  # loads it: a file that is no StyleGAN is told before the page is there
         self.latents = Latents(PROJECTIONS)
-        self.begun: set[Path] = set()  # folders of projections
+        self.folders = NewFolders()
         self.walks: dict[int, tuple[bytes, str]] = {}  # number -> animation and its kind; the last two
         self.walk_numbers = itertools.count()
 
@@ -221,10 +220,7 @@ class StyleGANTab:
         """Find the w of an upload, in a new run; the last event has its name, which can stand for a seed."""
         target = Path(self.uploads.path(fields.whole("upload", 0, MOST_SAFE)))
         steps, space = fields.whole("steps", 1, 5000, 500), fields.choice("space", ("w", "w+"), "w+")
-        with self.lock:
-            names = outputs.with_numbers(PROJECTIONS / target.stem)
-            folder = next(one for one in names if one not in self.begun and not one.exists())
-            self.begun.add(folder)
+        folder = self.folders.make(PROJECTIONS / target.stem)
         words = ["experiment=projection", f"target={quoted(str(target))}", f"runner.max_steps={steps}"]
         words += self.network_words("checkpoint=") + ([] if space == "w+" else [f"task.space={space}"])
         overrides = [*words, f"run_dir={quoted(str(folder))}", "runner.log_every=1"]  # a row for each step, for the dB

@@ -13,7 +13,7 @@ from dlcourse.engine.checkpoint import is_checkpoint
 from dlcourse.engine.run_folder import newest
 from dlcourse.errors import UserError
 from dlcourse.files import torch_file
-from dlcourse.files.missing import nothing_at
+from dlcourse.files.missing import is_folder, nothing_at
 from dlcourse.images.tables import unique
 from dlcourse.stylegan.networks.generator import Generator
 
@@ -152,10 +152,6 @@ def parts_of(seeds: Seeds) -> list[str]:
     """The seeds, ranges and paths in a list, or between commas; the name of a folder may have commas."""
     parts = seeds if isinstance(seeds, list) else [seeds] if is_folder(str(seeds)) else str(seeds).split(",")
     return [str(part).strip() for part in parts]
-
-
-def is_folder(path: str) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112  (pathlib raises for names that are too long)
 
 
 def parse_numbers(seeds: Seeds) -> list[int]:
