@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from conftest import compose, small_overrides
 from dlcourse.datasets.faces.dataset import Faces
+from dlcourse.engine.build import build
 from dlcourse.stylegan.metrics.distances import coverage
 from dlcourse.stylegan.metrics.diversity import (
     COMBINED,
@@ -89,3 +91,15 @@ def test_finer_layers_take_the_style_of_another_seed():
     assert (is_own ^ is_other).all() and is_own[:, 0].all() and is_other[:, -1].all()
     assert (is_own.int().diff(dim=1) <= 0).all()  # there is one crossover
     assert set(is_own.sum(1).tolist()) == set(range(1, generator.num_layers))
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_every_training_tells_the_dimensions_of_w(classes):
+    words = [*small_overrides("stylegan_faces_tiny", 2), "dataset.label=glasses", f"dataset.num_classes={classes}"]
+    task = build(compose(*words)["task"], "task")
+    task.setup(torch.device("cpu"))
+    (value,) = task.evaluate().values()
+    assert 1 < value < task.generator.w_avg.numel() and task.evaluate() == {"metrics/w_dimensions": value}
+    for parameter in task.generator_ema.mapping.parameters():
+        parameter.zero_()
+    assert task.evaluate()["metrics/w_dimensions"] == 0  # all w are equal
