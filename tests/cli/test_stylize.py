@@ -91,7 +91,7 @@ def test_in_regions_half_precision_paints_nearly_the_same_and_the_rest_stays_as_
 
 @pytest.mark.parametrize("colors", COLORS)
 def test_outside_of_regions_the_content_stays_whatever_the_colours(colors, folder):
-    painter = Painter(str(folder / "decoder.pt"), 1.0, 64, 48, None, ["left", "top"], colors)
+    painter = Painter(str(folder / "decoder.pt"), 1.0, 1.0, 64, 48, None, ["left", "top"], colors)
     image = to_tensor(painter(str(folder / "A.png"), [str(folder / "B.png"), "mosaic"]))
     content = to_tensor(open_image(folder / "A.png").resize((64, 47), Image.Resampling.LANCZOS))
     assert torch.equal(image[:, 31:, 42:], content[:, 31:, 42:])
@@ -180,32 +180,47 @@ def test_an_image_that_is_too_thin_is_skipped_by_name(folder):
 @pytest.mark.parametrize("colors", ["style_to_content", "content_to_style"])
 def test_strength_0_is_the_content_in_its_own_colours(colors, folder):
     plain, other = (
-        Painter(str(folder / "decoder.pt"), 0.0, 48, 48, None, [], choice)(str(folder / "A.png"), "mosaic")
+        Painter(str(folder / "decoder.pt"), 0.0, 1.0, 48, 48, None, [], choice)(str(folder / "A.png"), "mosaic")
         for choice in ("free", colors)
     )
     difference = np.abs(np.asarray(plain, float) - np.asarray(other, float))
     assert difference.mean() < 1
 
 
+def test_grain_is_how_rough_flat_areas_get(folder):
+    halves = Image.new("RGB", (128, 96), "white")
+    halves.paste("black", (64, 0, 128, 96))
+    halves.save(folder / "halves.png")
+    rough = []
+    for grain in (0, 1, 2):
+        image = Painter(None, 1.0, grain, 128, 96, None, [], "free")(str(folder / "halves.png"), "painting")
+        rough.append(np.asarray(image, float)[24:-24, 24:40].std(axis=(0, 1)).mean())
+    assert 3 * rough[0] < rough[1] < rough[2]
+    for wrong in ("-1", "3.5"):
+        done = stylize(folder, "A.png", "B.png", "C.png", f"grain={wrong}")
+        assert done.returncode == 1 and done.stderr == f"error: grain must be in [0, 3], got {float(wrong):g}\n"
+
+
 @pytest.mark.parametrize(("colors", "times"), [("free", 1), ("content_to_style", 1), ("style_to_content", 2)])
 def test_the_statistics_of_a_style_are_computed_once_unless_they_depend_on_the_content(
     colors, times, folder, monkeypatch
 ):
-    calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, [], colors)
+    calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 1.0, 32, 32, None, [], colors)
     style_of = Stylizer.style_of
     monkeypatch.setattr(Stylizer, "style_of", lambda *args: calls.append(1) or style_of(*args))
     contents = [str(folder / name) for name in ("A.png", "B.png")]
     painted = [painter(content, "mosaic").tobytes() for content in contents]
     assert len(calls) == times
     anew = [
-        Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, [], colors)(content, "mosaic") for content in contents
+        Painter(str(folder / "decoder.pt"), 1.0, 1.0, 32, 32, None, [], colors)(content, "mosaic")
+        for content in contents
     ]
     assert painted == [image.tobytes() for image in anew]
 
 
 @pytest.mark.parametrize("colors", ["style_to_content", "content_to_style", "keep_chroma"])
 def test_the_statistics_of_a_video_s_style_are_computed_once(colors, folder, monkeypatch):
-    calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 32, 32, None, ["left", "right"], colors)
+    calls, painter = [], Painter(str(folder / "decoder.pt"), 1.0, 1.0, 32, 32, None, ["left", "right"], colors)
     style_of = Stylizer.style_of
     monkeypatch.setattr(Stylizer, "style_of", lambda *args: calls.append(1) or style_of(*args))
     paint = FramePainter(painter, [str(folder / "B.png"), "mosaic"])

@@ -1,5 +1,6 @@
 """Fast style transfer of images and videos: content and styles are read, painted by a stylizer, and finished."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ class Painter:
     Args:
         decoder: path of a run of experiment=adain_style or of its checkpoint; None: the bundled one.
         strength: in [0, 1]; 0 is the content as the decoder draws it.
+        grain: factor on the styles' own, in [0, 3]; 0 leaves flat areas smooth.
         size: pixels on the longer side, or [width, height], at least 16; None: the content's own.
         style_size, style_weights, style_regions, colors: as in `ContentAndStyles`.
     """
@@ -32,6 +34,7 @@ class Painter:
         self,
         decoder: str | None,
         strength: float,
+        grain: float,
         size: int | list[int] | None,
         style_size: int | list[int],
         style_weights: list[float] | None,
@@ -40,9 +43,11 @@ class Painter:
     ):
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be in [0, 1], got {strength}")
+        if not 0 <= grain <= 3:
+            raise ValueError(f"grain must be in [0, 3], got {grain}")
         if size is not None:
             check_size("size", size)
-        self.strength, self.size, self.style_size = strength, size, style_size
+        self.strength, self.grain, self.size, self.style_size = strength, grain, size, style_size
         self.style_weights, self.style_regions, self.colors = style_weights, style_regions, colors
         self.decoder = ADAIN_DECODER if decoder is None else decoder
         self.stylizer = stylizer_of(self.decoder)
@@ -112,7 +117,8 @@ class Painter:
     def statistics(self, images: StyleInputs) -> list[Style]:
         """The statistics of the styles together, or of each if there are regions."""
         groups = [([one], [1.0]) for one in images.styles] if images.regions else [(images.styles, images.shares)]
-        return [self.stylizer.style_of(*group) for group in groups]
+        found = [self.stylizer.style_of(*group) for group in groups]
+        return [replace(style, grain=self.grain * style.grain) for style in found]
 
 
 def stylizer_of(decoder: Path | str) -> Stylizer:

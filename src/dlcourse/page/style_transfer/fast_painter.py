@@ -38,7 +38,7 @@ class FastPainter:
     def loaded(self) -> Painter:
         """The painter, loaded when it is first needed."""
         if self.painter is None:
-            painter = Painter(None, 1.0, None, 512, None, [], "content_to_style")
+            painter = Painter(None, 1.0, 1.0, None, 512, None, [], "content_to_style")
             allow_tf32(self.precision)
             self.painter = painter.to(find_device(self.device), self.precision)
         return self.painter
