@@ -93,7 +93,7 @@ def test_a_labelled_image_has_its_command_above(ask):
         ({"seeds": [{"latent": "me"}]}, "latent: there is no projection called 'me'"),
         ({"seeds": [{"latent": "../mine"}]}, "latent: there is no projection called '../mine'"),
         ({"seeds": [{"seed": 1}] * 21}, "seeds must be a list of at most 20 objects"),
-        ({"weights": [[1] * 10]}, "weights must be 0 rows"),
+        ({"weights": [[1] * 10]}, "weights must have a row for each seed but the first, so 0, got 1"),
         ({"edits": [[20, 1, 0, 4]]}, "edits: components are 0 to 19 here"),
         ({"edits": [[0, 1, 0, 11]]}, "layers 0 to 9"),
         ({"edits": "x"}, "edits must be"),

@@ -75,11 +75,18 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
     assert [one["evaluation"]["truncation_psi"] for one in measured] == [1.0, 0.5]
 
 
+def test_without_a_checkpoint_the_bundled_faces_are_measured(tmp_path):
+    few = ["num_images=16", "metrics=[fd]", "dataset=faces", "dataset.num_images=40"]
+    done = run_script("evaluate.py", *few, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stylegan_faces.pt, psi 1; features: faces" in done.stdout
+    assert done.stdout.split()[-1] == "evaluation/stylegan_faces/metrics.json"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["checkpoint: no value given"]),
         (["checkpoint=nope"], ["nope: no such run folder"]),
         (["checkpoint=bare.pt"], ["bare.pt: does not say what it was trained on; give dataset=faces"]),
         (["checkpoint=run", "metrics=[fid]"], ["metrics must be some of"]),

@@ -78,7 +78,7 @@ def test_the_saved_latent_draws_the_same_image(generator, tmp_path):
 
 def test_mistakes_name_their_key(generator):
     for changes, message in {
-        "weights must be 1 rows": {"seeds": [0, 1]},
+        "weights must have a row for each seed but the first, so 1, got 0": {"seeds": [0, 1]},
         r"weights must be in \[-1, 2\], got 3": {"seeds": [0, 1], "weights": [[3.0]]},
         "noise must be stored, none or a seed, got 'x'": {"noise": "x"},
         r"noise_strength must be in \[0, 10\], got -1": {"noise_strength": -1},

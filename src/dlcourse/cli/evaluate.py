@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from dlcourse.cli import command_line, run_folders
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.errors import UserError
+from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.terminal import say
 
 GIVE = "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
@@ -21,7 +22,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.stylegan.interop.locate import files_of
 
     start = time.monotonic()
-    files = files_of(Path(cfg.checkpoint), only_to_draw=True)
+    files = files_of(Path(cfg.checkpoint or STYLEGAN_FACES), only_to_draw=True)
     path = files[0]
     from dlcourse.engine.build import build
     from dlcourse.engine.device import find_device

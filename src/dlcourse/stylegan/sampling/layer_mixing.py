@@ -39,9 +39,9 @@ class LayerMixing(Sampler):
     def __post_init__(self) -> None:
         self.latents: list[Latent] = parse_seeds(self.seeds)
         self.sampled = parse_numbers(self.component_seeds)
-        if len(self.weights) != len(self.latents) - 1:
-            rows = f"{len(self.latents) - 1} rows, one for each seed but the first"
-            raise ValueError(f"weights must be {rows}, got {len(self.weights)}")
+        others, rows = len(self.latents) - 1, len(self.weights)
+        if rows != others:
+            raise ValueError(f"weights must have a row for each seed but the first, so {others}, got {rows}")
         for weight in (weight for row in self.weights for weight in row):
             if not WEIGHTS[0] <= weight <= WEIGHTS[1]:
                 raise ValueError(f"weights must be in [{WEIGHTS[0]:g}, {WEIGHTS[1]:g}], got {weight}")
