@@ -1,15 +1,21 @@
 """The files of the page: both languages, imports that lead somewhere, nothing from another host."""
 
+import ast
+import errno
+import os
 import re
 
 import pytest
 
+from conftest import ROOT
 from dlcourse.page.app import KINDS, STATIC
 
 TABS = ("stylegan", "style_transfer", "playground")
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
 SCRIPTS = [path for path in FILES if path.suffix == ".js"]
 TEXT = r'"((?:[^"\\]|\\.)+)"'  # a string of JavaScript
+SOURCE = ROOT / "src" / "dlcourse"
+FOR_THE_TERMINAL = {SOURCE / "page" / "server.py"}
 
 
 def name_of(path):
@@ -30,6 +36,43 @@ def test_every_text_has_chinese_words(tab):
     scripts = [*(STATIC / tab).glob("*.js"), STATIC / "dom.js", STATIC / "app.js"]
     used = {text for path in scripts for text in re.findall(rf"\bt\(\s*{TEXT}", read(path))}
     assert len(used) > 30 and used <= known, used - known
+
+
+def texts_of(path):
+    """The strings of a module but its docstrings; {} where an f-string has a value."""
+    nodes = list(ast.walk(ast.parse(read(path))))
+    inner = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    inner |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in (node for node in nodes if id(node) not in inner):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+
+def chinese_messages():
+    """English -> Chinese, as messages.js has them."""
+    found = re.findall(rf"^  {TEXT}:\s+{TEXT},$", read(STATIC / "messages.js"), re.MULTILINE)
+    assert len(found) > 60 and len(dict(found)) == len(found)
+    return dict(found)
+
+
+def test_every_message_of_the_server_has_chinese_words():
+    """A message is a string of src/dlcourse/page with two words; those that are Chinese, too, need no other."""
+    known = {re.sub(r"\{\w+\}", "{}", text) for text in chinese_messages()}
+    known |= {text for tab in TABS for text in re.findall(TEXT, read(STATIC / tab / "words.js"))}
+    paths = set((SOURCE / "page").rglob("*.py")) - FOR_THE_TERMINAL
+    said = {text for path in paths for text in texts_of(path) if re.search("[a-z] [a-z]", text) and text.isascii()}
+    assert len(said) > 30 and said <= known, said - known
+
+
+def test_every_translated_message_is_one_of_the_server():
+    said = "\n".join(text for path in SOURCE.rglob("*.py") for text in texts_of(path))
+    said += "\n".join(map(os.strerror, errno.errorcode))
+    for english, chinese in chinese_messages().items():
+        assert re.sub(r"\{\w+\}", "{}", english) in said, english
+        names = [sorted(re.findall(r"\{\w+\}", text)) for text in (english, chinese)]
+        assert names[0] == names[1] and len(set(names[0])) == len(names[0]), english
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name_of)

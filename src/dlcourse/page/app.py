@@ -22,6 +22,7 @@ from dlcourse.page.fields import Fields
 
 MAX_UPLOAD = 32 * 2**20  # bytes
 MAX_BODY = 2**20  # bytes of any other request
+CLOSED = "Open the address that the terminal shows.\n请打开终端里显示的地址。\n"  # before the page knows the language
 STATIC = Path(__file__).with_name("static")
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 HEADERS = {
@@ -104,7 +105,7 @@ class App:
                 response.set_cookie(self.cookie, self.token, httponly=True, samesite="Strict")
                 return response
             if not self.is_known(request):
-                return Response("Open the address that the terminal shows.", 403, mimetype="text/plain")
+                return Response(CLOSED, 403, mimetype="text/plain")
             name = "index.html"
         if name not in self.files or not self.is_known(request):
             return failure(404, "no such file")

@@ -1,5 +1,6 @@
-// Requests to the server. Each throws an Error with the server's own words if it is refused.
+// Requests to the server. Each throws an Error with the server's message, in the page's language, if it is refused.
 
+import { translated } from "./messages.js";
 import { t } from "./words.js";
 
 const MOST_BYTES = 32 * 2 ** 20; // as the server's MAX_UPLOAD
@@ -10,7 +11,7 @@ async function send(path, options) {
   });
   if (!response.ok) {
     const told = await response.json().catch(() => ({}));
-    throw new Error(told.error || response.statusText);
+    throw new Error(translated(told.error || response.statusText));
   }
   return response;
 }
@@ -45,7 +46,7 @@ export async function job(name, body, onEvent, signal) {
     rest = lines.pop();
     for (const line of lines.filter(Boolean)) {
       const event = JSON.parse(line);
-      if (event.error) throw new Error(event.error);
+      if (event.error) throw new Error(translated(event.error));
       onEvent(event);
     }
   }
