@@ -60,7 +60,8 @@ def png(width=8, height=8):
 
 def test_the_token_opens_the_page_and_disappears_from_the_address(app):
     client = Client(app)
-    assert client.get("/", base_url=BASE).status_code == 403
+    closed = client.get("/", base_url=BASE)
+    assert closed.status_code == 403 and "terminal" in closed.text and "终端" in closed.text
     assert client.get("/?token=wrong", base_url=BASE).status_code == 403
     assert client.get("/static/app.js", base_url=BASE).status_code == 404
     opened = client.get(f"/?token={app.token}", base_url=BASE)

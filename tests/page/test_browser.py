@@ -31,6 +31,8 @@ pytestmark = [
 ]
 PATIENCE = 60.0  # seconds
 PHONE = {"width": 375, "height": 800}
+SMALL = {"width": 1000, "height": 800}
+REFUSED = "import('/static/api.js').then(({ job }) => job('stylegan/project', { upload: 'x' })).catch((e) => e.message)"
 SCREEN = {"width": 1440, "height": 1000}
 
 
@@ -162,6 +164,16 @@ def test_a_link_brings_the_image_back(opened):
     assert drawn(page) != shown
 
 
+def test_the_children_are_seen_together_with_the_image(opened):
+    page = opened("stylegan")
+    page.set_viewport_size(SMALL)
+    drawn(page)
+    image, *children = [part.bounding_box() for part in page.locator(".sg-image, .sg-child").all()]
+    assert len(children) == 9
+    for box in (image, *children):
+        assert box["y"] > 0 and box["y"] + box["height"] < SMALL["height"] and box["width"] > 80
+
+
 @pytest.mark.parametrize("state", ["[1]", "%%%", '{"seeds": 3, "psi": "x", "weights": [[1, "a"], null], "class": 4}'])
 def test_damaged_links_show_an_image(opened, state):
     page = opened(f"stylegan={state}")
@@ -268,6 +280,7 @@ def test_small_screens_dark_and_chinese(opened, tab):
     page.get_by_role("button", name="中文").click()
     page.get_by_role("button", name="English").wait_for()
     until(lambda: len(re.findall(r"[\u4e00-\u9fff]", page.locator("main").inner_text())) > 60)
+    assert page.evaluate(REFUSED) == "upload 必须是从 0 到 9007199254740991 的整数（收到：'x'）"
     page.wait_for_timeout(1000)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -36,6 +36,7 @@ const chinese = {
   // files
   "{name}: {reason}": "{name}：{reason}",
   "no such file": "没有这个文件",
+  "no such run folder": "没有这个训练文件夹",
   "{what}; did you mean {path}?": "{what}；要找的是 {path} 吗？",
   "{what}; there is no folder {folder}": "{what}；也没有文件夹 {folder}",
   "cannot be read ({reason})": "无法读取（{reason}）",

@@ -8,7 +8,7 @@ const NOBODY = { onevent: () => {}, ondraw: () => {}, onstatus: () => {}, onfail
 
 export class Session {
   // onevent(event) is called for each event, ondraw(event) before the next frame with the newest one (what only the
-  // first event has is still in it), onstatus() when playing begins or ends, onfailure(text) with the server's words.
+  // first event has is still in it), onstatus() when playing begins or ends, onfailure(text) with the server's message.
   constructor() {
     this.current = null;
     this.isPlaying = false;

@@ -62,7 +62,7 @@ export function seenStrip(session) {
   session.on("state", draw);
   session.on("rest", draw);
   draw();
-  return h("section", { class: "panel" }, h("h2", {}, t("Images so far")), list);
+  return h("section", { class: "panel sg-history" }, h("h2", {}, t("Images so far")), list);
 }
 
 // They follow the image: a child is a random change of whatever is shown. A state that comes back, by undo or from the
@@ -76,7 +76,6 @@ export function children(session) {
     changes = nineChanges(session.about);
     session.set(state);
   }));
-  const places = h("div", { class: "sg-children" }, all.map((one) => one.button));
   const draw = () => {
     if (same(parent, session.state)) return;
     parent = session.state;
@@ -93,9 +92,10 @@ export function children(session) {
     draw();
   } }, t("nine others"));
   session.on("rest", draw);
-  return h("section", { class: "panel" },
-    h("div", { class: "row sg-heading" }, h("h2", {}, t("Nine children")), again),
-    h("p", { class: "faint sg-note" }, t("Each differs in a few layers; choose the next parent.")), places);
+  return h("section", { class: "panel sg-brood" },
+    h("div", { class: "sg-heading" }, h("h2", {}, t("Nine children")),
+      h("small", {}, t("Each differs in a few layers; choose the next parent."))),
+    h("div", { class: "sg-children" }, all.map((one) => one.button), again));
 }
 
 class Child {

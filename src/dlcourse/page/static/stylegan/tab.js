@@ -75,8 +75,8 @@ function fill(root, session, open, signal) {
   const mix = h("section", { class: "panel column" }, h("h2", {}, t("Brushes: B over A")),
     sources(session), brushStrip(session), mixedSeeds(session));
   root.replaceChildren(h("div", { class: "sg" },
-    h("div", { class: "column sg-one" }, stage(session), seenStrip(session)),
-    h("div", { class: "column sg-two" }, ...[picker, mix, children(session)].filter(Boolean)),
+    h("div", { class: "sg-one" }, stage(session), seenStrip(session), children(session)),
+    h("div", { class: "column sg-two" }, ...[picker, mix].filter(Boolean)),
     h("div", { class: "column sg-three" }, ...[settings(session), directions(session)].filter(Boolean),
       photo(session, signal), walk(session, signal), saving(session, signal))));
 }
