@@ -6,9 +6,12 @@ import os
 import re
 
 import pytest
+from omegaconf import OmegaConf
 
 from conftest import ROOT
 from dlcourse.page.app import KINDS, STATIC
+from dlcourse.page.fields import Fields
+from dlcourse.page.style_transfer.settings import STYLIZE, FastSettings
 
 TABS = ("stylegan", "style_transfer", "playground")
 FILES = sorted(path for path in STATIC.rglob("*") if path.is_file())
@@ -93,3 +96,11 @@ def test_the_page_loads_its_styles():
     page = read(STATIC / "index.html")
     for path in (path for path in FILES if path.suffix == ".css"):
         assert f'href="/static/{name_of(path)}"' in page
+
+
+def test_the_page_paints_at_once_by_the_defaults_of_the_command():
+    defaults = OmegaConf.load(ROOT / "configs" / "stylize.yaml")
+    assert STYLIZE == {name: defaults[name] for name in STYLIZE}
+    assert FastSettings.of(Fields({"content_size": 96, "style_size": 512})).words() == ["size=96"]
+    state = read(STATIC / "style_transfer" / "state.js")
+    assert f"strength: [0, 1, {defaults.strength}], grain: [0, 3, {defaults.grain}]" in state

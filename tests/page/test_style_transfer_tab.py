@@ -103,7 +103,7 @@ def test_uploads_that_come_together_get_numbers_of_their_own(tmp_path):
 
 FAST = [
     {},
-    {"strength": 0.4, "colors": "keep_chroma", "style_size": 512},
+    {"strength": 0.4, "grain": 1.5, "colors": "keep_chroma", "style_size": 512},
     {"styles": [{"builtin": "mosaic", "weight": 2}, {"builtin": "painting"}]},
     {"styles": [{"builtin": "mosaic"}, {"builtin": "painting"}], "regions": ["mask.png", "other.png"]},
     {"content": {"upload": "a photo.png"}, "regions": ["mask.png"]},

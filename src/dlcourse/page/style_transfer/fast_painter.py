@@ -26,12 +26,12 @@ class FastPainter:
         """The painted image, with the content's transparency; ValueError for a style or a size that is too small."""
         with self.lock:
             painter = self.loaded()
-            of_style = settings.style_size, str(chosen.weights), bool(chosen.regions)
+            of_style = settings.style_size, settings.grain, str(chosen.weights), bool(chosen.regions)
             if of_style != self.of_style:
                 painter.known.clear()
                 self.of_style = of_style
-            painter.strength, painter.size, painter.colors = settings.strength, settings.size, settings.colors
-            painter.style_size, painter.style_weights = settings.style_size, chosen.weights
+            painter.strength, painter.grain, painter.colors = settings.strength, settings.grain, settings.colors
+            painter.size, painter.style_size, painter.style_weights = settings.size, settings.style_size, chosen.weights
             painter.style_regions = chosen.regions
             return painter(chosen.content, chosen.style)
 

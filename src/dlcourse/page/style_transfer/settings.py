@@ -29,7 +29,7 @@ KEYS = {
     "init": "task.init",
     "seed": "seed",
 }
-STYLIZE = {"strength": 1, "style_size": 512, "colors": "content_to_style"}  # defaults of dlcourse stylize
+STYLIZE = {"strength": 0.8, "grain": 0.5, "style_size": 512, "colors": "content_to_style"}  # as of dlcourse stylize
 SIZES = 64, 1024  # pixels on the longer side
 MOST_CONTENT_WEIGHT = 1e6
 MOST_STEPS = 5000
@@ -131,6 +131,7 @@ class FastSettings:
     """Of the network that paints at once."""
 
     strength: float
+    grain: float
     size: int
     style_size: int
     colors: str
@@ -139,7 +140,8 @@ class FastSettings:
     def of(cls, fields: Fields) -> "FastSettings":
         """Read a request."""
         return cls(
-            plain(fields.number("strength", 0, 1, 1)),
+            plain(fields.number("strength", 0, 1, 0.8)),
+            plain(fields.number("grain", 0, 3, 0.5)),
             fields.whole("content_size", *SIZES, 256),
             fields.whole("style_size", *SIZES, 256),
             fields.choice("colors", list(COLORS), "content_to_style"),
@@ -147,7 +149,7 @@ class FastSettings:
 
     def words(self) -> list[str]:
         """Overrides of dlcourse stylize."""
-        given = {"strength": self.strength, "style_size": self.style_size, "colors": self.colors}
+        given = {name: getattr(self, name) for name in STYLIZE}
         return [f"size={self.size}"] + [f"{key}={value}" for key, value in given.items() if value != STYLIZE[key]]
 
 

@@ -8,10 +8,12 @@ import { Mask } from "./mask.js";
 export const RANGES = {
   content_size: [128, 1024], style_size: [64, 1024], content_weight: [0, 1e6], steps: [1, 5000], seed: [0, 2 ** 31 - 1],
 };
+export const FAST = { strength: [0, 1, 0.8], grain: [0, 3, 0.5] }; // ranges and defaults, as of dlcourse stylize
 export const gallery = new Map(); // key -> {key, image, size, file, and builtin or upload}
 export const masks = { content: new Mask(), regions: new Map() }; // regions: key of a style -> Mask
 export const chosen = {
-  preset: "offline", content: "seascape", styles: [{ key: "painting", weight: 1 }], strength: 1, split: 0.3,
+  preset: "offline", content: "seascape", styles: [{ key: "painting", weight: 1 }], split: 0.3,
+  strength: FAST.strength[2], grain: FAST.grain[2],
   content_size: null, style_size: null, colors: null, content_weight: null, steps: null, init: null, seed: null,
 };
 const rest = { others: [], mask: null }; // the mask of all that the others leave
@@ -70,8 +72,8 @@ export function stateOf() {
     .map((name) => [name, chosen[name]]).filter(([, one]) => one !== null));
   const styles = chosen.styles.map(({ key, weight }) => ({ ...reference(key), weight, region: mask(key).reference() }));
   return {
-    preset: chosen.preset, strength: chosen.strength, content: reference(chosen.content), styles, ...settings,
-    content_mask: masks.content.reference(),
+    preset: chosen.preset, strength: chosen.strength, grain: chosen.grain, content: reference(chosen.content), styles,
+    ...settings, content_mask: masks.content.reference(),
   };
 }
 
@@ -137,7 +139,7 @@ function restoreSettings(state) {
   for (const name of ["content_size", "style_size", "steps", "seed"]) chosen[name] &&= Math.round(chosen[name]);
   chosen.colors = about.colors.includes(state.colors) ? state.colors : null;
   chosen.init = about.inits.includes(state.init) ? state.init : null;
-  chosen.strength = within(state.strength, [0, 1]) ?? 1;
+  for (const [name, range] of Object.entries(FAST)) chosen[name] = within(state[name], range) ?? range[2];
 }
 
 function isReference(one) {

@@ -11,7 +11,8 @@ import { commonSettings, contentPicker, descentSettings, redraw, stylePicker } f
 import { changes, isOn, order, recall, run, start, title } from "./run.js";
 import { runPanel } from "./run_panel.js";
 import {
-  about, chosen, fastRequest, fileName, gallery, load, mask, masks, nameOf, request, sizeOfContent, stateOf, value,
+  FAST, about, chosen, fastRequest, fileName, gallery, load, mask, masks, nameOf, request, sizeOfContent, stateOf,
+  value,
 } from "./state.js";
 
 const fast = { image: null, command: "", content: null, of: "" }; // what the network has painted; content: a URL
@@ -48,8 +49,9 @@ function build(root, save) {
   const stage = compare(chosen.split, (next) => { chosen.split = next; });
   const busy = h("div", { class: "st-busy", role: "status" });
   const command = commandBox(), trainCommand = commandBox();
-  const strength = slider({ label: t("strength"), min: 0, max: 1, step: 0.05, value: chosen.strength, format: percent,
-    oninput: (next) => { chosen.strength = next; changed("strength"); } });
+  const ofFast = h("div", { class: "column st-tight" }, Object.entries(FAST).map(([name, [min, max]]) =>
+    slider({ label: t(name), min, max, step: 0.05, value: chosen[name], format: percent,
+      oninput: (next) => { chosen[name] = next; changed(name); } })));
   const [toFast, toRun] = [["fast", "at once"], ["run", "by gradient descent"]].map(([name, text]) =>
     h("button", { onclick: () => { view = name; picked = null; openMask(null); } }, t(text)));
   const views = h("div", { class: "st-views", role: "group", "aria-label": t("what is shown") }, toFast, toRun);
@@ -171,7 +173,7 @@ function build(root, save) {
     toRun.title = [title(), t("step {n} of {total}", { n: run.step, total: run.total })].join(", ");
     views.hidden = run.state === "idle";
     if (run.folder) sessionStorage.setItem(SHOWN, isRun ? run.folder : "");
-    strength.hidden = isRun;
+    ofFast.hidden = isRun;
     caption.textContent = isRun && picked ? t("step {n}", { n: picked.step }) : "";
     command.set(isRun ? run.blended?.command ?? run.command : fast.command);
     trainBox.hidden = isRun && trainLine === run.command; // it stands below the image
@@ -194,7 +196,7 @@ function build(root, save) {
     h("div", { class: "column panel st-pickers" }, content, styles),
     h("div", { class: "column panel st-stage" },
       h("div", { class: "row st-bar" }, views, caption, h("div", { class: "row st-end" }, controls, saving)),
-      h("div", { class: "st-place" }, stage, painter, busy), maskTargets, strength, panel, command),
+      h("div", { class: "st-place" }, stage, painter, busy), maskTargets, ofFast, panel, command),
     h("div", { class: "column panel st-settings" },
       h("h2", {}, t("Settings")), common, h("h2", {}, t("Gradient descent")), descent, trainBox));
   tab.addEventListener("keydown", (event) => { if (event.key === "Escape" && masking) closeMask(); });

@@ -49,6 +49,7 @@ addWords({
   "the painted image": "绘制结果",
   "before and after": "前后对比",
   "strength": "强度",
+  "grain": "颗粒",
   "at once": "即时绘制",
   "by gradient descent": "梯度下降",
   "Gradient descent": "梯度下降",
