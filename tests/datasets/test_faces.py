@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
+from dlcourse.datasets.faces.canvas import SMOOTH, TEXTURES, Texture
 from dlcourse.datasets.faces.dataset import (
     ATTRIBUTE_SCALE,
     CATEGORICAL,
@@ -13,6 +14,7 @@ from dlcourse.datasets.faces.dataset import (
     Faces,
     sample_attributes,
     sample_detail,
+    sample_texture,
 )
 from dlcourse.datasets.faces.drawing import render
 from dlcourse.style_transfer.demo_images import IMAGES, MASKS
@@ -23,14 +25,14 @@ COUNT = 24
 @pytest.fixture(scope="module")
 def people():
     indices = torch.arange(COUNT)
-    attributes, detail = sample_attributes(5, indices), sample_detail(5, indices)
-    return attributes, detail, render(attributes, detail, 64)
+    drawn = sample_attributes(5, indices), sample_detail(5, indices), Texture(sample_texture(5, indices), 1.0)
+    return *drawn, render(*drawn, 64)
 
 
 def redrawn(people, **changed):
     """The same faces with some attributes replaced, and how much each pixel changed: (N, 64, 64)."""
-    attributes, detail, images = people
-    return (render(attributes | changed, detail, 64) - images).abs().amax(1)
+    attributes, detail, texture, images = people
+    return (render(attributes | changed, detail, texture, 64) - images).abs().amax(1)
 
 
 def another(name: str, values: torch.Tensor) -> torch.Tensor:
@@ -53,11 +55,12 @@ def test_a_face_depends_on_seed_and_index_only():
 
 
 def test_a_face_does_not_depend_on_its_batch(people):
-    attributes, detail, images = people
-    alone = [
-        render({k: v[i : i + 1] for k, v in attributes.items()}, {k: v[i : i + 1] for k, v in detail.items()}, 64)
-        for i in range(4)
-    ]
+    attributes, detail, texture, images = people
+
+    def only(i, values):
+        return {name: value[i : i + 1] for name, value in values.items()}
+
+    alone = [render(only(i, attributes), only(i, detail), Texture(texture.maps[i : i + 1], 1.0), 64) for i in range(4)]
     torch.testing.assert_close(torch.cat(alone), images[:4], atol=1e-4, rtol=0)
 
 
@@ -104,7 +107,8 @@ def test_attributes_and_detail_are_independent():
 def test_resolutions_agree(people, fine, coarse, bound):
     attributes = {name: values[:8] for name, values in people[0].items()}
     detail = {name: values[:8] for name, values in people[1].items()}
-    gap = avg_pool2d(render(attributes, detail, fine), 2) - render(attributes, detail, coarse)
+    texture = Texture(people[2].maps[:8], 1.0)
+    gap = avg_pool2d(render(attributes, detail, texture, fine), 2) - render(attributes, detail, texture, coarse)
     assert gap.abs().mean() < bound
 
 
@@ -117,11 +121,46 @@ def test_every_attribute_shows(people, name):
 
 @pytest.mark.parametrize("name", DETAIL)
 def test_detail_shows_but_less_than_a_coarse_attribute(people, name):
-    attributes, detail, images = people
+    attributes, detail, _, _ = people
     other = detail | {name: (detail[name] + 0.5) % 1}
-    change = (render(attributes, other, 64) - images).abs().mean()
+    change = (render(attributes, other, SMOOTH, 64) - render(attributes, detail, SMOOTH, 64)).abs().mean()
     coarse = redrawn(people, hair_style=another("hair_style", attributes["hair_style"])).mean()
     assert 0 < change < 0.5 * coarse
+
+
+def test_random_maps_are_independent_and_uniform():
+    texture = sample_texture(3, torch.arange(60))
+    assert texture.shape == (60, len(TEXTURES), 64, 64) and texture.dtype == torch.float32
+    assert -1 <= texture.min() < -0.999 and 0.999 < texture.max() < 1
+    assert texture.mean().abs() < 2e-3 and abs(texture.var() - 1 / 3) < 2e-3
+    for axis in (0, 1, 3):  # faces, maps, cells
+        assert (texture * texture.roll(1, axis)).mean().abs() < 3e-3
+    assert torch.equal(sample_texture(3, torch.tensor([41])), texture[41:42])
+
+
+def test_random_maps_place_specks_knit_strands_and_freckles(people):
+    attributes, detail, texture, images = people
+    freckled = detail | {"freckles": torch.zeros(COUNT)}
+    for name, rows, columns in (
+        ("background", slice(0, 8), slice(0, 8)),
+        ("clothes", slice(60, 64), slice(16, 48)),
+        ("hair", slice(0, 30), slice(0, 64)),
+        ("skin", slice(36, 44), slice(20, 44)),
+    ):
+        maps = texture.maps.clone()
+        maps[:, TEXTURES.index(name)] = sample_texture(6, torch.arange(COUNT))[:, TEXTURES.index(name)]
+        other = render(attributes, freckled, Texture(maps, 1.0), 64)
+        change = (other - render(attributes, freckled, texture, 64)).abs().amax(1)
+        assert change[:, rows, columns].mean() > 0.004, name
+        assert change.mean() < 0.5 * redrawn(people, hair_style=another("hair_style", attributes["hair_style"])).mean()
+
+
+def test_random_maps_move_an_image_enough_for_noise_to_learn_but_less_than_another_face(people):
+    attributes, detail, texture, images = people
+    other = render(attributes, detail, Texture(sample_texture(6, torch.arange(COUNT)), 1.0), 64)
+    deviation = (other - images).pow(2).mean().div(2).sqrt()
+    assert 0.015 < deviation < 0.03
+    assert deviation < 0.2 * (images - images.roll(1, 0)).pow(2).mean().div(2).sqrt()
 
 
 def test_the_background_colour_leaves_the_face_alone(people):
@@ -145,9 +184,9 @@ def test_clothes_skin_and_hair_colour_stay_off_the_background(people):
 
 
 def test_no_glasses_no_frame(people):
-    attributes, detail, _ = people
+    attributes, detail, texture, _ = people
     without = attributes | {"glasses": torch.zeros_like(attributes["glasses"])}
-    frames = [render(without, detail | {"frame": torch.full((COUNT,), at)}, 64) for at in (0.1, 0.9)]
+    frames = [render(without, detail | {"frame": torch.full((COUNT,), at)}, texture, 64) for at in (0.1, 0.9)]
     assert torch.equal(*frames)
 
 
@@ -158,16 +197,25 @@ def test_turning_left_mirrors_turning_right(people):
         "hair_style": torch.zeros(COUNT, dtype=torch.long),
     }
     plain = people[1] | {"freckles": torch.ones(COUNT)}
-    right = render(attributes, plain, 64)
-    left = render(attributes | {"yaw": -attributes["yaw"]}, plain, 64).flip(-1)
+    right = render(attributes, plain, SMOOTH, 64)
+    left = render(attributes | {"yaw": -attributes["yaw"]}, plain, SMOOTH, 64).flip(-1)
     assert (left - right).abs().mean() < 0.02 < (left.flip(-1) - right).abs().mean()
 
 
 def test_images_are_in_range_and_use_it(people):
-    _, _, images = people
+    images = people[3]
     assert images.dtype == torch.float32 and images.min() >= 0 and images.max() <= 1
     assert images.flatten(1).std(1).min() > 0.1
     assert images.std(0).mean() > 0.1  # across faces
+
+
+def test_the_strength_of_the_texture_blends():
+    smooth, half, full = (
+        Faces(64, 16, seed=2, label="glasses", num_classes=0, texture=strength).images.float()
+        for strength in (0.0, 0.5, 1.0)
+    )
+    assert torch.equal(smooth, Faces(64, 16, seed=2, label="glasses", num_classes=0).images.float())
+    assert 0.3 < (half - smooth).pow(2).mean() ** 0.5 / (full - smooth).pow(2).mean() ** 0.5 < 0.7
 
 
 @pytest.mark.parametrize("resolution", [8, 16, 32, 64, 128, 256])
@@ -186,6 +234,7 @@ def test_images_are_bytes_of_the_asked_size(resolution):
         ({"resolution": 48}, "resolution must be a power of two in 8..256, got 48"),
         ({"resolution": 512}, "resolution must be a power of two in 8..256, got 512"),
         ({"num_images": 0}, "num_images must be at least 1, got 0"),
+        ({"texture": 1.5}, r"texture must be in \[0, 1\], got 1.5"),
     ],
 )
 def test_senseless_values_are_named(arguments, message):

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 FRAME = 0.9  # half the width of the image, in image units
+TEXTURES = ("background", "clothes", "hair", "skin")  # the random maps of a face
 
 
 def _palette(*colors: str) -> Tensor:
@@ -112,12 +114,33 @@ class Window:
         return (self.y - curve) / (1 + slope * slope).sqrt()
 
 
+@dataclass(frozen=True)
+class Texture:
+    """Random maps of faces, (N, 4, 64, 64) in [-1, 1] in the order of TEXTURES, and their strength in [0, 1]."""
+
+    maps: Tensor
+    strength: float
+
+    def at(self, name: str, x: Tensor, y: Tensor) -> Tensor:
+        """A map at x and y, which broadcast to (N, h, w); it spans [-1, 1], mirrored beyond. 0 without strength."""
+        if not self.strength:
+            return x.new_zeros(1, 1, 1)
+        index = TEXTURES.index(name)
+        x, y = torch.broadcast_tensors(x, y)
+        place = torch.stack([x, y], dim=-1).expand(len(self.maps), -1, -1, -1)
+        return grid_sample(self.maps[:, index : index + 1], place, padding_mode="reflection", align_corners=False)[:, 0]
+
+
+SMOOTH = Texture(torch.empty(0), 0.0)
+
+
 class Portrait:
     """The images, and the measures of the faces that several shapes share."""
 
-    def __init__(self, attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int):
+    def __init__(self, attributes: dict[str, Tensor], detail: dict[str, Tensor], texture: "Texture", resolution: int):
         self.attribute = {name: value.float()[:, None, None] for name, value in attributes.items()}
         self.detail = {name: value[:, None, None] for name, value in detail.items()}
+        self.texture = texture
         self.pixel = 2 * FRAME / resolution
         self.axis = (torch.arange(resolution) + 0.5) * self.pixel - FRAME
         self.image = torch.empty(len(attributes["yaw"]), 3, resolution, resolution)

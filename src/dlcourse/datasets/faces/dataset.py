@@ -11,7 +11,15 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from dlcourse.datasets.faces.canvas import BACKGROUND_COLORS, CLOTHES_COLORS, EYE_COLORS, HAIR_COLORS, HAIR_STYLES
+from dlcourse.datasets.faces.canvas import (
+    BACKGROUND_COLORS,
+    CLOTHES_COLORS,
+    EYE_COLORS,
+    HAIR_COLORS,
+    HAIR_STYLES,
+    SMOOTH,
+    Texture,
+)
 from dlcourse.datasets.faces.drawing import render
 from dlcourse.datasets.pyramid import pyramid
 from dlcourse.errors import check_at_least
@@ -44,9 +52,10 @@ ATTRIBUTE_SCALE = {
     **dict.fromkeys(("eye_size", "eye_slant", "smile", "mouth_open", "brow_height", "brow_angle"), "middle"),
     **dict.fromkeys(("skin", "hair_color", "eye_color", "background_color", "clothes_color"), "fine"),
 }
-# Random detail that is no attribute: what StyleGAN's noise should learn.
+# Random detail that is no attribute.
 DETAIL = ("strand_phase", "parting_side", "curl_phase", "freckles", "freckle_phase", "frame", "lens", "stripes")
 
+TEXTURE_SIZE = 64  # cells along each side of a random map
 PIXELS_PER_CHUNK = 2**17  # of the images as drawn: fits into the CPU's cache, and outweighs the overhead of calls
 
 
@@ -61,12 +70,16 @@ def _mix(bits: Tensor) -> Tensor:
     return bits ^ ((bits >> 31) & (2**33 - 1))
 
 
+def _random_bits(seed: int, name: str, indices: Tensor) -> Tensor:
+    """64 random bits per index, a pure function of (seed, name, index), int64 as `indices`."""
+    weyl = _signed(0x9E3779B97F4A7C15)
+    stream = _mix(_mix(torch.tensor(_signed(seed)) * weyl) + crc32(name.encode()))
+    return _mix(stream + (indices + 1) * weyl)
+
+
 def _uniform(seed: int, name: str, indices: Tensor) -> Tensor:
     """One number in [0, 1) per index, a pure function of (seed, name, index): (N,) int64 -> (N,) float32."""
-    weyl = _signed(0x9E3779B97F4A7C15)
-    stream = _mix(_mix(torch.full_like(indices, _signed(seed)) * weyl) + crc32(name.encode()))
-    bits = _mix(stream + (indices + 1) * weyl)
-    return ((bits >> 40) & (2**24 - 1)).float() / 2**24
+    return ((_random_bits(seed, name, indices) >> 40) & (2**24 - 1)).float() / 2**24
 
 
 def sample_attributes(seed: int, indices: Tensor) -> dict[str, Tensor]:
@@ -80,18 +93,32 @@ def sample_attributes(seed: int, indices: Tensor) -> dict[str, Tensor]:
 
 
 def sample_detail(seed: int, indices: Tensor) -> dict[str, Tensor]:
-    """Stochastic detail of faces `indices` (N,) int64 of `seed`: name -> (N,) float32 in [0, 1)."""
+    """Random detail of faces `indices` (N,) int64 of `seed`: name -> (N,) float32 in [0, 1)."""
     return {name: _uniform(seed, name, indices) for name in DETAIL}
+
+
+def sample_texture(seed: int, indices: Tensor) -> Tensor:
+    """Random maps (N, 4, 64, 64) of faces `indices` (N,) int64 of `seed`: float32, every value uniform in [-1, 1).
+
+    They place the specks of the background, the knit of the clothes, the strands of the hair and the freckles, in the
+    order of canvas.TEXTURES. A few numbers cannot tell where these are: it is what StyleGAN's noise should learn.
+    """
+    cells = indices[:, None] * TEXTURE_SIZE**2 + torch.arange(TEXTURE_SIZE**2)
+    bits = _random_bits(seed, "texture", cells)
+    maps = [(bits >> shift) & (2**16 - 1) for shift in (0, 16, 32, 48)]  # sixteen bits each
+    return torch.stack(maps, 1).reshape(len(indices), 4, TEXTURE_SIZE, TEXTURE_SIZE).float().div_(2**15).sub_(1)
 
 
 class Faces:
     """`num_images` portraits of `resolution` x `resolution` pixels, drawn when `images` is first used.
 
     `label` is the categorical attribute that serves as class label, `num_classes` the number of its values, or 0 for no
-    labels. `resolution` is a power of two in 8..256. ValueError for other values.
+    labels. `resolution` is a power of two in 8..256. `texture` in [0, 1] is how strong specks, knit, strands and
+    freckles at random places are; at 0 there are no specks and no knit, and strands and freckles form regular patterns.
+    ValueError for other values.
     """
 
-    def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int):
+    def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int, texture: float = 0.0):
         if resolution not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
         check_at_least(1, num_images=num_images)
@@ -99,7 +126,9 @@ class Faces:
             raise ValueError(f"label must be one of {', '.join(CATEGORICAL)}, got {label!r}")
         if num_classes not in (0, CATEGORICAL[label]):
             raise ValueError(f"num_classes must be {CATEGORICAL[label]} for label={label}, or 0, got {num_classes}")
-        self.resolution, self.num_images, self.seed = resolution, num_images, seed
+        if not 0 <= texture <= 1:
+            raise ValueError(f"texture must be in [0, 1], got {texture}")
+        self.resolution, self.num_images, self.seed, self.texture = resolution, num_images, seed, texture
         self.label, self.num_classes = label, num_classes
 
     def __len__(self) -> int:
@@ -127,7 +156,9 @@ class Faces:
         for start in range(0, self.num_images, chunk):
             # Always draw a whole chunk, and drop the surplus: a smaller batch might round differently.
             indices = torch.arange(start, start + chunk)
-            rendered = render(sample_attributes(self.seed, indices), sample_detail(self.seed, indices), self.resolution)
+            attributes, detail = sample_attributes(self.seed, indices), sample_detail(self.seed, indices)
+            texture = Texture(sample_texture(self.seed, indices), self.texture) if self.texture else SMOOTH
+            rendered = render(attributes, detail, texture, self.resolution)
             kept = images[start : start + chunk]
             kept.copy_(rendered[: len(kept)].mul(255).round_())
         return images

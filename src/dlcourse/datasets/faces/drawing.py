@@ -10,12 +10,14 @@ from torch.nn.functional import avg_pool2d
 
 from dlcourse.datasets.faces.canvas import (
     BROW,
+    FRAME,
     INK,
     MOUTH_INSIDE,
     ROSE,
     TONGUE,
     WHITE,
     Portrait,
+    Texture,
     ellipse,
     rounded_box,
     smoothstep,
@@ -26,13 +28,14 @@ EYE_U = 0.43
 AROUND = 0.42  # image units per unit of u on a face of middling width, seen from the front
 
 
-def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution: int) -> Tensor:
+def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], texture: Texture, resolution: int) -> Tensor:
     """Images (N, 3, resolution, resolution), RGB in [0, 1].
 
-    `attributes` and `detail` come from `sample_attributes` and `sample_detail`; `resolution` is a power of two >= 8.
+    `attributes`, `detail` and the maps of `texture` come from `sample_attributes`, `sample_detail` and
+    `sample_texture`; `resolution` is a power of two >= 8.
     """
     drawn = max(resolution, SMALLEST_DRAWN)
-    portrait = Portrait(attributes, detail, drawn)
+    portrait = Portrait(attributes, detail, texture, drawn)
     outline = hair_outline(portrait)
     background(portrait)
     clothes(portrait)
@@ -44,20 +47,26 @@ def render(attributes: dict[str, Tensor], detail: dict[str, Tensor], resolution:
 
 
 def background(p: Portrait) -> None:
-    """The background colour, lighter in a disc behind the head."""
+    """The background colour with specks, lighter in a disc behind the head."""
     canvas = p.everywhere
     canvas.image.copy_(p.background_color[..., None, None])
     x, y = p.axis, p.axis[:, None]
     glow = 0.45 * smoothstep(1.25, 0.2, (x * x + (y + 0.05) ** 2).sqrt())
     canvas.paint(glow[None], WHITE)
+    specks = p.texture.strength * p.texture.at("background", 0.5 * x[None] / FRAME, 0.5 * y[None] / FRAME)
+    canvas.paint(0.3 * specks.clamp(min=0), WHITE)
+    canvas.paint(-0.16 * specks.clamp(max=0), p.background_color * 0.6)
 
 
 def clothes(p: Portrait) -> None:
-    """Shoulders and collar, some with stripes."""
+    """Shoulders and collar, knitted, some with stripes."""
     w = p.window(-1, 1, 0.5, 1)
     x = w.x + 0.6 * p.head_x  # the shoulders turn less than the head
     shirt = w.cover(ellipse(x.abs() + 0.25 * (w.y - 1), w.y - 1.22, 0.86, 0.56))
     w.paint(shirt, p.clothes_color)
+    knit = 0.5 * p.texture.strength * shirt * p.texture.at("clothes", 0.5 * x / FRAME, w.y / FRAME)
+    w.paint(knit.clamp(min=0), 0.4 + 0.6 * p.clothes_color)
+    w.paint(-knit.clamp(max=0), 0.6 * p.clothes_color)
     striped = (p.detail["stripes"] < 0.35).float()
     stripes = smoothstep(-0.2, 0.2, torch.sin(48 * (w.y - 0.12 * x * x)))
     w.paint(shirt * stripes * (0.3 * striped), 1 - 0.5 * p.clothes_color)
@@ -103,9 +112,11 @@ def cheeks(p: Portrait) -> None:
     w.paint(blush * inside * 0.4, torch.lerp(p.skin, ROSE, 0.75))
     phase = 6.2832 * p.detail["freckle_phase"]
     dots = torch.sin(27 * w.u + 1.6 * torch.sin(23 * y + phase)) * torch.sin(58 * y + 1.6 * torch.sin(11 * w.u - phase))
+    random_dots = smoothstep(0.3, 0.6, p.texture.at("skin", w.u, y / 0.5))
+    dots = torch.lerp(smoothstep(0.45, 0.8, dots), random_dots, p.texture.strength)
     near = (1.15 - (w.u / 0.72) ** 2 - ((y + 0.04) / 0.13) ** 2).clamp_(0, 0.3) / 0.3
     freckled = (p.detail["freckles"] < 0.3).float()
-    w.paint(near * smoothstep(0.45, 0.8, dots) * inside * (0.6 * freckled), p.skin_shade * 0.82)
+    w.paint(near * dots * inside * (0.6 * freckled), p.skin_shade * 0.82)
 
 
 def nose(p: Portrait) -> None:
@@ -192,7 +203,9 @@ def hair_strands(p: Portrait) -> Tensor:
     w = p.everywhere
     phase = 6.2832 * p.detail["strand_phase"]
     fan = torch.atan2(w.x, w.y - p.head_y + 1.0)
-    return torch.sin(34 * fan + phase + 0.8 * torch.sin(6 * w.y + phase)).mul_(0.5).add_(0.5)
+    regular = torch.sin(34 * fan + phase + 0.8 * torch.sin(6 * w.y + phase)).mul_(0.5).add_(0.5)
+    irregular = p.texture.at("hair", 0.7 * fan, 0.12 * w.y).mul_(0.9).add_(0.5).clamp_(0, 1)
+    return regular.lerp_(irregular.expand_as(regular), p.texture.strength)
 
 
 def back_hair(p: Portrait, outline: Tensor) -> None:
@@ -220,7 +233,8 @@ def front_hair(p: Portrait, outline: Tensor) -> None:
     arc = (w.x / p.head_width) ** 2 * 0.12 + w.y - p.head_y + 0.56
     sheen = (1 - (arc / 0.13) ** 2).clamp(min=0)
     w.paint(cap * (sheen * (0.10 + 0.16 * strands)), WHITE)
-    w.paint(cap * (strands * 0.28), p.hair_shade * 0.9)
+    depth = 0.28 + 0.12 * p.texture.strength
+    w.paint(cap * (strands * depth), p.hair_shade * (0.9 - 0.05 * p.texture.strength))
 
 
 def glasses(p: Portrait) -> None:
