@@ -18,8 +18,8 @@ def small_network(resolution=16):
 def make_task(**changes):
     settings = {
         "model": small_network(),
-        "dataset": Faces(16, 8, 0, label="glasses", num_classes=0),
-        "dev_dataset": Faces(16, 8, 1, label="glasses", num_classes=0),
+        "dataset": Faces(16, 8, 0, label="glasses", num_classes=0, texture=0),
+        "dev_dataset": Faces(16, 8, 1, label="glasses", num_classes=0, texture=0),
         "augment": Degrade(soft=0.5, noise=0.1),
         "optimizer": lambda parameters: torch.optim.SGD(parameters, 0.1),
         "scheduler": lambda updates: 1.0,

@@ -102,7 +102,7 @@ def test_fractions_that_leave_a_set_empty_are_named(fraction):
 
 
 def test_face_attributes_are_labels():
-    faces = Faces(resolution=8, num_images=120, seed=0, label="glasses", num_classes=0)
+    faces = Faces(resolution=8, num_images=120, seed=0, label="glasses", num_classes=0, texture=0)
     data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)
     assert data.classes == ("no glasses", "glasses")
     total = sum(labels.bincount(minlength=2) for _, labels in (data.train, data.dev, data.test))
@@ -136,7 +136,7 @@ def test_mnist_files_that_are_there_are_read(tmp_path):
 def test_hardest_images_show_truth_and_guess(monkeypatch):
     drawn, draw = [], labelled_grid
     monkeypatch.setattr(labelled, "labelled_grid", lambda *about, **more: drawn.append(about) or draw(*about, **more))
-    faces = Faces(resolution=8, num_images=40, seed=0, label="glasses", num_classes=0)
+    faces = Faces(resolution=8, num_images=40, seed=0, label="glasses", num_classes=0, texture=0)
     data = FaceAttributes(faces, "glasses", 0.2, 0.25, STILL, 0)
     image = data.visualize(lambda inputs: torch.tensor([[0.9, 0.1]]).expand(len(inputs), -1))["hardest"]
     assert image.mode == "RGB" and image.width > 4 * 128

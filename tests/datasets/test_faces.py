@@ -45,11 +45,11 @@ def another(name: str, values: torch.Tensor) -> torch.Tensor:
 
 def test_a_face_depends_on_seed_and_index_only():
     few, many = (
-        Faces(32, 5, seed=3, label="glasses", num_classes=0),
-        Faces(32, 50, seed=3, label="glasses", num_classes=0),
+        Faces(32, 5, seed=3, label="glasses", num_classes=0, texture=0),
+        Faces(32, 50, seed=3, label="glasses", num_classes=0, texture=0),
     )
     assert torch.equal(few.images, many.images[:5])
-    assert torch.equal(many.images, Faces(32, 50, seed=3, label="glasses", num_classes=0).images)
+    assert torch.equal(many.images, Faces(32, 50, seed=3, label="glasses", num_classes=0, texture=0).images)
     for name, values in sample_attributes(3, torch.tensor([41, 7, 41])).items():
         assert torch.equal(values, many.attributes[name][[41, 7, 41]])
 
@@ -66,8 +66,8 @@ def test_a_face_does_not_depend_on_its_batch(people):
 
 def test_seeds_and_indices_give_different_faces():
     here, there = (
-        Faces(16, 40, seed=0, label="glasses", num_classes=0).images,
-        Faces(16, 40, seed=1, label="glasses", num_classes=0).images,
+        Faces(16, 40, seed=0, label="glasses", num_classes=0, texture=0).images,
+        Faces(16, 40, seed=1, label="glasses", num_classes=0, texture=0).images,
     )
     assert len(torch.cat([here, there]).flatten(1).unique(dim=0)) == 80
 
@@ -214,13 +214,12 @@ def test_the_strength_of_the_texture_blends():
         Faces(64, 16, seed=2, label="glasses", num_classes=0, texture=strength).images.float()
         for strength in (0.0, 0.5, 1.0)
     )
-    assert torch.equal(smooth, Faces(64, 16, seed=2, label="glasses", num_classes=0).images.float())
     assert 0.3 < (half - smooth).pow(2).mean() ** 0.5 / (full - smooth).pow(2).mean() ** 0.5 < 0.7
 
 
 @pytest.mark.parametrize("resolution", [8, 16, 32, 64, 128, 256])
 def test_images_are_bytes_of_the_asked_size(resolution):
-    faces = Faces(resolution, 3, seed=0, label="glasses", num_classes=0)
+    faces = Faces(resolution, 3, seed=0, label="glasses", num_classes=0, texture=0)
     assert len(faces) == 3
     assert faces.images.shape == (3, 3, resolution, resolution) and faces.images.dtype == torch.uint8
     assert faces.images.max() > 200 and faces.images.min() < 90
@@ -239,7 +238,10 @@ def test_images_are_bytes_of_the_asked_size(resolution):
 )
 def test_senseless_values_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Faces(**{"resolution": 32, "num_images": 4, "seed": 0, "label": "glasses", "num_classes": 0} | arguments)
+        Faces(
+            **{"resolution": 32, "num_images": 4, "seed": 0, "label": "glasses", "num_classes": 0, "texture": 0}
+            | arguments
+        )
 
 
 @pytest.mark.long

@@ -28,6 +28,7 @@ DATASET = {
     "seed": 0,
     "label": "glasses",
     "num_classes": 0,
+    "texture": 0.0,
 }
 
 

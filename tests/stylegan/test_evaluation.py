@@ -55,11 +55,11 @@ def folder_of_images():
 
 @pytest.fixture
 def faces():
-    return Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
+    return Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0, texture=0)
 
 
 def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
-    faces = Faces(resolution=64, num_images=300, seed=7, label="glasses", num_classes=0)
+    faces = Faces(resolution=64, num_images=300, seed=7, label="glasses", num_classes=0, texture=0)
     prediction = extractor.attribute_network()(faces.images.float() / 255)
     for name, logits in prediction.logits.items():
         assert (logits.argmax(1) == faces.attributes[name]).float().mean() > 0.95, name
@@ -144,14 +144,14 @@ def test_features_of_reals_are_kept_and_known_again_by_everything_they_depend_on
     assert first.reference.shape == first.others.shape == (20, 3)
     (kept,) = (tmp_path / "kept").iterdir()
     assert kept.name.startswith("means_")
-    fresh = Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0)
+    fresh = Faces(resolution=32, num_images=60, seed=0, label="glasses", num_classes=0, texture=0)
     monkeypatch.setattr(samples, "features_in_halves", lambda *_: pytest.fail("features were computed again"))
     again = cached(fresh, Means(), batch_size=7)
     monkeypatch.undo()
     assert torch.equal(first.reference, again.reference)
     other = Means()
     other.scale.data += 1
-    cached(Faces(resolution=32, num_images=60, seed=1, label="glasses", num_classes=0), Means())
+    cached(Faces(resolution=32, num_images=60, seed=1, label="glasses", num_classes=0, texture=0), Means())
     cached(faces, Means(), count=21)
     cached(faces, other)
     assert len(list((tmp_path / "kept").iterdir())) == 4
@@ -160,10 +160,10 @@ def test_features_of_reals_are_kept_and_known_again_by_everything_they_depend_on
 
 
 def test_few_reals_are_divided_in_halves_and_too_few_refused():
-    few = samples.real_features(Faces(8, 21, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
+    few = samples.real_features(Faces(8, 21, 0, label="glasses", num_classes=0, texture=0), Means(), 5000, 0, 8, None)
     assert len(few.reference) == len(few.others) == 10
     with pytest.raises(ValueError, match="at least 8 real images, got 7"):
-        samples.real_features(Faces(8, 7, 0, label="glasses", num_classes=0), Means(), 5000, 0, 8, None)
+        samples.real_features(Faces(8, 7, 0, label="glasses", num_classes=0, texture=0), Means(), 5000, 0, 8, None)
 
 
 @pytest.mark.parametrize(

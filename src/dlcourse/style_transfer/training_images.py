@@ -77,7 +77,7 @@ class PhotosAndPaintings:
 
     def contents_at_hand(self) -> Squares:
         """Photographs, the seascape and drawn faces."""
-        faces = Faces(SIDE, self.num_faces, self.seed, "hair_style", 0).images if self.num_faces else ()
+        faces = Faces(SIDE, self.num_faces, self.seed, "hair_style", 0, 0.0).images if self.num_faces else ()
         pictures = [IMAGES["seascape"](), *photos(1)]
         return [*(torch.cat([squares(image)] * 4) for image in pictures), *(face[None] for face in faces)]
 

@@ -118,7 +118,7 @@ class Faces:
     ValueError for other values.
     """
 
-    def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int, texture: float = 0.0):
+    def __init__(self, resolution: int, num_images: int, seed: int, label: str, num_classes: int, texture: float):
         if resolution not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"resolution must be a power of two in 8..256, got {resolution}")
         check_at_least(1, num_images=num_images)
