@@ -1,7 +1,7 @@
 """The interface between a task and the runner."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -36,6 +36,11 @@ class Task(ABC):
     shown: Sequence[str] = ("dev/loss", "train/loss")  # two or three metrics for the console, the main one first
     pictured: Sequence[str] = ()  # the images that show best what came of a run, the main one first
     commands: Sequence[str] = ()  # that take its run, as in "dlcourse report RUN"
+
+    @classmethod
+    def verdict(cls, metrics: Mapping[str, float]) -> str:
+        """What the last metrics of a finished run say in words, for its summary page; "" if there is nothing to say."""
+        return ""
 
     @abstractmethod
     def setup(self, device: torch.device) -> None:

@@ -120,7 +120,9 @@ def facts(run: Run, task: type[Task], config: dict[str, Any]) -> str:
     if best := best_row(run.path, keep_best if isinstance(keep_best, str) else None):
         cells.append((f"lowest {keep_best}", readable(best[0]), f"at step {best[1]:,}"))
     found = [f"<div><dt>{safe(a)}</dt><dd>{safe(b)} <small>{safe(c)}</small></dd></div>" for a, b, c in cells]
-    return f"<dl>{''.join(found)}</dl>" if found else ""
+    verdict = task.verdict({tag: value for tag, value in final.items() if isinstance(value, int | float)})
+    told = f"<p>{safe(verdict[:1].upper() + verdict[1:])}</p>" if verdict else ""
+    return (f"<dl>{''.join(found)}</dl>" if found else "") + told
 
 
 def images(run_dir: Path, task: type[Task], inputs: dict[str, Image.Image]) -> list[str]:

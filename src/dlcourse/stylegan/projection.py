@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,12 @@ class Projection(Task):
     noise_weight: float  # >= 0
     optimizer: MakeOptimizer  # of w and noise
     scheduler: Schedule
+
+    @classmethod
+    def verdict(cls, metrics: Mapping[str, float]) -> str:
+        """Whether the image was found, as far as PSNR tells."""
+        found = metrics.get("result/psnr", math.inf)
+        return f"{found:.1f} dB, {NOT_FOUND}" if found < LEAST_PSNR else ""
 
     def __post_init__(self) -> None:
         if self.space not in ("w", "w+"):
@@ -168,9 +174,10 @@ class Projection(Task):
         """Measure the best w, and say so if the image was not found."""
         self.is_final = True
         terms = self.losses(*self.latent())
-        if (found := float(terms["psnr"])) < LEAST_PSNR:
-            logging.getLogger(__name__).warning(f"{printable(str(self.target))}: {found:.1f} dB, {NOT_FOUND}")
-        return {f"result/{name}": value for name, value in terms.items()}
+        metrics = {f"result/{name}": value for name, value in terms.items()}
+        if verdict := self.verdict({name: float(value) for name, value in metrics.items()}):
+            logging.getLogger(__name__).warning(f"{printable(str(self.target))}: {verdict}")
+        return metrics
 
     def visualize(self) -> Images:
         """The image of the best w so far; after `finalize` the target, too."""
