@@ -11,7 +11,7 @@ from conftest import compose, run_script
 from dlcourse.errors import UserError
 from dlcourse.images.tables import columns_of, draw_tables, rows_of
 from dlcourse.reports import animation
-from dlcourse.reports.runs import find_runs
+from dlcourse.reports.runs import find_runs, images_of
 from dlcourse.reports.sheet import arrange, broken, final_images, inputs, named
 
 
@@ -88,6 +88,14 @@ def test_the_last_images_are_taken(sweep):
     (sweep / "2" / "images" / "image_11.png").write_bytes(b"\x89PNG cut short")
     with pytest.raises(UserError, match=r"image_11\.png: not an image"):
         final_images(arrange(find_runs([sweep])), "image")
+
+
+def test_links_out_of_a_run_are_not_followed(sweep, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "private.png")
+    (sweep / "1" / "images" / "image_99.png").symlink_to(tmp_path / "private.png")
+    for use in (lambda: final_images(arrange(find_runs([sweep])), None), lambda: images_of(sweep / "1", "image")):
+        with pytest.raises(UserError, match=r"1/images/image_99\.png: a link that leaves the run's folder; remove it"):
+            use()
 
 
 def test_images_of_a_sheet_are_read_one_at_a_time(sweep, monkeypatch):

@@ -10,11 +10,9 @@ from dlcourse.files.terminal import say
 def animate(arguments: argparse.Namespace) -> None:
     """Find the images and write the animation."""
     from dlcourse.files import outputs
-    from dlcourse.reports.runs import check_links, images_of
+    from dlcourse.reports.runs import images_of
 
     name, images = images_of(arguments.run, arguments.name)
-    if arguments.output is None:
-        check_links(arguments.run)
     output = arguments.output or arguments.run / f"{name}.gif"
     outputs.check_file(output, f"--output {output}")
     from dlcourse.reports import animation  # here: it loads torch

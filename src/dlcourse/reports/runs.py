@@ -226,10 +226,12 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     """The images of the kind `name` (None: of the only kind): the name, and step -> file in the order of the steps.
 
     Raises:
-        UserError: no run, no images, none of this kind, or several kinds and no name.
+        UserError: no run, no images, none of this kind, several kinds and no name, or links out of the folder, which
+            would show other images.
     """
     if not run_dir.is_dir():
         raise UserError(f"{run_dir}: {nothing_at(run_dir, 'no such run folder')}")
+    check_links(run_dir)
     kinds = kinds_of(run_dir)
     if not kinds:
         raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
