@@ -77,7 +77,9 @@ def test_an_unknown_argument_is_named_with_the_accepted_ones():
 
 
 def test_a_missing_argument_is_named():
-    with pytest.raises(UserError, match="scheduler: Cosine: missing a required argument: 'floor'"):
+    with pytest.raises(
+        UserError, match=r"scheduler: Cosine: missing a required argument: 'floor'.*\+scheduler\.floor=VALUE adds it"
+    ):
         build({"_target_": "dlcourse.engine.schedules.Cosine", "total_updates": 5}, "scheduler")
 
 

@@ -141,7 +141,9 @@ def check_arguments(target: Callable[..., Any], arguments: dict[str, Any], key: 
     except TypeError as error:
         accepted = ", ".join(signature.parameters)
         name = getattr(target, "__qualname__", str(target))
-        raise UserError(f"{key}: {name}: {error} (it takes: {accepted})") from error
+        missing = re.fullmatch(r"missing a required argument: '(\w+)'", str(error))
+        cure = f"; where a config of an earlier version lacks it, +{key}.{missing[1]}=VALUE adds it" if missing else ""
+        raise UserError(f"{key}: {name}: {error} (it takes: {accepted}){cure}") from error
     hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     for argument, value in arguments.items():
         hint = hints.get(argument, Any)
