@@ -77,10 +77,10 @@ def test_the_command_prints_the_table_and_writes_the_record(folder):
 
 
 def test_without_a_checkpoint_the_bundled_faces_are_measured(tmp_path):
-    few = ["num_images=16", "metrics=[fd]", "dataset=faces", "dataset.num_images=40"]
+    few = ["num_images=30", "metrics=[fd]", "dataset=faces", "dataset.num_images=40"]
     done = run_script("evaluate.py", *few, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "stylegan_faces.pt, psi 1; features: faces" in done.stdout
+    assert "stylegan_faces.pt, psi 1; features: faces; 20 images, half of the data set" in done.stdout
     assert done.stdout.split()[-1] == "evaluation/stylegan_faces/metrics.json"
 
 

@@ -45,11 +45,13 @@ def evaluate(cfg: DictConfig) -> None:
         comparison = compare_with_baselines(evaluation, generator, model, dataset)
     except ValueError as error:
         raise UserError(f"evaluation: {error}") from error
-    say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}", "")
+    count = min(evaluation.num_images, len(dataset.levels[0]) // 2)
+    half = ", half of the data set" if count < evaluation.num_images else ""
+    say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}; {count} images{half}", "")
     say(*comparison.table(), "")
     seconds = round(time.monotonic() - start, 1)
     notes = {"checkpoint": str(path), "step": step, "features": evaluation.extractor.tag, "seconds": seconds}
-    notes |= {"dataset": node, "evaluation": config["evaluation"]}
+    notes |= {"images": count, "dataset": node, "evaluation": config["evaluation"]}
     try:
         say(*write_evaluation(comparison, notes, folder, step))
     except OSError as error:
