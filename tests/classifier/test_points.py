@@ -121,7 +121,7 @@ def test_points_from_csv_and_npz(tmp_path):
     ("name", "text", "message"),
     [
         ("p.csv", "x1,x2\n1,2\n", "has no label .it has x1, x2"),
-        ("p.csv", "", "has no x1, x2, label .it has nothing"),
+        ("p.csv", "", "has no x1, x2, label .it has no columns"),
         ("p.csv", "x1,x2,label\n1,2,a\n3,,b\n", "x2 of sample 2 is '', not a finite number"),
         ("p.csv", "x1,x2,label\n1,nan,a\n", "x2 of sample 1 is 'nan', not a finite number"),
         ("p.csv", "x1,x2,label\n1,two,a\n", "x2 of sample 1 is 'two', not a finite number"),

@@ -129,7 +129,7 @@ def read_header(header: str, needed: Sequence[str]) -> tuple[str, list[str]]:
 def why_missing(names: Collection[str], needed: Sequence[str]) -> str:
     """The message that some of the `needed` are not among the names, or ""."""
     missing = [name for name in needed if name not in names]
-    listed = printable(", ".join(filter(None, names))[:100]) or "nothing"
+    listed = printable(", ".join(filter(None, names))[:100]) or "no columns"
     return f"has no {', '.join(missing)} (it has {listed})" if missing else ""
 
 

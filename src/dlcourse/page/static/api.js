@@ -4,6 +4,7 @@ import { translated } from "./messages.js";
 import { t } from "./words.js";
 
 const MOST_BYTES = 32 * 2 ** 20; // as the server's MAX_UPLOAD
+const MOST_LETTERS = 60; // of a file's name, as the server's shown_name
 
 async function send(path, options) {
   const response = await fetch(path, { method: "POST", credentials: "same-origin", ...options }).catch((error) => {
@@ -29,8 +30,15 @@ export async function postForBlob(name, body = {}, signal) {
 // POST an image file; get {upload, name, size, image}: its number, and a small data URL of it.
 export async function upload(file) {
   if (file.size > MOST_BYTES) throw new Error(t("{name}: larger than 32 MB", { name: file.name }));
-  const name = encodeURIComponent(file.name || "image").slice(0, 200);
+  const name = encodeURIComponent(shortened(file.name || "image"));
   return (await send("/api/upload", { body: file, headers: { "X-Name": name } })).json();
+}
+
+// A file's name, its stem cut so that the server need not cut off the extension.
+export function shortened(name) {
+  const [extension] = /(\.\w{1,8})?$/.exec(name);
+  const stem = [...name.slice(0, name.length - extension.length)]; // whole characters, as the server counts them
+  return stem.slice(0, MOST_LETTERS - extension.length).join("") + extension;
 }
 
 // Do a job: POST a JSON object, and call onEvent with each object that comes. Resolves when the job has ended.
