@@ -67,7 +67,7 @@ def test_cramers_v_tells_dependence():
 
 
 def test_attributes_of_drawn_faces_are_free_and_counted():
-    faces = Faces(resolution=64, num_images=400, seed=7, label="glasses", num_classes=0, texture=0)
+    faces = Faces(resolution=64, num_images=400, seed=7, label="glasses", num_classes=0, texture=1)
     network = FaceFeatures(None).attribute_network()
     features = network.features(faces.images.float() / 255)
     found = attribute_diversity(network, features)

@@ -59,7 +59,7 @@ def faces():
 
 
 def test_the_bundled_network_reads_faces_it_has_never_seen(extractor):
-    faces = Faces(resolution=64, num_images=300, seed=7, label="glasses", num_classes=0, texture=0)
+    faces = Faces(resolution=64, num_images=300, seed=7, label="glasses", num_classes=0, texture=1)
     prediction = extractor.attribute_network()(faces.images.float() / 255)
     for name, logits in prediction.logits.items():
         assert (logits.argmax(1) == faces.attributes[name]).float().mean() > 0.95, name
