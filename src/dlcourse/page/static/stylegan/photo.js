@@ -7,7 +7,7 @@ import { SAVED } from "./words.js";
 import { lastOf, withSeed, zeros } from "./state.js";
 
 const STEPS = [100, 300, 500, 1000, 2000];
-const FOUND = 28, NOT_FOUND = 25; // dB, as in src/dlcourse/stylegan/projection.py
+const FOUND = 26, NOT_FOUND = 22; // dB, as in src/dlcourse/stylegan/projection.py
 
 export function photo(session, signal) {
   const shown = h("img", { alt: t("the photo") }), found = h("img", { alt: t("its projection"), class: "pixels" });
