@@ -21,6 +21,7 @@ from warm import warm
 STYLEGAN = [
     "experiment=stylegan_faces",
     "dataset.num_images=100",
+    "dataset.texture=0",
     "dataset.resolution=16",
     "task.growth.stable_images=32",
     "task.growth.transition_images=32",
