@@ -156,7 +156,6 @@ QUICK_SAMPLERS = {
     "mean_image": ["seeds=0-99", "sampler.pixel_samples=3"],
     "noise": ["sampler.noise_seeds=0-15"],
     "noise_walk": ["sampler.frames=4"],
-    "project": ["sampler.steps=3"],
     "uncurated": ["sampler.rows=1"],
 }
 
@@ -181,7 +180,9 @@ def quick(command: str) -> list[str]:
         more = QUICK.get(name, [])
     if name == "find_lr.py" and chosen.get("experiment") == "optimizers":
         more = [*more, "dataset.faces.num_images=200"]
-    if name == "evaluate.py" and "/stylegan_faces.pt" in chosen.get("checkpoint", ""):  # fewer faces, and only FD
+    names_a_run = "checkpoint" in chosen or any("=" not in word for word in words)
+    if name == "evaluate.py" and ("/stylegan_faces.pt" in chosen.get("checkpoint", "") or not names_a_run):
+        # the bundled faces: fewer of them, and only FD
         more = [*more, "dataset=faces", "dataset.num_images=40", "metrics=[fd]"]
     if "-h" in words or "--help" in words or "--cfg" in words:
         more = []
