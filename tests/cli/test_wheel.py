@@ -55,10 +55,8 @@ def test_it_holds_the_package_its_configs_checkpoints_and_licence_and_nothing_el
     assert found == expected and {"dlcourse/py.typed", "dlcourse/checkpoints/stylegan_faces.pt"} <= found
     licences = {name.rpartition("/")[2] for name in zipfile.ZipFile(wheel).namelist() if "/licenses/" in name}
     assert licences == {"LICENSE", "NOTICE"}
-    most = {"adain_decoder": 5e6, "stylegan_faces": 15e6}  # bytes
-    networks = {name: zipfile.ZipFile(wheel).getinfo(f"dlcourse/checkpoints/{name}.pt") for name in most}
-    assert all(networks[name].file_size < size for name, size in most.items())
-    assert wheel.stat().st_size - sum(network.compress_size for network in networks.values()) < 11.5e6
+    decoder = zipfile.ZipFile(wheel).getinfo("dlcourse/checkpoints/adain_decoder.pt")
+    assert decoder.file_size < 5e6 and wheel.stat().st_size - decoder.compress_size < 17e6
 
 
 @pytest.mark.long
