@@ -30,6 +30,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.metrics.evaluation import Evaluation
     from dlcourse.stylegan.metrics.report import compare_with_baselines, write_evaluation
+    from dlcourse.stylegan.metrics.samples import num_compared
 
     keep_freed_memory()  # every batch allocates the same again
     folder = output_folder(path, cfg)
@@ -45,7 +46,7 @@ def evaluate(cfg: DictConfig) -> None:
         comparison = compare_with_baselines(evaluation, generator, model, dataset)
     except ValueError as error:
         raise UserError(f"evaluation: {error}") from error
-    count = min(evaluation.num_images, len(dataset.levels[0]) // 2)
+    count = num_compared(dataset, evaluation.num_images)
     half = ", half of the data set" if count < evaluation.num_images else ""
     say(f"{path}, psi {evaluation.truncation_psi:g}; features: {evaluation.extractor.tag}; {count} images{half}", "")
     say(*comparison.table(), "")

@@ -39,7 +39,7 @@ class Task(ABC):
 
     @classmethod
     def verdict(cls, metrics: Mapping[str, float]) -> str:
-        """What the last metrics of a finished run say in words, for its summary page; "" if there is nothing to say."""
+        """What the metrics at the end of a run say in words, for the console and its page; "" if nothing."""
         return ""
 
     @abstractmethod

@@ -126,7 +126,7 @@ def real_features(
     if num_images < 8:
         raise ValueError(f"metrics need at least 8 real images, got {num_images}")
     shuffled = torch.randperm(num_images, generator=torch.Generator().manual_seed(seed))
-    chosen = shuffled[: 2 * min(count, num_images // 2)]
+    chosen = shuffled[: 2 * num_compared(dataset, count)]
     path = None if cache is None else Path(cache, f"{extractor.tag}_{reals_key(dataset, extractor, chosen)}.pt")
     if path is not None and path.is_file():
         try:
@@ -141,6 +141,11 @@ def real_features(
         except OSError as error:
             say(f"{error}; the features of real images are not kept", file=sys.stderr)
     return reals
+
+
+def num_compared(dataset: ImageDataset, count: int) -> int:
+    """The images in each of two sets of reals: `count`, or half of a smaller data set."""
+    return min(count, len(dataset.levels[0]) // 2)
 
 
 def read_reals(path: Path) -> Reals:
