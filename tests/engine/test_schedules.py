@@ -29,6 +29,13 @@ def test_closed_forms(schedule, values):
         assert schedule(updates) == pytest.approx(expected, abs=1e-12)
 
 
+def test_the_whole_run_is_as_long_as_its_steps():
+    for total, steps, expected in [(None, 40, 0.5), (20, 40, 0.0), (None, None, 1.0)]:
+        schedule = Cosine(total_updates=total, floor=0.0).over_run(steps, updates_per_step=2)
+        assert schedule(40) == pytest.approx(expected)
+    assert Constant().over_run(40, updates_per_step=2) == Constant()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -6,7 +6,7 @@ unit of time t (1: the rate changes with every update; the number of batches of 
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcourse.errors import check_at_least, check_below_1, check_positive
@@ -20,12 +20,18 @@ class Schedule(ABC):
     def __post_init__(self) -> None:
         """Raise ValueError that names the first argument outside its range."""
         for name, value in vars(self).items():
+            if value is None:
+                continue
             check = check_below_1 if name in FRACTIONS else check_positive
             check(**{name: value})
 
     @abstractmethod
     def __call__(self, updates: int) -> float:
         """The factor for the update that follows `updates` others."""
+
+    def over_run(self, steps: int | None, updates_per_step: int) -> "Schedule":
+        """The schedule of a run of so many steps; another one only if it has `total_updates`."""
+        return self
 
     def observe(self, loss: float) -> None:  # noqa: B027
         """Take into account a loss on the dev set; only Plateau does."""
@@ -79,33 +85,47 @@ class InverseSqrt(Schedule):
 
 
 @dataclass(frozen=True)
-class Cosine(Schedule):
+class WholeRun(Schedule):
+    """A schedule that ends with the run, after `total_updates`; None: no end is known, and the rate stays as at first."""
+
+    total_updates: int | None
+
+    def over_run(self, steps: int | None, updates_per_step: int) -> Schedule:
+        """`total_updates`, or else `steps`, are steps of the run, each of so many updates."""
+        steps = self.total_updates or steps
+        return replace(self, total_updates=steps and steps * updates_per_step)
+
+    def progress(self, updates: int) -> float:
+        """The part of the run that is done, in [0, 1]."""
+        return min(updates / (self.total_updates or math.inf), 1.0)
+
+
+@dataclass(frozen=True)
+class Cosine(WholeRun):
     """lr(t) = lr_0 * (floor + (1 - floor) * (1 + cos(pi * t / T)) / 2)   (Loshchilov & Hutter 2017, eq. 5).
 
     T is `total_updates`; afterwards the rate stays at `floor * lr_0`.
     """
 
-    total_updates: int
     floor: float
 
     def __call__(self, updates: int) -> float:
-        return half_cosine(1.0, self.floor, min(updates / self.total_updates, 1.0))
+        return half_cosine(1.0, self.floor, self.progress(updates))
 
 
 @dataclass(frozen=True)
-class OneCycle(Schedule):
+class OneCycle(WholeRun):
     """Up from `start * lr_0` to lr_0 in the fraction `warmup` of the run, then down to `end * lr_0`, as half cosines.
 
     (Smith & Topin 2018, with the cosine form of the fastai library.)
     """
 
-    total_updates: int
     warmup: float
     start: float
     end: float
 
     def __call__(self, updates: int) -> float:
-        progress = min(updates / self.total_updates, 1.0)
+        progress = self.progress(updates)
         if progress < self.warmup:
             return half_cosine(self.start, 1.0, progress / self.warmup)
         return half_cosine(1.0, self.end, (progress - self.warmup) / (1 - self.warmup))

@@ -107,9 +107,10 @@ class StyleGAN(Task):
         )
         self.device = device
         self.last_penalty = torch.zeros((), device=device)
-        self.g_descent = Descent(self.generator.parameters(), self.optimizer, self.scheduler)
+        schedule = self.scheduler.over_run(self.total_steps(), self.updates.minibatch_repeats)
+        self.g_descent = Descent(self.generator.parameters(), self.optimizer, schedule)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
-        self.d_descent = Descent(learning, self.optimizer, self.scheduler)
+        self.d_descent = Descent(learning, self.optimizer, schedule)
         self.restart(self.growth.phase(0))
 
     def networks(self) -> list[nn.Module]:
