@@ -49,6 +49,27 @@ def test_equals_the_bare_loop_to_the_last_bit(optimizer, options):
     assert torch.equal(x, y)
 
 
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
+def test_fused_optimizers_do_not_mind_the_layout_of_gradients_and_saved_states(optimizer):
+    options = {"lr": 0.1} | ({"momentum": 0.9} if optimizer is torch.optim.SGD else {})
+    start, target = torch.randn(3, 4, 3, 3), torch.randn(3, 4, 3, 3)
+    found = []
+    for layout, fused in itertools.product([torch.contiguous_format, torch.channels_last], [False, True]):
+        x = torch.nn.Parameter(start.clone().contiguous(memory_format=layout))
+        loss = lambda x=x: {"loss": (x.contiguous() - target).square().sum()}
+        make_optimizer = lambda parameters, fused=fused: optimizer(parameters, fused=fused, **options)
+        descent = Descent([x], make_optimizer, CONSTANT)
+        descent.step(loss)
+        saved = descent.state_dict()
+        saved["optimizer"] = [{name: value.contiguous() for name, value in saved["optimizer"][0].items()}]
+        descent = Descent([x], make_optimizer, CONSTANT)
+        descent.load_state_dict(saved)
+        descent.step(loss)
+        found.append(x.detach())
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0])
+
+
 def test_one_step_of_lbfgs_is_one_iteration():
     x, descent = make(torch.optim.LBFGS, max_iter=1, tolerance_grad=0.0, tolerance_change=0.0)
     y, whole = make(torch.optim.LBFGS, max_iter=20, max_eval=10**6, tolerance_grad=0.0, tolerance_change=0.0)

@@ -164,8 +164,9 @@ def test_the_number_of_images_gives_the_number_of_steps():
 def test_a_schedule_ends_with_the_images_or_steps(length):
     shape = ["task.growth.initial_resolution=16", "task.updates.minibatch_repeats=2", "task.total_images=null"]
     task = make(*shape, "scheduler=cosine", "scheduler.floor=0.1", length)
-    rates = [steps(task, step, step + 1)["optimizer/lr"] for step in range(4)]  # of the second update of each step
-    assert rates == pytest.approx([2e-3 * (0.1 + 0.45 * (1 + math.cos(math.pi * update / 6))) for update in (1, 3, 5, 6)])
+    rates = [steps(task, step, step + 1)["optimizer/lr"] for step in range(4)]
+    factors = [0.1 + 0.45 * (1 + math.cos(math.pi * update / 6)) for update in (1, 3, 5, 6)]  # the second of each step
+    assert rates == pytest.approx([2e-3 * factor for factor in factors])
 
 
 def test_something_of_the_discriminator_is_left_to_learn():

@@ -91,6 +91,7 @@ class Classification(Task):
         self.batches = BatchStream(self.train_set, self.batch_size, self.seed)
         self.batches.check_shards()
         self.descent = Descent(self.model.parameters(), self.make_optimizer, self.schedule)
+        self.statistics = [buffer for buffer in self.model.buffers() if buffer.is_floating_point()]  # of batch norm
 
     def networks(self) -> list[nn.Module]:
         return [self.model]
@@ -100,13 +101,15 @@ class Classification(Task):
         (inputs, labels), weight = self.batches.next_shard(lambda x, y: (self.dataset.augment(x), y))
         with distributed.per_rank_rng():  # for dropout
             terms = self.descent.step(lambda: self.losses(inputs, labels, weight))
-        distributed.average([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])  # batch norm's
+        distributed.average(self.statistics)
         progress = {"progress/epoch": self.batches.epochs_seen(), "progress/samples": self.batches.samples_seen}
         return {"train/loss": terms["loss"], "optimizer/skipped": self.descent.skipped} | progress
 
     def losses(self, inputs: Tensor, labels: Tensor, weight: float = 1.0) -> Metrics:
         """The objective J of a batch, or of a part of a batch, whose cross-entropy is then multiplied by `weight`."""
-        loss = F.cross_entropy(self.model(inputs), labels) * weight
+        loss = F.cross_entropy(self.model(inputs), labels)
+        if weight != 1:
+            loss = loss * weight
         if self.l2:
             loss = loss + self.l2 * l2_penalty(self.weights)
         if self.l1:

@@ -72,7 +72,7 @@ class Descent:
                 if not is_finite(terms["loss"], gradients):
                     raise NotFinite
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
-                parameter.grad = gradient
+                parameter.grad = None if gradient is None else laid_out_like(parameter, gradient)
             return terms["loss"] * self.scale
 
         try:
@@ -159,7 +159,8 @@ class Descent:
                 numel = value.numel() if isinstance(value, Tensor) else 1
                 if numel not in (1, parameter.numel()) or isinstance(value, str | list | dict):
                     raise ValueError(f"the optimizer's {name} does not fit a parameter of {parameter.numel()} numbers")
-        return saved
+        is_shaped = lambda value: isinstance(value, Tensor) and value.shape == parameter.shape
+        return {name: laid_out_like(parameter, value) if is_shaped(value) else value for name, value in saved.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore them. Hyper-parameters are not restored: `resume=RUN optimizer.lr=1e-4` uses the new rate."""
@@ -174,6 +175,13 @@ class Descent:
         pairs = zip(self.parameters, state_dict["last_good_params"], strict=False)  # none, or one for each
         self.last_good_params = [saved.to(parameter) for parameter, saved in pairs]
         self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """`value` with the strides of a parameter, which torch's fused optimizers take for granted on a CPU."""
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def is_finite(loss: Tensor, gradients: list[Tensor | None]) -> bool:

@@ -86,7 +86,7 @@ class InverseSqrt(Schedule):
 
 @dataclass(frozen=True)
 class WholeRun(Schedule):
-    """A schedule that ends with the run, after `total_updates`; None: no end is known, and the rate stays as at first."""
+    """A schedule that ends with the run, after `total_updates`; with None the rate stays as at first."""
 
     total_updates: int | None
 
