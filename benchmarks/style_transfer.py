@@ -3,6 +3,7 @@
     python benchmarks/style_transfer.py                 # seconds per evaluation at 256 and 512 pixels, peak memory
     python benchmarks/style_transfer.py --to-loss       # also: seconds to the tutorial's loss after 300 evaluations
     python benchmarks/style_transfer.py --large         # also: 2048 x 2048
+    python benchmarks/style_transfer.py --device cuda   # on a GPU, where fp32 does not round to TF32
 
 Each figure comes from a fresh process; the peers take turns. The tutorial is rewritten below as a chain of modules,
 with losses as modules, clamping inside the closure, and torch's defaults. Weights are torchvision's random ones of one
@@ -36,21 +37,22 @@ EVALUATIONS = 300  # of the tutorial
 class Tutorial:
     """https://pytorch.org/tutorials/advanced/neural_style_tutorial.html, as a chain of modules."""
 
-    def __init__(self, config: dict):
+    def __init__(self, config: dict, device: torch.device):
         from torchvision.models import vgg19
 
         from dlcourse.engine.build import build
 
         torch.manual_seed(0)
         images = build(config["dataset"]).at(config["dataset"]["content_size"][0])
-        content, style = images.content, images.styles[0]
-        mean, std = (torch.tensor(v).view(-1, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        content, style = images.content.to(device), images.styles[0].to(device)
+        statistics_of_imagenet = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in statistics_of_imagenet)
         chain: list[nn.Module] = []
         self.losses: list[tuple[float, PeekLoss]] = []
         x, y = (content - mean) / std, (style - mean) / std
         conv = 0
         with torch.no_grad():
-            for layer in vgg19(weights=None).features.eval():
+            for layer in vgg19(weights=None).features.eval().to(device):
                 layer = nn.ReLU(inplace=False) if isinstance(layer, nn.ReLU) else layer
                 chain.append(layer)
                 x, y = layer(x), layer(y)
@@ -112,7 +114,7 @@ def tutorial_gram(x: Tensor) -> Tensor:
 class Ours:
     """experiment=style_transfer with overrides."""
 
-    def __init__(self, config: dict):
+    def __init__(self, config: dict, device: torch.device):
         from dlcourse.engine.build import build
         from dlcourse.engine.memory import return_freed_memory
 
@@ -120,18 +122,19 @@ class Ours:
         self.task = build(config["task"], "task")
         self.bf16 = config["precision"] == "bf16"
         return_freed_memory()  # as the runner does
-        self.task.setup(torch.device("cpu"))
+        self.device = device
+        self.task.setup(device)
 
     def evaluate(self) -> None:
         """Loss and gradient of the image."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             self.task.canvas.image.grad = None
             self.task.losses()["loss"].backward()
 
     def run(self, note: Callable[[float], None]) -> None:
         """The runner's loop; losses of coarse scales are not comparable, and are reported as infinite."""
         while True:
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 loss = float(self.task.step()["train/loss"])
             note(loss if self.task.scale == len(self.task.sizes) - 1 else float("inf"))
 
@@ -152,7 +155,8 @@ def child(arguments: argparse.Namespace) -> None:
     overrides = ["experiment=style_transfer", "model.weights=random", *sizes, *PEERS[arguments.child], *arguments.also]
     with hydra.initialize_config_dir(str(CONFIGS), version_base=None):
         config: dict = OmegaConf.to_container(hydra.compose("train", overrides), resolve=True)  # type: ignore[assignment]
-    peer = Tutorial(config) if arguments.child == "tutorial" else Ours(config)
+    device = torch.device(arguments.device)
+    peer = Tutorial(config, device) if arguments.child == "tutorial" else Ours(config, device)
     found: dict = {}
     if arguments.evaluations:
         with FlopCounterMode(display=False) as counter:
@@ -174,20 +178,25 @@ def child(arguments: argparse.Namespace) -> None:
             peer.run(note)
         found |= {"seconds": time.perf_counter() - start, "last": losses[-1], "evaluations": len(losses) - 1}
         found["lowest"] = min(losses)
-    found["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
+    found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
+    if device.type == "cuda":
+        found["peak"] = torch.cuda.max_memory_allocated(device) / 2**30
     print(json.dumps(found))
 
 
 def timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
-def measure(peer: str, size: int, threads: int, *options: str) -> dict:
+def measure(peer: str, size: int, given: argparse.Namespace, *options: str) -> dict:
     """Run `child` in a fresh process."""
-    command = [sys.executable, __file__, f"--child={peer}", f"--size={size}", f"--threads={threads}", *options]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    of_machine = [f"--threads={given.threads}", f"--device={given.device}"]
+    command = [sys.executable, __file__, f"--child={peer}", f"--size={size}", *of_machine, *options]
+    environment = os.environ | {"OMP_NUM_THREADS": str(given.threads)}
     if peer != "tutorial":
         environment |= {"THP_MEM_ALLOC_ENABLE": "1"}  # as the scripts do
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -196,52 +205,53 @@ def measure(peer: str, size: int, threads: int, *options: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def machine_rates(threads: int) -> None:
+def machine_rates(given: argparse.Namespace) -> None:
     """Print the machine's GFLOP/s in a convolution, forward and backward, and in a matrix product."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(given.threads)
     for dtype in (torch.float32, torch.bfloat16):
-        x = torch.randn(1, 128, 256, 256, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
-        layer = nn.Conv2d(128, 128, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)
+        options = {"dtype": dtype, "device": given.device}
+        x = torch.randn(1, 128, 256, 256, **options).to(memory_format=torch.channels_last).requires_grad_()
+        layer = nn.Conv2d(128, 128, 3, padding=1, **options).to(memory_format=torch.channels_last)
         layer.requires_grad_(False)
         ones = torch.ones_like(x)
         seconds = min(timed(lambda: torch.autograd.grad(layer(x), x, ones)) for _ in range(5))  # noqa: B023
         convolution = 2 * 2 * 9 * 128 * 128 * 256 * 256 / seconds / 1e9
-        a = torch.randn(2048, 2048, dtype=dtype)
+        a = torch.randn(2048, 2048, **options)
         product = 2 * 2048**3 / min(timed(lambda: a @ a) for _ in range(5)) / 1e9  # noqa: B023
         print(
             f"machine, {str(dtype)[6:]:9} convolution {convolution:5.0f} GFLOP/s, matrix product {product:5.0f} GFLOP/s"
         )
 
 
-def compare_evaluations(size: int, threads: int, repeats: int) -> None:
+def compare_evaluations(size: int, given: argparse.Namespace) -> None:
     """Print seconds per evaluation of every peer, taking turns."""
-    rounds = [{peer: measure(peer, size, threads, "--evaluations=7") for peer in PEERS} for _ in range(repeats)]
+    rounds = [{peer: measure(peer, size, given, "--evaluations=7") for peer in PEERS} for _ in range(given.repeats)]
     for peer in PEERS:
         seconds = statistics.median(found[peer]["seconds"] for found in rounds)
         ratio = statistics.median(found[peer]["seconds"] / found["tutorial"]["seconds"] for found in rounds)
-        rate, rss = rounds[0][peer]["gflop"] / seconds, max(found[peer]["rss"] for found in rounds)
-        print(f"{size:4} {peer:9} {seconds:6.3f} s  ratio {ratio:.2f}  {rate:4.0f} GFLOP/s  peak {rss:.2f} GiB")
+        rate, peak = rounds[0][peer]["gflop"] / seconds, max(found[peer]["peak"] for found in rounds)
+        print(f"{size:4} {peer:9} {seconds:6.3f} s  ratio {ratio:.2f}  {rate:4.0f} GFLOP/s  peak {peak:.2f} GiB")
 
 
-def compare_to_loss(size: int, threads: int) -> None:
+def compare_to_loss(size: int, given: argparse.Namespace) -> None:
     """Print the seconds to the tutorial's last and lowest loss, which differ if clamping makes it diverge."""
-    tutorial = measure("tutorial", size, threads)
+    tutorial = measure("tutorial", size, given)
     losses = f"last loss {tutorial['last']:.5f}, lowest {tutorial['lowest']:.5f}"
     print(f"{size:4} tutorial {tutorial['seconds']:.1f} s for {EVALUATIONS} evaluations: {losses}")
     for until in ("last", "lowest"):
         for peer in ("fp32", "bf16"):
             for name, also in {"": [], ", coarse to fine": COARSE_TO_FINE}.items():
-                found = measure(peer, size, threads, f"--until={tutorial[until]}", "--also", *also)
+                found = measure(peer, size, given, f"--until={tutorial[until]}", "--also", *also)
                 ratio = found["seconds"] / tutorial["seconds"]
                 reached = f"{until} loss in {found['evaluations']} evaluations"
                 print(f"{size:4} {peer + name} {found['seconds']:.1f} s, ratio {ratio:.2f}, to the {reached}")
 
 
-def measure_large(threads: int) -> None:
+def measure_large(given: argparse.Namespace) -> None:
     """Print seconds and memory of one evaluation of 2048 x 2048 pixels."""
     for peer in ("fp32", "bf16"):
-        found = measure(peer, 2048, threads, "--evaluations=1")
-        print(f"2048 {peer:9} {found['seconds']:6.1f} s an evaluation, peak {found['rss']:.2f} GiB")
+        found = measure(peer, 2048, given, "--evaluations=1")
+        print(f"2048 {peer:9} {found['seconds']:6.1f} s an evaluation, peak {found['peak']:.2f} GiB")
 
 
 def main() -> None:
@@ -249,6 +259,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--to-loss", action="store_true", help="also seconds to the loss that the tutorial ends with")
     parser.add_argument("--large", action="store_true", help="also 2048 x 2048 pixels")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -260,13 +271,13 @@ def main() -> None:
     if arguments.child:
         child(arguments)
         return
-    machine_rates(arguments.threads)
+    machine_rates(arguments)
     for size in arguments.sizes:
-        compare_evaluations(size, arguments.threads, arguments.repeats)
+        compare_evaluations(size, arguments)
     if arguments.to_loss:
-        compare_to_loss(max(arguments.sizes), arguments.threads)
+        compare_to_loss(max(arguments.sizes), arguments)
     if arguments.large:
-        measure_large(arguments.threads)
+        measure_large(arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import copy
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,16 +23,19 @@ from pathlib import Path
 import hydra
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from dlcourse.datasets.faces.dataset import Faces
 from dlcourse.engine.build import build
 from dlcourse.engine.device import autocast
 from dlcourse.engine.runner import Runner
 from dlcourse.stylegan.task import StyleGAN
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+MOST_DRAWN = 256  # pixels of the largest drawn faces
 
 FULL_SIZE = [
     "model.z_dim=512",
@@ -43,12 +47,21 @@ FULL_SIZE = [
 ]
 
 
+def enlarged_faces() -> list[str]:
+    """Keys of a folder of drawn faces, to be enlarged beyond the size at which they can be drawn."""
+    folder = tempfile.mkdtemp()
+    faces = Faces(MOST_DRAWN, num_images=8, seed=0, label="hair_style", num_classes=0, texture=1.0)
+    for index, image in enumerate(faces.levels[0]):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(f"{folder}/{index}.png")
+    return ["dataset=image_folder", f"dataset.root={folder}", "dataset.min_size=1", "dataset.cache=null"]
+
+
 def make(resolution: int, batch_size: int, arguments: argparse.Namespace) -> tuple[Runner, StyleGAN]:
     """The runner and the task of the experiment at a fixed resolution."""
     overrides = [
         "experiment=stylegan_faces",
+        *(enlarged_faces() if resolution > MOST_DRAWN else ["dataset.num_images=64"]),
         f"dataset.resolution={resolution}",
-        "dataset.num_images=64",
         "task.growth.initial_resolution=${dataset.resolution}",
         f"task.growth.batch_size={batch_size}",
         "task.growth.batch_sizes=null",
@@ -174,10 +187,18 @@ def measure(resolution: int, batch_size: int, arguments: argparse.Namespace) -> 
     rates = [batch_size / statistics.median(turn[index] for turn in turns) for index in range(2)]
     share = statistics.median(theirs / own for own, theirs in turns)
     flops = flops_per_image(task)
+    busy = f"  kernels {1000 * kernel_seconds(ours, period, runner.device):.1f} ms a step" if arguments.kernels else ""
     return (
         f"{resolution:5} {batch_size:5}  runner {rates[0]:8.1f}  {peer} {rates[1]:8.1f} images/s  "
-        f"ratio {share:.2f}  {flops * rates[0] / 1e9:6.0f} GFLOP/s  peak {peak_gib(runner.device):.2f} GiB"
+        f"ratio {share:.2f}  {flops * rates[0] / 1e9:6.0f} GFLOP/s  peak {peak_gib(runner.device):.2f} GiB{busy}"
     )
+
+
+def kernel_seconds(work: Callable[[], object], times: int, device: torch.device) -> float:
+    """Seconds in which a GPU computes for one call of `work`; otherwise it waits for kernels to be started."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        seconds_of(work, times, device)
+    return sum(event.self_device_time_total for event in profiler.key_averages()) / 1e6 / times
 
 
 def flops_per_image(task: StyleGAN) -> int:
@@ -208,6 +229,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="tf32")
+    parser.add_argument("--kernels", action="store_true", help="also the time in which a GPU computes, without waiting")
     parser.add_argument("--rosinality", type=Path, metavar="CLONE", help="measure this port instead of the bare loop")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="of the experiment, such as model.channel_base=8192"

@@ -35,7 +35,7 @@ NOT_RUN = {  # command -> why; those of Hydra are composed
     r"scripts/demonstrate\.py( \w+)?$": "tests/classifier/test_demonstrations.py draws each of them",
 }
 # several processes each: ten seconds to minutes
-SLOW = r"benchmarks/(shape|spin_wait|startup|style_transfer|stylegan_sampling|stylegan_training|sweep_overhead)\.py"
+SLOW = r"benchmarks/(neighbours|shape|startup|style_transfer|stylegan_sampling|stylegan_training|sweep_overhead)\.py"
 LEAVES = {  # command -> what it leaves in the folder where it runs, or prints
     r"search\.py": ["runs/search/*/trial_0000", "runs/search/*/trials.csv", "runs/search/*/search.png"],
     r"search\.db": ["search.db"],
