@@ -6,9 +6,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from bowl import CONFIG, NoisyBowl, is_complete, make_runner, resume, rows, train
 from conftest import assert_same
-from dlcourse.engine import run_folder
+from dlcourse.engine import device, run_folder
 from dlcourse.engine.checkpoint import Checkpoint
-from dlcourse.engine.device import allow_tf32
 from dlcourse.engine.runner import step_seed
 from dlcourse.errors import UserError
 
@@ -189,8 +188,26 @@ def test_only_fp32_forbids_tf32(precision, products, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     before = torch.get_float32_matmul_precision()
     try:
-        allow_tf32(precision)
+        device.set_precision(torch.device("cuda"), precision)
         assert torch.get_float32_matmul_precision() == products
         assert torch.backends.cudnn.allow_tf32 == (precision != "fp32")
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize(("bf16", "fp32", "is_warned"), [(0.037, 0.0004, True), (0.0002, 0.0004, False)])
+def test_bf16_warns_where_it_is_slower(bf16, fp32, is_warned, monkeypatch, caplog):
+    seconds = {torch.bfloat16: bf16, torch.float32: fp32}
+    monkeypatch.setattr(device, "seconds_of_product", seconds.__getitem__)
+    before = torch.get_float32_matmul_precision()
+    try:
+        for precision in device.PRECISIONS:
+            device.set_precision(torch.device("cpu"), precision)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    warning = "precision=bf16: this CPU multiplies bfloat16 92 times slower than float32; precision=fp32 is faster here"
+    assert caplog.messages == [warning] * is_warned
+
+
+def test_the_seconds_of_a_product_are_measured():
+    assert 0 < device.seconds_of_product(torch.float32) < 1

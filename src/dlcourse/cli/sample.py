@@ -29,7 +29,7 @@ def sample(cfg: DictConfig) -> None:
     import torch
 
     from dlcourse.engine.build import build
-    from dlcourse.engine.device import allow_tf32, autocast, find_device
+    from dlcourse.engine.device import autocast, find_device, set_precision
     from dlcourse.engine.memory import keep_freed_memory
     from dlcourse.stylegan.interop.files import load_generator
     from dlcourse.stylegan.networks.synthesis import constant_weights
@@ -46,7 +46,7 @@ def sample(cfg: DictConfig) -> None:
     check_output(sampler, output, config["singles"], [*files, *files_in(config["sampler"])])
     generator = load_generator(files).averaged_generator.requires_grad_(False)
     torch.backends.cudnn.deterministic = True  # the same command gives the same image on a GPU, too
-    allow_tf32(config["precision"])
+    set_precision(device, config["precision"])
     generator = generator.to(device).to(memory_format=torch.channels_last)  # the fastest layout
     if config["compile"]:
         generator.synthesis.compile(mode="reduce-overhead")

@@ -121,7 +121,7 @@ def painter_of(config: dict[str, Any], **changes: Any) -> "Painter":
     import torch
 
     from dlcourse.engine.build import build
-    from dlcourse.engine.device import allow_tf32, autocast, find_device
+    from dlcourse.engine.device import autocast, find_device, set_precision
     from dlcourse.engine.memory import keep_freed_memory
 
     try:
@@ -129,7 +129,7 @@ def painter_of(config: dict[str, Any], **changes: Any) -> "Painter":
         autocast(device, config["precision"])
     except ValueError as error:
         raise UserError(str(error)) from error
-    allow_tf32(config["precision"])
+    set_precision(device, config["precision"])
     keep_freed_memory()  # every image allocates the same again
     torch.backends.cudnn.deterministic = True  # the same command gives the same image on a GPU, too
     painter: Painter = build(config["painter"] | changes, "painter")

@@ -1,10 +1,13 @@
 """The device that computes, and in which precision."""
 
 import contextlib
+import logging
+import time
 
 import torch
 
 PRECISIONS = ("fp32", "tf32", "bf16")
+PRODUCT = 256  # rows and columns of the matrices that are multiplied to see how fast bfloat16 is
 
 
 def find_device(name: str) -> torch.device:
@@ -34,10 +37,31 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
-def allow_tf32(precision: str) -> None:
-    """Allow NVIDIA GPUs to round the inputs of float32 products to TF32 (10 bits), unless `precision` is fp32."""
+def set_precision(device: torch.device, precision: str) -> None:
+    """Set up torch for a `precision` that `autocast` accepts; a warning if bf16 is slow on this CPU.
+
+    NVIDIA GPUs may round the inputs of float32 products to TF32 (10 bits), unless it is fp32. CPUs without instructions
+    for bfloat16 multiply it up to a hundred times slower than float32.
+    """
     torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
+    if precision == "bf16" and device.type == "cpu":
+        times_slower = seconds_of_product(torch.bfloat16) / seconds_of_product(torch.float32)
+        if times_slower > 2:
+            logging.getLogger(__name__).warning(
+                f"precision=bf16: this CPU multiplies bfloat16 {times_slower:.0f} times slower than float32; "
+                "precision=fp32 is faster here"
+            )
+
+
+def seconds_of_product(dtype: torch.dtype) -> float:
+    """Of a matrix product on the CPU, the best of three."""
+    matrix, seconds = torch.ones(PRODUCT, PRODUCT, dtype=dtype), []
+    for _ in range(3):
+        start = time.perf_counter()
+        torch.mm(matrix, matrix)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def default_generators(device: torch.device) -> list[torch.Generator]:

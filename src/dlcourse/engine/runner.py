@@ -11,7 +11,7 @@ import torch
 
 from dlcourse.engine import checkpoint, distributed, run_folder
 from dlcourse.engine.build import objection
-from dlcourse.engine.device import allow_tf32, autocast, default_generators, find_device
+from dlcourse.engine.device import autocast, default_generators, find_device, set_precision
 from dlcourse.engine.logger import NullLogger, RunLogger, best_row
 from dlcourse.engine.memory import return_freed_memory
 from dlcourse.engine.nodes import flatten
@@ -96,7 +96,7 @@ class Runner:
 
         Nothing is written, so that mistakes are found before the run's folder exists.
         """
-        allow_tf32(self.precision)
+        set_precision(self.device, self.precision)
         torch.backends.cudnn.deterministic = True  # a resumed run repeats its steps bit for bit
         torch.set_num_threads(self.num_threads or torch.get_num_threads())
         return_freed_memory()  # building and reading networks frees much

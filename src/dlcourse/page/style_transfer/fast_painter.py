@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from dlcourse.engine.device import allow_tf32, find_device
+from dlcourse.engine.device import find_device, set_precision
 from dlcourse.page.style_transfer.settings import Chosen, FastSettings
 from dlcourse.style_transfer.painter import Painter
 
@@ -39,8 +39,9 @@ class FastPainter:
         """The painter, loaded when it is first needed."""
         if self.painter is None:
             painter = Painter(None, 1.0, 1.0, None, 512, None, [], "content_to_style")
-            allow_tf32(self.precision)
-            self.painter = painter.to(find_device(self.device), self.precision)
+            device = find_device(self.device)
+            set_precision(device, self.precision)
+            self.painter = painter.to(device, self.precision)
         return self.painter
 
     def words(self) -> list[str]:

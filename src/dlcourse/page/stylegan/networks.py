@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.engine.device import allow_tf32, autocast, find_device
+from dlcourse.engine.device import autocast, find_device, set_precision
 from dlcourse.engine.run_folder import all_of, has_begun, runs_below, task_of
 from dlcourse.errors import UserError
 from dlcourse.files.bounded import open_file
@@ -47,7 +47,7 @@ class Network:
         except ValueError as error:
             raise UserError(str(error)) from error
         self.files = files_of(path, only_to_draw=True)
-        allow_tf32(precision)
+        set_precision(self.device, precision)
         torch.backends.cudnn.deterministic = True  # as dlcourse sample
         generator = load_generator(self.files).averaged_generator.requires_grad_(False)
         self.generator = generator.to(self.device).to(memory_format=torch.channels_last)
