@@ -80,7 +80,7 @@ def test_the_last_images_are_taken(sweep):
     images = final_images(arrange(find_runs([sweep])), None)
     assert [image.copy().getpixel((5, 5)) for image in images.values()] == [(200, 60 * n, 30) for n in range(4)]
     Image.new("RGB", (9, 9)).save(sweep / "0" / "images" / "other_1.png")
-    with pytest.raises(UserError, match="several kinds of images; say which: image, other"):
+    with pytest.raises(UserError, match="several kinds of images; say which: --name image, --name other"):
         final_images(arrange(find_runs([sweep])), None)
     assert len(final_images(arrange(find_runs([sweep])), "image")) == 4
     with pytest.raises(UserError, match="sweep/1: no images called other"):

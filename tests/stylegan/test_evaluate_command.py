@@ -84,6 +84,12 @@ def test_without_a_checkpoint_the_bundled_faces_are_measured(tmp_path):
     assert done.stdout.split()[-1] == "evaluation/stylegan_faces/metrics.json"
 
 
+def test_in_the_folder_of_a_run_it_is_said_that_others_are_drawn(tmp_path):
+    (tmp_path / "composed.yaml").write_text("task:\n  _target_: dlcourse.stylegan.task.StyleGAN\n")
+    done = run_script("sample.py", "seeds=0", cwd=tmp_path)
+    assert done.stderr == "the bundled faces; checkpoint=. names the run in this folder\n"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "words"),
@@ -95,6 +101,7 @@ def test_without_a_checkpoint_the_bundled_faces_are_measured(tmp_path):
             ["checkpoint=run", "dataset=faces", "dataset.resolution=32"],
             ["error: dataset.resolution=32: the generator draws 16 pixels; set dataset.resolution=16\n"],
         ),
+        (["checkpoint=run", "+dataset.texture=0"], ["error: dataset.texture: of which data set? give dataset=faces"]),
         (["checkpoint=run", "dataset=points"], ["error: dataset: Points is not a data set of images", "dataset=faces"]),
         (
             ["checkpoint=run", "dataset=faces", "dataset.num_images=1000000000000"],

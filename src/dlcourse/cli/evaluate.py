@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 from dlcourse.cli import command_line, run_folders
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.errors import UserError
-from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.terminal import say
 
 GIVE = "give dataset=faces, or dataset=image_folder dataset.root=FOLDER"
@@ -22,7 +21,7 @@ def evaluate(cfg: DictConfig) -> None:
     from dlcourse.stylegan.interop.locate import files_of
 
     start = time.monotonic()
-    files = files_of(Path(cfg.checkpoint or STYLEGAN_FACES), only_to_draw=True)
+    files = files_of(run_folders.network_of(cfg.checkpoint), only_to_draw=True)
     path = files[0]
     from dlcourse.engine.build import build
     from dlcourse.engine.device import find_device
@@ -93,6 +92,8 @@ def set_resolution(cfg: DictConfig, resolution: int) -> None:
 
 def dataset_node(path: Path, given: dict[str, Any] | None, origin: Any) -> tuple[dict[str, Any], int]:
     """The data set of the command line, or else of the checkpoint's config, and its step; 0 for foreign files."""
+    if given and "_target_" not in given:
+        raise UserError(f"dataset.{next(iter(given))}: of which data set? {GIVE}")
     node = given or (origin.config.get("dataset") if origin else None)
     if not isinstance(node, dict) or "_target_" not in node:
         raise UserError(f"{path}: does not say what it was trained on; {GIVE}")

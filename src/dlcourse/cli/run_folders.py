@@ -17,6 +17,7 @@ from dlcourse.engine.run_folder import has_begun
 from dlcourse.engine.signals import Interrupted, status_of
 from dlcourse.errors import MissingFileError, UserError
 from dlcourse.files.atomic import atomic_write
+from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.missing import nothing_at
 from dlcourse.files.terminal import say
 
@@ -50,6 +51,13 @@ def held(run_dir: Path) -> contextlib.AbstractContextManager[Any]:
     """Lock the run folder within the block; of several processes, process 0 holds the lock."""
     is_first = os.environ.get("RANK", "0") == "0"
     return run_lock.locked(run_dir) if is_first else contextlib.nullcontext()
+
+
+def network_of(checkpoint: str | None) -> Path:
+    """The run or file that `checkpoint` names, or the bundled faces; told apart in the folder of a StyleGAN's run."""
+    if checkpoint is None and run_folder.task_of(Path()) == "StyleGAN":
+        say("the bundled faces; checkpoint=. names the run in this folder", file=sys.stderr)
+    return Path(checkpoint or STYLEGAN_FACES)
 
 
 def check_unused(cfg: DictConfig) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dlcourse.cli import command_line
+from dlcourse.cli import command_line, run_folders
 from dlcourse.cli.memory_told import memory_told
 from dlcourse.errors import UserError
-from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.missing import is_folder
 from dlcourse.files.terminal import say
 
@@ -25,7 +24,7 @@ def sample(cfg: DictConfig) -> None:
     for key in ("singles", "compile"):
         if type(config[key]) is not bool:
             raise UserError(f"{key} must be true or false, got {'null' if config[key] is None else config[key]}")
-    files = files_of(Path(config["checkpoint"] or STYLEGAN_FACES), only_to_draw=True)
+    files = files_of(run_folders.network_of(config["checkpoint"]), only_to_draw=True)
     import torch
 
     from dlcourse.engine.build import build

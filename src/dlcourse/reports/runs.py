@@ -222,8 +222,10 @@ def find_runs(paths: list[Path]) -> list[Run]:
     return [replace(run, keys={key: run.keys[key] for key in run.keys if not key.startswith(CHOICE)}) for run in runs]
 
 
-def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
+def images_of(run_dir: Path, name: str | None, option: str = "") -> tuple[str, dict[int, Path]]:
     """The images of the kind `name` (None: of the only kind): the name, and step -> file in the order of the steps.
+
+    `option` stands before a name on the command line.
 
     Raises:
         UserError: no run, no images, none of this kind, several kinds and no name, or links out of the folder, which
@@ -236,7 +238,7 @@ def images_of(run_dir: Path, name: str | None) -> tuple[str, dict[int, Path]]:
     if not kinds:
         raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
     if name is None and len(kinds) > 1:
-        raise UserError(f"{run_dir}: several kinds of images; say which: {', '.join(sorted(kinds))}")
+        raise UserError(f"{run_dir}: several kinds of images; say which: {', '.join(option + kind for kind in sorted(kinds))}")
     chosen = name or next(iter(kinds))
     if chosen not in kinds:
         raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")

@@ -146,7 +146,7 @@ def final_images(table: Table[Run], name: str | None) -> Table[RunImage]:
     Raises:
         UserError: a run without such images, a broken image, or several kinds and no name.
     """
-    name = name or images_of(next(iter(table.values())).path, None)[0]
+    name = name or images_of(next(iter(table.values())).path, None, "--name ")[0]
     files = {cell: list(images_of(run.path, name)[1].values()) for cell, run in table.items()}
     return {cell: RunImage(of_run[-1]) for cell, of_run in files.items()}
 
