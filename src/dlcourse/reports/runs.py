@@ -238,7 +238,8 @@ def images_of(run_dir: Path, name: str | None, option: str = "") -> tuple[str, d
     if not kinds:
         raise UserError(f"{run_dir}: no images (no images/<name>_<step>.png in it)")
     if name is None and len(kinds) > 1:
-        raise UserError(f"{run_dir}: several kinds of images; say which: {', '.join(option + kind for kind in sorted(kinds))}")
+        choices = ", ".join(option + kind for kind in sorted(kinds))
+        raise UserError(f"{run_dir}: several kinds of images; say which: {choices}")
     chosen = name or next(iter(kinds))
     if chosen not in kinds:
         raise UserError(f"{run_dir}: no images called {chosen}; there are {', '.join(sorted(kinds))}")
