@@ -1,6 +1,7 @@
 """A sweep's overhead: 4 optimizers x 3 seeds on the points, by scripts/train.py -m and by bare loops in one process.
 
     python benchmarks/sweep_overhead.py
+    python benchmarks/sweep_overhead.py --jobs 2      # the sweep's runs in two processes at a time, by joblib
 
 Both are measured as whole processes, including their start; each trains 12 times 5000 steps on one thread. The sweep
 also writes scalars, images, checkpoints and TensorBoard events.
@@ -59,8 +60,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A sweep against bare loops, as whole processes.")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5000)
-    repeats, steps = vars(parser.parse_args()).values()
-    sweep, bare = [str(SCRIPT), *SWEEP, f"runner.max_steps={steps}"], ["-c", BARE.format(steps=steps)]
+    parser.add_argument("--jobs", type=int, default=1, help="runs of the sweep at a time")
+    repeats, steps, jobs = vars(parser.parse_args()).values()
+    parallel = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={jobs}"] if jobs > 1 else []
+    sweep = [str(SCRIPT), *SWEEP, f"runner.max_steps={steps}", *parallel]
+    bare = ["-c", BARE.format(steps=steps)]
     pairs = [(seconds_of(sweep), seconds_of(bare)) for _ in range(repeats)]
     ratios = [sweep / bare for sweep, bare in pairs]
     print(f"sweep       {statistics.median(sweep for sweep, _ in pairs):.1f} s (median of {repeats})")

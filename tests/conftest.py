@@ -81,6 +81,13 @@ SMALL = {
     "style_transfer_untrained": COARSE_TO_FINE,
     "stylegan_faces": [*SMALL_GAN, "task.growth.batch_sizes=null"],
     "stylegan_faces_tiny": SMALL_GAN,
+    "stylegan_few_images": [
+        *SMALL_GAN[1:],
+        f"dataset.root={IMAGES}",
+        "dataset.min_size=1",
+        "dataset.cache=null",
+        "task.growth.batch_sizes=null",
+    ],
     "stylegan_paper": [
         *SMALL_GAN[1:],
         f"dataset.root={IMAGES}",

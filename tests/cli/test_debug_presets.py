@@ -10,7 +10,7 @@ from conftest import EXPERIMENTS, IMAGES, SMALL, compose, run_script
 from dlcourse.classifier.data.labelled import OneBatch
 from dlcourse.engine.build import build
 
-FOLDERS = ("cats", "logistic", "stylegan_paper")  # experiments on the user's images
+FOLDERS = ("cats", "logistic", "stylegan_few_images", "stylegan_paper")  # experiments on the user's images
 OTHERS = [name for name in EXPERIMENTS if "style" in name] + [  # experiments that do not classify
     "combine_images",
     "content_reconstruction",

@@ -139,6 +139,12 @@ def test_a_factory_carries_its_key_too():
         make([torch.nn.Parameter(torch.zeros(1))])
 
 
+def test_options_of_an_optimizer_that_do_not_go_together_are_told():
+    node = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "fused": True, "foreach": True}
+    with pytest.raises(UserError, match="^optimizer: `fused` and `foreach` cannot be `True` together"):
+        build(node, "optimizer")([torch.nn.Parameter(torch.zeros(1))])
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_finite_number_is_refused_with_its_key(value):
     for node, key in (

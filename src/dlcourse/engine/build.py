@@ -88,6 +88,10 @@ def construct(target: Callable[..., Any], key: str, /, *args: Any, **kwargs: Any
         return target(*args, **kwargs)
     except (ValueError, OSError, TypeError) as error:
         raise UserError(objection(key, error, kwargs)) from error
+    except RuntimeError as error:  # torch's optimizers refuse values that do not go together by it
+        if not target.__module__.startswith("torch.optim"):
+            raise
+        raise UserError(objection(key, error, kwargs)) from error
 
 
 def objection(key: str, error: Exception, arguments: Mapping[str, Any]) -> str:
