@@ -144,6 +144,7 @@ QUICK = {  # what makes a program's work short
     "sweep_overhead.py": ["--repeats", "1", "--steps", "20"],
     "startup.py": ["--repeats", "1", "points"],
     "neighbours.py": ["--seconds=0", "--rounds=1", "stylegan", "dataset.resolution=8", "runner.num_threads=1"],
+    "stacked_seeds.py": ["--seeds=2", "--rounds=1"],
     "stylegan_sampling.py": ["--resolutions=8", "--batches=1", "--rounds=1", "--repeats=2", "--product=64"],
     "stylegan_training.py": ["--resolutions=16", "--batches=4", "--rounds=1", "--threads=1"],
     "style_transfer.py": ["--sizes=32", "--repeats=1", "--threads=1"],
