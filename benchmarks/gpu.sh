@@ -15,7 +15,11 @@ if ! python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; the
     echo "error: torch sees no CUDA GPU; dlcourse doctor says more" >&2
     exit 1
 fi
-report=$(realpath "$1") clone=${2:+$(realpath "$2")}
+report=$(realpath -- "$1") && touch "$report" || exit 2
+clone=""
+if [ $# -gt 1 ]; then
+    clone=$(realpath -- "$2") && [ -d "$clone" ] || { echo "$2: not a folder" >&2; exit 2; }
+fi
 cd "$(dirname "$0")/.." || exit 1
 paper="model.z_dim=512 model.w_dim=512 model.channel_base=8192 model.channel_max=512"
 
@@ -40,10 +44,10 @@ training="python benchmarks/stylegan_training.py --device cuda --rounds 3"
     part 80 python benchmarks/stylegan_sampling.py --device cuda --rounds 1
     for precision in tf32 bf16; do
         part 30 $training --kernels --precision $precision --resolutions 64 --batches 16 64
-        part 30 $training --kernels --precision $precision --resolutions 256 --batches 32 $paper
-        part 30 $training --kernels --precision $precision --resolutions 1024 --batches 8 $paper
+        part 30 $training $paper --kernels --precision $precision --resolutions 256 --batches 32
+        part 30 $training $paper --kernels --precision $precision --resolutions 1024 --batches 8
     done
-    part 60 $training --precision bf16 --resolutions 64 --batches 64 runner.compile=true
+    part 60 $training runner.compile=true --precision bf16 --resolutions 64 --batches 64
     if [ -n "$clone" ]; then
         part 60 $training --rosinality "$clone" --resolutions 64 256 --batches 16
     fi

@@ -113,6 +113,8 @@ def main() -> None:
         train(arguments.watch, arguments.words)
         return
     overrides = [word for word in arguments.words if "=" in word]
+    if unknown := set(arguments.words) - set(overrides) - SYSTEMS.keys():
+        parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
     print(f"{'steps/s, medians':<20}  {'alone':>7}  {'beside':>7}  ratio")
     for system in [word for word in arguments.words if word in SYSTEMS] or SYSTEMS:
         print(system)

@@ -235,6 +235,8 @@ def main() -> None:
         "overrides", nargs="*", metavar="key=value", help="of the experiment, such as model.channel_base=8192"
     )
     arguments = parser.parse_args()
+    if arguments.rosinality and not (arguments.rosinality / "model.py").is_file():
+        parser.error(f"--rosinality {arguments.rosinality}: no model.py in it")
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     a = torch.randn(2048, 2048, device=device)

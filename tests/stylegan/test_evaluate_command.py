@@ -101,7 +101,7 @@ def test_in_the_folder_of_a_run_it_is_said_that_others_are_drawn(tmp_path):
             ["checkpoint=run", "dataset=faces", "dataset.resolution=32"],
             ["error: dataset.resolution=32: the generator draws 16 pixels; set dataset.resolution=16\n"],
         ),
-        (["checkpoint=run", "+dataset.texture=0"], ["error: dataset.texture: of which data set? give dataset=faces"]),
+        (["checkpoint=run", "+dataset.texture=7"], ["texture must be in [0, 1], got 7"]),
         (["checkpoint=run", "dataset=points"], ["error: dataset: Points is not a data set of images", "dataset=faces"]),
         (
             ["checkpoint=run", "dataset=faces", "dataset.num_images=1000000000000"],

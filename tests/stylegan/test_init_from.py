@@ -22,9 +22,9 @@ def finished(tmp_path_factory):
 
 
 def test_a_run_can_begin_with_the_networks_of_another(finished):
-    done = run("init_from=first", "run_dir=second", "optimizer.lr=1e-30", cwd=finished)
+    done = run("init_from=first", "run_dir=second", "optimizer.lr=1e-30", "task.updates.freeze_d=1", cwd=finished)
     assert done.returncode == 0, done.stderr
-    assert "first: discriminator, generator, generator_ema" in done.stderr
+    assert "first: discriminator, generator, generator_ema" in done.stderr and "random" not in done.stderr
     states = [checkpoint.Checkpoint.load(run_folder.newest(finished / name)).state for name in ("first", "second")]
     for name in ("synthesis.4x4.conv.weight", "mapping.dense0.weight"):
         assert torch.equal(states[0]["generator"][name], states[1]["generator"][name])
@@ -41,6 +41,8 @@ def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
     checkpoint.save_checkpoint(finished / "generators.pt", 0, saved.config, saved.state)
     done = run("init_from=generators.pt", "run_dir=third", cwd=finished)
     assert done.returncode == 0 and "generators.pt: generator, generator_ema" in done.stderr
+    done = run("init_from=generators.pt", "task.updates.freeze_d=1", "run_dir=frozen", cwd=finished)
+    assert done.returncode == 0 and "task.updates.freeze_d=1 keeps random weights; give a trained" in done.stderr
 
     done = run("init_from=generators.pt", "model.discriminator.channel_max=4", "run_dir=fifth", cwd=finished)
     assert done.returncode == 0  # it has an effect: the discriminator is not in the file

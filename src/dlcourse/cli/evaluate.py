@@ -91,10 +91,14 @@ def set_resolution(cfg: DictConfig, resolution: int) -> None:
 
 
 def dataset_node(path: Path, given: dict[str, Any] | None, origin: Any) -> tuple[dict[str, Any], int]:
-    """The data set of the command line, or else of the checkpoint's config, and its step; 0 for foreign files."""
-    if given and "_target_" not in given:
-        raise UserError(f"dataset.{next(iter(given))}: of which data set? {GIVE}")
-    node = given or (origin.config.get("dataset") if origin else None)
+    """The data set of the command line, or else of the checkpoint's config, and its step; 0 for foreign files.
+
+    Without a name, as in +dataset.texture=0, the command line only changes keys.
+    """
+    node = given
+    if given is None or "_target_" not in given:
+        own = origin.config.get("dataset") if origin else None
+        node = own | (given or {}) if isinstance(own, dict) else own
     if not isinstance(node, dict) or "_target_" not in node:
         raise UserError(f"{path}: does not say what it was trained on; {GIVE}")
     return node, origin.step if origin else 0

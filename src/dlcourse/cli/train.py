@@ -91,18 +91,17 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
     if runner.is_complete(task, step):
         say(*handover.hand_over(run_dir, config, only_missing=True), file=sys.stderr)
-        further = f"; to train further: {run_folders.resume_word(run_dir)} runner.max_steps={2 * total}"
+        further = f"; to train further: {run_folders.resume_word(run_dir)} runner.max_steps={2 * max(step, total)}"
         say(f"{run_dir} is complete{further if step >= total else f': its task ended by itself after {step} steps'}")
         if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step
             write_or_say_why(run_dir, total, "finished")
         return
-    if config.get("init_from") is not None and step == 0:
-        start_from(Path(config["init_from"]), pretrained, task)
+    advice = [task.advice(total), "" if step else start_from(config, pretrained, task)]
     if distributed.rank() == 0:
         run_folders.record_config(cfg, run_dir)
         continued = f"continuing from step {step}: " if step else ""
         say(f"{run_dir}: {continued}{total - step} steps on {runner.device}{inputs_of(config)}", file=sys.stderr)
-        say(*filter(None, [task.advice(total)]), file=sys.stderr)
+        say(*filter(None, advice), file=sys.stderr)
     with run_folders.resume_hint_added(run_dir), summed_up(run_dir, total):
         runner.train(task, run_dir, config, step, on_log)
     with told_as_complete(run_dir):
@@ -124,14 +123,24 @@ def inputs_of(config: dict[str, Any]) -> str:
     return f", {', '.join(shown)}"
 
 
-def start_from(init_from: Path, pretrained: "Pretrained | None", task: Any) -> None:
-    """Give the task's networks the weights of `init_from`."""
-    from dlcourse.stylegan.interop.files import load_files, start_networks
-    from dlcourse.stylegan.interop.locate import files_of
+def start_from(config: dict[str, Any], pretrained: "Pretrained | None", task: Any) -> str:
+    """Give the task's networks the weights of `init_from`, if it is set.
 
-    files = files_of(init_from)
-    taken = start_networks(pretrained or load_files(files), files[0], task.state())
-    say(f"{init_from}: {', '.join(taken)}", file=sys.stderr)
+    Returns what to say if a StyleGAN's discriminator has frozen weights and they are random; else nothing.
+    """
+    taken = []
+    if config.get("init_from") is not None:
+        from dlcourse.stylegan.interop.files import load_files, start_networks
+        from dlcourse.stylegan.interop.locate import files_of
+
+        files = files_of(Path(config["init_from"]))
+        taken = start_networks(pretrained or load_files(files), files[0], task.state())
+        say(f"{config['init_from']}: {', '.join(taken)}", file=sys.stderr)
+    frozen = config["task"].get("updates", {}).get("freeze_d")
+    if not frozen or "discriminator" in taken:
+        return ""
+    cure = "give a trained discriminator by init_from=RUN_OR_FILE, or task.updates.freeze_d=0"
+    return f"task.updates.freeze_d={frozen} keeps random weights; {cure}"
 
 
 def main() -> None:

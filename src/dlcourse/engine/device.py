@@ -1,6 +1,7 @@
 """The device that computes, and in which precision."""
 
 import contextlib
+import functools
 import logging
 import time
 
@@ -46,12 +47,14 @@ def set_precision(device: torch.device, precision: str) -> None:
     torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     if precision == "bf16" and device.type == "cpu":
-        times_slower = seconds_of_product(torch.bfloat16) / seconds_of_product(torch.float32)
-        if times_slower > 2:
-            logging.getLogger(__name__).warning(
-                f"precision=bf16: this CPU multiplies bfloat16 {times_slower:.0f} times slower than float32; "
-                "precision=fp32 is faster here"
-            )
+        warn_if_bf16_is_slow()
+
+
+@functools.cache  # once per process
+def warn_if_bf16_is_slow() -> None:
+    if seconds_of_product(torch.bfloat16) > 2 * seconds_of_product(torch.float32):
+        words = "precision=bf16: this CPU multiplies bfloat16 slower than float32; precision=fp32 is faster here"
+        logging.getLogger(__name__).warning(words)
 
 
 def seconds_of_product(dtype: torch.dtype) -> float:

@@ -37,6 +37,7 @@ class Descent:
 
     def __init__(self, parameters: Iterable[Tensor], make_optimizer: MakeOptimizer, schedule: Schedule):
         self.make_optimizer, self.schedule = make_optimizer, schedule
+        schedule(0)  # one that lacks a length says so before anything is written
         self.updates, self.skipped, self.skipped_in_a_row = 0, 0, 0
         self.restart(parameters)
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dlcourse.errors import check_at_least, check_below_1, check_positive
+from dlcourse.errors import UserError, check_at_least, check_below_1, check_positive
 
 FRACTIONS = {"floor", "warmup", "start", "end"}  # arguments in [0, 1); the others are > 0
 
@@ -86,7 +86,7 @@ class InverseSqrt(Schedule):
 
 @dataclass(frozen=True)
 class WholeRun(Schedule):
-    """A schedule that ends with the run, after `total_updates`; with None the rate stays as at first."""
+    """A schedule that ends with the run, after `total_updates`; None: the task knows how many, see `over_run`."""
 
     total_updates: int | None
 
@@ -96,8 +96,10 @@ class WholeRun(Schedule):
         return replace(self, total_updates=steps and steps * updates_per_step)
 
     def progress(self, updates: int) -> float:
-        """The part of the run that is done, in [0, 1]."""
-        return min(updates / (self.total_updates or math.inf), 1.0)
+        """The part of the run that is done, in [0, 1]; UserError without a length."""
+        if self.total_updates is None:
+            raise UserError("scheduler.total_updates: null is for a StyleGAN with task.total_images; give a number")
+        return min(updates / self.total_updates, 1.0)
 
 
 @dataclass(frozen=True)

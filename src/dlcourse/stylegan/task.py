@@ -127,11 +127,11 @@ class StyleGAN(Task):
         phase = self.phase()
         for _ in range(self.updates.minibatch_repeats):
             metrics = self.update(phase)
-        if self.phase().stage != phase.stage:
-            self.restart(self.phase())
         progress = {"progress/images": self.minibatches.images_seen, "progress/lod": phase.lod}
         skipped = self.g_descent.skipped + self.d_descent.skipped
         descent = {"optimizer/lr": self.g_descent.lr(), "optimizer/skipped": skipped}
+        if self.phase().stage != phase.stage:
+            self.restart(self.phase())
         return metrics | progress | descent | self.augment.metrics()
 
     def phase(self) -> Phase:
