@@ -48,7 +48,7 @@ def test_the_tutorials_network_gives_the_same_loss_gradient_and_path():
     exact = ["model.weights=random", "model.channels_last=false", "objective.range_weight=0"]
     sizes = ["dataset.content_size=[64,64]", "dataset.style_size=[64,64]"]
     config = make_config("style_transfer", *exact, *sizes)
-    tutorial, ours = benchmark().Tutorial(config), make_task("style_transfer", *exact, *sizes)
+    tutorial, ours = benchmark().Tutorial(config, torch.device("cpu")), make_task("style_transfer", *exact, *sizes)
     loss = tutorial.evaluate().detach()
     terms = ours.losses()
     (gradient,) = torch.autograd.grad(terms["loss"], [ours.canvas.image])
