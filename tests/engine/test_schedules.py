@@ -32,11 +32,11 @@ def test_closed_forms(schedule, values):
 
 def test_the_whole_run_is_as_long_as_its_steps():
     for total, steps, expected in [(None, 40, 0.5), (20, 40, 0.0)]:
-        schedule = Cosine(total_updates=total, floor=0.0).over_run(steps, updates_per_step=2)
+        schedule = Cosine(total_updates=total, floor=0.0).for_run(steps, updates_per_step=2)
         assert schedule(40) == pytest.approx(expected)
-    assert Constant().over_run(40, updates_per_step=2) == Constant()
+    assert Constant().for_run(40, updates_per_step=2) == Constant()
     with pytest.raises(UserError, match="scheduler.total_updates: null is for a StyleGAN with task.total_images"):
-        Cosine(total_updates=None, floor=0.0).over_run(None, updates_per_step=2)(0)
+        Cosine(total_updates=None, floor=0.0).for_run(None, updates_per_step=2)(0)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def held(run_dir: Path) -> contextlib.AbstractContextManager[Any]:
 
 
 def network_of(checkpoint: str | None) -> Path:
-    """The run or file that `checkpoint` names, or the bundled faces; told apart in the folder of a StyleGAN's run."""
+    """The run or file that `checkpoint` names, else the bundled faces; says so inside a StyleGAN's run folder."""
     if checkpoint is None and run_folder.task_of(Path()) == "StyleGAN":
         say("the bundled faces; checkpoint=. names the run in this folder", file=sys.stderr)
     return Path(checkpoint or STYLEGAN_FACES)

@@ -29,8 +29,8 @@ class Schedule(ABC):
     def __call__(self, updates: int) -> float:
         """The factor for the update that follows `updates` others."""
 
-    def over_run(self, steps: int | None, updates_per_step: int) -> "Schedule":
-        """The schedule of a run of so many steps; another one only if it has `total_updates`."""
+    def for_run(self, steps: int | None, updates_per_step: int) -> "Schedule":
+        """The schedule for a run of so many steps: itself, unless it depends on the length of the run."""
         return self
 
     def observe(self, loss: float) -> None:  # noqa: B027
@@ -86,12 +86,12 @@ class InverseSqrt(Schedule):
 
 @dataclass(frozen=True)
 class WholeRun(Schedule):
-    """A schedule that ends with the run, after `total_updates`; None: the task knows how many, see `over_run`."""
+    """A schedule that ends with the run, after `total_updates`; None: the task knows how many, see `for_run`."""
 
     total_updates: int | None
 
-    def over_run(self, steps: int | None, updates_per_step: int) -> Schedule:
-        """`total_updates`, or else `steps`, are steps of the run, each of so many updates."""
+    def for_run(self, steps: int | None, updates_per_step: int) -> Schedule:
+        """The schedule that ends after `total_updates` steps of the run, or if that is None after `steps`."""
         steps = self.total_updates or steps
         return replace(self, total_updates=steps and steps * updates_per_step)
 

@@ -107,7 +107,7 @@ class StyleGAN(Task):
         )
         self.device = device
         self.last_penalty = torch.zeros((), device=device)
-        schedule = self.scheduler.over_run(self.total_steps(), self.updates.minibatch_repeats)
+        schedule = self.scheduler.for_run(self.total_steps(), self.updates.minibatch_repeats)
         self.g_descent = Descent(self.generator.parameters(), self.optimizer, schedule)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
         self.d_descent = Descent(learning, self.optimizer, schedule)
