@@ -1,4 +1,4 @@
-"""Exceptions for mistakes of the user rather than of the program, and checks of a value's range."""
+"""Exceptions for mistakes of the user rather than of the program, their reasons, and checks of a value's range."""
 
 
 class UserError(Exception):
@@ -10,6 +10,13 @@ class UserError(Exception):
 
 class MissingFileError(ValueError):
     """A file or folder that the user named does not exist."""
+
+
+def reason_of(error: Exception) -> str:
+    """What a library's exception says, in one line of at most 200 characters; its kind, if it says nothing."""
+    if isinstance(error, KeyError):  # which says the key alone
+        return f"it has no {str(error)[:200]}"
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def check_at_least(least: float, **values: float) -> None:

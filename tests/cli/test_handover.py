@@ -108,9 +108,8 @@ def test_what_cannot_be_written_is_told_before_the_run(words, message, tmp_path)
 def test_runs_of_a_sweep_and_of_a_search_do_not_share_a_file(tmp_path):
     small = [word for word in SMALL if not word.startswith("run_dir")]
     done = train(tmp_path, "-m", *small, "seed=0,1", "output=C.jpg")
-    assert (
-        "every run of the sweep would write this; name a key that differs in it: 'output=A_${KEY}.jpg'" in done.stderr
-    )
+    told = "every run of the sweep would write this; name a key that differs in it: 'output=C_${KEY}.jpg'"
+    assert told in done.stderr
     done = train(tmp_path, "-m", *small, "seed=0,1", "output=C_${seed}.jpg")
     assert done.returncode == 0 and {path.name for path in tmp_path.glob("*.jpg")} == {"C_0.jpg", "C_1.jpg"}
     done = run_script("search.py", *small, "task.init=content,noise", "output=D.jpg", cwd=tmp_path)

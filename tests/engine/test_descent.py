@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -79,6 +81,22 @@ def test_one_step_of_lbfgs_is_one_iteration():
     assert torch.equal(x, y)
 
 
+def test_the_compiler_is_not_imported():
+    code = """
+import sys, torch
+from dlcourse.engine.optimization import Descent
+from dlcourse.engine.schedules import Constant
+for optimizer in (torch.optim.Adam, torch.optim.SGD, torch.optim.RMSprop, torch.optim.LBFGS):
+    x = torch.nn.Parameter(torch.ones(3))
+    descent = Descent([x], optimizer, Constant())
+    descent.step(lambda: {"loss": x.square().sum()})
+    descent.load_state_dict(descent.state_dict())
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_gradients_stop_at_the_other_network():
     x, descent = make(torch.optim.SGD, lr=0.1)
     other = torch.nn.Parameter(torch.ones(3))
@@ -157,6 +175,27 @@ def test_memory_is_kept_by_parameter_even_if_weight_decay_is_new():
     for parameter in layer.parameters():
         memory = second.optimizer.state[parameter]
         assert torch.equal(memory["exp_avg"], first.optimizer.state[parameter]["exp_avg"])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "option", "lacking"),
+    [(torch.optim.Adam, "amsgrad", "max_exp_avg_sq"), (torch.optim.RMSprop, "centered", "grad_avg")],
+)
+def test_an_option_that_needs_more_than_the_saved_state_is_refused(optimizer, option, lacking):
+    _, run = make(optimizer, lr=1e-2)
+    run.step(lambda: bowl(run.parameters[0]))
+    _, resumed = make(optimizer, lr=1e-2, **{option: True})
+    with pytest.raises(ValueError, match=f"the optimizer's options need {lacking}, which is not in the saved state"):
+        resumed.load_state_dict(run.state_dict())
+
+
+def test_momentum_may_begin_when_a_run_goes_on():
+    _, run = make(torch.optim.SGD, lr=1e-3)
+    run.step(lambda: bowl(run.parameters[0]))
+    x, resumed = make(torch.optim.SGD, lr=1e-3, momentum=0.9)
+    resumed.load_state_dict(run.state_dict())
+    resumed.step(lambda: bowl(x))
+    assert resumed.updates == 2
 
 
 def test_lr_and_gradient_norm_of_the_last_update():

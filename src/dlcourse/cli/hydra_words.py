@@ -1,5 +1,6 @@
 """Prepare a command line for Hydra: options last, paths quoted, and with resume=RUN any key allowed."""
 
+import os
 import re
 from argparse import Namespace
 from collections.abc import Mapping
@@ -161,11 +162,13 @@ def of_group(word: str) -> str:
 def check_own_outputs(words: list[str], config_name: str) -> None:
     """Raise UserError for an `output` that every run of a sweep would overwrite."""
     takes_folder = config_name in ("sample", "evaluate")
-    cure = "give a folder, as in output=A/" if takes_folder else "name a key that differs in it: 'output=A_${KEY}.jpg'"
     for word in words:
         key, _, value = word.partition("=")
         names_folder = value.endswith(("/", '/"')) or is_folder(value.strip('"'))
         if key == "output" and not names_folder and not is_null(word) and "," not in value and "${" not in value:
+            stem, suffix = os.path.splitext(value.strip('"'))  # noqa: PTH122  # keeps the path as typed
+            name = f"name a key that differs in it: 'output={stem}_${{KEY}}{suffix}'"
+            cure = "give a folder, as in output=A/" if takes_folder else name
             raise UserError(f"{word}: every run of the sweep would write this; {cure}")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dlcourse.errors import MissingFileError
+from dlcourse.errors import MissingFileError, reason_of
 from dlcourse.files.bounded import TooManyFilesError, open_archive, open_file
 from dlcourse.files.missing import nothing_at
 from dlcourse.files.terminal import printable, say
@@ -183,7 +183,7 @@ class Archive(Source):
             with self.archive.open(info) as packed:
                 return io.BytesIO(packed.read(info.file_size))  # no more than the archive's directory states
         except Exception as error:  # damaged archives raise exceptions of many kinds
-            raise ValueError(f"cannot be unpacked ({' '.join(str(error).split()) or type(error).__name__})") from error
+            raise ValueError(f"cannot be unpacked ({reason_of(error)})") from error
 
 
 def is_system_file(name: str) -> bool:

@@ -15,7 +15,7 @@ from dlcourse.engine.rebuild import TooLargeError, build_fitting, build_of_file,
 from dlcourse.engine.run_folder import all_of
 from dlcourse.engine.targets import NETWORKS
 from dlcourse.engine.task import Stateful, Task
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, reason_of
 from dlcourse.files import torch_file
 from dlcourse.files.terminal import printable
 
@@ -125,9 +125,8 @@ class Checkpoint:
                 check_kinds(part.state_dict(), self.state[name])
                 part.load_state_dict(self.state[name])
             except Exception as error:  # a state of something else can fail in any way
-                reason = " ".join(str(error).split())
                 what = f"its {name} does not fit the configured one (sizes cannot change when a run goes on)"
-                raise UserError(f"{self.path}: {what}: {reason}") from error
+                raise UserError(f"{self.path}: {what}: {reason_of(error)}") from error
 
     def check_same_model(self, config: dict[str, Any]) -> None:
         """Raise UserError naming both values where the `model` of `config` differs from the checkpoint's."""

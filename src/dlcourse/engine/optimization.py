@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.engine import distributed
+from dlcourse.engine.light_optimizers import light_step, make_light
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
@@ -47,6 +48,7 @@ class Descent:
         The optimizer sees the loss times `scale`, > 0. That changes no minimum, but lifts small losses above the
         absolute thresholds of torch's optimizers (1e-10 in L-BFGS, eps in Adam).
         """
+        make_light()
         self.parameters = list(parameters)
         self.optimizer = self.make_optimizer(self.parameters)
         exempt_vectors(self.optimizer)
@@ -89,7 +91,7 @@ class Descent:
         """Call the optimizer's step; NotFinite if L-BFGS leaves parameters that are not finite."""
         is_lbfgs = isinstance(self.optimizer, torch.optim.LBFGS)
         start = [parameter.detach().clone() for parameter in self.parameters] if is_lbfgs else []
-        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch annotates the closure as returning float
+        light_step(self.optimizer, closure)
         if is_lbfgs:
             self.last_good_params = start
             if not all(bool(parameter.isfinite().all()) for parameter in self.parameters):
@@ -153,8 +155,10 @@ class Descent:
             "schedule": self.schedule.state_dict(),
         }
 
-    def checked(self, parameter: Tensor, saved: dict[str, Any]) -> dict[str, Any]:
-        """An optimizer's state for a parameter; ValueError if it is not one."""
+    def checked(self, parameter: Tensor, saved: dict[str, Any], needed: set[str]) -> dict[str, Any]:
+        """An optimizer's state for a parameter, which has the `needed` names; ValueError if it is not one."""
+        if lacking := needed - saved.keys():
+            raise ValueError(f"the optimizer's options need {min(lacking)}, which is not in the saved state")
         if not isinstance(self.optimizer, torch.optim.LBFGS):  # whose vectors are of all parameters together
             for name, value in saved.items():
                 numel = value.numel() if isinstance(value, Tensor) else 1
@@ -168,7 +172,8 @@ class Descent:
         grouped = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         place = {parameter: index for index, parameter in enumerate(grouped)}
         pairs = zip(self.parameters, state_dict["optimizer"], strict=True)
-        states = {place[parameter]: self.checked(parameter, saved) for parameter, saved in pairs if saved}
+        needed = kept_names(self.make_optimizer)
+        states = {place[parameter]: self.checked(parameter, saved, needed) for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
         for name in ("updates", "skipped", "skipped_in_a_row", "scale", "lr_factor"):
@@ -176,6 +181,15 @@ class Descent:
         pairs = zip(self.parameters, state_dict["last_good_params"], strict=False)  # none, or one for each
         self.last_good_params = [saved.to(parameter) for parameter, saved in pairs]
         self.schedule.load_state_dict(state_dict["schedule"])
+
+
+def kept_names(make_optimizer: MakeOptimizer) -> set[str]:
+    """The names of what an optimizer keeps for a parameter, such as "exp_avg"; its options decide, such as amsgrad."""
+    parameter = torch.zeros(1, requires_grad=True)
+    parameter.grad = torch.zeros(1)
+    optimizer = make_optimizer([parameter])
+    light_step(optimizer, parameter.sum)
+    return set(optimizer.state[parameter])
 
 
 def laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from dlcourse.engine.build import NOTHING, build
 from dlcourse.engine.targets import NETWORKS
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, reason_of
 
 FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 LEAST = 1024  # numbers that a tensor counts as at least: a network of a million small layers takes minutes to build
@@ -48,8 +48,7 @@ def build_of_file(
     except UserError as error:
         raise type(error)(f"{path}: {error}") from error
     except Exception as error:  # unexpected values can fail in any way
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: its {key} cannot be built ({reason})") from error
+        raise UserError(f"{path}: its {key} cannot be built ({reason_of(error)})") from error
 
 
 def build_fitting(config: Any, key: str, path: object, weights: Any) -> Any:

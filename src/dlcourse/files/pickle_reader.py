@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from dlcourse.errors import reason_of
 from dlcourse.files.bounded import RefusedError
 
 MAX_INSTRUCTIONS = 500_000  # the official networks of 1024x1024 have fewer than 20 000
@@ -77,7 +78,7 @@ class Machine:
             raise
         except Exception as error:  # a damaged or hostile program can fail in any way
             after = f"after {count} instructions" if count else "from its first byte on"
-            raise ValueError(f"cut short or damaged {after} ({' '.join(str(error).split())[:100]})") from error
+            raise ValueError(f"cut short or damaged {after} ({reason_of(error)})") from error
         check_grown(content, MAX_SHARING * self.length)
         return content
 

@@ -14,6 +14,7 @@ from typing import IO, Any, BinaryIO
 import torch
 from torch import Tensor
 
+from dlcourse.errors import reason_of
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import RefusedError, length_of, open_archive
 from dlcourse.files.pickle_reader import Function, Granted, Machine, Record, key, of_type, ordered
@@ -75,7 +76,7 @@ def load(path: str | Path) -> Any:
         except ValueError:
             raise
         except Exception as error:  # damaged files can fail in any way
-            raise ValueError(f"cut short or damaged ({' '.join(str(error).split())[:100]})") from error
+            raise ValueError(f"cut short or damaged ({reason_of(error)})") from error
 
 
 def save(content: Any, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, reason_of
 from dlcourse.files.atomic import atomic_write
 from dlcourse.files.bounded import open_file
 from dlcourse.files.outputs import with_numbers
@@ -119,7 +119,7 @@ def decode(file: BinaryIO, examine: Callable[[Image.Image], None] = lambda image
         reason = f"cannot be read ({error.strerror})" if error.strerror else f"a broken image ({error})"
         raise ValueError(reason) from error
     except Exception as error:  # for damaged files, decoders raise exceptions of many kinds
-        raise ValueError(f"a broken image ({' '.join(str(error).split()) or type(error).__name__})") from error
+        raise ValueError(f"a broken image ({reason_of(error)})") from error
 
 
 def formats_for(file: BinaryIO) -> tuple[str, ...]:

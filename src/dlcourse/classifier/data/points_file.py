@@ -16,7 +16,7 @@ from dlcourse.classifier.data.points import PlanePoints
 from dlcourse.classifier.data.points_npz import read_npz
 from dlcourse.classifier.data.points_table import COLUMNS, Columns, read_table
 from dlcourse.datasets.labels import class_name
-from dlcourse.errors import check_fraction
+from dlcourse.errors import check_fraction, reason_of
 from dlcourse.files.terminal import printable, say
 
 
@@ -67,8 +67,7 @@ def read_columns(path: Path, named: str, needed: Sequence[str] = COLUMNS) -> Col
     except ValueError as error:
         raise ValueError(f"path={named}: {error}") from error
     except Exception as error:  # a broken zip, a pickle inside, text that is no table
-        reason = printable(str(error).partition("\n")[0][:200])
-        raise ValueError(f"path={named}: cannot be read ({reason})") from error
+        raise ValueError(f"path={named}: cannot be read ({printable(reason_of(error))})") from error
     if not len(columns.labels):
         raise ValueError(f"path={named}: has no points; {', '.join(needed)} must have one shape (N,)")
     return columns

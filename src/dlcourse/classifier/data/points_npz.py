@@ -11,6 +11,7 @@ import numpy as np
 from dlcourse.classifier.data.labelled import MAX_CLASSES
 from dlcourse.classifier.data.points_table import COLUMNS, LARGEST, MAX_BYTES, MAX_ROWS, Columns, why_missing
 from dlcourse.datasets.sources import why_unsafe
+from dlcourse.errors import reason_of
 from dlcourse.files.bounded import open_archive, open_file
 from dlcourse.files.terminal import printable
 
@@ -61,8 +62,7 @@ def read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np
             content.seek(0)
             return np.lib.format.read_array(content, allow_pickle=False)
     except Exception as error:  # damaged files raise exceptions of many kinds
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise ValueError(f"{name} cannot be read ({printable(reason)})") from error
+        raise ValueError(f"{name} cannot be read ({printable(reason_of(error))})") from error
     raise ValueError(f"{name} has the shape {shape}; x1, x2 and label must have one shape (N,), N at most {MAX_ROWS}")
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from dlcourse.engine.checkpoint import Checkpoint
 from dlcourse.engine.run_folder import newest
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, reason_of
 from dlcourse.files import torch_file
 from dlcourse.files.locations import CHECKPOINTS
 from dlcourse.nn.attribute_network import AttributeNetwork
@@ -127,8 +127,7 @@ class InceptionFeatures(Extractor):
             torch_file.load(path)  # torch-fidelity would run code in the file
             self.network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
         except Exception as error:  # a broken or hostile file fails in any of pickle's and zip's ways
-            reason = str(error).strip().partition("\n")[0]
-            raise ValueError(f"{path}: not the weights of torch-fidelity's Inception ({reason})") from error
+            raise ValueError(f"{path}: not the weights of torch-fidelity's Inception ({reason_of(error)})") from error
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network((images * 255).round().to(torch.uint8))[0]

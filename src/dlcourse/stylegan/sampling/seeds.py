@@ -78,8 +78,10 @@ class SavedLatent:
         try:
             content, device = torch_file.load(newest(Path(self.path))), generator.w_avg.device
             saved = content["state"]["latent"] if is_checkpoint(content) else content
-            w = saved["w"].to(device).float()
-            noise = [one.to(device).float() for one in saved.get("noise", stored_noise(generator))]
+            w, noise = saved["w"], saved.get("noise", stored_noise(generator))
+            if not all(one.is_floating_point() for one in (w, *noise)):
+                raise TypeError("no floating-point numbers")
+            w, noise = w.to(device).float(), [one.to(device).float() for one in noise]
         except UserError:
             raise
         except Exception as error:  # the file may hold anything
