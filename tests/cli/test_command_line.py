@@ -256,7 +256,7 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
         assert (config["optimizer"]["lr"], config["runner"]["max_steps"], config["seed"]) == (0.5, 3, 5)
     run_here(monkeypatch, "resume=nowhere", f"resume={runs[0]}", job=train.train)
     word = capsys.readouterr().out.partition("train further: ")[2].rpartition(" ")[0]
-    assert shlex.split(word) == [f"resume={runs[0]}"] and word != f"resume={runs[0]}"
+    assert shlex.split(word) == ["dlcourse", "train", f"resume={runs[0]}"] and "'" in word
 
     def said(*words):
         return error_of(capsys, monkeypatch, *words, job=train.train)
@@ -265,11 +265,14 @@ def test_runs_of_any_name_go_on_alone_and_in_a_sweep_with_what_is_typed(monkeypa
     assert "optimizer.nope: no such key; optimizer has lr, betas, eps" in said(run, "optimizer.nope=1")
     assert "~runner.profile: a resumed run keeps its keys; give runner.profile another" in said(run, "~runner.profile")
     assert "optimizer=sgd: a resumed run keeps its optimizer" in said(run, "optimizer=sgd")
+    assert "augment=none: a resumed run keeps its augment; leave it out" in said(run, "augment=none")
     assert "run_dir=x: a resumed run keeps its folder" in said(run, "run_dir=x")
     assert "content=x: content plays no part here" in said(run, "content=x")
     assert f"lies in a run; give its folder, {run}" in said(f"{run}/checkpoints/step_0000003.pt")
     assert f"lies in a run; give its folder, {run}" in said(f"{run}/checkpoints")
     assert "resume=.: a folder of runs (2); give one of them, such as" in said("resume=.")
+    with pytest.raises(UserError, match=r"2/checkpoints: lies in a run; give its folder, 2$"):
+        run_folder.newest(Path("2", "checkpoints"))
     with pytest.raises(UserError, match=r"^\.: a folder of runs \(2\); give one of them, such as "):
         run_folder.newest(Path())
     Path("empty").mkdir()

@@ -18,6 +18,7 @@ from dlcourse.cli import (
     train,
 )
 from dlcourse.errors import UserError
+from dlcourse.files.locations import STYLEGAN_FACES
 
 NAMES = [
     "Köln (1).jpg",
@@ -111,6 +112,9 @@ def test_so_are_random_names_of_files_that_are_there_or_will_be():
         ("+run_dir=5", False, '+run_dir="5"'),
         ("seed=5", False, "seed=5"),
         ("~content", False, "~content"),
+        ("init_from=checkpoints/stylegan_faces.pt", False, f"init_from={path_overrides.quote(str(STYLEGAN_FACES))}"),
+        ("output=checkpoints/stylegan_faces.pt", False, "output=checkpoints/stylegan_faces.pt"),
+        ("checkpoint=checkpoints/mine.pt", False, "checkpoint=checkpoints/mine.pt"),
     ],
 )
 def test_lists_sweeps_references_and_quotes_keep_working(typed, is_sweep, taken):

@@ -90,7 +90,9 @@ def test_a_signal_ends_a_run_with_a_checkpoint_and_says_how_to_go_on(tmp_path, n
     done = process.wait()
     assert done.returncode == 128 + signal.Signals[name]
     last_line = done.stderr.strip().splitlines()[-1]
-    (step,) = re.fullmatch(rf"{name} after step (\d+): checkpoint written; go on with resume=run", last_line).groups()
+    (step,) = re.fullmatch(
+        rf"{name} after step (\d+): checkpoint written; go on with dlcourse train resume=run", last_line
+    ).groups()
     assert run_folder.newest(tmp_path / "run") == run_folder.path_for(tmp_path / "run", int(step))
     again = run_script("train.py", "resume=run", f"runner.max_steps={int(step) + 2}", cwd=tmp_path)
     assert again.returncode == 0 and f"run: continuing from step {step}: 2 steps on" in again.stderr, again.stderr

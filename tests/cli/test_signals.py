@@ -82,7 +82,7 @@ def test_ctrl_c_in_a_terminal_ends_two_processes_after_their_step(tmp_path):
     assert shown.count("SIGINT: finishing the step") == 1 and "Traceback" not in shown
     (path,) = run_folder.all_of(tmp_path / "run")
     step = run_folder.step_of(path)
-    assert shown.count(f"SIGINT after step {step}: checkpoint written; go on with resume=run") == 1
+    assert shown.count(f"SIGINT after step {step}: checkpoint written; go on with dlcourse train resume=run") == 1
 
 
 @pytest.mark.slow

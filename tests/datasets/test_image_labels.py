@@ -21,7 +21,7 @@ def test_nvidia_archives_have_labels_or_none(tmp_path):
     assert image_folder(tmp_path / "c.zip", num_classes=4).labels.tolist() == [0, 3, 3]
     nvidia_zip(tmp_path / "b.zip", None)
     assert image_folder(tmp_path / "b.zip").labels is None
-    with pytest.raises(ValueError, match=r"dataset.json has no labels; set num_classes=0"):
+    with pytest.raises(ValueError, match=r"dataset.json has no labels; set dataset.num_classes=0"):
         image_folder(tmp_path / "b.zip", num_classes=2)
 
 
@@ -31,7 +31,9 @@ def test_folders_are_classes_below_what_all_share(tmp_path):
         drawing(0, 16, 16).save(tmp_path / f"{name}.png")
     data = image_folder(tmp_path, num_classes=2)
     assert data.class_names == ["cats", "dogs"] and data.labels.tolist() == [0, 0, 1]
-    with pytest.raises(ValueError, match=r"num_classes=5, but .* 2 classes \(cats, dogs\); set num_classes=2, or 0"):
+    with pytest.raises(
+        ValueError, match=r"num_classes=5, but .* 2 classes \(cats, dogs\); set dataset.num_classes=2, or 0"
+    ):
         image_folder(tmp_path, num_classes=5)
     (tmp_path / "mine" / "dogs" / "c.png").write_bytes(b"")
     with pytest.raises(ValueError, match="class dogs has no image that can be used"):

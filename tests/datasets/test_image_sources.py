@@ -191,7 +191,7 @@ def test_a_link_that_comes_later_is_not_followed_either(tmp_path):
         ('{"labels": [["good.png", true]]}', "must be a whole number >= 0, got True"),
         ('{"labels": [["other.png", 1]]}', "1 images have no label in dataset.json, such as good.png"),
         ('{"labels": [["good.png", 999999999999]]}', "are of 1000000000000 classes"),
-        ('{"labels": null}', "has no labels; set num_classes=0"),
+        ('{"labels": null}', "has no labels; set dataset.num_classes=0"),
     ],
     ids=range(15),
 )

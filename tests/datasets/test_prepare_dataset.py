@@ -35,7 +35,7 @@ def test_a_contact_sheet_and_the_counts(tmp_path):
         (["dataset.root=nope"], r"error: dataset.root=nope: no such folder or zip file"),
         (
             ["dataset.root=a.zip", "dataset.num_classes=3"],
-            r"num_classes=3, but .* 2 classes; set num_classes=2",
+            r"num_classes=3, but .* 2 classes; set dataset.num_classes=2",
         ),
         (["dataset.root=a.zip", "output=a.txt"], r"output=a.txt: must end in one of .*.png"),
         (["dataset.root=a.zip", "num_shown=0"], r"num_shown must be at least 1, got 0"),
@@ -58,7 +58,7 @@ def test_the_sheet_shows_images_from_all_of_the_set(tmp_path):
     data = image_folder(tmp_path, resolution=256)
     sheet = ContactSheet(data, 4)
     chosen = torch.tensor([0, 10, 19, 29])
-    assert sheet.captions(chosen) == ["x" * 15] * 4
+    assert sheet.captions(chosen) == [f"{number:02}_xxx...xxxxxx" for number in chosen.tolist()]
     assert sheet.draw().size[0] == 4 * (128 + 4) + 4  # from a coarser level
     assert ContactSheet(data, 100).summary() == ["30 images, 0 files skipped"]
 

@@ -84,7 +84,9 @@ def test_ctrl_c_names_a_way_on_that_there_is(tmp_path, capsys):
 
     assert told() == "interrupted\n"  # while the networks were built
     run_folders.record_config(OmegaConf.create(CONFIG), tmp_path)
-    assert told() == f"interrupted, without a checkpoint of the last steps; go on with resume={tmp_path}\n"
+    assert (
+        told() == f"interrupted, without a checkpoint of the last steps; go on with dlcourse train resume={tmp_path}\n"
+    )
 
 
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
@@ -192,7 +194,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_loses_nothing(small_disk):
     done = run_script("train.py", "run_dir=run", *options, cwd=small_disk)
     assert done.returncode == 1
     last_line = done.stderr.strip().splitlines()[-1]
-    assert "No space left on device" in last_line and "go on with resume=run" in last_line
+    assert "No space left on device" in last_line and "go on with dlcourse train resume=run" in last_line
     assert "Traceback" not in done.stderr
     step = Checkpoint.load(run_folder.newest(small_disk / "run")).step
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)

@@ -218,6 +218,6 @@ def test_a_signal_to_the_launcher_ends_all_with_one_checkpoint(tmp_path):
     launcher.send_signal(signal.SIGTERM)
     _, errors = launcher.communicate(timeout=60)
     assert launcher.returncode == 128 + signal.SIGTERM, errors
-    assert errors.count("checkpoint written; go on with resume=run") == 1
+    assert errors.count("checkpoint written; go on with dlcourse train resume=run") == 1
     (saved,) = run_folder.all_of(tmp_path / "run")
     assert rows_of(tmp_path / "run")[-1]["step"] == run_folder.step_of(saved)

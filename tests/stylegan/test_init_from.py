@@ -35,6 +35,25 @@ def test_a_run_can_begin_with_the_networks_of_another(finished):
     assert again.returncode == 0 and "discriminator, generator" not in again.stderr
 
 
+def test_a_resumed_run_keeps_its_resolution(finished):
+    before = (finished / "first" / "config.yaml").read_text()
+    for resolution in (8, 32):
+        done = run_script(
+            "train.py", "resume=first", "runner.max_steps=3", f"dataset.resolution={resolution}", cwd=finished
+        )
+        assert done.returncode == 1 and (finished / "first" / "config.yaml").read_text() == before
+        assert (
+            "model.discriminator.resolution" in done.stderr
+            or "dataset.resolution must be 16, that of the" in done.stderr
+        )
+    done = run("init_from=first", "run_dir=sixth", cwd=finished)
+    assert done.returncode == 0, done.stderr
+    before = (finished / "sixth" / "config.yaml").read_text()
+    done = run_script("train.py", "resume=sixth", "runner.max_steps=3", "dataset.resolution=32", cwd=finished)
+    assert done.stderr == "error: dataset.resolution must be 16, that of the networks, got 32\n"
+    assert done.returncode == 1 and (finished / "sixth" / "config.yaml").read_text() == before
+
+
 def test_an_imported_generator_alone_begins_with_a_new_discriminator(finished):
     saved = checkpoint.Checkpoint.load(run_folder.newest(finished / "first"))
     del saved.state["discriminator"], saved.config["model"]["discriminator"]

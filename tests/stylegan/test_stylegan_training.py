@@ -13,7 +13,8 @@ from dlcourse.engine.build import build
 from dlcourse.engine.runner import step_seed
 from dlcourse.errors import UserError
 from dlcourse.images import tables
-from dlcourse.stylegan.previews import described_lod, previews, seeds_of
+from dlcourse.images.tables import labelled_grid as grid
+from dlcourse.stylegan.previews import described_lod, previews, real_sheet, seeds_of
 from dlcourse.stylegan.sampling.seeds import parse_seeds
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
@@ -223,6 +224,16 @@ def test_labels_that_do_not_fit_are_told():
 def test_a_minibatch_that_cannot_be_divided_is_told_before_training():
     with pytest.raises(ValueError, match="a minibatch of 8 images cannot be divided into 3 equal parts"):
         make("task.updates.gradient_accumulation_steps=3")
+
+
+def test_the_preview_of_reals_is_spread_over_the_data(monkeypatch):
+    shown = []
+    monkeypatch.setattr("dlcourse.stylegan.previews.labelled_grid", lambda *about: shown.append(about) or grid(*about))
+    images = torch.arange(31, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8)
+    real_sheet(images)
+    ((pictures, titles, *_),) = shown
+    assert titles == [f"image {index}" for index in range(0, 31, 2)]
+    assert torch.equal(pictures[:, 0, 0, 0] * 255, torch.arange(0.0, 31, 2))
 
 
 def test_reals_are_mirrored_half_the_time():

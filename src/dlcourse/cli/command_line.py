@@ -253,6 +253,10 @@ def explain(error: Exception, config_name: str = "") -> str:
         return f"{several[1]}={several[2]}: several values; with -m each of them gets a run of its own"
     missing = re.match(r"Could not (?:override|delete) '(\w+)'\. No match in the defaults list", str(error))
     if missing and missing[1] in unread_keys.OWNERS:
+        resumes = any(word.lstrip("+").startswith("resume=") for word in sys.argv[1:])
+        choice = next((word for word in sys.argv[1:] if word.startswith(f"{missing[1]}=")), "")
+        if resumes and choice:
+            return hydra_words.kept_group(choice, missing[1])
         return unread_keys.no_part(missing[1], sys.argv[1:])
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:

@@ -28,6 +28,7 @@ BARE = {
     "explore": ["checkpoint"],
     "blend": ["run", "result", "output"],
     "stylize": ["content", "style", "output"],
+    "prepare_dataset": ["dataset.root"],
 }
 ONLY_FIRST = ("sample", "evaluate", "explore")  # whose bare word must be the first one
 NO_NAME = re.compile(r"^[\"']?[\[{]|/|\$\{")  # in the choice of a group
@@ -193,6 +194,12 @@ def with_prefixes_for_resume(overrides: list[str]) -> list[str]:
     if not resumes or is_null(resumes[-1]):
         return overrides
     return [override if needs_no_prefix(override) else f"++{override}" for override in overrides]
+
+
+def kept_group(override: str, group: str) -> str:
+    """The message for a group's choice on the command line of a resumed run."""
+    example = "runner.max_steps=N" if group in ("debug", "experiment") else f"{group}.KEY=VALUE"
+    return f"{override}: a resumed run keeps its {group}; leave it out, or give single keys, as in {example}"
 
 
 def needs_no_prefix(override: str) -> bool:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dlcourse.cli import latest
 from dlcourse.engine.nodes import in_yaml
 from dlcourse.errors import UserError
-from dlcourse.files.locations import CONFIGS
+from dlcourse.files.locations import CONFIGS, ROOT
 from dlcourse.files.missing import is_folder
 
 # The keys of all configs whose value is a path, or a name
@@ -119,6 +119,8 @@ def take_one(key: str, text: str) -> str:
         return text
     if key in RUNS:
         text = latest.resolved(text, RUNS[key])
+    if key in RUNS and text.startswith("checkpoints/") and not exists(text) and (ROOT / text).is_file():
+        text = str(ROOT / text)  # a bundled one, in whichever folder the command is typed
     if exists(text) or not INTERPOLATION.search(text):
         text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # is not meant as a reference to another key
     return quote(at_home(text))

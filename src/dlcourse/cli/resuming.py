@@ -42,8 +42,7 @@ def keys_only(overrides: Iterable[str]) -> Iterator[str]:
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
         if path_overrides.is_group(key):
-            example = "runner.max_steps=N" if key in ("debug", "experiment") else f"{key}.KEY=VALUE"
-            raise UserError(f"{override}: a resumed run keeps its {key}; give single keys, as in {example}")
+            raise UserError(hydra_words.kept_group(override, key))
         if override.startswith("~"):
             raise UserError(f"{override}: a resumed run keeps its keys; give {key} another value")
         if key in ("run_dir", "init_from") and not hydra_words.is_null(override):

@@ -239,7 +239,7 @@ def less_memory(cfg: DictConfig) -> str:
 
 
 def resume_advice(run_dir: Path) -> str:
-    return f"go on with {resume_word(run_dir)}" if has_begun(run_dir) else "start again"
+    return f"go on with dlcourse train {resume_word(run_dir)}" if has_begun(run_dir) else "start again"
 
 
 def resume_word(run_dir: Path) -> str:

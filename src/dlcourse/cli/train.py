@@ -76,7 +76,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     """
     import torch
 
-    from dlcourse.cli.closing import closing_lines, summed_up, told_as_complete, write_or_say_why
+    from dlcourse.cli.closing import closing_lines, summed_up, told_as_complete
     from dlcourse.engine import distributed
     from dlcourse.engine.runner import Runner
     from dlcourse.engine.task import Task
@@ -90,11 +90,7 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
         runner.prepare(task)
     step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
     if runner.is_complete(task, step):
-        say(*handover.hand_over(run_dir, config, only_missing=True), file=sys.stderr)
-        further = f"; to train further: {run_folders.resume_word(run_dir)} runner.max_steps={2 * max(step, total)}"
-        say(f"{run_dir} is complete{further if step >= total else f': its task ended by itself after {step} steps'}")
-        if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step
-            write_or_say_why(run_dir, total, "finished")
+        tell_complete(run_dir, config, step, total)
         return
     advice = [task.advice(total), "" if step else start_from(config, pretrained, task)]
     if distributed.rank() == 0:
@@ -108,6 +104,19 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
         say(*handover.hand_over(run_dir, config), file=sys.stderr)
         if distributed.rank() == 0 and on_log is unwatched and not command_line.is_sweep():
             say(*closing_lines(run_dir, config), file=sys.stderr)
+
+
+def tell_complete(run_dir: Path, config: dict[str, Any], step: int, total: int) -> None:
+    """Say that a run has nothing left to do, and how to train further; write what an interrupted end left out."""
+    from dlcourse.cli.closing import write_or_say_why
+    from dlcourse.reports.runs import twice_as_long
+
+    say(*handover.hand_over(run_dir, config, only_missing=True), file=sys.stderr)
+    longer = f"dlcourse train {run_folders.resume_word(run_dir)} {twice_as_long(config, step, total)}"
+    why = f"; to train further: {longer}" if step >= total else f": its task ended by itself after {step} steps"
+    say(f"{run_dir} is complete{why}")
+    if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step
+        write_or_say_why(run_dir, total, "finished")
 
 
 def inputs_of(config: dict[str, Any]) -> str:

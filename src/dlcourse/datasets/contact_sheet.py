@@ -42,8 +42,14 @@ class ContactSheet:
         return under(f"{count} images of {size} x {size} pixels, {fit}; {shown}", grid, FONT)
 
     def captions(self, chosen: Tensor) -> list[str]:
-        """The class of each image, or the last letters of its name without suffix."""
+        """The class of each image, or its name without suffix, shortened in the middle."""
         if self.dataset.labels is not None:
             return [self.dataset.class_names[label][-CAPTION:] for label in self.dataset.labels[chosen].tolist()]
         names = [self.dataset.decoded.names[index] for index in chosen.tolist()]
-        return [name.rpartition("/")[2].rpartition(".")[0][-CAPTION:] for name in names]
+        return [shortened(name.rpartition("/")[2].rpartition(".")[0]) for name in names]
+
+
+def shortened(name: str) -> str:
+    """Both ends of a name that is too long."""
+    end = (CAPTION - 3) // 2
+    return name if len(name) <= CAPTION else f"{name[:end]}...{name[-end:]}"

@@ -67,7 +67,17 @@ class ImageFolder:
 
     @cached_property
     def decoded(self) -> Decoded:
-        """The images, from the cache or decoded now; ValueError if that is impossible, or a class has no image."""
+        """The images, from the cache or decoded now; ValueError if that is impossible, or a class has no image.
+
+        Whoever looks at the images first gets the error, so that it says itself which node of the config it is about.
+        """
+        try:
+            return self.decode()
+        except ValueError as error:
+            raise ValueError(f"dataset.{error}") from error
+
+    def decode(self) -> Decoded:
+        """`decoded`, with errors that begin with one of our arguments."""
         if self.cache_path is None:
             decoded = decode_in_memory(self.source, self.square)
         else:
@@ -94,7 +104,7 @@ class ImageFolder:
         except OSError as error:
             raise ValueError(
                 f"cache={path.parent}: cannot be written ({error.strerror or error}); "
-                "choose another folder, or cache=null to decode into memory"
+                "choose another folder, or dataset.cache=null to decode into memory"
             ) from error
         if decoded := load_cache(path, self.source, self.square):
             return decoded

@@ -29,7 +29,8 @@ def find_classes(source: Source, num_classes: int, square: Square) -> tuple[list
     if count != num_classes:
         raise ValueError(
             f"num_classes={num_classes}, but the images of root={source.root} are of {count} classes"
-            f"{f' ({shown_names(names)})' if names else ''}; set num_classes={count}, or 0 to train without labels"
+            f"{f' ({shown_names(names)})' if names else ''}; "
+            f"set dataset.num_classes={count}, or 0 to train without labels"
         )
     return names or [str(number) for number in range(count)], numbers
 
@@ -39,12 +40,12 @@ def listed_labels(source: Source) -> tuple[dict[str, int], list[str]]:
     if len(source.label_files) > 1:
         raise ValueError(
             f"root={source.root}: has {len(source.label_files)} files of labels ({shown_names(source.label_files)}); "
-            "give as root the folder of one of them, keep one, or set num_classes=0"
+            "give as root the folder of one of them, keep one, or set dataset.num_classes=0"
         )
     (name,) = source.label_files
     listed = read_labels(source, name)
     if listed is None:
-        raise ValueError(f"root={source.root}: its {LABELS} has no labels; set num_classes=0")
+        raise ValueError(f"root={source.root}: its {LABELS} has no labels; set dataset.num_classes=0")
     return {name: listed[name] for name in source.stamps if name in listed}, []
 
 
@@ -73,7 +74,7 @@ def check_labelled(source: Source, numbers: dict[str, int], square: Square) -> N
             f"labels need a folder for each class, or a {LABELS}; {len(without)} images are in no such folder, "
             f"such as {example}; move them"
         )
-    raise ValueError(f"root={source.root}: {reason}, or set num_classes=0")
+    raise ValueError(f"root={source.root}: {reason}, or set dataset.num_classes=0")
 
 
 def read_labels(source: Source, file_name: str) -> dict[str, int] | None:

@@ -136,7 +136,7 @@ class Checkpoint:
         differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
         if differing:
             pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
-            raise UserError(f"{self.path}: a checkpoint of another model: {pairs}")
+            raise UserError(f"{self.path}: a checkpoint of another model: {pairs}; a resumed run keeps its model")
 
 
 def check_kinds(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:

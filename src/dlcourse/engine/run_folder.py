@@ -34,6 +34,8 @@ def newest(run_or_file: Path) -> Path:
         return run_or_file
     if not run_or_file.exists():
         raise UserError(f"{run_or_file}: {nothing_at(run_or_file, 'no such run folder or checkpoint file')}")
+    if run_or_file.name == "checkpoints" and all_of(run_or_file.parent):
+        raise UserError(f"{run_or_file}: lies in a run; give its folder, {shlex.quote(str(run_or_file.parent))}")
     found = all_of(run_or_file)
     if not found and (runs := runs_below(run_or_file)):
         one = shlex.quote(str(runs[-1]))

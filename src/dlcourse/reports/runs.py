@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +205,14 @@ def own_keys(config: dict[str, Any]) -> dict[str, Any]:
         for key, value in flatten(config).items()
         if key not in IGNORED | idle | repeated and not is_repeated(key, config)
     }
+
+
+def twice_as_long(config: dict[str, Any], step: int, total: int) -> str:
+    """The override with which a run of `total` steps, which has taken `step` >= `total`, trains twice as long."""
+    images = config["task"].get("total_images")
+    if images is None or config["runner"]["max_steps"] is not None:
+        return f"runner.max_steps={2 * step}"
+    return f"task.total_images={images * ceil(2 * step / total)}"
 
 
 def find_runs(paths: list[Path]) -> list[Run]:

@@ -27,7 +27,7 @@ from dlcourse.reports.animation import thin_out
 from dlcourse.reports.curves import COLORS, chart
 from dlcourse.reports.doctor import version_of
 from dlcourse.reports.page import figure, safe, titled, whole_page
-from dlcourse.reports.runs import Run, kinds_of, read_config, read_logged_rows, read_yaml
+from dlcourse.reports.runs import Run, kinds_of, read_config, read_logged_rows, read_yaml, twice_as_long
 from dlcourse.style_transfer.demo_images import IMAGES
 
 LARGEST, MEDIUM, SMALL = 2048, 512, 192  # pixels on the longer side: the result, its inputs and other images, earlier
@@ -179,7 +179,7 @@ def commands(run_dir: Path, config: dict[str, Any], step: int, total: int | None
     resume = shlex.join(["dlcourse", "train", f"resume={run_dir}"])
     lines = {"Made by": [made] if isinstance(config.get("overrides"), list) else []}
     if total and step >= total:
-        lines["Train further"] = [f"{resume} runner.max_steps={2 * step}"]
+        lines["Train further"] = [f"{resume} {twice_as_long(config, step, total)}"]
     elif ended != "finished":
         lines["Go on"] = [resume]
     lines["Next"] = next_commands(run_dir, config)

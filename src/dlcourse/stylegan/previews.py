@@ -63,10 +63,11 @@ def mixing_table(draw, styles: Tensor, titles: list[str], limits: list[int]) -> 
 
 
 def real_sheet(images: Tensor) -> Tensor:
-    """The first images of the data set (N, 3, R, R) in [0, 1], with a caption: (1, 3, H, W)."""
-    size = images.shape[-1]
-    titles = [f"image {index}" for index in range(len(images))]
-    sheet = labelled_grid(images, titles, COLUMNS, SMALLEST)
+    """Some images of the data set, uint8 (N, 3, R, R), evenly spaced, with a caption: (1, 3, H, W) in [0, 1]."""
+    size, count = images.shape[-1], len(images)
+    chosen = torch.linspace(0, count - 1, min(SEEDS, count)).round().long()
+    titles = [f"image {index}" for index in chosen.tolist()]
+    sheet = labelled_grid(images[chosen].float() / 255, titles, COLUMNS, SMALLEST)
     return to_tensor(under(f"Real images of the training set; {described_lod(size, 0.0)}.", sheet))[None]
 
 

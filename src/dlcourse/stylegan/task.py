@@ -22,7 +22,7 @@ from dlcourse.stylegan.metrics.diversity import effective_dimensions
 from dlcourse.stylegan.minibatches import ImageDataset, Minibatches, Reals
 from dlcourse.stylegan.networks.discriminator import Discriminator
 from dlcourse.stylegan.networks.generator import Generator
-from dlcourse.stylegan.previews import SEEDS, previews, real_sheet
+from dlcourse.stylegan.previews import previews, real_sheet
 
 W_SAMPLES = 1000  # of which the effective dimensions of W are measured
 W_AVG_BETA = 0.995  # share of the old average per minibatch, as in the official graph
@@ -77,6 +77,10 @@ class StyleGAN(Task):
 
     def __post_init__(self) -> None:
         resolution, freeze_d = self.discriminator.resolution, self.updates.freeze_d
+        if self.dataset.resolution != resolution:  # of networks that were there before the data: resume, init_from
+            raise ValueError(
+                f"dataset.resolution must be {resolution}, that of the networks, got {self.dataset.resolution}"
+            )
         most = resolution.bit_length() - 3  # all but 4 x 4
         if not 0 <= freeze_d <= most:
             raise ValueError(f"updates.freeze_d must be in [0, {most}] at {resolution} pixels, got {freeze_d}")
@@ -231,8 +235,7 @@ class StyleGAN(Task):
         """`previews` of the averaged generator, and real images."""
         step = self.g_descent.updates // self.updates.minibatch_repeats
         progress = f"Step {step:,}, {self.minibatches.images_seen:,} images seen"
-        reals = real_sheet(self.dataset.levels[0][:SEEDS].float() / 255)
-        return previews(self.generator_ema, self.phase().lod, progress) | {"reals": reals}
+        return previews(self.generator_ema, self.phase().lod, progress) | {"reals": real_sheet(self.dataset.levels[0])}
 
     def state(self) -> dict[str, Stateful]:
         """Networks, optimizers, position in the data."""
