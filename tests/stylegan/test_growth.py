@@ -77,11 +77,13 @@ def test_the_stage_changes_where_a_resolution_comes_in_and_where_it_has_faded_in
 )
 def test_steps_for_a_number_of_images_are_those_of_a_loop(total, repeats, stable, transition, initial):
     schedule = growth(64, initial, stable, transition, batch_sizes={4: 16, 16: 7, 32: 32})
-    steps = images = 0
+    images, begins = 0, []
     while images < total:
+        begins.append(images)
         images += schedule.phase(images).batch_size * repeats
-        steps += 1
-    assert schedule.steps_for(total, repeats) == steps
+    assert schedule.steps_for(total, repeats) == len(begins)
+    left = [schedule.steps_for(total, repeats, images_seen) for images_seen in (*begins, images)]
+    assert left == list(range(len(begins), -1, -1))
 
 
 def test_without_fading_resolutions_follow_each_other_at_once():

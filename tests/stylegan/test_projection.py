@@ -93,7 +93,7 @@ def test_a_loss_that_is_never_a_number_ends_the_run(checkpoint, own_image, tmp_p
     saved.state["generator_ema"]["w_avg"].fill_(3e38)
     save_checkpoint(tmp_path / "broken.pt", 0, saved.config, saved.state)
     words = ["experiment=projection", "checkpoint=broken.pt", f"target={own_image}", f"{STEPS}=20", "run_dir=run"]
-    done = run_script("train.py", *words, cwd=tmp_path)
+    done = run_script("train.py", *words, "task.candidates=0", cwd=tmp_path)
     assert done.returncode == 1 and "10 times in a row; try a smaller optimizer.lr" in done.stderr
     assert not list((tmp_path / "run").glob("*/step_*"))
 
@@ -130,6 +130,20 @@ def test_the_point_that_is_kept_has_the_least_loss(project, own_image):
         loss = float(task.losses(*task.latent())["loss"])
     assert loss == pytest.approx(min(losses_of(task)), rel=1e-5)
     assert float(task.finalize()["result/loss"]) == loss
+
+
+def test_it_starts_at_the_nearest_of_some_candidates(project, generator, tmp_path):
+    seeds, drawn = parse_seeds("1000000-1000003"), Synthesizer(None, 0.7, None, 1)
+    images = drawn.images(generator, seeds)
+    for seed, image in zip(seeds, images, strict=True):
+        to_pil_image(image).save(tmp_path / "target.png")
+        task = project(tmp_path / "target.png", 1, "task.candidates=4")
+        assert torch.equal(task.latent()[0], drawn.styles(generator, [seed])[0])  # before the first update
+        assert losses_of(task)[0] < 1e-4
+    at_mean = project(tmp_path / "target.png", 1, "task.candidates=0")
+    assert torch.equal(at_mean.latent()[0], generator.w_avg.expand(6, -1)) and losses_of(at_mean)[0] > 1e-3
+    (w, _), wanted = project(tmp_path / "target.png", 1, "task.candidates=4", "task.space=w").latent(), seeds[-1]
+    assert torch.allclose(w, drawn.styles(generator, [wanted])[0].mean(0).expand(6, -1))
 
 
 def test_w_is_one_for_all_layers(project, own_image):
@@ -186,6 +200,7 @@ def test_what_goes_on_keeps_its_space(change, project, own_image):
         ("task.feature_weight=1 task.feature_layers=[]", "feature_layers must name a layer of VGG"),
         ("task.noise_weight=-1", "noise_weight must not be negative"),
         ("task.init=0-3", "init must be one seed"),
+        ("task.candidates=-1", "candidates must be at least 0"),
         ("target=missing.png", r"missing\.png: no such file"),
         ("target=null", r"target must be an image: give target=PHOTO\.jpg"),
         ("checkpoint=nothing.pt", r"nothing\.pt: no such run folder or checkpoint file"),

@@ -71,6 +71,16 @@ def test_resumed_in_any_phase_to_the_last_bit(stop):
     assert_same(state_of(straight), state_of(second))
 
 
+def test_a_run_that_goes_on_with_other_minibatches_sees_the_images_that_are_asked_for():
+    fixed = ["task.total_images=80", "task.growth.initial_resolution=16"]
+    first, second = make(*fixed), make(*fixed, "task.growth.batch_size=4")
+    assert (first.total_steps(), second.total_steps()) == (10, 20)
+    steps(first, 0, 2)
+    for name, part in second.state().items():
+        part.load_state_dict(state_of(first)[name])
+    assert (first.total_steps(), second.total_steps()) == (10, 2 + 16)
+
+
 def test_it_grows_as_the_images_go_by():
     task = make()
     lods = [float(steps(task, step, step + 1)["progress/lod"]) for step in range(8)]

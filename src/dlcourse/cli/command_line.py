@@ -162,7 +162,7 @@ def run_argument(task: str = "") -> Callable[[str], Path]:
 
     def parse(text: str) -> Path:
         try:
-            return path_argument(latest.resolved(text, task))
+            return path_argument(path_overrides.bundled(latest.resolved(text, task)))
         except UserError as error:
             raise ArgumentTypeError(str(error)) from error
 

@@ -118,9 +118,7 @@ def take_one(key: str, text: str) -> str:
     if is_number or text.lower() == "null" or QUOTED.fullmatch(text):
         return text
     if key in RUNS:
-        text = latest.resolved(text, RUNS[key])
-    if key in RUNS and text.startswith("checkpoints/") and not exists(text) and (ROOT / text).is_file():
-        text = str(ROOT / text)  # a bundled one, in whichever folder the command is typed
+        text = bundled(latest.resolved(text, RUNS[key]))
     if exists(text) or not INTERPOLATION.search(text):
         text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # is not meant as a reference to another key
     return quote(at_home(text))
@@ -138,6 +136,12 @@ def quote(text: str) -> str:
 def is_group(key: str) -> bool:
     """Whether a key of an override is a group of configs, which has a folder of its own."""
     return is_folder(str(CONFIGS / key.partition("@")[0]))
+
+
+def bundled(path: str) -> str:
+    """The project's own file for checkpoints/NAME, in a folder that has no such file."""
+    is_own = path.startswith("checkpoints/") and not exists(path) and (ROOT / path).is_file()
+    return str(ROOT / path) if is_own else path
 
 
 def exists(text: str) -> bool:

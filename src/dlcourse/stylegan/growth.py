@@ -69,9 +69,9 @@ class Growth:
     def batch_size_at(self, resolution: int) -> int:
         return (self.batch_sizes or {}).get(resolution, self.batch_size)
 
-    def steps_for(self, total_images: int, minibatch_repeats: int) -> int:
-        """The least number of steps of `minibatch_repeats` minibatches that see `total_images`."""
-        steps, images = 0, 0
+    def steps_for(self, total_images: int, minibatch_repeats: int, images_seen: int = 0) -> int:
+        """The least number of steps of `minibatch_repeats` minibatches from `images_seen` to `total_images`."""
+        steps, images = 0, images_seen
         for level, resolution in enumerate(resolutions_between(self.initial_resolution, self.resolution)):
             # the next resolution fades in from the first step that begins at `end` images or later
             end = level * (self.stable_images + self.transition_images) + self.stable_images

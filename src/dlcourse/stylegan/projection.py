@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, check_at_least
 from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.terminal import printable
 from dlcourse.images.files import open_image
@@ -29,14 +29,15 @@ from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 SAME = 0.05  # relative difference up to which two losses of one point are of the same objective
+FIRST_CANDIDATE = 10**6  # its seed: few users draw such seeds, and so none finds an image of theirs without a search
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
-# Below it an image counts as not found. Measured with the bundled faces, 500 updates, W+: 26 to 42 dB for images of the
-# generator itself (three seeds at psi 1, 26 to 36; three at psi 0.7, 36 to 42), 23 and 24 dB for drawn faces that are
-# new to it, whose texture no w can tell, 17 to 21 dB for a photograph, a seascape, a painting and a mosaic.
+# Below it an image counts as not found. Measured with the bundled faces, 500 updates, W+: 36 to 42 dB for images of the
+# generator itself (three seeds at psi 1, 36 to 42; three at psi 0.7, 39 to 40), 25 dB for two drawn faces that are new
+# to it, whose texture no w can tell, 17 to 21.8 dB for a mosaic, a photograph, a painting and a seascape.
 LEAST_PSNR = 22.0
 NOT_FOUND = (
     f"below {LEAST_PSNR:g} dB: not found. Either the generator cannot draw this (the bundled one finds its own images "
-    "to 26 dB and more), or it takes more steps (runner.max_steps)"
+    "to 36 dB and more), or it takes more steps (runner.max_steps)"
 )
 
 
@@ -57,7 +58,8 @@ class Projection(Task):
     target: str | None  # an image; its middle square is used, at the generator's resolution
     space: str  # "w", one w for all layers, or "w+", one per layer
     noise: str  # "fixed", the stored one, or "free", optimized too
-    init: Seeds | None  # where to start: one seed, file or run; None is w_avg
+    init: Seeds | None  # where to start: one seed, file or run; None: the nearest candidate
+    candidates: int  # number of random images that are compared with the target, >= 0; 0: start at w_avg
     synthesizer: Synthesizer  # truncation and class of a start from a seed
     scales: int  # number of copies that are compared, each half as large as the one before, >= 1
     features: Callable[[], VGG]  # called if feature_weight > 0, after all checks, since it may download weights
@@ -80,6 +82,7 @@ class Projection(Task):
             raise ValueError(f"noise must be fixed or free, got {self.noise!r}")
         if self.scales < 1:
             raise ValueError(f"scales must be at least 1, got {self.scales}")
+        check_at_least(0, candidates=self.candidates)
         for name in ("feature_weight", "noise_weight"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -92,7 +95,9 @@ class Projection(Task):
         except ValueError as error:
             raise ValueError(f"init: {error}") from error
         if len(self.starts) > 1:
-            raise ValueError(f"init must be one seed, file or run, or null for w_avg, got {self.init!r}")
+            raise ValueError(
+                f"init must be one seed, file or run, or null for the nearest candidate, got {self.init!r}"
+            )
         if self.target is None:
             raise ValueError("target must be an image: give target=PHOTO.jpg")
         try:
@@ -133,6 +138,16 @@ class Projection(Task):
         w = styles if self.space == "w+" else styles.mean(0, keepdim=True)
         return w.clone(), [own.clone() for own in noise]
 
+    @torch.no_grad()
+    def start_at_nearest(self) -> None:
+        """Move the start to the candidate whose image is nearest to the target."""
+        seeds, wanted = parse_seeds(f"{FIRST_CANDIDATE}-{FIRST_CANDIDATE + self.candidates - 1}"), self.wanted.cpu()
+        drawn = lambda seed: self.synthesizer.images(self.generator, [seed])
+        nearest = min(seeds, key=lambda seed: float(multiscale_distance(drawn(seed), wanted, self.scales)))
+        (styles,) = self.synthesizer.styles(self.generator, [nearest])
+        self.w.copy_(styles if self.space == "w+" else styles.mean(0, keepdim=True))
+        self.best = self.copied()
+
     def copied(self) -> list[Tensor]:
         """A copy of what is optimized now: w, and the noise if it is free."""
         return [leaf.detach().clone() for leaf in self.free]
@@ -142,6 +157,9 @@ class Projection(Task):
 
     def step(self) -> Metrics:
         """One update of w, and of the noise if it is free."""
+        has_class = not self.generator.num_classes or self.synthesizer.classes is not None
+        if not self.descent.updates and not self.starts and self.candidates and has_class:
+            self.start_at_nearest()
         before = self.copied()
         terms = self.descent.step(lambda: self.losses(self.w, self.noises))
         if (loss := float(terms["loss"])) < self.least:

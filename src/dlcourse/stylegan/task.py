@@ -88,10 +88,15 @@ class StyleGAN(Task):
             raise ValueError(f"total_images must be at least 1, or null, got {self.total_images}")
 
     def total_steps(self) -> int | None:
-        """The steps in which the discriminator sees `total_images`; None without `total_images`."""
+        """The steps of the run, those already done and those until `total_images`; None without `total_images`.
+
+        A resumed run may have had minibatches of another size.
+        """
         if self.total_images is None:
             return None
-        return self.growth.steps_for(self.total_images, self.updates.minibatch_repeats)
+        repeats = self.updates.minibatch_repeats
+        left = self.growth.steps_for(self.total_images, repeats, self.minibatches.images_seen)
+        return self.g_descent.updates // repeats + left
 
     def setup(self, device: torch.device) -> None:
         """Move the networks to `device`, copy the generator as its average, and make minibatches and optimizers."""
@@ -111,7 +116,8 @@ class StyleGAN(Task):
         )
         self.device = device
         self.last_penalty = torch.zeros((), device=device)
-        schedule = self.scheduler.for_run(self.total_steps(), self.updates.minibatch_repeats)
+        total, repeats = self.total_images, self.updates.minibatch_repeats
+        schedule = self.scheduler.for_run(total and self.growth.steps_for(total, repeats), repeats)
         self.g_descent = Descent(self.generator.parameters(), self.optimizer, schedule)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
         self.d_descent = Descent(learning, self.optimizer, schedule)
