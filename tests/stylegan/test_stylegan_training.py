@@ -79,6 +79,8 @@ def test_a_run_that_goes_on_with_other_minibatches_sees_the_images_that_are_aske
     for name, part in second.state().items():
         part.load_state_dict(state_of(first)[name])
     assert (first.total_steps(), second.total_steps()) == (10, 2 + 16)
+    first.total_images = 8  # fewer than it has seen
+    assert first.total_steps() == 1
 
 
 def test_it_grows_as_the_images_go_by():

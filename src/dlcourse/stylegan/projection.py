@@ -29,7 +29,7 @@ from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 SAME = 0.05  # relative difference up to which two losses of one point are of the same objective
-FIRST_CANDIDATE = 10**6  # its seed: few users draw such seeds, and so none finds an image of theirs without a search
+FIRST_CANDIDATE = 10**6  # its seed, far from those that users draw: an image of theirs still has to be found
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 # Below it an image counts as not found. Measured with the bundled faces, 500 updates, W+: 36 to 42 dB for images of the
 # generator itself (three seeds at psi 1, 36 to 42; three at psi 0.7, 39 to 40), 25 dB for two drawn faces that are new

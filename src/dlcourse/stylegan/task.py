@@ -90,13 +90,14 @@ class StyleGAN(Task):
     def total_steps(self) -> int | None:
         """The steps of the run, those already done and those until `total_images`; None without `total_images`.
 
-        A resumed run may have had minibatches of another size.
+        A resumed run may have had minibatches of another size, or have seen more already.
         """
         if self.total_images is None:
             return None
         repeats = self.updates.minibatch_repeats
+        done = self.g_descent.updates // repeats
         left = self.growth.steps_for(self.total_images, repeats, self.minibatches.images_seen)
-        return self.g_descent.updates // repeats + left
+        return done + left if left else min(done, self.growth.steps_for(self.total_images, repeats))
 
     def setup(self, device: torch.device) -> None:
         """Move the networks to `device`, copy the generator as its average, and make minibatches and optimizers."""
