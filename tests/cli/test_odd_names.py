@@ -7,7 +7,7 @@ import torch
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from dlcourse.cli import key_names, resuming, run_folders
+from dlcourse.cli import key_names, path_overrides, resuming, run_folders
 from dlcourse.engine.logger import RunLogger
 from dlcourse.errors import UserError
 from dlcourse.reports.runs import find_runs, read_config
@@ -56,6 +56,11 @@ def test_a_folder_that_cannot_have_its_name_is_refused(name, reason, tmp_path):
     with pytest.raises(UserError, match=f"^run_dir=x: .*{reason}$"):
         run_folders.check_name("run_dir=x", tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bundled_file_of_too_long_a_name_is_none():
+    path = f"checkpoints/{'a' * 300}.pt"
+    assert path_overrides.bundled(path) == path
 
 
 def test_a_key_is_named_as_it_is_typed():

@@ -87,7 +87,7 @@ def test_a_complete_run_says_so(tmp_path):
 
 def test_a_task_may_know_its_end(tmp_path):
     class Known(NoisyBowl):
-        def total_steps(self):
+        def steps_left(self):
             return 5
 
     train(tmp_path / "known", max_steps=None, task=Known())

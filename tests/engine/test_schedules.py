@@ -30,9 +30,9 @@ def test_closed_forms(schedule, values):
         assert schedule(updates) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_whole_run_is_as_long_as_its_steps():
-    for total, steps, expected in [(None, 40, 0.5), (20, 40, 0.0)]:
-        schedule = Cosine(total_updates=total, floor=0.0).for_run(steps, updates_per_step=2)
+def test_the_whole_run_is_as_long_as_its_updates():
+    for total, updates, expected in [(None, 80, 0.5), (20, 80, 0.0)]:
+        schedule = Cosine(total_updates=total, floor=0.0).for_run(updates, updates_per_step=2)
         assert schedule(40) == pytest.approx(expected)
     assert Constant().for_run(40, updates_per_step=2) == Constant()
     with pytest.raises(UserError, match="scheduler.total_updates: null is for a StyleGAN with task.total_images"):

@@ -6,14 +6,22 @@ from dlcourse.reports.runs import twice_as_long
 
 
 @pytest.mark.parametrize(
-    ("max_steps", "images", "step", "total", "override"),
+    ("max_steps", "images", "seen", "override"),
     [
-        (40, None, 40, 40, "runner.max_steps=80"),
-        (40, 640, 40, 40, "runner.max_steps=80"),  # it decides
-        (None, 640, 40, 40, "task.total_images=1280"),
-        (None, 320, 30, 20, "task.total_images=960"),  # 30 steps of 16 images are more than were asked for
+        (40, None, None, "runner.max_steps=80"),
+        (40, 640, 640, "runner.max_steps=80"),  # it decides
+        (None, 640, 640, "task.total_images=1280"),
+        (None, 100, 1024, "task.total_images=2048"),  # it has seen more than were asked for
+        (None, 640, None, "task.total_images=1280"),  # no row is readable
+        (None, "640", None, "runner.max_steps=80"),  # a stranger's config
     ],
 )
-def test_the_key_that_decides_is_doubled(max_steps, images, step, total, override):
+def test_the_key_that_decides_is_doubled(max_steps, images, seen, override):
     config = {"runner": {"max_steps": max_steps}, "task": {"total_images": images}}
-    assert twice_as_long(config, step, total) == override
+    rows = [] if seen is None else [{"step": 20, "progress/images": seen // 2}, {"step": 40, "progress/images": seen}]
+    assert twice_as_long(config, 40, rows) == override
+
+
+@pytest.mark.parametrize("config", [{}, {"task": None, "runner": 3}])
+def test_a_config_without_a_task_has_steps(config):
+    assert twice_as_long(config, 40, []) == "runner.max_steps=80"

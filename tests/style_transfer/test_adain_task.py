@@ -122,6 +122,14 @@ def test_a_folder_of_styles_serves_as_contents_too_and_textures_join_it(tmp_path
     assert of_folder(data.contents) == 4 - held_out
 
 
+@pytest.mark.parametrize("key", ["root", "styles"])
+def test_a_folder_without_a_usable_image_is_named_once(key, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=f"dataset.{key}={tmp_path}: none of its 1 images can be used") as told:
+        make_task(f"dataset.{key}={tmp_path}")
+    assert str(told.value).count("dataset") == 1
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -141,7 +149,7 @@ def test_mistakes_name_the_key(key, value, message):
 def test_absent_photographs_are_named(monkeypatch, caplog):
     monkeypatch.setattr(training_images, "PHOTOS", {"skimage": ("data", "no_such.png", "")})
     assert list(training_images.photos(1)) == []
-    assert "trained without no_such.png of skimage; pip install '.[photos]' has them" in caplog.text
+    assert "trained without no_such.png of skimage; pip install 'dlcourse[photos]' has them" in caplog.text
 
 
 def test_squares_cover_the_image():

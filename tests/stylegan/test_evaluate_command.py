@@ -50,6 +50,8 @@ def folder(tmp_path_factory):
     config = {"model": {"generator": MODEL}, "dataset": DATASET}
     checkpoint.save_checkpoint(run_folder.path_for(folder / "run", 7), 7, config, state)
     checkpoint.save_checkpoint(folder / "bare.pt", 7, {"model": {"generator": MODEL}}, state)
+    cats = compose("experiment=stylegan_faces", *CATS, "dataset.resolution=16")["dataset"]
+    checkpoint.save_checkpoint(folder / "cats.pt", 7, config | {"dataset": cats}, state)
     return folder
 
 
@@ -100,6 +102,10 @@ def test_in_the_folder_of_a_run_it_is_said_that_others_are_drawn(tmp_path):
         (
             ["checkpoint=run", "dataset=faces", "dataset.resolution=32"],
             ["error: dataset.resolution=32: the generator draws 16 pixels; set dataset.resolution=16\n"],
+        ),
+        (
+            ["checkpoint=cats.pt", "dataset_cache=/dev/null/x"],
+            ["error: dataset_cache=/dev/null/x: cannot be written ("],
         ),
         (["checkpoint=run", "+dataset.texture=7"], ["texture must be in [0, 1], got 7"]),
         (["checkpoint=run", "dataset=points"], ["error: dataset: Points is not a data set of images", "dataset=faces"]),

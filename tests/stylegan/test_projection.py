@@ -93,7 +93,7 @@ def test_a_loss_that_is_never_a_number_ends_the_run(checkpoint, own_image, tmp_p
     saved.state["generator_ema"]["w_avg"].fill_(3e38)
     save_checkpoint(tmp_path / "broken.pt", 0, saved.config, saved.state)
     words = ["experiment=projection", "checkpoint=broken.pt", f"target={own_image}", f"{STEPS}=20", "run_dir=run"]
-    done = run_script("train.py", *words, "task.candidates=0", cwd=tmp_path)
+    done = run_script("train.py", *words, cwd=tmp_path)
     assert done.returncode == 1 and "10 times in a row; try a smaller optimizer.lr" in done.stderr
     assert not list((tmp_path / "run").glob("*/step_*"))
 
@@ -200,7 +200,11 @@ def test_what_goes_on_keeps_its_space(change, project, own_image):
         ("task.feature_weight=1 task.feature_layers=[]", "feature_layers must name a layer of VGG"),
         ("task.noise_weight=-1", "noise_weight must not be negative"),
         ("task.init=0-3", "init must be one seed"),
-        ("task.candidates=-1", "candidates must be at least 0"),
+        ("task.candidates=-1", r"candidates must be in \[0, 10000\], got -1"),
+        ("task.candidates=2000000", r"candidates must be in \[0, 10000\], got 2000000"),
+        ("task.synthesizer.classes=3", "^task.synthesizer: class=3: this generator knows no classes"),
+        ("task.synthesizer.classes=[0,1]", "^task.synthesizer: classes=.*: 2 classes for 1 images"),
+        ("task.synthesizer.truncation_cutoff=99", "^task.synthesizer: truncation_cutoff=99: this generator has 6"),
         ("target=missing.png", r"missing\.png: no such file"),
         ("target=null", r"target must be an image: give target=PHOTO\.jpg"),
         ("checkpoint=nothing.pt", r"nothing\.pt: no such run folder or checkpoint file"),
@@ -208,7 +212,7 @@ def test_what_goes_on_keeps_its_space(change, project, own_image):
 )
 def test_senseless_values_are_named(override, words, own_image, project):
     with pytest.raises(UserError, match=words):
-        project(own_image, 1, *override.split())
+        project(own_image, 0, *override.split())  # before its first step
 
 
 def test_the_distance_sums_over_scales_and_the_square_is_the_middle():

@@ -140,8 +140,8 @@ def test_a_saved_w_is_drawn_with_its_noise_in_batches_too(generator, tmp_path):
     [
         (None, "no such run folder or checkpoint file"),
         ([1], "neither a run of experiment=projection nor a file with a w"),
-        ({"w": torch.zeros(8, 32, dtype=torch.int64)}, "neither a run of experiment=projection nor a file with a w"),
-        ({"w": torch.zeros(8, 32) + 1j}, "neither a run of experiment=projection nor a file with a w"),
+        ({"w": torch.zeros(8, 32, dtype=torch.int64)}, "its w or its noise holds other than floating-point numbers"),
+        ({"w": torch.zeros(8, 32) + 1j}, "its w or its noise holds other than floating-point numbers"),
         ({"w": torch.zeros(3, 32)}, r"its w is \(3, 32\), this generator takes \(8, 32\)"),
         ({"w": torch.zeros(8, 32), "noise": []}, "its noise has other shapes"),
     ],

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -72,15 +73,21 @@ def test_resumed_in_any_phase_to_the_last_bit(stop):
 
 
 def test_a_run_that_goes_on_with_other_minibatches_sees_the_images_that_are_asked_for():
-    fixed = ["task.total_images=80", "task.growth.initial_resolution=16"]
-    first, second = make(*fixed), make(*fixed, "task.growth.batch_size=4")
-    assert (first.total_steps(), second.total_steps()) == (10, 20)
+    fixed = ["task.total_images=80", "task.growth.initial_resolution=16", "scheduler=cosine"]
+    first = make(*fixed)
+    assert first.steps_left() == 10
     steps(first, 0, 2)
-    for name, part in second.state().items():
-        part.load_state_dict(state_of(first)[name])
-    assert (first.total_steps(), second.total_steps()) == (10, 2 + 16)
+    for other, left in {"task.growth.batch_size=4": 16, "task.updates.minibatch_repeats=2": 4}.items():
+        second = make(*fixed, other)
+        for name, part in second.state().items():
+            part.load_state_dict(state_of(first)[name])
+        second.restored()
+        assert second.steps_left() == left
+        rates = [float(steps(second, 2 + step, 3 + step)["optimizer/lr"]) for step in range(left)]
+        assert second.minibatches.images_seen == 80 and second.steps_left() == 0
+        assert all(a > b for a, b in pairwise(rates)) and 0 < rates[-1] < 0.1 * rates[0]  # it ends with the run
     first.total_images = 8  # fewer than it has seen
-    assert first.total_steps() == 1
+    assert first.steps_left() == 0
 
 
 def test_it_grows_as_the_images_go_by():
@@ -163,12 +170,12 @@ def test_repeats_are_that_many_minibatches():
 
 def test_the_number_of_images_gives_the_number_of_steps():
     task = make("task.total_images=100", "task.updates.minibatch_repeats=2", "task.growth.batch_sizes={8: 4}")
-    count = task.total_steps()
+    count = task.steps_left()
     steps(task, 0, count - 1)
     assert task.minibatches.images_seen < 100
     steps(task, count - 1, count)
     assert task.minibatches.images_seen >= 100
-    assert make("task.total_images=null").total_steps() is None
+    assert make("task.total_images=null").steps_left() is None
     with pytest.raises(UserError, match="task.total_images must be at least 1, or null, got 0"):
         make("task.total_images=0")
 
@@ -268,7 +275,7 @@ def test_previews_are_captioned_and_large_enough_to_look_at(monkeypatch):
     images = task.visualize()
     assert images.keys() == {"fakes", "mixing", "truncation", "reals"}
     assert all(len(batch) == 1 and min(batch.shape[-2:]) >= 512 for batch in images.values())
-    progress = "Step 4, 32 images seen; 8 x 8 pixels fading into 16 x 16, enlarged 8 times"
+    progress = "32 images seen; 8 x 8 pixels fading into 16 x 16, enlarged 8 times"
     assert f"{progress}. Average of the generator, psi 0.7." in headings
     assert sum(text.startswith(progress) for text in headings) == 3
     assert {f"seed {number}" for number in range(16)} <= set(headings)

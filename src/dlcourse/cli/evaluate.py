@@ -122,6 +122,11 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
     if not (hasattr(type(dataset), "levels") and hasattr(dataset, "resolution")):
         name = str(node["_target_"]).rpartition(".")[2]
         raise UserError(f"{whose}: {name} is not a data set of images for a StyleGAN; {GIVE}")
+    try:
+        dataset.levels  # noqa: B018  # decodes them
+    except ValueError as error:
+        typed = str(error) if whose == "dataset" else str(error).replace("dataset.cache=", "dataset_cache=", 1)
+        raise UserError(typed) from error
     return dataset
 
 

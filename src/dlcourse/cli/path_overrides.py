@@ -140,7 +140,7 @@ def is_group(key: str) -> bool:
 
 def bundled(path: str) -> str:
     """The project's own file for checkpoints/NAME, in a folder that has no such file."""
-    is_own = path.startswith("checkpoints/") and not exists(path) and (ROOT / path).is_file()
+    is_own = path.startswith("checkpoints/") and not exists(path) and os.path.isfile(ROOT / path)  # noqa: PTH113  (pathlib raises for long names)
     return str(ROOT / path) if is_own else path
 
 

@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlcourse.cli import hydra_words, path_overrides, unread_keys
 from dlcourse.cli.key_names import explain_key
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, reason_of
 
 NEEDED = ("device", "devices", "model", "runner", "seed", "task")  # keys of every run's config
 
@@ -65,7 +65,7 @@ def read_composed(path: Path) -> DictConfig:
     try:
         cfg = OmegaConf.create(read_yaml(path))
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError) as error:
-        raise UserError(f"{path}: not the config of a run ({' '.join(str(error).split())[:200]})") from error
+        raise UserError(f"{path}: not the config of a run ({reason_of(error)})") from error
     if not isinstance(cfg, DictConfig):
         raise UserError(f"{path}: not the config of a run")
     return cfg

@@ -53,7 +53,7 @@ def submit(arguments: argparse.Namespace) -> None:
     try:
         import submitit
     except ImportError:
-        raise UserError('submitit is missing: pip install "dlcourse[slurm]"') from None
+        raise UserError("submitit is missing: pip install 'dlcourse[slurm]'") from None
     for word in arguments.overrides:
         if "=" not in word or word.startswith(("run_dir=", "resume=", "-")):
             raise UserError(f"{word}: give key=value as for dlcourse train; the folder is --run-dir")

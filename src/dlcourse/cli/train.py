@@ -88,7 +88,8 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
     with run_folders.path_hint_added(run_dir):
         task: Task = run_folders.build_a(Task, config, "task", imposed)
         runner.prepare(task)
-    step, total = runner.restore(task, run_dir, config), runner.total_steps(task)
+    step = runner.restore(task, run_dir, config)
+    total = runner.total_steps(task, step)
     if runner.is_complete(task, step):
         tell_complete(run_dir, config, step, total)
         return
@@ -109,10 +110,11 @@ def train_in(run_dir: Path, cfg: DictConfig, on_log: OnLog = unwatched, pretrain
 def tell_complete(run_dir: Path, config: dict[str, Any], step: int, total: int) -> None:
     """Say that a run has nothing left to do, and how to train further; write what an interrupted end left out."""
     from dlcourse.cli.closing import write_or_say_why
-    from dlcourse.reports.runs import twice_as_long
+    from dlcourse.reports.runs import rows_if_readable, twice_as_long
 
     say(*handover.hand_over(run_dir, config, only_missing=True), file=sys.stderr)
-    longer = f"dlcourse train {run_folders.resume_word(run_dir)} {twice_as_long(config, step, total)}"
+    override = twice_as_long(config, step, rows_if_readable(run_dir))
+    longer = f"dlcourse train {run_folders.resume_word(run_dir)} {override}"
     why = f"; to train further: {longer}" if step >= total else f": its task ended by itself after {step} steps"
     say(f"{run_dir} is complete{why}")
     if not (run_dir / "summary.html").exists():  # a signal ended the command after the last step

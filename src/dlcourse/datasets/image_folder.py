@@ -104,7 +104,7 @@ class ImageFolder:
         except OSError as error:
             raise ValueError(
                 f"cache={path.parent}: cannot be written ({error.strerror or error}); "
-                "choose another folder, or dataset.cache=null to decode into memory"
+                "choose another folder, or null to decode into memory"
             ) from error
         if decoded := load_cache(path, self.source, self.square):
             return decoded

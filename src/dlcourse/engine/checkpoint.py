@@ -124,6 +124,8 @@ class Checkpoint:
             try:
                 check_kinds(part.state_dict(), self.state[name])
                 part.load_state_dict(self.state[name])
+            except UserError as error:
+                raise UserError(f"{self.path}: {error}") from error
             except Exception as error:  # a state of something else can fail in any way
                 what = f"its {name} does not fit the configured one (sizes cannot change when a run goes on)"
                 raise UserError(f"{self.path}: {what}: {reason_of(error)}") from error
@@ -132,11 +134,22 @@ class Checkpoint:
         """Raise UserError naming both values where the `model` of `config` differs from the checkpoint's."""
         if not isinstance(self.config.get("model"), dict):
             raise UserError(f"{self.path}: a checkpoint of another task: its config has no model")
-        theirs, ours = flatten(self.config["model"]), flatten(config["model"])
-        differing = [key for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)]
+        found = {part: differences(self.config.get(part), config.get(part), part) for part in ("model", "dataset")}
+        causes = {values: key for key, values in found["dataset"].items()}  # which keys of the model follow
+        differing = {causes.get(values, key): values for key, values in found["model"].items()}
         if differing:
-            pairs = "; ".join(f"model.{key} is {theirs.get(key)!r} there, {ours.get(key)!r} here" for key in differing)
+            pairs = "; ".join(f"{key} is {there} there, {here} here" for key, (there, here) in differing.items())
             raise UserError(f"{self.path}: a checkpoint of another model: {pairs}; a resumed run keeps its model")
+
+
+def differences(theirs: Any, ours: Any, key: str) -> dict[str, tuple[str, str]]:
+    """Dotted key -> both values as text, where two nodes of configs differ."""
+    there, here = (flatten(node, f"{key}.") if isinstance(node, dict) else {} for node in (theirs, ours))
+    return {
+        name: (repr(there.get(name)), repr(here.get(name)))
+        for name in sorted(there | here)
+        if there.get(name) != here.get(name)
+    }
 
 
 def check_kinds(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:

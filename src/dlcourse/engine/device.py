@@ -7,6 +7,8 @@ import time
 
 import torch
 
+from dlcourse.errors import reason_of
+
 PRECISIONS = ("fp32", "tf32", "bf16")
 PRODUCT = 256  # rows and columns of the matrices that are multiplied to see how fast bfloat16 is
 
@@ -21,8 +23,9 @@ def find_device(name: str) -> torch.device:
         found = torch.zeros(1, device=name)
         found.item()  # fails on a device that cannot compute, such as "meta"
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"device={name} cannot be used here ({reason}); try device=auto or device=cpu") from error
+        raise ValueError(
+            f"device={name} cannot be used here ({reason_of(error)}); try device=auto or device=cpu"
+        ) from error
     return found.device  # with its index
 
 

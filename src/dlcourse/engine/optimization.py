@@ -117,8 +117,9 @@ class Descent:
         for loss_fn in loss_fns[1:]:
             more_terms, more_gradients = self.differentiate(loss_fn)
             terms = {name: value + more_terms[name] for name, value in terms.items()}
-            both = [pair for pair in zip(gradients, more_gradients, strict=True) if pair[0] is not None]
-            torch._foreach_add_(*map(list, zip(*both, strict=True)))
+            for gradient, more in zip(gradients, more_gradients, strict=True):
+                if gradient is not None and more is not None:
+                    gradient.add_(more)
         means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
         if len(loss_fns) > 1:
             torch._foreach_div_(means, len(loss_fns))
@@ -156,9 +157,15 @@ class Descent:
         }
 
     def checked(self, parameter: Tensor, saved: dict[str, Any], needed: set[str]) -> dict[str, Any]:
-        """An optimizer's state for a parameter, which has the `needed` names; ValueError if it is not one."""
+        """An optimizer's state for a parameter, which has the `needed` names; ValueError if it is not one.
+
+        UserError if other options were in use.
+        """
         if lacking := needed - saved.keys():
-            raise ValueError(f"the optimizer's options need {min(lacking)}, which is not in the saved state")
+            raise UserError(
+                f"the optimizer was saved without {min(lacking)}, which the optimizer.* keys of now need, such as "
+                "amsgrad or momentum; a resumed run keeps them"
+            )
         if not isinstance(self.optimizer, torch.optim.LBFGS):  # whose vectors are of all parameters together
             for name, value in saved.items():
                 numel = value.numel() if isinstance(value, Tensor) else 1
@@ -172,7 +179,7 @@ class Descent:
         grouped = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         place = {parameter: index for index, parameter in enumerate(grouped)}
         pairs = zip(self.parameters, state_dict["optimizer"], strict=True)
-        needed = kept_names(self.make_optimizer)
+        needed = kept_names(self.make_optimizer, self.parameters[0].device)
         states = {place[parameter]: self.checked(parameter, saved, needed) for parameter, saved in pairs if saved}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
@@ -183,10 +190,10 @@ class Descent:
         self.schedule.load_state_dict(state_dict["schedule"])
 
 
-def kept_names(make_optimizer: MakeOptimizer) -> set[str]:
+def kept_names(make_optimizer: MakeOptimizer, device: torch.device) -> set[str]:
     """The names of what an optimizer keeps for a parameter, such as "exp_avg"; its options decide, such as amsgrad."""
-    parameter = torch.zeros(1, requires_grad=True)
-    parameter.grad = torch.zeros(1)
+    parameter = torch.zeros(1, device=device, requires_grad=True)
+    parameter.grad = torch.zeros_like(parameter)
     optimizer = make_optimizer([parameter])
     light_step(optimizer, parameter.sum)
     return set(optimizer.state[parameter])

@@ -39,7 +39,7 @@ class Runner:
         precision: "fp32", "tf32" (fp32 with TF32 products on NVIDIA GPUs) or "bf16" (autocast; parameters stay fp32).
         num_threads: of torch on the CPU, >= 1; None is torch's default. Small networks are fastest with 1.
         compile: whether to use torch.compile, which takes minutes at the start and makes steps faster.
-        max_steps: updates of the whole run, >= 1; None: `task.total_steps()`.
+        max_steps: updates of the whole run, >= 1; None: as many as the task says, `Task.steps_left`.
         log_every: steps from one row of metrics to the next, >= 1.
         evaluate_every, visualize_every, checkpoint_every: the same for these, >= 1; None: only after the last step.
         keep_checkpoints: how many of the newest checkpoints are kept, >= 1.
@@ -80,16 +80,21 @@ class Runner:
         autocast(self.device, precision)  # checks it
         self.generators = default_generators(self.device)
 
-    def total_steps(self, task: Task) -> int:
-        """Updates of the whole run: `max_steps`, or the task's own number; UserError if both are None."""
-        steps = task.total_steps() if self.max_steps is None else self.max_steps
-        if steps is None:
+    def total_steps(self, task: Task, step: int) -> int:
+        """Steps of the whole run of a task that has taken `step`: `max_steps`, or those and the ones that it needs.
+
+        UserError if both are None.
+        """
+        if self.max_steps is not None:
+            return self.max_steps
+        left = task.steps_left()
+        if left is None:
             raise UserError("runner.max_steps: null is for tasks that know their own end; give a number of steps")
-        return steps
+        return step + left
 
     def is_complete(self, task: Task, step: int) -> bool:
         """Whether a prepared task has nothing left to do after `step` updates."""
-        return step >= self.total_steps(task) or task.is_finished()
+        return step >= self.total_steps(task, step) or task.is_finished()
 
     def prepare(self, task: Task) -> None:
         """Set a task up on the device, ready for its first step; UserError for a value that does not fit the data.
@@ -120,6 +125,7 @@ class Runner:
             return 0
         saved.check_same_model(config)
         saved.restore(task.state())
+        task.restored()
         return saved.step
 
     def train(
@@ -133,7 +139,7 @@ class Runner:
             Interrupted: a signal ended the training; there is a checkpoint of the last step.
             UserError: a checkpoint cannot be written, or a loss, a result or a weight is not finite.
         """
-        total = self.total_steps(task)
+        total = self.total_steps(task, step)
         make = NullLogger if distributed.rank() else RunLogger  # only process 0 logs
         shown = task.shown, self.profile, task.work
         with SignalHandler(announce) as handler, make(run_dir, config, step, total, *shown) as logger:

@@ -58,6 +58,9 @@ class Task(ABC):
     def state(self) -> dict[str, Stateful]:
         """Everything that a checkpoint must hold: name -> object with a state_dict."""
 
+    def restored(self) -> None:  # noqa: B027
+        """Called when `state` has been restored from a checkpoint, perhaps one of other settings."""
+
     def metadata(self) -> dict[str, Any]:
         """Plain data that a checkpoint holds beside the state, for those who use the networks without the data set."""
         return {}
@@ -74,8 +77,8 @@ class Task(ABC):
         """Tensors whose distributions TensorBoard shows."""
         return {}
 
-    def total_steps(self) -> int | None:
-        """The updates of a whole training, if the task knows them; called after `setup`."""
+    def steps_left(self) -> int | None:
+        """The steps to the end of the training, >= 0, if the task knows them; called after `setup` or `restored`."""
         return None
 
     def work(self, steps: int) -> float:

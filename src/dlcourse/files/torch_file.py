@@ -148,16 +148,20 @@ def load_archive(file: BinaryIO, length: int) -> Any:
         machine = TorchMachine(length)
         content = machine.run(BytesIO(stored(archive, program).read()))
         for name, storage in machine.storages.items():
+            entry = stored(archive, f"{prefix}data/{name}")
             length = archive.getinfo(f"{prefix}data/{name}").file_size
             if length != storage.content.nbytes():
                 raise RefusedError(f"refused: {length} bytes for a storage of {storage.content.nbytes()}")
-            read_storage(storage, stored(archive, f"{prefix}data/{name}"))
+            read_storage(storage, entry)
     return content
 
 
 def stored(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
     """Open an uncompressed file in an archive; reading it to its end checks the checksum."""
-    info = archive.getinfo(name)
+    try:
+        info = archive.getinfo(name)
+    except KeyError as error:
+        raise ValueError(f"cut short or damaged ({name} is missing)") from error
     if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise RefusedError(f"refused: {name} is packed, which torch.save never does")
     return archive.open(info)

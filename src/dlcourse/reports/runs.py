@@ -6,12 +6,12 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from dlcourse.engine.nodes import flatten, is_repeated
-from dlcourse.errors import UserError
+from dlcourse.engine.nodes import flatten, is_repeated, node_at
+from dlcourse.errors import UserError, reason_of
 from dlcourse.files.bounded import lines_of, open_file
 from dlcourse.files.missing import nothing_at
 from dlcourse.images.files import natural_order
@@ -85,8 +85,7 @@ def read_config(path: Path) -> dict[str, Any]:
         config = config if isinstance(config, dict) else {}
         flatten(config)
     except (ValueError, yaml.YAMLError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path / 'config.yaml'}: not the config of a run ({reason})") from error
+        raise UserError(f"{path / 'config.yaml'}: not the config of a run ({reason_of(error)})") from error
     return config
 
 
@@ -113,7 +112,7 @@ def read_yaml(path: Path) -> str:
             if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
                 raise UserError(f"{path}: refused: references, or more than {MAX_DEPTH} nodes within each other")
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UserError(f"{path}: no YAML ({' '.join(str(error).split())[:200]})") from error
+        raise UserError(f"{path}: no YAML ({reason_of(error)})") from error
     return text
 
 
@@ -207,12 +206,21 @@ def own_keys(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def twice_as_long(config: dict[str, Any], step: int, total: int) -> str:
-    """The override with which a run of `total` steps, which has taken `step` >= `total`, trains twice as long."""
-    images = config["task"].get("total_images")
-    if images is None or config["runner"]["max_steps"] is not None:
+def rows_if_readable(run_dir: Path) -> list[Row]:
+    """`read_logged_rows` of a run; none if the file is missing or holds something else."""
+    try:
+        return read_logged_rows(run_dir / "metrics.jsonl")
+    except UserError:
+        return []
+
+
+def twice_as_long(config: dict[str, Any], step: int, rows: list[Row]) -> str:
+    """The override with which a complete run of `step` steps, which has logged these rows, trains twice as long."""
+    images = node_at(config, "task.total_images")
+    if type(images) is not int or node_at(config, "runner.max_steps") is not None:
         return f"runner.max_steps={2 * step}"
-    return f"task.total_images={images * ceil(2 * step / total)}"
+    seen = [int(row["progress/images"]) for row in rows[-1:] if "progress/images" in row]
+    return f"task.total_images={2 * max([images, *seen])}"
 
 
 def find_runs(paths: list[Path]) -> list[Run]:

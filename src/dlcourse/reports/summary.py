@@ -27,7 +27,7 @@ from dlcourse.reports.animation import thin_out
 from dlcourse.reports.curves import COLORS, chart
 from dlcourse.reports.doctor import version_of
 from dlcourse.reports.page import figure, safe, titled, whole_page
-from dlcourse.reports.runs import Run, kinds_of, read_config, read_logged_rows, read_yaml, twice_as_long
+from dlcourse.reports.runs import Run, kinds_of, read_config, read_yaml, rows_if_readable, twice_as_long
 from dlcourse.style_transfer.demo_images import IMAGES
 
 LARGEST, MEDIUM, SMALL = 2048, 512, 192  # pixels on the longer side: the result, its inputs and other images, earlier
@@ -61,11 +61,7 @@ def write_summary(
 def page(run_dir: Path, total: int | None, ended: str | None) -> str:
     """The HTML of a run's page."""
     config = read_config(run_dir)
-    try:
-        rows = read_logged_rows(run_dir / "metrics.jsonl")
-    except UserError:
-        rows = []
-    run, task = Run(run_dir, {}, rows), task_of(config)
+    run, task = Run(run_dir, {}, rows_if_readable(run_dir)), task_of(config)
     name = node_at(config, "choices.experiment") or task.kind
     most = total or node_at(config, "runner.max_steps")
     step, total = last_step(run), most if type(most) is int and 0 < most < MOST_STEPS else None
@@ -77,8 +73,8 @@ def page(run_dir: Path, total: int | None, ended: str | None) -> str:
         facts(run, task, config),
         *images(run_dir, task, inputs(run_dir, config, is_own=ended is not None)),
         titled("Curves", "curves", charts(run, task)),
-        "" if rows else "<p>No metrics were logged yet.</p>",
-        commands(run_dir, config, step, total, ended),
+        "" if run.rows else "<p>No metrics were logged yet.</p>",
+        commands(run, config, step, total, ended),
         whole_config(run_dir),
         f"<footer>{safe(versions())}</footer>",
     ]
@@ -173,16 +169,16 @@ def charts(run: Run, task: type[Task]) -> list[str]:
     return found
 
 
-def commands(run_dir: Path, config: dict[str, Any], step: int, total: int | None, ended: str | None) -> str:
+def commands(run: Run, config: dict[str, Any], step: int, total: int | None, ended: str | None) -> str:
     """The commands that made the run, continue it, and take it."""
     made = shlex.join(["dlcourse", "train", *words_of(config)])
-    resume = shlex.join(["dlcourse", "train", f"resume={run_dir}"])
+    resume = shlex.join(["dlcourse", "train", f"resume={run.path}"])
     lines = {"Made by": [made] if isinstance(config.get("overrides"), list) else []}
     if total and step >= total:
-        lines["Train further"] = [f"{resume} {twice_as_long(config, step, total)}"]
+        lines["Train further"] = [f"{resume} {twice_as_long(config, step, run.rows)}"]
     elif ended != "finished":
         lines["Go on"] = [resume]
-    lines["Next"] = next_commands(run_dir, config)
+    lines["Next"] = next_commands(run.path, config)
     parts = [
         f'<p class="faint">{title}</p>{"".join(f"<pre class=command>{safe(line)}</pre>" for line in found)}'
         for title, found in lines.items()

@@ -5,6 +5,6 @@ from dlcourse.errors import UserError
 try:
     import optuna
 except ImportError as error:
-    raise UserError("a search needs Optuna: pip install -e '.[search]'") from error
+    raise UserError("a search needs Optuna: pip install 'dlcourse[search]'") from error
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

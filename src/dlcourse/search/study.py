@@ -11,7 +11,7 @@ import optuna
 from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import GridSampler, RandomSampler, TPESampler
 
-from dlcourse.errors import UserError
+from dlcourse.errors import UserError, reason_of
 from dlcourse.search.space import Space, grid_values
 
 FINISHED = ("COMPLETE", "PRUNED")  # states of trials that count
@@ -86,7 +86,7 @@ def open_study(search: Search, name: str, space: Space, fixed: list[str], length
             )
             break
         except Exception as error:  # from SQLAlchemy, the driver, or Optuna
-            reason = str(error).strip().partition("\n")[0]
+            reason = reason_of(error)
             time.sleep(patience)  # creating the tables fails if two processes do it at the same time
     else:
         raise UserError(f"search.storage={search.storage}: cannot be used ({reason})")

@@ -102,7 +102,7 @@ def photos(place: int) -> Iterator[Image.Image]:
                 missing.append(name)
         if missing:
             what = f"trained without {', '.join(missing)} of {package}"
-            logging.getLogger(__name__).warning(f"{what}; pip install '.[photos]' has them")
+            logging.getLogger(__name__).warning(f"{what}; pip install 'dlcourse[photos]' has them")
 
 
 def pixels(image: Image.Image | np.ndarray) -> Tensor:
@@ -129,7 +129,7 @@ def squares(image: Image.Image) -> Tensor:
 def folder(key: str, root: str, cache: str | None) -> Squares:
     """The central square of every image in a folder or zip."""
     try:
-        images = ImageFolder(root, SIDE, "crop", 1, [255, 255, 255], 0, cache).images
+        images = ImageFolder(root, SIDE, "crop", 1, [255, 255, 255], 0, cache).decode().levels[0][:]
     except ValueError as error:
         raise type(error)(str(error).replace("root=", f"{key}=", 1)) from error
     return [image[None] for image in images]

@@ -23,6 +23,7 @@ class ImageDataset(Protocol):
     """A data set that StyleGAN learns from, and is measured against."""
 
     resolution: int
+    num_classes: int  # 0: without labels
 
     @property
     def levels(self) -> list[Tensor]:

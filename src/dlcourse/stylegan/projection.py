@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from dlcourse.engine.optimization import Descent, MakeOptimizer, Metrics
 from dlcourse.engine.schedules import Schedule
 from dlcourse.engine.task import Images, Stateful, Task
-from dlcourse.errors import UserError, check_at_least
+from dlcourse.errors import UserError
 from dlcourse.files.locations import STYLEGAN_FACES
 from dlcourse.files.terminal import printable
 from dlcourse.images.files import open_image
@@ -25,11 +25,12 @@ from dlcourse.nn.vgg import LAYERS, VGG
 from dlcourse.stylegan.interop.files import load_generator
 from dlcourse.stylegan.interop.locate import files_of
 from dlcourse.stylegan.networks.synthesis import constant_weights
-from dlcourse.stylegan.sampling.seeds import Seeds, parse_seeds, stored_noise
+from dlcourse.stylegan.sampling.seeds import Latent, Seed, Seeds, parse_seeds, stored_noise
 from dlcourse.stylegan.sampling.synthesizer import Synthesizer
 
 SAME = 0.05  # relative difference up to which two losses of one point are of the same objective
 FIRST_CANDIDATE = 10**6  # its seed, far from those that users draw: an image of theirs still has to be found
+MOST_CANDIDATES = 10_000
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 # Below it an image counts as not found. Measured with the bundled faces, 500 updates, W+: 36 to 42 dB for images of the
 # generator itself (three seeds at psi 1, 36 to 42; three at psi 0.7, 39 to 40), 25 dB for two drawn faces that are new
@@ -45,8 +46,8 @@ NOT_FOUND = (
 class Projection(Task):
     """Minimise a distance of G(w, noise) from an image x; the result is the w (and noise) with the lowest loss.
 
-    L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 (VGG features)
-    + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
+    L = sum over scales of mean |G - x|^2 + feature_weight * sum over layers of mean |f(G) - f(x)|^2 / mean f(x)^2
+    (VGG features) + noise_weight * (correlation of noise), after Karras et al. 2020 (appendix D) and Abdal et al. 2019.
     """
 
     kind = "a projection"
@@ -59,7 +60,7 @@ class Projection(Task):
     space: str  # "w", one w for all layers, or "w+", one per layer
     noise: str  # "fixed", the stored one, or "free", optimized too
     init: Seeds | None  # where to start: one seed, file or run; None: the nearest candidate
-    candidates: int  # number of random images that are compared with the target, >= 0; 0: start at w_avg
+    candidates: int  # number of random images that are compared with the target, see MOST_CANDIDATES; 0: start at w_avg
     synthesizer: Synthesizer  # truncation and class of a start from a seed
     scales: int  # number of copies that are compared, each half as large as the one before, >= 1
     features: Callable[[], VGG]  # called if feature_weight > 0, after all checks, since it may download weights
@@ -82,7 +83,8 @@ class Projection(Task):
             raise ValueError(f"noise must be fixed or free, got {self.noise!r}")
         if self.scales < 1:
             raise ValueError(f"scales must be at least 1, got {self.scales}")
-        check_at_least(0, candidates=self.candidates)
+        if not 0 <= self.candidates <= MOST_CANDIDATES:
+            raise ValueError(f"candidates must be in [0, {MOST_CANDIDATES}], got {self.candidates}")
         for name in ("feature_weight", "noise_weight"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -121,6 +123,8 @@ class Projection(Task):
         with torch.no_grad():
             self.wanted_features = self.network(self.wanted, self.feature_layers) if self.network else {}
         self.w, self.noises = self.starting_latent()
+        for seed in self.compared()[:1]:
+            self.w_of(seed)  # a class or a cutoff that does not fit is told now
         self.free = [self.w, *self.noises] if self.noise == "free" else [self.w]
         for leaf in self.free:
             leaf.requires_grad_()
@@ -132,21 +136,39 @@ class Projection(Task):
     def starting_latent(self) -> tuple[Tensor, list[Tensor]]:
         """The start: w, (1 or L, w_dim), and the noise of each layer."""
         generator = self.generator
-        styles, noise = generator.w_avg.expand(generator.num_layers, -1), stored_noise(generator)
-        for latent in self.starts:
-            (styles,), noise = self.synthesizer.styles(generator, [latent]), latent.noise(generator)
-        w = styles if self.space == "w+" else styles.mean(0, keepdim=True)
+        if self.starts:
+            (latent,) = self.starts
+            w, noise = self.w_of(latent), latent.noise(generator)
+        else:
+            layers = 1 if self.space == "w" else generator.num_layers
+            w, noise = generator.w_avg.expand(layers, -1), stored_noise(generator)
         return w.clone(), [own.clone() for own in noise]
+
+    @torch.no_grad()
+    def w_of(self, latent: Latent) -> Tensor:
+        """The w of a latent in the space of the search, (1 or L, w_dim)."""
+        try:
+            (styles,) = self.synthesizer.styles(self.generator, [latent])
+        except UserError as error:
+            where = "task.synthesizer: " if isinstance(latent, Seed) else ""
+            raise UserError(f"{where}{error}") from error
+        return styles if self.space == "w+" else styles.mean(0, keepdim=True)
+
+    def compared(self) -> list[Seed]:
+        """The candidates; none if the start is given, or the class that they would need is not."""
+        has_class = not self.generator.num_classes or self.synthesizer.classes is not None
+        count = self.candidates if has_class and not self.starts else 0
+        return [Seed(FIRST_CANDIDATE + index) for index in range(count)]
 
     @torch.no_grad()
     def start_at_nearest(self) -> None:
         """Move the start to the candidate whose image is nearest to the target."""
-        seeds, wanted = parse_seeds(f"{FIRST_CANDIDATE}-{FIRST_CANDIDATE + self.candidates - 1}"), self.wanted.cpu()
-        drawn = lambda seed: self.synthesizer.images(self.generator, [seed])
-        nearest = min(seeds, key=lambda seed: float(multiscale_distance(drawn(seed), wanted, self.scales)))
-        (styles,) = self.synthesizer.styles(self.generator, [nearest])
-        self.w.copy_(styles if self.space == "w+" else styles.mean(0, keepdim=True))
-        self.best = self.copied()
+        candidates = [self.w_of(seed) for seed in self.compared()]
+        images = (self.image(w, self.noises) for w in candidates)
+        distances = [multiscale_distance(image, self.wanted, self.scales) for image in images]
+        if candidates:
+            self.w.copy_(candidates[int(torch.stack(distances).nan_to_num(math.inf).argmin())])
+            self.best = self.copied()
 
     def copied(self) -> list[Tensor]:
         """A copy of what is optimized now: w, and the noise if it is free."""
@@ -157,8 +179,7 @@ class Projection(Task):
 
     def step(self) -> Metrics:
         """One update of w, and of the noise if it is free."""
-        has_class = not self.generator.num_classes or self.synthesizer.classes is not None
-        if not self.descent.updates and not self.starts and self.candidates and has_class:
+        if not self.descent.updates:
             self.start_at_nearest()
         before = self.copied()
         terms = self.descent.step(lambda: self.losses(self.w, self.noises))
@@ -166,9 +187,13 @@ class Projection(Task):
             self.best, self.least = before, loss
         return {f"train/{name}": value for name, value in terms.items()}
 
+    def image(self, w: Tensor, noise: list[Tensor]) -> Tensor:
+        """The image of w, (1 or L, w_dim), and noise: (1, 3, R, R), with [0, 1] the range of colours, not clamped."""
+        return (self.generator.synthesis(w.expand(1, self.generator.num_layers, -1), noise).float() + 1) / 2
+
     def losses(self, w: Tensor, noise: list[Tensor]) -> Metrics:
         """The loss of w and noise, its terms, and the PSNR."""
-        image = (self.generator.synthesis(w.expand(1, self.generator.num_layers, -1), noise).float() + 1) / 2
+        image = self.image(w, noise)
         pixels = multiscale_distance(image, self.wanted, self.scales)
         terms: Metrics = {"loss": pixels, "pixels": pixels, "psnr": psnr(image.detach(), self.wanted)}
         if self.network is not None:

@@ -77,27 +77,21 @@ class StyleGAN(Task):
 
     def __post_init__(self) -> None:
         resolution, freeze_d = self.discriminator.resolution, self.updates.freeze_d
-        if self.dataset.resolution != resolution:  # of networks that were there before the data: resume, init_from
-            raise ValueError(
-                f"dataset.resolution must be {resolution}, that of the networks, got {self.dataset.resolution}"
-            )
+        for name in ("resolution", "num_classes"):  # of networks that were there before the data: resume, init_from
+            own, wanted = getattr(self.dataset, name), getattr(self.discriminator, name)
+            if own != wanted:
+                raise ValueError(f"dataset.{name} must be {wanted}, that of the networks, got {own}")
         most = resolution.bit_length() - 3  # all but 4 x 4
         if not 0 <= freeze_d <= most:
             raise ValueError(f"updates.freeze_d must be in [0, {most}] at {resolution} pixels, got {freeze_d}")
         if self.total_images is not None and self.total_images < 1:
             raise ValueError(f"total_images must be at least 1, or null, got {self.total_images}")
 
-    def total_steps(self) -> int | None:
-        """The steps of the run, those already done and those until `total_images`; None without `total_images`.
-
-        A resumed run may have had minibatches of another size, or have seen more already.
-        """
+    def steps_left(self) -> int | None:
+        """The steps until `total_images`; None without `total_images`."""
         if self.total_images is None:
             return None
-        repeats = self.updates.minibatch_repeats
-        done = self.g_descent.updates // repeats
-        left = self.growth.steps_for(self.total_images, repeats, self.minibatches.images_seen)
-        return done + left if left else min(done, self.growth.steps_for(self.total_images, repeats))
+        return self.growth.steps_for(self.total_images, self.updates.minibatch_repeats, self.minibatches.images_seen)
 
     def setup(self, device: torch.device) -> None:
         """Move the networks to `device`, copy the generator as its average, and make minibatches and optimizers."""
@@ -117,12 +111,20 @@ class StyleGAN(Task):
         )
         self.device = device
         self.last_penalty = torch.zeros((), device=device)
-        total, repeats = self.total_images, self.updates.minibatch_repeats
-        schedule = self.scheduler.for_run(total and self.growth.steps_for(total, repeats), repeats)
+        schedule = self.schedule_after(0)
         self.g_descent = Descent(self.generator.parameters(), self.optimizer, schedule)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
         self.d_descent = Descent(learning, self.optimizer, schedule)
         self.restart(self.growth.phase(0))
+
+    def schedule_after(self, updates: int) -> Schedule:
+        """The learning rates of a run that has made so many updates; a schedule of the whole run ends with it."""
+        left, repeats = self.steps_left(), self.updates.minibatch_repeats
+        return self.scheduler.for_run(None if left is None else updates + left * repeats, repeats)
+
+    def restored(self) -> None:
+        """Set the learning rates for the images that are left: minibatches may have another size from now on."""
+        self.g_descent.schedule = self.d_descent.schedule = self.schedule_after(self.g_descent.updates)
 
     def networks(self) -> list[nn.Module]:
         """Synthesis network and discriminator. The mapping network is left out, since it takes almost no time."""
@@ -240,8 +242,7 @@ class StyleGAN(Task):
 
     def visualize(self) -> Images:
         """`previews` of the averaged generator, and real images."""
-        step = self.g_descent.updates // self.updates.minibatch_repeats
-        progress = f"Step {step:,}, {self.minibatches.images_seen:,} images seen"
+        progress = f"{self.minibatches.images_seen:,} images seen"
         return previews(self.generator_ema, self.phase().lod, progress) | {"reals": real_sheet(self.dataset.levels[0])}
 
     def state(self) -> dict[str, Stateful]:

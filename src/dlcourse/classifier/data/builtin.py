@@ -9,6 +9,7 @@ from dlcourse.classifier.data.augmentation import FlipRotateCrop
 from dlcourse.classifier.data.labelled import LabelledImages
 from dlcourse.datasets.faces.canvas import HAIR_STYLES
 from dlcourse.datasets.faces.dataset import CATEGORICAL, Faces
+from dlcourse.errors import reason_of
 
 ATTRIBUTE_CLASSES = {
     "glasses": ("no glasses", "glasses"),
@@ -68,8 +69,7 @@ class Torchvision(LabelledImages):
         try:
             train, test = (make(str(Path(root)), train=is_train, download=download) for is_train in (True, False))
         except (OSError, RuntimeError, AssertionError, ValueError, EOFError) as error:
-            reason = str(error).partition("\n")[0]
-            why = f"cannot be downloaded ({reason})" if download else "is downloaded for new runs only"
+            why = f"cannot be downloaded ({reason_of(error)})" if download else "is downloaded for new runs only"
             raise ValueError(f"{name} is not in root={root} and {why}") from error
         train_set, test_set = ((as_images(one.data), torch.as_tensor(one.targets)) for one in (train, test))
         super().__init__(train_set, test_set, train.classes, dev_fraction, augment, seed)

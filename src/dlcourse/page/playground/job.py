@@ -28,7 +28,7 @@ class Training:
         torch.manual_seed(config["seed"])  # for the initial weights, which `build` draws
         self.task: Classification = build(config["task"], "task")
         self.runner.prepare(self.task)
-        self.step, self.total = 0, self.runner.total_steps(self.task)
+        self.step, self.total = 0, self.runner.total_steps(self.task, 0)
 
     def advance(self) -> None:
         """Do one step."""

@@ -80,7 +80,7 @@ class SavedLatent:
             saved = content["state"]["latent"] if is_checkpoint(content) else content
             w, noise = saved["w"], saved.get("noise", stored_noise(generator))
             if not all(one.is_floating_point() for one in (w, *noise)):
-                raise TypeError("no floating-point numbers")
+                raise UserError(f"{self.path}: its w or its noise holds other than floating-point numbers")
             w, noise = w.to(device).float(), [one.to(device).float() for one in noise]
         except UserError:
             raise
