@@ -150,8 +150,8 @@ def test_flat_styles_get_little_grain(network):
     lines = torch.ones(1, 3, 64, 64)
     lines[..., ::16, :] = 0
     between = torch.where(torch.arange(64) < 40, canvas, canvas.mean((2, 3), keepdim=True))
-    assert stylizer.texture(canvas).item() == pytest.approx(1, abs=0.1)
-    assert stylizer.texture(torch.full((1, 3, 64, 64), 0.3)).item() < 0.1 * stylizer.TEXTURE  # rounding
+    assert stylizer.contrast_within_cells(canvas).item() == pytest.approx(1, abs=0.1)
+    assert stylizer.contrast_within_cells(torch.full((1, 3, 64, 64), 0.3)).item() < 0.1 * stylizer.TEXTURE  # rounding
     amounts = [network.style_of([image], [1.0]).grain.item() for image in (lines, between, canvas)]
     assert amounts == pytest.approx([0, 0, 1], abs=0.01)
 

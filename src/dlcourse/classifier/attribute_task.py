@@ -30,7 +30,7 @@ class Attributes(Task):
     """
 
     kind = "a reader of attributes"
-    pictured = ("wrong",)
+    main_images = ("wrong",)
     commands = ("dlcourse evaluate STYLEGAN evaluation=faces evaluation.extractor.weights=RUN",)
 
     model: AttributeNetwork

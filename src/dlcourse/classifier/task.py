@@ -48,7 +48,7 @@ class Classification(Task):
 
     kind = "a classifier"
     shown = ("dev/accuracy", "test/accuracy", "train/loss")
-    pictured = ("decision_map", "hardest", "confusion")
+    main_images = ("decision_map", "hardest", "confusion")
     commands = ("dlcourse report RUN", "dlcourse predict RUN INPUT")
 
     def __init__(

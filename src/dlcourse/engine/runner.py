@@ -28,6 +28,10 @@ COUNTS = ("max_steps", "log_every", "evaluate_every", "visualize_every", "checkp
 OnLog = Callable[[Task, int, Metrics], None]  # of the task, the updates done and what was logged then, maybe nothing
 
 
+def ignored(task: Task, step: int, metrics: Metrics) -> None:
+    """An `on_log` that does nothing."""
+
+
 class Runner:
     """Trains a task for `max_steps` and logs, evaluates, draws and saves it at intervals counted in steps.
 
@@ -128,9 +132,7 @@ class Runner:
         task.restored()
         return saved.step
 
-    def train(
-        self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, on_log: OnLog = lambda *_: None
-    ) -> None:
+    def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, on_log: OnLog = ignored) -> None:
         """Train a prepared task from `step` to the end, with logs and checkpoints in `run_dir`.
 
         `on_log` is called after each step; an exception that it raises ends the training.
@@ -141,9 +143,11 @@ class Runner:
         """
         total = self.total_steps(task, step)
         make = NullLogger if distributed.rank() else RunLogger  # only process 0 logs
-        shown = task.shown, self.profile, task.work
-        with SignalHandler(announce) as handler, make(run_dir, config, step, total, *shown) as logger:
-            (best, _), is_last = best_row(run_dir, self.keep_best) or (math.inf, 0), self.is_complete(task, step)
+        about = run_dir, config, step, total, task.shown, self.profile, task.work
+        with SignalHandler(announce) as handler, make(*about) as logger:
+            row = best_row(run_dir, self.keep_best)
+            best = row[0] if row else math.inf
+            is_last = self.is_complete(task, step)
             while not is_last:
                 metrics = self.step(task, step)
                 step += 1

@@ -34,7 +34,7 @@ class Task(ABC):
 
     kind: str = "another task"  # what a run of it trains, in a message such as "a checkpoint of a classifier"
     shown: Sequence[str] = ("dev/loss", "train/loss")  # two or three metrics for the console, the main one first
-    pictured: Sequence[str] = ()  # the images that show best what came of a run, the main one first
+    main_images: Sequence[str] = ()  # the images that show best what came of a run, the main one first
     commands: Sequence[str] = ()  # that take its run, as in "dlcourse report RUN"
 
     @classmethod

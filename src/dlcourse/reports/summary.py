@@ -124,7 +124,10 @@ def facts(run: Run, task: type[Task], config: dict[str, Any]) -> str:
 def images(run_dir: Path, task: type[Task], inputs: dict[str, Image.Image]) -> list[str]:
     """The result in full, beside its inputs; the last image of each other kind; the earlier ones of the first kind."""
     kinds = kinds_of(run_dir)
-    names = [*(name for name in task.pictured if name in kinds), *(name for name in kinds if name not in task.pictured)]
+    names = [
+        *(name for name in task.main_images if name in kinds),
+        *(name for name in kinds if name not in task.main_images),
+    ]
     if not names:
         return []
     main, *others = names[:MOST_KINDS]

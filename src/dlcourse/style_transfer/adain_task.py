@@ -22,8 +22,8 @@ from dlcourse.style_transfer.stylizer import ENCODED, Stylizer, edges_vgg, with_
 from dlcourse.style_transfer.training_images import PhotosAndPaintings, random_crops
 
 FULL_SIZE = (PIXELS, *ENCODED)  # layers of the style loss; of pixels: mean and covariance of the colours
-USUAL = 0.1  # share of the usual mean square of Gram matrices in the unit of their distances
-TYPICAL = 12  # contents, and styles, that the features are calibrated on
+GRAM_FLOOR = 0.1  # share of the mean square of typical Gram matrices in the unit of their distances
+NUM_TYPICAL = 12  # contents, and styles, that the features are calibrated on
 
 
 @dataclass(eq=False, repr=False)
@@ -31,13 +31,14 @@ class FastStyleTransfer(Task):
     """Minimise L = L_c + lambda L_s   (eq. 11) over the weights of the decoder g, for random contents and styles.
 
     The features are calibrated: each channel before its ReLU has mean 0 and variance 1 over some of the images, so that
-    all count. Squared distances are means over channels and positions. Those of Gram matrices are relative to their own
-    mean square and a share of the usual one: so layers count the same, and so do glaring styles and pale ones.
-    Contents get the colours of their style first, as `dlcourse stylize` does it unless told otherwise.
+    all count. Squared distances are means over channels and positions. Those of Gram matrices are divided by the mean
+    square of the style's, plus 0.1 times that of typical images: layers count about the same, and so do styles of
+    strong and of weak contrast. Contents get the colours of their style first, as `dlcourse stylize` does it unless
+    told otherwise.
     """
 
     kind = "fast style transfer"
-    pictured = ("styled",)
+    main_images = ("styled",)
 
     model: Stylizer
     dataset: PhotosAndPaintings
@@ -67,7 +68,7 @@ class FastStyleTransfer(Task):
         self.model.encoder.calibrate([F.avg_pool2d(typical, 2)], [None], [1.0], ENCODED)
         self.vgg.to(device)
         self.model.to(device)
-        self.usual = [mean_square(second_moments(x)).mean() for x in self.features(typical.to(device))]
+        self.gram_squares = [mean_square(second_moments(x)).mean() for x in self.features(typical.to(device))]
         self.contents, self.styles = (
             BatchStream((images.to(device),), self.batch_size, seed)
             for images, seed in ((self.dataset.contents, self.seed), (self.dataset.styles, self.seed + 1))
@@ -76,7 +77,7 @@ class FastStyleTransfer(Task):
 
     def typical_images(self) -> Tensor:
         """Some of the images to train on, at half their size: (n, 3, 128, 128) in [0, 1]."""
-        some = [images[:: -(-len(images) // TYPICAL)] for images in (self.dataset.contents, self.dataset.styles)]
+        some = [images[:: -(-len(images) // NUM_TYPICAL)] for images in (self.dataset.contents, self.dataset.styles)]
         return F.avg_pool2d(torch.cat(some).float() / 255, 2)
 
     def networks(self) -> list[nn.Module]:
@@ -115,7 +116,7 @@ class FastStyleTransfer(Task):
             targets = [adain(x, *std_mean(style)) for x, style in pairs]
         found = self.features(self.model.decoder(targets))
         content_loss = mean_square(found[-1] - targets[-1]).mean()
-        errors = [gram_error(*layer) for layer in zip(found, wanted, self.usual, strict=True)]
+        errors = [gram_error(*layer) for layer in zip(found, wanted, self.gram_squares, strict=True)]
         style_loss = torch.stack(errors).mean()
         return {"loss": content_loss + self.style_weight * style_loss, "content": content_loss, "style": style_loss}
 
@@ -151,11 +152,11 @@ def in_colors_of(styles: Tensor, contents: Tensor) -> Tensor:
     return match_statistics(contents, styles).clamp(0, 1)
 
 
-def gram_error(x: Tensor, style: Tensor, usual: Tensor) -> Tensor:
-    """Squared distance of the Gram matrices of a layer, relative to the style's and a share of the usual ones."""
+def gram_error(x: Tensor, style: Tensor, typical: Tensor) -> Tensor:
+    """Squared distance of a layer's Gram matrices, by the style's mean square and a share of the typical one."""
     wanted = second_moments(style)
     distance = mean_square(second_moments(x) - wanted)
-    return (distance / (mean_square(wanted) + USUAL * usual)).mean()
+    return (distance / (mean_square(wanted) + GRAM_FLOOR * typical)).mean()
 
 
 def second_moments(features: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-Moments = tuple[Tensor, Tensor]  # mean (..., C, 1) and covariance (..., C, C), float64 on the CPU
+ColorMoments = tuple[Tensor, Tensor]  # mean (..., C, 1) and covariance (..., C, C), float64 on the CPU
 SMALLEST_VARIANCE = 1e-9  # of colours in [0, 1]: far below that of rounding to 8 bits (1.3e-6), far above float64's
 
 
@@ -34,7 +34,7 @@ def match_statistics(
     return match_moments(source, color_moments(source, source_mask), color_moments(target, target_mask))
 
 
-def match_moments(source: Tensor, own: Moments, target: Moments) -> Tensor:
+def match_moments(source: Tensor, own: ColorMoments, target: ColorMoments) -> Tensor:
     """Change the source's moments from `own` to `target`: x -> m_t + A (x - m_s), not clamped to [0, 1].
 
     A = C_s^-1/2 (C_s^1/2 C_t C_s^1/2)^1/2 C_s^-1/2, the linear Monge-Kantorovich map: of all linear maps from one
@@ -105,7 +105,7 @@ def with_chroma(brightness: Tensor, chroma: Tensor) -> Tensor:
     return brightness.clamp(lowest, highest) + chroma
 
 
-def color_moments(images: Tensor, mask: Tensor | None = None) -> Moments:
+def color_moments(images: Tensor, mask: Tensor | None = None) -> ColorMoments:
     """Mean and covariance of the channels of (..., C, H, W) over the pixels, weighted by a mask (1, 1, H, W)."""
     values = pixels(images)
     counted = torch.ones(()) if mask is None else pixels(mask / mask.mean())
@@ -114,7 +114,7 @@ def color_moments(images: Tensor, mask: Tensor | None = None) -> Moments:
     return mean, (counted * centered) @ centered.mT / values.shape[-1]
 
 
-def mixture(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
+def mixture(parts: Sequence[ColorMoments], shares: Sequence[float]) -> ColorMoments:
     """The moments of the pixels of several images together, weighted by `shares`, whose sum is 1."""
     means, covariances = map(torch.stack, zip(*parts, strict=True))  # (images, ..., C, 1), (images, ..., C, C)
     weights = means.new_tensor(shares).reshape(-1, *[1] * (means.ndim - 1))

@@ -15,7 +15,7 @@ from dlcourse.style_transfer.colors import keep_chroma
 from dlcourse.style_transfer.inputs import COLORS, StyleInputs
 from dlcourse.style_transfer.named_images import read_image, read_mask
 
-Needed = tuple[str, int]  # what needs how many pixels on each side of an image
+Needed = tuple[str, int]  # name of the layer, fewest pixels on each side of an image that it needs
 
 
 class ContentAndStyles:

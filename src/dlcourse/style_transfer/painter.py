@@ -66,8 +66,11 @@ class Painter:
         ValueError, "content=PATH: reason" and the like, for an image that cannot be read or is too small; UserError as
         `paint`.
         """
-        known = self.known.setdefault(str(style), []) if self.colors in UNCHANGED else []
-        return self.paint(self.dataset(content, style, self.size_for(content)), known)
+        dataset, is_fixed = self.dataset(content, style, self.size_for(content)), self.colors in UNCHANGED
+        image, statistics = self.paint(dataset, self.known.get(str(style)) if is_fixed else None)
+        if is_fixed:
+            self.known[str(style)] = statistics
+        return image
 
     def size_for(self, content: str) -> int | list[int]:
         """The size of a result: pixels on the longer side, or [width, height]; ValueError if there is no such image."""
@@ -97,8 +100,8 @@ class Painter:
             raise ValueError(f"{what}; {cure.replace('dataset.content_', '').replace('dataset.', '')} is enough")
         return dataset
 
-    def paint(self, dataset: ContentAndStyles, known: list[Style]) -> Image.Image:
-        """The content in its styles; `known` has their statistics, or is empty and then gets them.
+    def paint(self, dataset: ContentAndStyles, styles: list[Style] | None) -> tuple[Image.Image, list[Style]]:
+        """The content in its styles, and their statistics, which are computed if they are None.
 
         UserError for a decoder whose image is not finite.
         """
@@ -106,13 +109,12 @@ class Painter:
         own = to_tensor(to_rgb(dataset.content))[None].to(self.device)
         content = torch.lerp(own, images.content, self.strength)  # its colours change as far as it is painted
         with autocast(self.device, self.precision):
-            if not known:
-                known += self.statistics(images)
-            painted = self.stylizer(content, known, self.strength, images.regions).float()
+            styles = styles or self.statistics(images)
+            painted = self.stylizer(content, styles, self.strength, images.regions).float()
         if not painted.isfinite().all():
             cure = "its training has diverged" if self.precision == "fp32" else "try precision=fp32"
             raise UserError(f"decoder={self.decoder}: its image is not finite; {cure}")
-        return to_pil_image(dataset.finish(painted)[0])
+        return to_pil_image(dataset.finish(painted)[0]), styles
 
     def statistics(self, images: StyleInputs) -> list[Style]:
         """The statistics of the styles together, or of each if there are regions."""
@@ -138,11 +140,12 @@ class FramePainter:
     def __init__(self, painter: Painter, style: str | list[str]):
         self.painter, self.style = painter, style
         self.dataset: ContentAndStyles | None = None
-        self.known: list[Style] = []
+        self.statistics: list[Style] | None = None
 
     def __call__(self, frame: Image.Image) -> Image.Image:
         if self.dataset is None:
             stand_in = self.style if isinstance(self.style, str) else self.style[0]  # for the content, which is no file
             self.dataset = self.painter.dataset(stand_in, self.style, self.painter.size or max(SMALLEST, *frame.size))
         self.dataset.set_content(frame)
-        return self.painter.paint(self.dataset, self.known)
+        image, self.statistics = self.painter.paint(self.dataset, self.statistics)
+        return image

@@ -49,7 +49,7 @@ class Style:
     grain: Tensor  # amount for `with_grain`, in [0, 1], (1, 1, 1, 1): prints with flat areas have little
 
 
-Moments = tuple[Tensor, Tensor]  # mean and variance of each channel, each (1, C, 1, 1)
+ChannelMoments = tuple[Tensor, Tensor]  # mean and variance of each channel, each (1, C, 1, 1)
 
 
 def edges_vgg() -> VGG:
@@ -165,7 +165,9 @@ class Stylizer(nn.Module):
             pairs = list(zip(shares, layer, strict=True))
             std = torch.stack([share * (variance + EPSILON).sqrt() for share, (_, variance) in pairs]).sum(0)
             layers.append(Statistics(std, torch.stack([share * mean for share, (mean, _) in pairs]).sum(0)))
-        grain = torch.stack([share * texture(image) for share, image in zip(shares, images, strict=True)]).sum(0)
+        grain = torch.stack(
+            [share * contrast_within_cells(image) for share, image in zip(shares, images, strict=True)]
+        ).sum(0)
         return Style(tuple(layers), (grain / TEXTURE).clamp(max=1))
 
     def features(self, images: Tensor) -> list[Tensor]:
@@ -173,9 +175,9 @@ class Stylizer(nn.Module):
         found = self.encoder(F.avg_pool2d(images, 2), ENCODED)
         return [images, *(found[name] for name in ENCODED)]
 
-    def moments(self, image: Tensor) -> list[Moments]:
+    def moments(self, image: Tensor) -> list[ChannelMoments]:
         """Of each layer of an image (1, 3, H, W), whose sides are multiples of CELL."""
-        found: list[list[tuple[int, Moments]]] = [[] for _ in ADAIN_LAYERS]
+        found: list[list[tuple[int, ChannelMoments]]] = [[] for _ in ADAIN_LAYERS]
         for around, inner, _ in tiles(*image.shape[-2:]):
             for layer, parts in zip(self.features(image[..., *around]), found, strict=True):
                 stride = (around[0].stop - around[0].start) // layer.shape[-2]
@@ -189,7 +191,7 @@ class Stylizer(nn.Module):
         features: Sequence[Tensor],
         styles: Sequence[Style],
         masks: Sequence[Tensor] = (),
-        own: Sequence[Moments] | None = None,
+        own: Sequence[ChannelMoments] | None = None,
     ) -> list[Tensor]:
         """t = AdaIN(f(c), f(s))   (eq. 8) at each layer, in regions where there are masks (1, 1, H, W).
 
@@ -230,7 +232,7 @@ def with_grain(images: Tensor, amount: float | Tensor = 1.0, generator: torch.Ge
         return images + GRAIN * amount * torch.einsum("nij,njhw->nihw", factor, noise)
 
 
-def texture(image: Tensor) -> Tensor:
+def contrast_within_cells(image: Tensor) -> Tensor:
     """The deviation of colours within squares of CELL pixels, relative to that in the whole image, (1, 1, 1, 1).
 
     It is the lower quartile over the squares: a print has flat areas, however many lines there are elsewhere.
@@ -258,7 +260,7 @@ def tiles(height: int, width: int) -> Iterator[tuple[Area, Area, Area]]:
         yield tuple(around), tuple(inner), tuple(slice(*one) for one in tile)  # type: ignore[misc]
 
 
-def pooled(parts: Sequence[tuple[int, Moments]]) -> Moments:
+def pooled(parts: Sequence[tuple[int, ChannelMoments]]) -> ChannelMoments:
     """The moments of all parts together, from those of each and its number of positions."""
     total = sum(count for count, _ in parts)
     mean = torch.stack([count / total * mean for count, (mean, _) in parts]).sum(0)

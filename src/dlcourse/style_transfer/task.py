@@ -47,7 +47,7 @@ class StyleTransfer(Task):
 
     kind = "a style transfer"
     shown = ("train/loss", "train/content", "train/style")
-    pictured = ("image",)
+    main_images = ("image",)
     commands = ("dlcourse sheet RUN --inputs", "dlcourse animate RUN image")
 
     objective: StyleObjective  # the loss to minimize

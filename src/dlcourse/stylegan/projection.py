@@ -52,7 +52,7 @@ class Projection(Task):
 
     kind = "a projection"
     shown = ("train/loss", "train/psnr")
-    pictured = ("image", "target")
+    main_images = ("image", "target")
     commands = ("dlcourse sample checkpoint=CHECKPOINT sampler=edit seeds=RUN", "dlcourse animate RUN image")
 
     checkpoint: str | None  # of the generator: a run or a file; None: the bundled faces

@@ -57,7 +57,7 @@ class StyleGAN(Task):
 
     kind = "a StyleGAN"
     shown = ("gan/d_loss", "gan/g_loss", "progress/images")
-    pictured = ("fakes", "mixing", "truncation")
+    main_images = ("fakes", "mixing", "truncation")
     commands = ("dlcourse sample RUN", "dlcourse evaluate RUN")
 
     generator: Generator

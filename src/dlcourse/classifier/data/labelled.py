@@ -48,7 +48,8 @@ class OneBatch(Labelled):
         check_at_least(1, overfit=num_samples)
         inputs, labels = dataset.train
         chosen = torch.linspace(0, len(labels) - 1, min(num_samples, len(labels))).long()
-        self.train = self.dev = self.test = dataset.train = dataset.dev = inputs[chosen], labels[chosen]
+        self.train = self.dev = self.test = inputs[chosen], labels[chosen]
+        dataset.train = dataset.dev = self.train  # which its `visualize` shows
         self.classes, self.visualize = dataset.classes, dataset.visualize  # type: ignore[method-assign]
 
 

@@ -107,7 +107,8 @@ class Synthesis(nn.Module):
 class StyledLayer(nn.Module):
     """After a convolution: + noise, + bias, leaky rectifier, AdaIN   (Karras et al. 2019, figure 1b).
 
-    Subclasses add the bias before the noise, which gives the same and costs no time there. `epsilon` is AdaIN's.
+    The bias is added first, within the convolution or the blur, where it takes no time: the sum is the same.
+    `epsilon` is AdaIN's.
     """
 
     def __init__(self, channels: int, w_dim: int, epsilon: float = EPSILON):
@@ -118,7 +119,7 @@ class StyledLayer(nn.Module):
         self.epsilon = epsilon
 
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """All after the bias: x (N, C, H, W), (N, w_dim), noise (N or 1, 1, H, W) -> (N, C, H, W); overwrites x."""
+        """Noise, leaky rectifier, AdaIN: x (N, C, H, W), which is overwritten, (N, w_dim), noise (N or 1, 1, H, W)."""
         if not is_eager_on_cpu(x):
             return fast_adain(lrelu(self.noise(x, noise)), *self.style(w), self.epsilon)
         pieces = row_pieces(x) if noise is None else row_pieces(x, noise)

@@ -44,7 +44,7 @@ class Edit(Sampler):
     layers: str  # see `find_range`
     ranges: Ranges
     synthesizer: Synthesizer
-    finds = True
+    writes_tensors = True
 
     def __post_init__(self) -> None:
         check_ranges(self.ranges)

@@ -165,7 +165,7 @@ class MeanImage(Sampler):
     seeds: Seeds  # the mean is over their w before truncation
     pixel_samples: int  # the mean of images is over so many of them, from the first, >= 1
     synthesizer: Synthesizer  # its psi is not used
-    finds = True
+    writes_tensors = True
 
     def __post_init__(self) -> None:
         check_at_least(1, pixel_samples=self.pixel_samples)

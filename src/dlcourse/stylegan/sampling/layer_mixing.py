@@ -34,7 +34,7 @@ class LayerMixing(Sampler):
     noise: int | str  # stored, none, or a seed
     noise_strength: float  # a factor on the noise, >= 0
     synthesizer: Synthesizer
-    finds = True
+    writes_tensors = True
 
     def __post_init__(self) -> None:
         self.latents: list[Latent] = parse_seeds(self.seeds)

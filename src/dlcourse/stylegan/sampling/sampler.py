@@ -35,7 +35,7 @@ class Sampler(ABC):
     """
 
     is_animated = False  # whether its result has frames
-    finds = False  # whether its result has `found`
+    writes_tensors = False  # whether its result has `found`, for a .pt file beside the image
 
     @abstractmethod
     def __call__(self, generator: Generator) -> Result:
@@ -49,7 +49,7 @@ def check_output(sampler: Sampler, output: Path, singles: bool, inputs: Collecti
     if output.suffix.lower() not in suffixes:
         raise UserError(f"{given}: must end in one of {', '.join(suffixes)}, or be a folder, as in output=A/")
     still, animation = names_of(output, sampler.is_animated)
-    written = {still: True, animation: sampler.is_animated, output.with_suffix(".pt"): sampler.finds}
+    written = {still: True, animation: sampler.is_animated, output.with_suffix(".pt"): sampler.writes_tensors}
     for path in (path for path, is_written in written.items() if is_written):
         outputs.check_file(path, given if path == output else f"{given}: {path}")
         if any(path.resolve() == taken.resolve() for taken in inputs):
