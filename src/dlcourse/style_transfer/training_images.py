@@ -37,7 +37,7 @@ class PhotosAndPaintings:
     Args:
         root: folder or zip of content images; None: those at hand.
         styles: folder or zip of style images; None: those at hand.
-        num_faces: drawn faces among the contents at hand, >= 0.
+        num_faces: procedural faces among the contents at hand, >= 0.
         num_textures: procedural textures among the styles, >= 0.
         num_dev: contents, and as many styles, that are held out, >= 1.
         cache: folder for the decoded images of folders, as in `ImageFolder`.
@@ -76,7 +76,7 @@ class PhotosAndPaintings:
         return torch.cat(train), torch.cat(dev)
 
     def contents_at_hand(self) -> Squares:
-        """Photographs, the seascape and drawn faces."""
+        """Photographs, the seascape and procedural faces."""
         faces = Faces(SIDE, self.num_faces, self.seed, "hair_style", 0, 0.0).images if self.num_faces else ()
         pictures = [IMAGES["seascape"](), *photos(1)]
         return [*(torch.cat([squares(image)] * 4) for image in pictures), *(face[None] for face in faces)]

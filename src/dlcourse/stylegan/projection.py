@@ -33,8 +33,8 @@ FIRST_CANDIDATE = 10**6  # its seed, far from those that users draw: an image of
 MOST_CANDIDATES = 10_000
 LEAST_SIDE = 4  # pixels of the smallest copy that is compared
 # Below it an image counts as not found. Measured with the bundled faces, 500 updates, W+: 36 to 42 dB for images of the
-# generator itself (three seeds at psi 1, 36 to 39; three at psi 0.7, 38 to 42), 25 dB for two drawn faces that are new
-# to it, whose texture no w can tell, 17.5 to 21.3 dB for a mosaic, a photograph, a painting and a seascape.
+# generator itself (three seeds at psi 1, 36 to 39; three at psi 0.7, 38 to 42), 25 dB for two procedural faces that are
+# new to it, whose texture no w can tell, 17.5 to 21.3 dB for a mosaic, a photograph, a painting and a seascape.
 LEAST_PSNR = 22.0
 NOT_FOUND = (
     f"below {LEAST_PSNR:g} dB: not found. Either the generator cannot draw this (the bundled one finds its own images "
