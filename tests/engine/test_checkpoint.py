@@ -92,6 +92,9 @@ def test_another_model_is_refused_with_both_values(tmp_path):
     with pytest.raises(UserError, match=r"model\.norm is None there, True here; model\.width is 3 there, 4 here"):
         saved.check_same_model(other)
     saved.check_same_model(CONFIG | {"optimizer": {"lr": 9}})
+    follows = lambda size, seed: {"model": {"net": {"size": size}}, "dataset": {"seed": seed, "size": size}}
+    with pytest.raises(UserError, match=r"another model: dataset\.size is 0 there, 2 here; a resumed run keeps"):
+        Checkpoint(tmp_path, 7, follows(0, 0), STATE).check_same_model(follows(2, 2))
 
 
 def test_a_state_that_does_not_fit_is_named(tmp_path):

@@ -31,9 +31,13 @@ def test_closed_forms(schedule, values):
 
 
 def test_the_whole_run_is_as_long_as_its_updates():
-    for total, updates, expected in [(None, 80, 0.5), (20, 80, 0.0)]:
-        schedule = Cosine(total_updates=total, floor=0.0).for_run(updates, updates_per_step=2)
+    for total, left, expected in [(None, 40, 0.5), (20, 40, 0.0)]:
+        schedule = Cosine(total_updates=total, floor=0.0).for_run(left, updates_per_step=2)
         assert schedule(40) == pytest.approx(expected)
+    # ten steps of two updates are done, ten steps of one are left
+    for total, left in [(None, 10), (20, None)]:
+        schedule = Cosine(total_updates=total, floor=0.0).for_run(left, updates_per_step=1, step=10, updates=20)
+        assert schedule(29) > schedule(30) == pytest.approx(0)
     assert Constant().for_run(40, updates_per_step=2) == Constant()
     with pytest.raises(UserError, match="scheduler.total_updates: null is for a StyleGAN with task.total_images"):
         Cosine(total_updates=None, floor=0.0).for_run(None, updates_per_step=2)(0)

@@ -19,7 +19,7 @@ from dlcourse.engine.checkpoint import save_checkpoint
 from dlcourse.engine.logger import best_row
 from dlcourse.reports import curves
 from dlcourse.reports.page import MOST_BYTES
-from dlcourse.reports.summary import write_summary
+from dlcourse.reports.summary import next_commands, write_summary
 
 FORGED = '</pre><script>alert(1)</script><img src=http://x.y onerror="a"> \x1b[2J\u202e'
 CLASSIFIER = "dlcourse.classifier.task.Classification"
@@ -292,3 +292,29 @@ def test_no_number_is_too_odd_for_an_axis(value):
 
 def test_text_is_one_line_of_html():
     assert curves.safe("<a>\n&'") == html.escape("<a>\\n&'")
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "command"),
+    [
+        ("task.StyleGAN", {"model": {"generator": {"num_classes": 3}}}, "dlcourse sample run classes=0"),
+        ("task.StyleGAN", {"model": {"generator": {"num_classes": 0}}}, "dlcourse sample run"),
+        ("projection.Projection", {}, "dlcourse sample sampler=edit seeds=run classes=2"),
+    ],
+)
+def test_the_next_command_names_a_class_where_there_are_classes(task, classes, command):
+    node = {"_target_": f"dlcourse.stylegan.{task}"} | ({} if classes else {"synthesizer": {"classes": 2}})
+    assert next_commands(Path("run"), {"task": node, **classes})[0] == command
+
+
+def test_a_run_that_has_seen_all_its_images_is_complete(tmp_path):
+    config = {
+        "task": {"_target_": "dlcourse.stylegan.task.StyleGAN", "total_images": 64},
+        "runner": {"max_steps": None},
+    }
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (run / "metrics.jsonl").write_text('{"step": 4, "progress/images": 64}\n')
+    text = read(write_summary(run).parent).text
+    assert "step 4 of 4" in text.lower() and "task.total_images=128" in text

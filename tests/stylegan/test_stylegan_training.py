@@ -81,13 +81,29 @@ def test_a_run_that_goes_on_with_other_minibatches_sees_the_images_that_are_aske
         second = make(*fixed, other)
         for name, part in second.state().items():
             part.load_state_dict(state_of(first)[name])
-        second.restored()
+        second.restored(2)
         assert second.steps_left() == left
         rates = [float(steps(second, 2 + step, 3 + step)["optimizer/lr"]) for step in range(left)]
         assert second.minibatches.images_seen == 80 and second.steps_left() == 0
         assert all(a > b for a, b in pairwise(rates)) and 0 < rates[-1] < 0.1 * rates[0]  # it ends with the run
     first.total_images = 8  # fewer than it has seen
     assert first.steps_left() == 0
+
+
+def test_factors_on_the_learning_rates_count_when_a_run_goes_on():
+    first = make("task.growth.initial_resolution=16")
+    steps(first, 0, 2)
+    second = make(
+        "task.growth.initial_resolution=16",
+        "task.growth.lr_factors={16: 0.5}",
+        "task.updates.discriminator_lr_factor=4",
+    )
+    for name, part in second.state().items():
+        part.load_state_dict(state_of(first)[name])
+    second.restored(2)
+    steps(second, 2, 3)
+    assert second.g_descent.lr() == pytest.approx(0.5 * first.g_descent.lr())
+    assert second.d_descent.lr() == pytest.approx(2 * first.d_descent.lr())
 
 
 def test_it_grows_as_the_images_go_by():

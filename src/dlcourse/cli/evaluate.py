@@ -125,8 +125,11 @@ def build_dataset(path: Path, node: dict[str, Any], config: dict[str, Any]) -> A
     try:
         dataset.levels  # noqa: B018  # decodes them
     except ValueError as error:
-        typed = str(error) if whose == "dataset" else str(error).replace("dataset.cache=", "dataset_cache=", 1)
-        raise UserError(typed) from error
+        if whose == "dataset":
+            raise UserError(str(error)) from error
+        if str(error).startswith("dataset.cache="):  # the key is dataset_cache here
+            raise UserError(str(error).replace(".", "_", 1)) from error
+        raise UserError(f"{path}: {error}") from error
     return dataset
 
 

@@ -135,8 +135,9 @@ class Checkpoint:
         if not isinstance(self.config.get("model"), dict):
             raise UserError(f"{self.path}: a checkpoint of another task: its config has no model")
         found = {part: differences(self.config.get(part), config.get(part), part) for part in ("model", "dataset")}
-        causes = {values: key for key, values in found["dataset"].items()}  # which keys of the model follow
-        differing = {causes.get(values, key): values for key, values in found["model"].items()}
+        last = lambda key: key.rpartition(".")[2]
+        causes = {(last(key), values): key for key, values in found["dataset"].items()}  # that the model's keys follow
+        differing = {causes.get((last(key), values), key): values for key, values in found["model"].items()}
         if differing:
             pairs = "; ".join(f"{key} is {there} there, {here} here" for key, (there, here) in differing.items())
             raise UserError(f"{self.path}: a checkpoint of another model: {pairs}; a resumed run keeps its model")

@@ -129,7 +129,7 @@ class Runner:
             return 0
         saved.check_same_model(config)
         saved.restore(task.state())
-        task.restored()
+        task.restored(saved.step)
         return saved.step
 
     def train(self, task: Task, run_dir: Path, config: dict[str, Any], step: int = 0, on_log: OnLog = ignored) -> None:

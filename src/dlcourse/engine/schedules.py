@@ -29,8 +29,11 @@ class Schedule(ABC):
     def __call__(self, updates: int) -> float:
         """The factor for the update that follows `updates` others."""
 
-    def for_run(self, updates: int | None, updates_per_step: int) -> "Schedule":
-        """The schedule for a run of so many updates: itself, unless it depends on the length of the run."""
+    def for_run(self, left: int | None, updates_per_step: int, step: int = 0, updates: int = 0) -> "Schedule":
+        """The schedule of a run that has made `updates` updates in `step` steps and has `left` steps left.
+
+        That is itself, unless it depends on the length of the run.
+        """
         return self
 
     def observe(self, loss: float) -> None:  # noqa: B027
@@ -90,10 +93,11 @@ class WholeRun(Schedule):
 
     total_updates: int | None
 
-    def for_run(self, updates: int | None, updates_per_step: int) -> Schedule:
-        """The schedule that ends after `total_updates` steps of the run, or if that is None after `updates`."""
-        own = self.total_updates
-        return replace(self, total_updates=updates if own is None else own * updates_per_step)
+    def for_run(self, left: int | None, updates_per_step: int, step: int = 0, updates: int = 0) -> Schedule:
+        """The schedule that ends after `total_updates` steps of the run, or if that is None after those left."""
+        if self.total_updates is not None:
+            left = max(0, self.total_updates - step)
+        return replace(self, total_updates=None if left is None else updates + left * updates_per_step)
 
     def progress(self, updates: int) -> float:
         """The part of the run that is done, in [0, 1]; UserError without a length."""

@@ -58,8 +58,8 @@ class Task(ABC):
     def state(self) -> dict[str, Stateful]:
         """Everything that a checkpoint must hold: name -> object with a state_dict."""
 
-    def restored(self) -> None:  # noqa: B027
-        """Called when `state` has been restored from a checkpoint, perhaps one of other settings."""
+    def restored(self, step: int) -> None:  # noqa: B027
+        """Called when `state` has been restored, as it was after `step` updates, perhaps with other settings."""
 
     def metadata(self) -> dict[str, Any]:
         """Plain data that a checkpoint holds beside the state, for those who use the networks without the data set."""

@@ -35,6 +35,7 @@ IGNORED = {
 }  # without effect on results
 IMAGES = ("content", "style")
 IMAGE = re.compile(r"(.+)_(\d+)\.png")  # images/<name>_<step>.png, as RunLogger writes them
+MOST_IMAGES = 10**12  # that a run may say it has seen
 CHOICE = "choices."  # prefix of a group's choice: choices.optimizer is momentum
 
 Row = dict[str, Any]
@@ -219,8 +220,13 @@ def twice_as_long(config: dict[str, Any], step: int, rows: list[Row]) -> str:
     images = node_at(config, "task.total_images")
     if type(images) is not int or node_at(config, "runner.max_steps") is not None:
         return f"runner.max_steps={2 * step}"
-    seen = [int(row["progress/images"]) for row in rows[-1:] if "progress/images" in row]
-    return f"task.total_images={2 * max([images, *seen])}"
+    return f"task.total_images={2 * max(images, images_seen(rows))}"
+
+
+def images_seen(rows: list[Row]) -> int:
+    """The images that a StyleGAN has seen at the last of these rows; 0 if that is not said."""
+    seen = rows[-1].get("progress/images") if rows else None
+    return int(seen) if isinstance(seen, int | float) and 0 < seen < MOST_IMAGES else 0
 
 
 def find_runs(paths: list[Path]) -> list[Run]:

@@ -27,7 +27,7 @@ from dlcourse.reports.animation import thin_out
 from dlcourse.reports.curves import COLORS, chart
 from dlcourse.reports.doctor import version_of
 from dlcourse.reports.page import figure, safe, titled, whole_page
-from dlcourse.reports.runs import Run, kinds_of, read_config, read_yaml, rows_if_readable, twice_as_long
+from dlcourse.reports.runs import Run, images_seen, kinds_of, read_config, read_yaml, rows_if_readable, twice_as_long
 from dlcourse.style_transfer.demo_images import IMAGES
 
 LARGEST, MEDIUM, SMALL = 2048, 512, 192  # pixels on the longer side: the result, its inputs and other images, earlier
@@ -63,7 +63,9 @@ def page(run_dir: Path, total: int | None, ended: str | None) -> str:
     config = read_config(run_dir)
     run, task = Run(run_dir, {}, rows_if_readable(run_dir)), task_of(config)
     name = node_at(config, "choices.experiment") or task.kind
-    most = total or node_at(config, "runner.max_steps")
+    most, asked = total or node_at(config, "runner.max_steps"), node_at(config, "task.total_images")
+    if most is None and type(asked) is int and 0 < asked <= images_seen(run.rows):
+        most = last_step(run)
     step, total = last_step(run), most if type(most) is int and 0 < most < MOST_STEPS else None
     words = [word for word in words_of(config) if not word.startswith(("experiment=", "run_dir="))]
     body = [
@@ -201,7 +203,16 @@ def next_commands(run_dir: Path, config: dict[str, Any]) -> list[str]:
     fixed = {"INPUT": example, "checkpoint=CHECKPOINT": checkpoint}
     filled_in = lambda word: fixed.get(word, shlex.quote(word.replace("RUN", shown(run_dir))))
     lines = [" ".join(filter(None, map(filled_in, one.split(" ")))) for one in task_of(config).commands]
+    if (number := class_of(config)) is not None:
+        lines = [f"{line} classes={number}" if line.startswith("dlcourse sample ") else line for line in lines]
     return [*lines, f"tensorboard --logdir {shlex.quote(shown(logdir_of(run_dir)))}"]
+
+
+def class_of(config: dict[str, Any]) -> int | None:
+    """The class that a projection was for, or of a StyleGAN with classes the first; else None."""
+    chosen = node_at(config, "task.synthesizer.classes")
+    count = node_at(config, "model.generator.num_classes")
+    return chosen if type(chosen) is int else 0 if type(count) is int and count > 0 else None
 
 
 def shown(path: Path) -> str:

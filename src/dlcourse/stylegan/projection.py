@@ -163,12 +163,15 @@ class Projection(Task):
     @torch.no_grad()
     def start_at_nearest(self) -> None:
         """Move the start to the candidate whose image is nearest to the target."""
-        candidates = [self.w_of(seed) for seed in self.compared()]
-        images = (self.image(w, self.noises) for w in candidates)
-        distances = [multiscale_distance(image, self.wanted, self.scales) for image in images]
-        if candidates:
-            self.w.copy_(candidates[int(torch.stack(distances).nan_to_num(math.inf).argmin())])
+        nearest = min(self.compared(), key=self.distance_of, default=None)
+        if nearest is not None:
+            self.w.copy_(self.w_of(nearest))
             self.best = self.copied()
+
+    def distance_of(self, latent: Latent) -> float:
+        """How far the image of a latent is from the target; infinite if it is not finite."""
+        image = self.image(self.w_of(latent), self.noises)
+        return float(multiscale_distance(image, self.wanted, self.scales).nan_to_num(math.inf))
 
     def copied(self) -> list[Tensor]:
         """A copy of what is optimized now: w, and the noise if it is free."""

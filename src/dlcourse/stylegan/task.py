@@ -111,29 +111,31 @@ class StyleGAN(Task):
         )
         self.device = device
         self.last_penalty = torch.zeros((), device=device)
-        schedule = self.schedule_after(0)
+        schedule = self.scheduler.for_run(self.steps_left(), self.updates.minibatch_repeats)
         self.g_descent = Descent(self.generator.parameters(), self.optimizer, schedule)
         learning = unfrozen(self.discriminator, self.updates.freeze_d)
         self.d_descent = Descent(learning, self.optimizer, schedule)
         self.restart(self.growth.phase(0))
 
-    def schedule_after(self, updates: int) -> Schedule:
-        """The learning rates of a run that has made so many updates; a schedule of the whole run ends with it."""
+    def restored(self, step: int) -> None:
+        """Set the learning rates for what is left: minibatches, their number and the factors may be others now."""
         left, repeats = self.steps_left(), self.updates.minibatch_repeats
-        return self.scheduler.for_run(None if left is None else updates + left * repeats, repeats)
-
-    def restored(self) -> None:
-        """Set the learning rates for the images that are left: minibatches may have another size from now on."""
-        self.g_descent.schedule = self.d_descent.schedule = self.schedule_after(self.g_descent.updates)
+        schedule = self.scheduler.for_run(left, repeats, step, self.g_descent.updates)
+        factors = self.lr_factors(self.phase())
+        for descent, factor in zip((self.g_descent, self.d_descent), factors, strict=True):
+            descent.schedule, descent.lr_factor = schedule, factor
 
     def networks(self) -> list[nn.Module]:
         """Synthesis network and discriminator. The mapping network is left out, since it takes almost no time."""
         return [self.generator.synthesis, self.discriminator]
 
     def restart(self, phase: Phase) -> None:
-        self.g_descent.restart(self.g_descent.parameters, lr_factor=phase.lr_factor)
-        factor = phase.lr_factor * self.updates.discriminator_lr_factor
-        self.d_descent.restart(self.d_descent.parameters, lr_factor=factor)
+        for descent, factor in zip((self.g_descent, self.d_descent), self.lr_factors(phase), strict=True):
+            descent.restart(descent.parameters, lr_factor=factor)
+
+    def lr_factors(self, phase: Phase) -> tuple[float, float]:
+        """The factors on the learning rates of generator and discriminator."""
+        return phase.lr_factor, phase.lr_factor * self.updates.discriminator_lr_factor
 
     def step(self) -> Metrics:
         """`minibatch_repeats` updates of each network."""

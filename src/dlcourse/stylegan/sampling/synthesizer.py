@@ -142,7 +142,8 @@ def one_hot(classes: Sequence[int | None], generator: Generator) -> Tensor | Non
             raise UserError(f"class={number}: this generator knows no classes; leave classes=null and seeds without @")
         if size and (number is None or not 0 <= number < size):
             wanted = f"give one of 0 to {size - 1}, classes=1 or seeds=0@1"
-            raise UserError(f"class={number}: this generator was trained on classes; {wanted}")
+            given = "null" if number is None else number
+            raise UserError(f"class={given}: this generator was trained on classes; {wanted}")
     return torch.eye(size, device=generator.w_avg.device)[list(classes)] if size else None
 
 
