@@ -218,7 +218,7 @@ def test_a_storage_that_cannot_be_used_and_a_missing_optuna(monkeypatch):
     with pytest.raises(UserError, match="search.storage=what: cannot be used"):
         carry_out(storage="what", study="x")
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UserError, match=r"a search needs Optuna: pip install -e '.\[search\]'"):
+    with pytest.raises(UserError, match=r"a search needs Optuna: pip install 'dlcourse\[search\]'"):
         importlib.reload(dlcourse.search)
 
 
