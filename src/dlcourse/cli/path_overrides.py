@@ -140,8 +140,10 @@ def is_group(key: str) -> bool:
 
 def bundled(path: str) -> str:
     """The project's own file for checkpoints/NAME, in a folder that has no such file."""
-    is_own = path.startswith("checkpoints/") and not exists(path) and os.path.isfile(ROOT / path)  # noqa: PTH113  (pathlib raises for long names)
-    return str(ROOT / path) if is_own else path
+    if not path.startswith("checkpoints/") or exists(path):
+        return path
+    own = str(ROOT / path)
+    return own if os.path.isfile(own) else path  # noqa: PTH113  (pathlib raises for long names)
 
 
 def exists(text: str) -> bool:

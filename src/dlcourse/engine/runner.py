@@ -85,7 +85,7 @@ class Runner:
         self.generators = default_generators(self.device)
 
     def total_steps(self, task: Task, step: int) -> int:
-        """Steps of the whole run of a task that has taken `step`: `max_steps`, or those and the ones that it needs.
+        """Steps of the whole run: `max_steps`, or `step`, which are done, and those that the task says are left.
 
         UserError if both are None.
         """

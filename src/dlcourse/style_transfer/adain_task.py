@@ -22,7 +22,7 @@ from dlcourse.style_transfer.stylizer import ENCODED, Stylizer, edges_vgg, with_
 from dlcourse.style_transfer.training_images import PhotosAndPaintings, random_crops
 
 FULL_SIZE = (PIXELS, *ENCODED)  # layers of the style loss; of pixels: mean and covariance of the colours
-GRAM_FLOOR = 0.1  # share of the mean square of typical Gram matrices in the unit of their distances
+GRAM_FLOOR = 0.1  # times the mean square of typical Gram matrices is added to the divisor in `gram_error`
 NUM_TYPICAL = 12  # contents, and styles, that the features are calibrated on
 
 
