@@ -3,7 +3,8 @@
     python benchmarks/stacked_seeds.py
 
 `stacked` holds the weights of all seeds in one tensor per layer (torch.func.stack_module_state) and maps the loss over
-them (torch.func.vmap); `one by one` trains the same networks in turn. Both take gradients by torch.autograd.grad and
+them (torch.func.vmap), whatever the network; `by hand` multiplies such weights in batches, as somebody would write it
+for this network alone; `one by one` trains the same networks in turn. All take gradients by torch.autograd.grad and
 update with Adam's fused kernel, on one thread. They take turns; the table has the shortest of each.
 """
 
@@ -53,6 +54,23 @@ def stacked(networks: list[nn.Module], inputs: Tensor, labels: Tensor) -> Callab
     return lambda: update(optimizer, list(parameters.values()), losses(parameters, buffers, inputs, labels).sum())
 
 
+def by_hand(networks: list[nn.Module], inputs: Tensor, labels: Tensor) -> Callable[[], None]:
+    """A step of all networks at once, with the layers of this network written out."""
+    parameters, _ = stack_module_state(networks)
+    values = list(parameters.values())  # a weight (seeds, out, in) and a bias (seeds, out) for each layer
+    optimizer = torch.optim.Adam(values, fused=True)
+
+    def step() -> None:
+        outputs = inputs
+        for weight, bias in zip(values[::2], values[1::2], strict=True):
+            outputs = torch.relu(outputs) if weight is not values[0] else outputs
+            outputs = torch.baddbmm(bias[:, None], outputs, weight.mT)
+        loss = F.cross_entropy(outputs.flatten(0, 1), labels.flatten()) * len(networks)
+        update(optimizer, values, loss)
+
+    return step
+
+
 def milliseconds(step: Callable[[], None]) -> float:
     start = time.perf_counter()
     for _ in range(STEPS):
@@ -70,10 +88,12 @@ def main() -> None:
         sets = [Points(ThreeColors(), 400, 1000, 4000, 0.0, seed).train for seed in range(count)]
         inputs, labels = (torch.stack(arrays) for arrays in zip(*sets, strict=True))
         networks: list[nn.Module] = [MLP((2,), 3, [10, 10], "relu", "he", 0.01, 0.0, "none") for _ in range(count)]
-        works = [make(networks, inputs, labels) for make in (stacked, one_by_one)]
+        makes = one_by_one, stacked, by_hand
+        works = [make(networks, inputs, labels) for make in makes]
         turns = [[milliseconds(work) for work in works] for _ in range(arguments.rounds)]
-        together, apart = (min(turn[index] for turn in turns) for index in range(2))
-        print(f"{count:3} seeds  stacked {together:.2f} ms  one by one {apart:.2f} ms  ratio {together / apart:.2f}")
+        best = [min(turn[index] for turn in turns) for index in range(len(makes))]
+        named = zip(("one by one", "stacked", "by hand"), best, strict=True)
+        print(f"{count:3} seeds:", ", ".join(f"{name} {time:.2f} ms ({time / best[0]:.2f})" for name, time in named))
 
 
 if __name__ == "__main__":

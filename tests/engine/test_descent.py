@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from dlcourse.engine.optimization import MOST_SKIPPED, Descent
+from dlcourse.engine.optimization import MOST_SKIPPED, Descent, are_finite
 from dlcourse.engine.schedules import Constant, Exponential
 from dlcourse.errors import UserError
 
@@ -263,3 +263,41 @@ def test_lbfgs_comes_back_from_a_line_search_that_led_nowhere():
     descent = Descent([parameter], make, Constant())
     descent.step(lambda: {"loss": parameter.square().sum()})
     assert torch.equal(parameter, torch.full((2,), 3.0)) and descent.skipped == 1
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
+@pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"maximize": True, "betas": (0.5, 0.9), "eps": 1e-3}])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_fused_adam_equals_torchs_to_the_last_bit(optimizer, options, decay):
+    generator = torch.Generator().manual_seed(0)
+    ours = [torch.randn(shape, generator=generator).requires_grad_() for shape in [(3, 4), (4,), (2, 3, 3)]]
+    torchs = [parameter.detach().clone().requires_grad_() for parameter in ours]
+    make_optimizer = lambda parameters: optimizer(parameters, weight_decay=decay, fused=True, **options)
+    descent, bare = Descent(ours, make_optimizer, Constant()), make_optimizer([torchs[0], torchs[2]])
+    bare.add_param_group({"params": [torchs[1]], "weight_decay": 0.0})  # vectors are exempt
+    loss = lambda parts: sum(part.sin().sum() * part.square().mean() for part in parts)
+    for number in range(2, 12):
+        used = slice(0, 1 + number % 3)  # a parameter may come late, and be left out again
+        descent.step(lambda used=used: {"loss": loss(ours[used])})
+        bare.zero_grad()
+        loss(torchs[used]).backward()
+        bare.step()
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(ours, torchs, strict=True))
+    kept = bare.state[torchs[0]]
+    assert all(torch.equal(descent.optimizer.state[ours[0]][name], value) for name, value in kept.items())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("place", range(4))
+def test_one_number_that_is_not_finite_is_found_in_any_tensor(value, place):
+    tensors = [
+        torch.tensor(3e38),  # whose square is infinite
+        torch.randn(3, 4, 5, 6).contiguous(memory_format=torch.channels_last),
+        torch.randn(5, 7).t(),
+        torch.randn(1, dtype=torch.bfloat16),
+    ]
+    before = [tensor.clone() for tensor in tensors]
+    assert are_finite(tensors)
+    assert all(torch.equal(tensor, other) for tensor, other in zip(tensors, before, strict=True))
+    tensors[place][(-1,) * tensors[place].ndim] = value
+    assert not are_finite(tensors)

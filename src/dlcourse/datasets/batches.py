@@ -61,8 +61,11 @@ class BatchStream(Iterator[tuple[Tensor, ...]]):
         """
         with span("data"):
             batch = augment(*next(self))
-            shard = distributed.shard(*batch)
-        return shard, len(shard[0]) * distributed.world_size() / len(batch[0])
+        number = distributed.world_size()
+        if number == 1:
+            return list(batch), 1.0
+        shard = distributed.shard(*batch)
+        return shard, len(shard[0]) * number / len(batch[0])
 
     def take(self, count: int) -> tuple[Tensor, ...]:
         """The next `count` samples, across the end of an epoch: such batches are never short."""

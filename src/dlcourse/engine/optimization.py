@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.engine import distributed
-from dlcourse.engine.light_optimizers import light_step, make_light
+from dlcourse.engine.light_optimizers import light_step, make_light, one_on
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
@@ -69,13 +69,11 @@ class Descent:
         first: Metrics = {}
 
         def closure() -> Tensor:
-            terms, gradients = self.mean_over_parts(loss_fns)
+            terms, gradients = self.differentiate(loss_fns)
             if not first:
                 first.update(terms)
-                if not is_finite(terms["loss"], gradients):
+                if not are_finite([terms["loss"], *gradients]):
                     raise NotFinite
-            for parameter, gradient in zip(self.parameters, gradients, strict=True):
-                parameter.grad = None if gradient is None else laid_out_like(parameter, gradient)
             return terms["loss"] * self.scale
 
         try:
@@ -111,37 +109,39 @@ class Descent:
                 parameter.copy_(last_good)
             self.restart(self.parameters, self.scale, self.lr_factor)
 
-    def mean_over_parts(self, loss_fns: Sequence[Callable[[], Metrics]]) -> tuple[Metrics, list[Tensor | None]]:
-        """Terms and gradients, means over the parts of a minibatch and over all processes."""
-        terms, gradients = self.differentiate(loss_fns[0])
-        for loss_fn in loss_fns[1:]:
-            more_terms, more_gradients = self.differentiate(loss_fn)
-            terms = {name: value + more_terms[name] for name, value in terms.items()}
-            for gradient, more in zip(gradients, more_gradients, strict=True):
-                if gradient is not None and more is not None:
-                    gradient.add_(more)
-        means = [*terms.values(), *(gradient for gradient in gradients if gradient is not None)]
+    def differentiate(self, loss_fns: Sequence[Callable[[], Metrics]]) -> tuple[Metrics, list[Tensor]]:
+        """The terms of the loss and its gradients, means over a minibatch's parts and over all processes.
+
+        The gradients are also in the parameters' `grad`, which is None where the loss does not depend on a parameter.
+        """
+        totals: Metrics = {}
+        for parameter in self.parameters:
+            parameter.grad = None
+        for loss_fn in loss_fns:
+            with span("forward"):
+                terms = loss_fn()
+            loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
+            with span("backward"):
+                loss.backward(inputs=self.parameters)  # adds to grad
+            terms = {name: value.detach().clone() for name, value in terms.items()}
+            totals = {name: totals[name] + value for name, value in terms.items()} if totals else terms
+        gradients = self.gradients()
+        means = [*totals.values(), *gradients]
         if len(loss_fns) > 1:
             torch._foreach_div_(means, len(loss_fns))
         distributed.average(means)
-        return terms, gradients
+        return totals, gradients
 
-    def differentiate(self, loss_fn: Callable[[], Metrics]) -> tuple[Metrics, list[Tensor | None]]:
-        """The terms of a loss, and its gradient for each parameter; None where the loss does not depend on it."""
-        with span("forward"):
-            terms = loss_fn()
-        loss = terms["loss"] if self.scale == 1 else terms["loss"] * self.scale
-        with span("backward"):
-            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        return {name: value.detach().clone() for name, value in terms.items()}, list(gradients)
+    def gradients(self) -> list[Tensor]:
+        """The gradient of the last update, for every parameter on which the loss depends."""
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
 
     def lr(self) -> float:
         return self.optimizer.param_groups[0]["lr"]
 
     def gradient_norm(self) -> Tensor:
         """The Euclidean norm of the last update's gradient, dL/dtheta, over all parameters."""
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        return torch.nn.utils.get_total_norm(gradients) / self.scale
+        return torch.nn.utils.get_total_norm(self.gradients()) / self.scale
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's state and the counters; hyper-parameters are left to the config."""
@@ -206,10 +206,14 @@ def laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def is_finite(loss: Tensor, gradients: list[Tensor | None]) -> bool:
-    """Whether a loss and its gradient are finite; waits for the device."""
-    norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
-    return math.isfinite(float(loss + torch.stack(norms).sum()))
+def are_finite(tensors: list[Tensor]) -> bool:
+    """Whether all numbers of tensors on one device are finite; waits for the device."""
+    device = tensors[0].device
+    if device.type not in ("cpu", "cuda"):
+        return all(bool(tensor.isfinite().all()) for tensor in tensors)
+    found = torch.zeros((), device=device)
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, one_on(device))  # times 1 changes no bit
+    return not found.item()
 
 
 def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:

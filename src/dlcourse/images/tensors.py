@@ -34,14 +34,14 @@ def resized(sides: tuple[int, int], size: int | list[int]) -> tuple[int, int]:
 
 def to_tensor(image: Image.Image) -> Tensor:
     """L, RGB or RGBA image -> float (1, H, W), (3, H, W) or (4, H, W) in [0, 1]."""
-    pixels = np.atleast_3d(np.array(image, dtype=np.float32) / 255.0)
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    pixels = torch.from_numpy(np.atleast_3d(np.array(image))).permute(2, 0, 1)
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
 
 def to_pil_image(image: Tensor) -> Image.Image:
     """(3, H, W) or (4, H, W) in [0, 1] -> RGB or RGBA image; clamped and rounded, not truncated."""
-    pixels = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).numpy())
+    pixels = image.detach().float().cpu().clamp(0, 1).mul_(255).round_().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def tile(images: Tensor, gap: int = 2) -> Tensor:
