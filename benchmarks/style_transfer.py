@@ -3,6 +3,7 @@
     python benchmarks/style_transfer.py                 # seconds per evaluation at 256 and 512 pixels, peak memory
     python benchmarks/style_transfer.py --to-loss       # also: seconds to the tutorial's loss after 300 evaluations
     python benchmarks/style_transfer.py --large         # also: 2048 x 2048
+    python benchmarks/style_transfer.py --precisions fp32   # for CPUs that take minutes for a product in bfloat16
     python benchmarks/style_transfer.py --device cuda   # on a GPU, where fp32 does not round to TF32
 
 Each figure comes from a fresh process; the peers take turns. The tutorial is rewritten below as a chain of modules,
@@ -144,6 +145,7 @@ class Finished(Exception):  # noqa: N818  # not an error
 
 
 PEERS = {"tutorial": [], "fp32": ["precision=fp32"], "bf16": ["precision=bf16"]}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 COARSE_TO_FINE = ["task.smallest_size=64", "task.steps_per_scale=60"]
 
 
@@ -208,7 +210,7 @@ def measure(peer: str, size: int, given: argparse.Namespace, *options: str) -> d
 def machine_rates(given: argparse.Namespace) -> None:
     """Print the machine's GFLOP/s in a convolution, forward and backward, and in a matrix product."""
     torch.set_num_threads(given.threads)
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in map(PRECISIONS.get, given.precisions):
         options = {"dtype": dtype, "device": given.device}
         x = torch.randn(1, 128, 256, 256, **options).to(memory_format=torch.channels_last).requires_grad_()
         layer = nn.Conv2d(128, 128, 3, padding=1, **options).to(memory_format=torch.channels_last)
@@ -225,8 +227,9 @@ def machine_rates(given: argparse.Namespace) -> None:
 
 def compare_evaluations(size: int, given: argparse.Namespace) -> None:
     """Print seconds per evaluation of every peer, taking turns."""
-    rounds = [{peer: measure(peer, size, given, "--evaluations=7") for peer in PEERS} for _ in range(given.repeats)]
-    for peer in PEERS:
+    peers = "tutorial", *given.precisions
+    rounds = [{peer: measure(peer, size, given, "--evaluations=7") for peer in peers} for _ in range(given.repeats)]
+    for peer in peers:
         seconds = statistics.median(found[peer]["seconds"] for found in rounds)
         ratio = statistics.median(found[peer]["seconds"] / found["tutorial"]["seconds"] for found in rounds)
         rate, peak = rounds[0][peer]["gflop"] / seconds, max(found[peer]["peak"] for found in rounds)
@@ -239,7 +242,7 @@ def compare_to_loss(size: int, given: argparse.Namespace) -> None:
     losses = f"last loss {tutorial['last']:.5f}, lowest {tutorial['lowest']:.5f}"
     print(f"{size:4} tutorial {tutorial['seconds']:.1f} s for {EVALUATIONS} evaluations: {losses}")
     for until in ("last", "lowest"):
-        for peer in ("fp32", "bf16"):
+        for peer in given.precisions:
             for name, also in {"": [], ", coarse to fine": COARSE_TO_FINE}.items():
                 found = measure(peer, size, given, f"--until={tutorial[until]}", "--also", *also)
                 ratio = found["seconds"] / tutorial["seconds"]
@@ -249,7 +252,7 @@ def compare_to_loss(size: int, given: argparse.Namespace) -> None:
 
 def measure_large(given: argparse.Namespace) -> None:
     """Print seconds and memory of one evaluation of 2048 x 2048 pixels."""
-    for peer in ("fp32", "bf16"):
+    for peer in given.precisions:
         found = measure(peer, 2048, given, "--evaluations=1")
         print(f"2048 {peer:9} {found['seconds']:6.1f} s an evaluation, peak {found['peak']:.2f} GiB")
 
@@ -260,6 +263,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--to-loss", action="store_true", help="also seconds to the loss that the tutorial ends with")
     parser.add_argument("--large", action="store_true", help="also 2048 x 2048 pixels")
     parser.add_argument("--child", help=argparse.SUPPRESS)

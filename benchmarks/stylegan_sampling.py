@@ -1,6 +1,7 @@
 """G(z) and its lower limits: the same convolutions alone, and the machine's matrix product.
 
     python benchmarks/stylegan_sampling.py
+    python benchmarks/stylegan_sampling.py --precisions fp32   # for CPUs that take minutes for a product in bfloat16
     python benchmarks/stylegan_sampling.py --device cuda
     python benchmarks/stylegan_sampling.py --rosinality CLONE  # beside a public port
 
@@ -36,6 +37,7 @@ PEERS = {
     "cpu": ("chain_fp32", "fp32", "chain_bf16", "bf16"),
     "cuda": ("chain_fp32", "fp32", "chain_tf32", "tf32", "chain_bf16", "bf16", "compiled"),
 }
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}  # tf32 comes with fp32
 CHAINS = {"compiled": "bf16", "port": "fp32"}  # whose chain stands beside
 FORMATS = (torch.contiguous_format, torch.channels_last)
 Work = Callable[[], object]
@@ -178,7 +180,9 @@ def measure(arguments: argparse.Namespace, resolution: int, batch: int, *peers: 
 
 def compare(arguments: argparse.Namespace, resolution: int, batch: int) -> None:
     """Print a row for each peer."""
-    peers = PEERS[arguments.device] + (("port",) if arguments.rosinality else ())
+    precision_of = lambda peer: "bf16" if "bf16" in peer or CHAINS.get(peer) == "bf16" else "fp32"
+    peers = [peer for peer in PEERS[arguments.device] if precision_of(peer) in arguments.precisions]
+    peers += ["port"] if arguments.rosinality else []
     turns: Turns = []
     for _ in range(arguments.rounds):
         turns += measure(arguments, resolution, batch, *peers, repeats=arguments.repeats)["turns"]
@@ -207,6 +211,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=PEERS, default="cpu")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument(
         "--product", type=int, help="side of the machine's matrix product (default: 2048, or 8192 on a GPU)"
     )
@@ -220,10 +225,11 @@ def main() -> None:
         return
     torch.set_num_threads(arguments.threads)
     size, rates = arguments.product or (2048 if arguments.device == "cpu" else 8192), []
-    for dtype in (torch.float32, torch.bfloat16):
-        a = torch.randn(size, size, dtype=dtype, device=arguments.device)
-        rates.append(2 * size**3 / seconds_of(partial(torch.matmul, a, a), 5) / 1e9)
-    print("machine: matrix product {:.0f} GFLOP/s in fp32, {:.0f} in bf16".format(*rates), flush=True)
+    for precision in arguments.precisions:
+        a = torch.randn(size, size, dtype=PRECISIONS[precision], device=arguments.device)
+        seconds = seconds_of(partial(torch.matmul, a, a), 5)
+        rates.append(f"{2 * size**3 / seconds / 1e9:.0f} GFLOP/s in {precision}")
+    print("machine: matrix product", ", ".join(rates), flush=True)
     for resolution in arguments.resolutions:
         for batch in arguments.batches:
             compare(arguments, resolution, batch)
