@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from dlcourse.engine.optimization import MOST_SKIPPED, Descent, are_finite
+from dlcourse.engine.optimization import MOST_SKIPPED, Descent, has_overflow
 from dlcourse.engine.schedules import Constant, Exponential
 from dlcourse.errors import UserError
 
@@ -287,17 +287,37 @@ def test_fused_adam_equals_torchs_to_the_last_bit(optimizer, options, decay):
     assert all(torch.equal(descent.optimizer.state[ours[0]][name], value) for name, value in kept.items())
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("place", range(4))
-def test_one_number_that_is_not_finite_is_found_in_any_tensor(value, place):
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e20, -3e38])
+@pytest.mark.parametrize("place", range(3))
+def test_one_number_that_overflows_is_found_in_any_gradient(value, place):
     tensors = [
-        torch.tensor(3e38),  # whose square is infinite
+        torch.tensor([1e19, 1e-44, -0.0, 0.1]),
         torch.randn(3, 4, 5, 6).contiguous(memory_format=torch.channels_last),
         torch.randn(5, 7).t(),
-        torch.randn(1, dtype=torch.bfloat16),
     ]
     before = [tensor.clone() for tensor in tensors]
-    assert are_finite(tensors)
+    assert not has_overflow(tensors)
     assert all(torch.equal(tensor, other) for tensor, other in zip(tensors, before, strict=True))
     tensors[place][(-1,) * tensors[place].ndim] = value
-    assert not are_finite(tensors)
+    assert has_overflow(tensors)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.RMSprop, torch.optim.SGD])
+def test_a_gradient_whose_square_overflows_is_skipped(optimizer):
+    x, descent = make(optimizer, lr=1e-3)
+    for step in range(6):
+        descent.step(lambda step=step: {"loss": (1e21 if step == 3 else 1.0) * x.sum()})
+    assert descent.skipped == 1
+    assert all(value.isfinite().all() for value in descent.state_dict()["optimizer"][0].values())
+
+
+def test_a_parameter_may_get_its_first_gradient_late():
+    for optimizer, options in [(torch.optim.SGD, {"momentum": 0.9}), (torch.optim.RMSprop, {}), (torch.optim.Adam, {})]:
+        parts = [torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)]
+        descent = Descent(
+            parts, lambda given, make=optimizer, options=options: make(given, lr=0.1, **options), CONSTANT
+        )
+        with torch.no_grad():
+            for count in (1, 2, 1, 2):
+                descent.step(lambda parts=parts[:count]: {"loss": sum(part.square().sum() for part in parts)})
+        assert all(part.abs().max() < 1 for part in parts)

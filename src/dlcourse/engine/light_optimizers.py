@@ -28,7 +28,8 @@ def light_step(optimizer: Optimizer, closure: Callable[[], Tensor]) -> None:
         with torch.no_grad():
             step(optimizer, closure)
         return
-    closure()
+    with torch.enable_grad():
+        closure()
     with torch.no_grad():
         if is_fused_and_begun(optimizer):
             fused_adam_step(optimizer)
@@ -37,8 +38,8 @@ def light_step(optimizer: Optimizer, closure: Callable[[], Tensor]) -> None:
 
 
 @functools.cache
-def one_on(device: torch.device) -> Tensor:
-    return torch.ones((), device=device)
+def constant(value: float, device: torch.device) -> Tensor:
+    return torch.tensor(value, dtype=torch.float32, device=device)
 
 
 def is_fused_and_begun(optimizer: Optimizer) -> bool:
@@ -57,7 +58,8 @@ def fused_adam_step(optimizer: Optimizer) -> None:
             continue
         states = [optimizer.state[parameter] for parameter in parameters]
         kept = lambda name, states=states: [state[name] for state in states]
-        torch._foreach_add_(kept("step"), one_on(parameters[0].device), alpha=1)  # a number takes three times as long
+        one = constant(1.0, parameters[0].device)  # Python's 1 takes three times as long
+        torch._foreach_add_(kept("step"), one, alpha=1)
         is_decoupled = group.get("decoupled_weight_decay", type(optimizer) is AdamW)
         (torch._fused_adamw_ if is_decoupled else torch._fused_adam_)(
             parameters,

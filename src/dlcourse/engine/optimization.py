@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.engine import distributed
-from dlcourse.engine.light_optimizers import light_step, make_light, one_on
+from dlcourse.engine.light_optimizers import constant, light_step, make_light
 from dlcourse.engine.profiling import span
 from dlcourse.engine.schedules import Schedule
 from dlcourse.errors import UserError
@@ -72,7 +72,7 @@ class Descent:
             terms, gradients = self.differentiate(loss_fns)
             if not first:
                 first.update(terms)
-                if not are_finite([terms["loss"], *gradients]):
+                if has_overflow(gradients) or not math.isfinite(float(terms["loss"])):
                     raise NotFinite
             return terms["loss"] * self.scale
 
@@ -140,7 +140,7 @@ class Descent:
         return self.optimizer.param_groups[0]["lr"]
 
     def gradient_norm(self) -> Tensor:
-        """The Euclidean norm of the last update's gradient, dL/dtheta, over all parameters."""
+        """The Euclidean norm of the last gradient, dL/dtheta, over all parameters; not finite if it was skipped."""
         return torch.nn.utils.get_total_norm(self.gradients()) / self.scale
 
     def state_dict(self) -> dict[str, Any]:
@@ -206,14 +206,21 @@ def laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def are_finite(tensors: list[Tensor]) -> bool:
-    """Whether all numbers of tensors on one device are finite; waits for the device."""
-    device = tensors[0].device
+def has_overflow(gradients: list[Tensor]) -> bool:
+    """Whether gradients on one device hold NaN, infinity or a number above 2^65, whose square Adam could not keep.
+
+    Waits for the device.
+    """
+    if not gradients:
+        return False
+    device = gradients[0].device
     if device.type not in ("cpu", "cuda"):
-        return all(bool(tensor.isfinite().all()) for tensor in tensors)
-    found = torch.zeros((), device=device)
-    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, one_on(device))  # times 1 changes no bit
-    return not found.item()
+        return not math.isfinite(float(torch.stack(torch._foreach_norm(gradients)).sum()))
+    found = torch.zeros((), dtype=torch.float32, device=device)
+    for exponent in (63, -63):  # what is in range comes back to the bit, and no kernel finds it sooner
+        scale = constant(2.0**exponent, device)
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, found, scale)
+    return bool(found.item())
 
 
 def exempt_vectors(optimizer: torch.optim.Optimizer) -> None:
