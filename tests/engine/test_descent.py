@@ -265,33 +265,11 @@ def test_lbfgs_comes_back_from_a_line_search_that_led_nowhere():
     assert torch.equal(parameter, torch.full((2,), 3.0)) and descent.skipped == 1
 
 
-@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
-@pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"maximize": True, "betas": (0.5, 0.9), "eps": 1e-3}])
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_fused_adam_equals_torchs_to_the_last_bit(optimizer, options, decay):
-    generator = torch.Generator().manual_seed(0)
-    ours = [torch.randn(shape, generator=generator).requires_grad_() for shape in [(3, 4), (4,), (2, 3, 3)]]
-    torchs = [parameter.detach().clone().requires_grad_() for parameter in ours]
-    make_optimizer = lambda parameters: optimizer(parameters, weight_decay=decay, fused=True, **options)
-    descent, bare = Descent(ours, make_optimizer, Constant()), make_optimizer([torchs[0], torchs[2]])
-    bare.add_param_group({"params": [torchs[1]], "weight_decay": 0.0})  # vectors are exempt
-    loss = lambda parts: sum(part.sin().sum() * part.square().mean() for part in parts)
-    for number in range(2, 12):
-        used = slice(0, 1 + number % 3)  # a parameter may come late, and be left out again
-        descent.step(lambda used=used: {"loss": loss(ours[used])})
-        bare.zero_grad()
-        loss(torchs[used]).backward()
-        bare.step()
-    assert all(torch.equal(mine, theirs) for mine, theirs in zip(ours, torchs, strict=True))
-    kept = bare.state[torchs[0]]
-    assert all(torch.equal(descent.optimizer.state[ours[0]][name], value) for name, value in kept.items())
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e20, -3e38])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1.9e19, -3e38])
 @pytest.mark.parametrize("place", range(3))
 def test_one_number_that_overflows_is_found_in_any_gradient(value, place):
     tensors = [
-        torch.tensor([1e19, 1e-44, -0.0, 0.1]),
+        torch.tensor([1.8e19, 1e-44, -0.0, 0.1]),
         torch.randn(3, 4, 5, 6).contiguous(memory_format=torch.channels_last),
         torch.randn(5, 7).t(),
     ]
@@ -309,15 +287,3 @@ def test_a_gradient_whose_square_overflows_is_skipped(optimizer):
         descent.step(lambda step=step: {"loss": (1e21 if step == 3 else 1.0) * x.sum()})
     assert descent.skipped == 1
     assert all(value.isfinite().all() for value in descent.state_dict()["optimizer"][0].values())
-
-
-def test_a_parameter_may_get_its_first_gradient_late():
-    for optimizer, options in [(torch.optim.SGD, {"momentum": 0.9}), (torch.optim.RMSprop, {}), (torch.optim.Adam, {})]:
-        parts = [torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)]
-        descent = Descent(
-            parts, lambda given, make=optimizer, options=options: make(given, lr=0.1, **options), CONSTANT
-        )
-        with torch.no_grad():
-            for count in (1, 2, 1, 2):
-                descent.step(lambda parts=parts[:count]: {"loss": sum(part.square().sum() for part in parts)})
-        assert all(part.abs().max() < 1 for part in parts)

@@ -207,7 +207,7 @@ def laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
 
 
 def has_overflow(gradients: list[Tensor]) -> bool:
-    """Whether gradients on one device hold NaN, infinity or a number above 2^65, whose square Adam could not keep.
+    """Whether gradients on one device hold NaN, infinity or a number from 2^64 on, whose square overflows.
 
     Waits for the device.
     """
@@ -217,9 +217,8 @@ def has_overflow(gradients: list[Tensor]) -> bool:
     if device.type not in ("cpu", "cuda"):
         return not math.isfinite(float(torch.stack(torch._foreach_norm(gradients)).sum()))
     found = torch.zeros((), dtype=torch.float32, device=device)
-    for exponent in (63, -63):  # what is in range comes back to the bit, and no kernel finds it sooner
-        scale = constant(2.0**exponent, device)
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, found, scale)
+    for factor in (2.0**64, 2.0**-64):  # times a power of 2 and back is exact
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, found, constant(factor, device))
     return bool(found.item())
 
 
