@@ -39,6 +39,7 @@ def light_step(optimizer: Optimizer, closure: Callable[[], Tensor]) -> None:
 
 @functools.cache
 def constant(value: float, device: torch.device) -> Tensor:
+    """A float32 scalar on a device, made once."""
     return torch.tensor(value, dtype=torch.float32, device=device)
 
 

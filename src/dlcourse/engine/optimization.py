@@ -207,7 +207,7 @@ def laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
 
 
 def has_overflow(gradients: list[Tensor]) -> bool:
-    """Whether gradients on one device hold NaN, infinity or a number from 2^64 on, whose square overflows.
+    """Whether gradients on one device hold NaN, infinity or, in float32, a number from 2^64 on: its square overflows.
 
     Waits for the device.
     """
